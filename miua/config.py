@@ -1,0 +1,193 @@
+"""Configuration: every choice a person can make, checked once, saved with what it made."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any, Literal, Self, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from miua.errors import MiuaError
+from miua.files import write_text
+
+
+class Strict(BaseModel):
+    """An unknown key is an error, and a value is never changed after it was checked."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Augmentation(Strict):
+    """Random changes of the training images; the study's own by default."""
+
+    flip: bool = True
+    rotation: float = Field(10.0, ge=0, le=180, description="largest angle, degrees")
+    corners: Literal["black", "grey"] = Field(
+        "black", description="what a rotation uncovers; grey is the DCGAN128 notebook's defect"
+    )
+
+
+# What each source of the study says where it departs from the text. The text leaves batch and
+# latent size open: 10 is the batch of both released notebooks, 100 the latent size of Radford et al.
+VARIANTS: dict[str, dict[str, Any]] = {
+    "text": {},
+    "notebook-128": {
+        "image_size": 128,
+        "latent_size": 128,
+        "feature_maps": 128,
+        "learning_rate_generator": 2e-3,
+        "weight_decay": 1e-2,
+        "real_label": 0.9,
+        "weight_deviation": 0.002,
+        "seed": 999,
+        "augmentation": {"corners": "grey"},
+    },
+    "notebook-256": {
+        "image_size": 256,
+        "latent_size": 256,
+        "feature_maps": 256,
+        "augmentation": {"flip": False, "rotation": 0.0},
+        "fit": "crop",
+    },
+}
+
+
+class TrainingConfig(Strict):
+    """One training of a DCGAN. The defaults are the text's (PAPER: 64 x 64, Adam, 2e-4)."""
+
+    variant: Literal["text", "notebook-128", "notebook-256"] = "text"
+    image_size: Literal[32, 64, 128, 256, 512] = 64
+    fit: Literal["stretch", "crop"] = "stretch"
+    training_size: int | None = Field(None, ge=2, description="images to train on; all if null")
+    latent_size: int = Field(100, ge=1)
+    feature_maps: int = Field(64, ge=1)
+    batch_size: int = Field(10, ge=2)
+    epochs: list[int] = Field(
+        [300, 500, 800, 1000], min_length=1, description="epochs to keep; the last ends the run"
+    )
+    learning_rate_generator: float = Field(2e-4, gt=0)
+    learning_rate_discriminator: float = Field(2e-4, gt=0)
+    beta1: float = Field(0.5, ge=0, lt=1)
+    beta2: float = Field(0.999, ge=0, lt=1)
+    weight_decay: float = Field(0.0, ge=0)
+    real_label: float = Field(1.0, gt=0.5, le=1)
+    weight_deviation: float = Field(0.02, gt=0)
+    augmentation: Augmentation = Augmentation()
+    seed: int = Field(0, ge=0, lt=2**32)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_from_variant(cls, values: Any) -> Any:
+        if not isinstance(values, dict):
+            return values
+        preset = VARIANTS.get(values.get("variant", "text"), {})
+        merged = {**preset, **values}
+        if isinstance(values.get("augmentation"), dict):
+            merged["augmentation"] = {**preset.get("augmentation", {}), **values["augmentation"]}
+        return merged
+
+    @model_validator(mode="after")
+    def _epochs_rise(self) -> Self:
+        if self.epochs[0] < 1 or any(
+            later <= earlier for earlier, later in zip(self.epochs, self.epochs[1:], strict=False)
+        ):
+            raise ValueError(f"epochs must be positive and rising, not {self.epochs}")
+        return self
+
+
+class DataSource(Strict):
+    """Where the real images come from: the HC18 data, phantoms, or a folder of one's own."""
+
+    source: Literal["hc18", "phantom"]
+    images: int | None = Field(None, ge=2, description="phantoms to make")
+    seed: int = Field(0, ge=0)
+
+    @model_validator(mode="after")
+    def _phantoms_are_counted(self) -> Self:
+        if (self.source == "phantom") != (self.images is not None):
+            raise ValueError("images is how many phantoms to make: needed for phantom, not for hc18")
+        return self
+
+
+class Grid(Strict):
+    """The cells of an experiment: one run for each training size, one set for each epoch of it."""
+
+    training_sizes: list[int] = Field(min_length=1)
+    epochs: list[int] = Field(min_length=1)
+
+
+class Profile(Strict):
+    """How large a reproduction is. A profile sets the scale, never the question."""
+
+    profile: str
+    description: str
+    scientific: bool = Field(description="false: the output says it is no scientific result")
+    banner: str = ""
+    data: DataSource
+    image_size: Literal[32, 64, 128, 256, 512] = 64
+    reference_images: int = Field(ge=2)
+    synthetic_images: int = Field(ge=2)
+    seed: int = Field(0, ge=0, lt=2**32)
+    threads_per_training: int = Field(1, ge=1)
+    latent_size: int = 100
+    feature_maps: int = 64
+    batch_size: int = 10
+    experiments: dict[str, Grid]
+
+    @model_validator(mode="after")
+    def _unscientific_is_marked(self) -> Self:
+        if not self.scientific and not self.banner:
+            raise ValueError("a profile that is not scientific needs a banner that says so")
+        return self
+
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def read_config(path: Path, model: type[Model], **overrides: Any) -> Model:
+    """Read a YAML file (safely: tags are refused) and check it against `model`.
+
+    Raises:
+        MiuaError: the file is missing, not YAML, or has unknown keys or values out of range.
+    """
+    path = Path(path)
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise MiuaError(f"{path}: no such configuration file.") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise MiuaError(f"{path} is not valid YAML: {error}") from None
+    if values is None:
+        values = {}
+    if not isinstance(values, dict):
+        raise MiuaError(f"{path} must hold keys and values, not a {type(values).__name__}.")
+    try:
+        return model.model_validate({**values, **overrides})
+    except ValidationError as error:
+        raise MiuaError(_explain(path, model, error)) from None
+
+
+def write_config(path: Path, config: BaseModel) -> None:
+    """Save a configuration complete and resolved, as YAML."""
+    write_text(path, yaml.safe_dump(config.model_dump(), sort_keys=False))
+
+
+def config_hash(config: BaseModel) -> str:
+    """SHA-256 of the resolved values, independent of their order."""
+    text = json.dumps(config.model_dump(), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _explain(path: Path, model: type[BaseModel], error: ValidationError) -> str:
+    lines = [f"{path} is not a valid {model.__name__}:"]
+    for problem in error.errors():
+        key = ".".join(str(part) for part in problem["loc"]) or "(whole file)"
+        if problem["type"] == "extra_forbidden":
+            known = ", ".join(model.model_fields)
+            lines.append(f"  {key}: unknown key. Known keys: {known}")
+        else:
+            lines.append(f"  {key}: {problem['msg']}")
+    return "\n".join(lines)

@@ -1,0 +1,220 @@
+"""HC18: 999 real fetal head ultrasound images of 806 subjects.
+
+T. L. A. van den Heuvel, D. de Bruijn, C. L. de Korte, B. van Ginneken, "Automated measurement of
+fetal head circumference using 2D ultrasound images", PLoS ONE 13(8), 2018;
+data: doi 10.5281/zenodo.1327317, CC BY 4.0.
+
+The layout, which phantoms share: NNN_HC.png is the first image of subject NNN and NNN_2HC.png to
+NNN_4HC.png are further ones; beside each image lies NNN_HC_Annotation.png with the outline of the
+head; and one table gives pixel size and head circumference in mm.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from miua.data.archive import extract_zip
+from miua.data.download import Download, download
+from miua.data.stack import image_paths
+from miua.errors import MiuaError
+from miua.files import data_folder, read_json, sha256_file, write_json
+
+TABLE_NAME = "training_set_pixel_size_and_HC.csv"
+TABLE_HEADER = ("filename", "pixel size(mm)", "head circumference (mm)")
+
+_NAME = re.compile(r"(\d{3,})_\d?HC\.png")
+
+
+@dataclass(frozen=True)
+class Release:
+    """A published dataset in HC18's layout: an archive of images and the table beside it."""
+
+    archive: Download
+    table: Download
+    images: int
+
+
+_RECORD = "https://zenodo.org/records/1327317/files"
+PUBLISHED = Release(
+    archive=Download(
+        url=f"{_RECORD}/training_set.zip",
+        sha256="fd20d7909df892cfbdc0850de18072dbdad4dc3bc0a57202d4cc818d4715de36",
+        size=132_926_838,
+        name="training_set.zip",
+        description="Downloading HC18's images",
+    ),
+    table=Download(
+        url=f"{_RECORD}/{TABLE_NAME}",
+        sha256="1c08fa81c374c5f9509f3aa6a6568e4dc6cc5434ff82d0df731db7e4f25816b3",
+        size=33_688,
+        name=TABLE_NAME,
+        description="Downloading HC18's table",
+    ),
+    images=999,
+)
+
+
+def hc18_folder(release: Release = PUBLISHED) -> Path:
+    """The folder of images that `miua fetch hc18` left or was told of, checked to be complete."""
+    if not _marker().is_file():
+        raise MiuaError(
+            f"HC18 is not here (no {_marker()}). Get it with: miua fetch hc18\n"
+            "or name a copy you have: miua fetch hc18 --from PATH"
+        )
+    folder = Path(read_json(_marker())["folder"])
+    if not folder.is_dir():
+        raise MiuaError(
+            f"HC18 was in {folder}, which does not exist any more. Get it again with: "
+            "miua fetch hc18\nor name where it is now: miua fetch hc18 --from PATH"
+        )
+    check_folder(folder, release.images)
+    return folder
+
+
+def fetch_hc18(source: Path | None = None, release: Release = PUBLISHED) -> Path:
+    """Make HC18 available to this and later runs; the folder of its images.
+
+    Without `source` the published archive and table are downloaded, verified and unpacked in
+    data_folder(), unless a complete copy is known already. With `source`, nothing is downloaded:
+    an archive is verified against the same checksum and unpacked; an extracted folder is checked
+    to be complete and remembered where it is, not copied. MiuaError: anything is not as published.
+    """
+    if source is None:
+        return _known_folder(release) or _fetch_published(release)
+    source = Path(source).expanduser().absolute()
+    if source.is_dir():
+        return _remember_folder(source, release)
+    if source.is_file():
+        return _take_archive(source, release)
+    raise MiuaError(f"{source} does not exist. Name HC18's training_set.zip or its folder.")
+
+
+def check_folder(folder: Path, images: int | None = None) -> None:
+    """MiuaError unless `folder` holds HC18-named images (`images` of them) and annotations."""
+    names = [path.name for path in image_paths(folder)]
+    strange = [name for name in names if not _NAME.fullmatch(name)]
+    alone = [name for name in names if not annotation_path(folder / name).is_file()]
+    problems = []
+    if images is not None and len(names) != images:
+        problems.append(f"it holds {len(names)} images instead of {images}")
+    if strange:
+        problems.append(f"{_some(strange)} not named as HC18's images are")
+    if alone:
+        problems.append(f"{_some(alone)} without annotation")
+    if problems:
+        raise MiuaError(
+            f"The folder {folder} is not a complete HC18 training set: {'; '.join(problems)}. "
+            "Get the published one with: miua fetch hc18"
+        )
+
+
+def annotation_path(image: Path) -> Path:
+    """Where the annotation of an HC18 image lies."""
+    return image.with_name(f"{image.stem}_Annotation.png")
+
+
+def subject_of(name: str) -> int:
+    """The subject of an HC18 image, by its file name: 3 for 003_HC.png and for 003_2HC.png."""
+    match = _NAME.fullmatch(name)
+    if match is None:
+        raise ValueError(f"{name!r} is not named as HC18's images are (NNN_HC.png, NNN_2HC.png)")
+    return int(match[1])
+
+
+def read_table(path: Path) -> dict[str, tuple[float, float]]:
+    """Pixel size and head circumference, both in mm, by file name."""
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = list(csv.reader(file))
+        if tuple(rows[0]) != TABLE_HEADER:
+            raise ValueError(f"its columns are {rows[0]}")
+        return {name: (float(size), float(length)) for name, size, length in rows[1:]}
+    except FileNotFoundError:
+        raise MiuaError(f"{path} is missing.") from None
+    except (ValueError, IndexError) as error:
+        raise MiuaError(f"{path} is not a table as HC18's {TABLE_NAME}: {error}.") from None
+
+
+def _root() -> Path:
+    return data_folder() / "hc18"
+
+
+def _marker() -> Path:
+    return _root() / "hc18.json"
+
+
+def _known_folder(release: Release) -> Path | None:
+    try:
+        return hc18_folder(release)
+    except MiuaError:
+        return None
+
+
+def _fetch_published(release: Release) -> Path:
+    # The small file first: if it cannot be had, that shows before the long download.
+    download(release.table, _root())
+    archive = download(release.archive, _root())
+    folder = _unpack(archive, release)
+    archive.unlink()
+    return folder
+
+
+def _take_archive(archive: Path, release: Release) -> Path:
+    found = sha256_file(archive)
+    if found != release.archive.sha256:
+        raise MiuaError(
+            f"{archive} is not the published archive: its sha256 is {found}, expected "
+            f"{release.archive.sha256}. Fetch it again from {release.archive.url}"
+        )
+    return _unpack(archive, release)
+
+
+def _unpack(archive: Path, release: Release) -> Path:
+    """Unpack a verified archive in place of what an earlier, interrupted call left."""
+    unpacked = _root() / "archive"
+    _marker().unlink(missing_ok=True)
+    if unpacked.exists():
+        shutil.rmtree(unpacked)
+    extract_zip(archive, unpacked)
+    folder = _image_folder(unpacked)
+    check_folder(folder, release.images)
+    _remember(folder, release.archive.url, release.archive.sha256)
+    return folder
+
+
+def _remember_folder(source: Path, release: Release) -> Path:
+    folder = _image_folder(source)
+    check_folder(folder, release.images)
+    names = {path.name for path in image_paths(folder)}
+    for table in (folder / TABLE_NAME, folder.parent / TABLE_NAME):
+        if table.is_file() and set(read_table(table)) != names:
+            raise MiuaError(f"{table} does not list the images in {folder}. Fetch both again.")
+    _remember(folder, str(source), None)
+    return folder
+
+
+def _remember(folder: Path, source: str, archive_sha256: str | None) -> None:
+    write_json(
+        _marker(), {"folder": str(folder), "source": source, "archive_sha256": archive_sha256}
+    )
+
+
+def _image_folder(folder: Path) -> Path:
+    """`folder`, or the training_set folder in it that the archive brings."""
+    inner = folder / "training_set"
+    return inner if inner.is_dir() else folder
+
+
+def _some(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:3])
+    more = len(names) - 3
+    return (
+        f"{shown} and {more} more are"
+        if more > 0
+        else f"{shown} {'is' if len(names) == 1 else 'are'}"
+    )

@@ -1,0 +1,46 @@
+"""An image stack as a folder: images.npy, the names of its images, and what made it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from miua.data.stack import Fit, ImageStack, read_stack, subset
+from miua.errors import MiuaError
+from miua.files import sha256_array, write_array, write_json
+from miua.provenance import provenance, write_provenance
+
+
+def save_stack(
+    source: Path, out: Path, size: int, fit: Fit = "stretch", images: int | None = None, seed: int = 0
+) -> ImageStack:
+    """Read `source` as an image stack and save it, or a random part of it, in the folder `out`.
+
+    Args:
+        source: a folder of images or an .npy image stack.
+        out: gets images.npy, names.json and provenance.json; images.npy is written last.
+        size: side of the square images, in pixels.
+        fit: how an image becomes square.
+        images: how many to draw, without repetition; all of them, in order, if None.
+        seed: seed of the draw.
+
+    Raises:
+        MiuaError: the source cannot be read, or has fewer images than asked.
+    """
+    stack = read_stack(source, size, fit)
+    if images is not None:
+        if images > len(stack):
+            raise MiuaError(f"{source} has {len(stack)} images; {images} cannot be drawn from it.")
+        chosen = np.sort(subset(len(stack), images, seed))
+        names = tuple(stack.names[index] for index in chosen)
+        stack = ImageStack(stack.images[chosen], names, stack.digest)
+    record = provenance(
+        inputs={"source": stack.digest},
+        settings={"size": size, "fit": fit, "images": images, "seed": seed},
+    )
+    record["outputs"] = {"images": sha256_array(stack.images)}
+    write_json(out / "names.json", list(stack.names))
+    write_provenance(out, record)
+    write_array(out / "images.npy", stack.images)
+    return stack

@@ -1,0 +1,169 @@
+"""The DCGAN of Radford, Metz and Chintala (2016), for any power-of-two image size.
+
+One list of layers says what a network is; the network and the paper's figure are both made from
+it. At 64 x 64 it is the published architecture: five convolutions of 4 x 4, batch norm and ReLU in
+the generator, batch norm (not on the first layer) and LeakyReLU 0.2 in the discriminator, no biases.
+Other sizes add or drop stages in the middle, so the feature maps double each time the side halves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+SMALLEST_SIZE, LARGEST_SIZE = 32, 512
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One convolution with what follows it. Sizes are the side of the square, in pixels."""
+
+    kind: Literal["conv", "transposed_conv"]
+    in_channels: int
+    out_channels: int
+    in_size: int
+    out_size: int
+    kernel: int
+    stride: int
+    padding: int
+    batch_norm: bool
+    activation: Literal["relu", "leaky_relu", "tanh", "none"]
+
+
+def generator_layers(
+    image_size: int, latent_size: int, feature_maps: int, channels: int = 1
+) -> list[Layer]:
+    """From a latent vector of `latent_size` to an image: 1 x 1 -> 4 x 4 -> ... -> image_size.
+
+    Raises:
+        ValueError: a size is not one that a DCGAN can have.
+    """
+    widths = _stage_widths(image_size, feature_maps)[::-1]
+    _check_positive(latent_size=latent_size, channels=channels)
+    layers = [
+        Layer("transposed_conv", latent_size, widths[0], 1, 4, 4, 1, 0, True, "relu"),
+    ]
+    size = 4
+    for width_in, width_out in zip(widths[:-1], widths[1:], strict=True):
+        layers.append(
+            Layer(
+                "transposed_conv", width_in, width_out, size, 2 * size, 4, 2, 1, True, "relu"
+            )
+        )
+        size *= 2
+    layers.append(
+        Layer("transposed_conv", widths[-1], channels, size, 2 * size, 4, 2, 1, False, "tanh")
+    )
+    return layers
+
+
+def discriminator_layers(image_size: int, feature_maps: int, channels: int = 1) -> list[Layer]:
+    """From an image to one number, the logit of "real": image_size -> ... -> 4 x 4 -> 1 x 1.
+
+    The published network ends in a sigmoid; here the loss applies it, which is numerically safer
+    and otherwise the same.
+
+    Raises:
+        ValueError: a size is not one that a DCGAN can have.
+    """
+    widths = _stage_widths(image_size, feature_maps)
+    _check_positive(channels=channels)
+    size = image_size
+    layers = [
+        Layer("conv", channels, widths[0], size, size // 2, 4, 2, 1, False, "leaky_relu"),
+    ]
+    for width_in, width_out in zip(widths[:-1], widths[1:], strict=True):
+        size //= 2
+        layers.append(
+            Layer("conv", width_in, width_out, size, size // 2, 4, 2, 1, True, "leaky_relu")
+        )
+    layers.append(Layer("conv", widths[-1], 1, 4, 1, 4, 1, 0, False, "none"))
+    return layers
+
+
+class Generator(nn.Module):
+    """Latent vectors `(N, latent_size)` to images `(N, channels, H, W)` in [-1, 1]."""
+
+    def __init__(
+        self, image_size: int, latent_size: int, feature_maps: int, channels: int = 1
+    ) -> None:
+        super().__init__()
+        self.latent_size = latent_size
+        self.network = _network(generator_layers(image_size, latent_size, feature_maps, channels))
+
+    def forward(self, latent: Tensor) -> Tensor:
+        images: Tensor = self.network(latent[:, :, None, None])
+        return images
+
+
+class Discriminator(nn.Module):
+    """Images `(N, channels, H, W)` in [-1, 1] to logits `(N,)`, positive for "real"."""
+
+    def __init__(self, image_size: int, feature_maps: int, channels: int = 1) -> None:
+        super().__init__()
+        self.network = _network(discriminator_layers(image_size, feature_maps, channels))
+
+    def forward(self, images: Tensor) -> Tensor:
+        logits: Tensor = self.network(images)
+        return logits.flatten()
+
+
+def initialise(network: nn.Module, deviation: float, generator: torch.Generator) -> None:
+    """Draw weights from N(0, deviation), batch-norm scales from N(1, deviation), shifts 0.
+
+    `generator` is a CPU generator: the same seed gives the same weights on every device.
+    """
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+            nn.init.normal_(module.weight, 0.0, deviation, generator=generator)
+        elif isinstance(module, nn.BatchNorm2d):
+            nn.init.normal_(module.weight, 1.0, deviation, generator=generator)
+            nn.init.zeros_(module.bias)
+
+
+def _stage_widths(image_size: int, feature_maps: int) -> list[int]:
+    """Feature maps at half the image size, a quarter, ..., 4 x 4."""
+    sizes = [2**k for k in range(5, 10)]
+    if image_size not in sizes:
+        raise ValueError(
+            f"image_size must be a power of two from {SMALLEST_SIZE} to {LARGEST_SIZE}, "
+            f"not {image_size}"
+        )
+    _check_positive(feature_maps=feature_maps)
+    stages = image_size.bit_length() - 3
+    return [feature_maps * 2**stage for stage in range(stages)]
+
+
+def _check_positive(**values: int) -> None:
+    for name, value in values.items():
+        if value < 1:
+            raise ValueError(f"{name} must be at least 1, not {value}")
+
+
+def _network(layers: Sequence[Layer]) -> nn.Sequential:
+    modules: list[nn.Module] = []
+    for layer in layers:
+        convolution = nn.Conv2d if layer.kind == "conv" else nn.ConvTranspose2d
+        modules.append(
+            convolution(
+                layer.in_channels,
+                layer.out_channels,
+                layer.kernel,
+                layer.stride,
+                layer.padding,
+                bias=False,
+            )
+        )
+        if layer.batch_norm:
+            modules.append(nn.BatchNorm2d(layer.out_channels))
+        if layer.activation == "relu":
+            modules.append(nn.ReLU(inplace=True))
+        elif layer.activation == "leaky_relu":
+            modules.append(nn.LeakyReLU(0.2, inplace=True))
+        elif layer.activation == "tanh":
+            modules.append(nn.Tanh())
+    return nn.Sequential(*modules)

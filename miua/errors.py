@@ -1,0 +1,18 @@
+"""The one exception that speaks to the person at the terminal."""
+
+
+class MiuaError(Exception):
+    """Something the person can mend: says what is wrong, where, and what to do.
+
+    The command line prints the message alone, without a traceback, and exits with status 1.
+    """
+
+
+class MissingExtraError(MiuaError):
+    """A command needs packages that the light install does not bring."""
+
+    def __init__(self, what: str, package: str) -> None:
+        super().__init__(
+            f"{what} needs the package {package!r}, which the light install does not bring. "
+            "Install the extra 'study': pip install 'miua[study]'"
+        )

@@ -1,0 +1,112 @@
+"""Files that are whole or absent: atomic writes, hashes, and the places for caches."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from platformdirs import user_cache_path
+
+from miua.errors import MiuaError
+
+
+@contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """A temporary path beside `path`, flushed to disk and renamed to it when the block succeeds.
+
+    Whoever reads `path` sees the old file or the whole new one, whatever interrupts the block.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # The suffix stays at the end, for writers that choose the format by it.
+    handle, name = tempfile.mkstemp(prefix=".partial-", suffix=path.suffix, dir=path.parent)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        temporary.chmod(0o666 & ~_umask())
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_open(path: Path, mode: str = "w") -> Iterator[IO[Any]]:
+    """Open a file for writing that appears at `path` only when the block succeeds."""
+    with atomic_path(path) as temporary:
+        encoding = None if "b" in mode else "utf-8"
+        with temporary.open(mode, encoding=encoding) as file:
+            yield file
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write `text` as UTF-8, whole or not at all."""
+    with atomic_open(path) as file:
+        file.write(text)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write `value` as indented JSON with sorted keys, whole or not at all."""
+    write_text(path, json.dumps(value, indent=2, sort_keys=True, allow_nan=False) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """Read JSON; a missing or damaged file is named in the error."""
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise MiuaError(f"{path} is missing.") from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise MiuaError(f"{path} is not valid JSON ({error}). Remove it and make it again.") from None
+
+
+def write_array(path: Path, array: NDArray[Any]) -> None:
+    """Write an array as .npy (no pickle), whole or not at all."""
+    with atomic_open(path, "wb") as file:
+        np.save(file, array, allow_pickle=False)
+
+
+def read_array(path: Path) -> NDArray[Any]:
+    """Read a .npy file without pickle; a missing or damaged file is named in the error."""
+    try:
+        array: NDArray[Any] = np.load(path, allow_pickle=False)
+    except FileNotFoundError:
+        raise MiuaError(f"{path} is missing.") from None
+    except (ValueError, EOFError, OSError) as error:
+        raise MiuaError(f"{path} is not a readable .npy file ({error}).") from None
+    return array
+
+
+def sha256_file(path: Path) -> str:
+    """The SHA-256 of a file's bytes, in hexadecimal."""
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def sha256_array(array: NDArray[Any]) -> str:
+    """The SHA-256 of an array's type, shape and values."""
+    digest = hashlib.sha256(f"{array.dtype.str}{array.shape}".encode())
+    digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
+
+
+def data_folder() -> Path:
+    """Where downloads and caches live: MIUA_DATA_DIR, else the platform's cache folder."""
+    chosen = os.environ.get("MIUA_DATA_DIR")
+    return Path(chosen).expanduser() if chosen else user_cache_path("miua")
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,176 @@
+"""How far, how fast, how long yet: a bar on a terminal, one plain line every few seconds elsewhere.
+
+    with Progress("Downloading HC18", total=size, unit="B") as shown:
+        for block in blocks:
+            shown.advance(len(block))
+
+    for epoch in progress(range(300), "Training", unit="epochs"): ...
+
+Everything goes to standard error, so that a command's output stays clean for pipes.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Sized
+from typing import TYPE_CHECKING, TextIO, TypeVar
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as RichProgress
+
+Item = TypeVar("Item")
+
+SECONDS_BETWEEN_LINES = 5.0
+SECONDS_BETWEEN_DRAWINGS = 0.1
+
+
+class Progress:
+    """Counts work that is done and shows it; use as a context manager, from one thread.
+
+    `total` is the amount of work in `unit`s (None: not known; may be set later), `done` what was
+    there before the start, such as the part of a file that an earlier download left: it counts as
+    done, but not towards the rate. The unit "B" is shown as kB, MB or GB (powers of 1000).
+    Work that ends before the first plain line is due prints nothing.
+    """
+
+    def __init__(
+        self,
+        description: str,
+        total: int | None = None,
+        unit: str = "",
+        *,
+        done: int = 0,
+        stream: TextIO | None = None,
+        seconds_between_lines: float = SECONDS_BETWEEN_LINES,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.description = description
+        self.total = total
+        self.unit = unit
+        self.done = done
+        self.note = ""
+        self._before = done
+        self._stream = sys.stderr if stream is None else stream
+        self._terminal = self._stream.isatty()
+        self._pause = SECONDS_BETWEEN_DRAWINGS if self._terminal else seconds_between_lines
+        self._clock = clock
+        self._start = self._last_shown = clock()
+        self._said_something = False
+        self._bar: RichProgress | None = None
+
+    def __enter__(self) -> Progress:
+        self._start = self._last_shown = self._clock()
+        if self._terminal:
+            self._bar = _rich_bar(self._stream)
+            self._bar.start()
+            self._bar.add_task(self.description, total=self.total, status="")
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if self._bar is not None:
+            self._show()
+            self._bar.stop()
+        elif self._said_something and kind is None:
+            taken = _duration(self._clock() - self._start)
+            self._line(f"{_amount(self.done, self.unit)} in {taken}{self._tail()}")
+
+    def advance(self, amount: int = 1, note: str | None = None) -> None:
+        """Add `amount` to the work done; `note` (a loss, a file name) is shown behind the rest."""
+        self.done += amount
+        if note is not None:
+            self.note = note
+        now = self._clock()
+        if now - self._last_shown >= self._pause:
+            self._last_shown = now
+            self._show()
+
+    def _show(self) -> None:
+        if self._bar is None:
+            self._line(self.status())
+            self._said_something = True
+        else:
+            task = self._bar.task_ids[0]
+            self._bar.update(task, completed=self.done, total=self.total, status=self.status())
+
+    def _line(self, text: str) -> None:
+        print(f"{self.description}: {text}", file=self._stream, flush=True)
+
+    def _tail(self) -> str:
+        return f", {self.note}" if self.note else ""
+
+    def status(self) -> str:
+        """Count, share, rate and time left in words, as far as they are known."""
+        elapsed = self._clock() - self._start
+        rate = (self.done - self._before) / elapsed if elapsed > 0 else 0.0
+        parts = [_amount(self.done, self.unit)]
+        if self.total:
+            share = f" ({100 * self.done / self.total:.0f} %)"
+            parts = [f"{_amount(self.done, '')} of {_amount(self.total, self.unit)}{share}"]
+            if self.unit == "B":
+                parts = [f"{_amount(self.done, 'B')} of {_amount(self.total, 'B')}{share}"]
+        if rate > 0:
+            parts.append(f"{_rate(rate, self.unit)}/s")
+            if self.total and self.total > self.done:
+                parts.append(f"{_duration((self.total - self.done) / rate)} left")
+        return ", ".join(parts) + self._tail()
+
+
+def say(text: str) -> None:
+    """Tell the person at the terminal one thing, on standard error."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def progress(
+    items: Iterable[Item], description: str, unit: str = "", *, total: int | None = None
+) -> Iterator[Item]:
+    """Yield `items` one by one and show how far the loop is."""
+    if total is None and isinstance(items, Sized):
+        total = len(items)
+    with Progress(description, total, unit) as shown:
+        for item in items:
+            yield item
+            shown.advance()
+
+
+def _rich_bar(stream: TextIO) -> RichProgress:
+    # Imported here: rich takes longer to load than most of what runs without a terminal.
+    from rich.console import Console
+    from rich.progress import BarColumn, TextColumn
+    from rich.progress import Progress as RichProgress
+
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=30),
+        TextColumn("{task.fields[status]}", markup=False),
+    )
+    return RichProgress(*columns, console=Console(file=stream), refresh_per_second=10)
+
+
+def _amount(amount: float, unit: str) -> str:
+    if unit == "B":
+        return _bytes(amount)
+    return f"{amount:,.0f} {unit}".rstrip()
+
+
+def _rate(rate: float, unit: str) -> str:
+    if unit == "B":
+        return _bytes(rate)
+    digits = 0 if rate >= 100 else 1 if rate >= 1 else 3
+    return f"{rate:,.{digits}f} {unit}".rstrip()
+
+
+def _bytes(amount: float) -> str:
+    for unit, factor in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if amount >= factor:
+            return f"{amount / factor:.1f} {unit}"
+    return f"{amount:.0f} B"
+
+
+def _duration(seconds: float) -> str:
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"

@@ -1,0 +1,58 @@
+"""From the results' tables to figures, the printed paper and the HTML report.
+
+`make_figures`, `make_report`, `make_paper` and `results_summary` load what they need when called,
+so that importing this package stays light.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from miua.analysis import missing_extra
+
+__all__ = ["make_figures", "make_paper", "make_report", "results_summary"]
+
+
+def make_figures(results: Path, study: Path) -> list[Path]:
+    """Draw every figure into results/figures, as PDF and PNG; returns the files.
+
+    Args:
+        results: a results folder that analysis has written its tables into.
+        study: the folder experiments/.
+    """
+    try:
+        from miua.report.figures import draw_figures
+    except ModuleNotFoundError as error:
+        raise missing_extra("Drawing figures", error) from None
+    return draw_figures(results, study)
+
+
+def make_report(results: Path, study: Path) -> Path:
+    """Write results/report/ from tables and figures; returns its index.html."""
+    try:
+        from miua.report.html import write_report
+    except ModuleNotFoundError as error:
+        raise missing_extra("The HTML report", error) from None
+    return write_report(results, study)
+
+
+def make_paper(results: Path, study: Path, source: Path) -> Path:
+    """Write numbers and tables, build the paper of folder `source`; returns results/paper/main.pdf.
+
+    Raises:
+        MiuaError: an input or LaTeX is missing, or LaTeX fails; the message says where.
+    """
+    try:
+        from miua.report.document import write_paper
+    except ModuleNotFoundError as error:
+        raise missing_extra("The paper", error) from None
+    return write_paper(results, study, source)
+
+
+def results_summary(results: Path) -> list[dict[str, str]]:
+    """A short table for the terminal: one row a metric, keys are the column heads."""
+    try:
+        from miua.report.summary import summary_rows
+    except ModuleNotFoundError as error:
+        raise missing_extra("The summary", error) from None
+    return summary_rows(results)

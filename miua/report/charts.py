@@ -1,0 +1,140 @@
+"""Figures that show numbers: the regression, the training curves, metrics by training size."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
+
+from miua.analysis.clinician import HIGHEST_SCORE, LOWEST_SCORE, fit_scores
+from miua.analysis.measures import FID, MEASURES, Measure, measure
+from miua.analysis.regression import UndecidedError
+from miua.analysis.results import Results, figure_two_set, poster_sizes, read_log
+from miua.analysis.tables import COMPUTED, not_computed
+from miua.report import style
+from miua.report.numbers import plain
+from miua.report.pictures import read_stack, show, tile
+
+CURVE_SCORES = np.linspace(LOWEST_SCORE, HIGHEST_SCORE, 200)
+
+
+def draw_regression(results: Results, scores: pd.DataFrame) -> Figure:
+    """Figure 2: metrics against the clinician's score, and nine synthetic images."""
+    figure = style.new_figure(height=72 * style.MILLIMETRE)
+    left, right = figure.subplots(1, 2, width_ratios=(1.72, 1))
+    _draw_scores(left, scores)
+    chosen = figure_two_set(results)
+    show(right, tile(read_stack(results, chosen), 3, 3))
+    right.set_title(f"{chosen.training_size} training images, {chosen.epoch} epochs", pad=3)
+    right.set_anchor("N")
+    return figure
+
+
+def _draw_scores(left: Axes, scores: pd.DataFrame) -> None:
+    right = left.twinx()
+    right.spines["right"].set_visible(True)
+    handles = []
+    for index, name in enumerate(scores["metric"].unique()):
+        shown = measure(name)
+        axes = left if name == FID.name else right
+        points = scores[scores["metric"] == name]
+        look = style.series(index)
+        axes.plot(
+            points["clinician_score"], points["value"], **{**look, "linestyle": ""}, alpha=0.75
+        )
+        label = f"{shown.label}: undecided"
+        try:
+            fit = fit_scores(scores, name)
+        except UndecidedError:
+            pass
+        else:
+            axes.plot(CURVE_SCORES, fit.predict(CURVE_SCORES), **{**look, "marker": ""})
+            sign = "+" if fit.b >= 0 else "−"
+            label = (
+                f"{shown.label} = {plain(fit.a, 2)} ln(x) {sign} {abs(fit.b):.2f}"
+                f"  (r = {fit.pearson_r:.2f})"
+            )
+        handles.append(Line2D([], [], **look, label=label))
+    left.set_xlabel("Clinician score x (1 poor to 5 high)")
+    left.set_ylabel("FID (left axis)")
+    right.set_ylabel("V8, V20, V143, V240 (right axis, counts)")
+    left.set_xlim(LOWEST_SCORE, HIGHEST_SCORE)
+    left.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.5, -0.17), fontsize=6)
+
+
+def draw_training_curves(results: Results) -> Figure:
+    """Losses (above) and discriminator accuracy (below) of the poster's two runs."""
+    sizes = poster_sizes(results)
+    figure = style.new_figure(height=78 * style.MILLIMETRE)
+    panels = figure.subplots(2, len(sizes), squeeze=False, sharex=True, sharey="row")
+    for column, size in enumerate(sizes):
+        log = read_log(results.run(size))
+        losses, accuracies = panels[:, column]
+        _draw_curve(losses, log, "generator_loss", "generator", style.GREEN, "-")
+        _draw_curve(losses, log, "discriminator_loss", "discriminator", style.ORANGE, "--")
+        _draw_curve(accuracies, log, "accuracy_real", "real images", style.REAL_COLOUR, "-")
+        _draw_curve(
+            accuracies, log, "accuracy_synthetic", "synthetic images", style.SYNTHETIC_COLOUR, "--"
+        )
+        losses.set_title(f"{size} training images", pad=3)
+        accuracies.set_ylim(-0.03, 1.03)
+        accuracies.set_xlabel("Epoch")
+        accuracies.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+    panels[0, 0].set_ylabel("Loss (mean of an epoch)")
+    panels[1, 0].set_ylabel("Accuracy of discriminator")
+    panels[0, 0].legend(loc="best")
+    panels[1, 0].legend(loc="lower right")
+    return figure
+
+
+def _draw_curve(
+    axes: Axes, log: pd.DataFrame, column: str, label: str, colour: str, line: str
+) -> None:
+    axes.plot(log["epoch"], log[column], color=colour, linestyle=line, label=label, linewidth=0.8)
+
+
+def draw_metrics(results: Results, metrics: pd.DataFrame) -> Figure:
+    """Each metric against training size, one line an epoch, with 95 % intervals."""
+    figure = style.new_figure(height=80 * style.MILLIMETRE)
+    panels = figure.subplots(2, 4).ravel()
+    for axes, shown in zip(panels, MEASURES, strict=False):
+        _draw_metric(axes, results, metrics, shown)
+    handles = [
+        Line2D([], [], **style.series(index), label=f"{epoch} epochs")
+        for index, epoch in enumerate(results.epochs)
+    ]
+    legend = panels[len(MEASURES)]
+    legend.set_axis_off()
+    legend.legend(handles=handles, loc="center", title="Trained for")
+    figure.supxlabel("Training images", fontsize=7)
+    return figure
+
+
+def _draw_metric(axes: Axes, results: Results, metrics: pd.DataFrame, shown: Measure) -> None:
+    axes.set_title(shown.axis_label, pad=3)
+    rows = metrics[(metrics["metric"] == shown.name) & (metrics["status"] == COMPUTED)]
+    if rows.empty:
+        reason = not_computed(metrics, shown.name)
+        style.annotate_missing(axes, f"{shown.label} not computed\n\n{_wrapped(reason)}")
+        return
+    places = {size: place for place, size in enumerate(results.training_sizes)}
+    for index, epoch in enumerate(results.epochs):
+        line = rows[rows["epoch"] == epoch].sort_values("training_size")
+        # Lines of different epochs stand a little apart, so that their intervals can be told apart.
+        shift = 0.09 * (index - (len(results.epochs) - 1) / 2)
+        x = line["training_size"].map(places) + shift
+        axes.plot(x, line["value"], **style.series(index), linewidth=0.8, markersize=2.6)
+        axes.vlines(x, line["low"], line["high"], color=style.series(index)["color"], linewidth=0.8)
+    axes.xaxis.set_major_locator(FixedLocator(list(places.values())))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.set_xticklabels([str(size) for size in places], fontsize=5.5)
+    axes.yaxis.set_major_locator(MaxNLocator(4))
+
+
+def _wrapped(text: str, width: int = 24) -> str:
+    import textwrap
+
+    return "\n".join(textwrap.wrap(text, width))

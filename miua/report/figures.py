@@ -1,0 +1,116 @@
+"""The figures of paper and report: what they are called, what to see in them, and their files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from miua.analysis.clinician import read_scores
+from miua.analysis.measures import FID
+from miua.analysis.results import Results, figure_two_set, poster_epochs, poster_sizes
+from miua.analysis.tables import not_computed, read_metrics
+from miua.report import style
+from miua.report.architecture import draw_architecture
+from miua.report.charts import draw_metrics, draw_regression, draw_training_curves
+from miua.report.pictures import draw_overview, draw_poster_grids, draw_real_and_synthetic
+
+
+@dataclass(frozen=True)
+class StudyFigure:
+    """One figure.
+
+    Attributes:
+        name: its files' name without ending.
+        title: what it is.
+        see: a sentence that says what to look at.
+        draw: draws it.
+    """
+
+    name: str
+    title: str
+    see: str
+    draw: Callable[[], Figure]
+
+
+def study_figures(results: Results, study: Path) -> list[StudyFigure]:
+    """Every figure of the study, in the order of the report."""
+    plan = results.plan
+    chosen = figure_two_set(results)
+    last = results.sets[-1]
+    sizes = " and ".join(str(size) for size in poster_sizes(results))
+    epochs = " and ".join(str(epoch) for epoch in poster_epochs(results))
+    metrics = read_metrics(results)
+    missing = not_computed(metrics, FID.name)
+    return [
+        StudyFigure(
+            "architecture",
+            f"Architecture of the DCGAN for {plan.image_size} x {plan.image_size} images",
+            "Each block is a stack of feature maps, written height x width x channels: the "
+            "generator doubles the side from block to block, the discriminator halves it down to "
+            "one number.",
+            lambda: draw_architecture(plan.image_size, plan.latent_size, plan.feature_maps),
+        ),
+        StudyFigure(
+            "regression",
+            "Metrics against the clinician's score (published points), and synthetic images",
+            "The published lines rise, but the points scatter widely around them: see how little "
+            "a score tells about a metric. The points are the original study's, read off its "
+            f"plots; the images are ours ({chosen.training_size} training images, "
+            f"{chosen.epoch} epochs, the first nine of the set).",
+            lambda: draw_regression(results, read_scores(study)),
+        ),
+        StudyFigure(
+            "real_and_synthetic",
+            "Images the networks learn from, and images they make",
+            "Compare speckle, skull outline and sector edges between the rows. The synthetic "
+            f"images are the first of the set with {last.training_size} training images and "
+            f"{last.epoch} epochs, not a selection.",
+            lambda: draw_real_and_synthetic(results),
+        ),
+        StudyFigure(
+            "overview",
+            "Nine synthetic images of every set",
+            "Go down a column to see longer training, along a row to see more training images: "
+            "with one batch size, more images also mean more updates an epoch.",
+            lambda: draw_overview(results),
+        ),
+        StudyFigure(
+            "poster_grids",
+            f"Synthetic images for {sizes} training images at {epochs} epochs",
+            "Look for images that repeat each other within a grid, the sign of mode collapse.",
+            lambda: draw_poster_grids(results),
+        ),
+        StudyFigure(
+            "training_curves",
+            f"Losses and discriminator accuracy for {sizes} training images",
+            "An accuracy near 1 for both kinds of images means the discriminator wins and the "
+            "generator learns little; near 0.5 it cannot tell them apart.",
+            lambda: draw_training_curves(results),
+        ),
+        StudyFigure(
+            "metrics",
+            "The metrics by training size and epoch, with 95 % bootstrap intervals",
+            "Intervals that overlap across training sizes show no clear effect of the number of "
+            "training images." + (f" FID was {missing}" if missing else ""),
+            lambda: draw_metrics(results, metrics),
+        ),
+    ]
+
+
+def draw_figures(results: Path, study: Path) -> list[Path]:
+    """Draw all figures into results/figures, as PDF and PNG; returns the files.
+
+    Raises:
+        MiuaError: an input is missing or damaged; the message names it.
+    """
+    opened = Results.open(results)
+    written = []
+    for figure in study_figures(opened, study):
+        with style.drawing():
+            drawn = figure.draw()
+            style.mark(drawn, opened.plan.banner)
+            written += style.save(drawn, opened.figures, figure.name, figure.title)
+    return written

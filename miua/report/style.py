@@ -1,0 +1,136 @@
+"""One look for every figure: colours, sizes, and files that are the same bytes each time."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from miua.files import atomic_path
+
+MILLIMETRE = 1 / 25.4  # inches
+TEXT_WIDTH = 122 * MILLIMETRE  # the text width of class llncs
+PNG_DPI = 300
+
+# Okabe and Ito (2008): distinguishable with every common colour vision.
+BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILION, PURPLE = (
+    "#000000",
+    "#E69F00",
+    "#56B4E9",
+    "#009E73",
+    "#F0E442",
+    "#0072B2",
+    "#D55E00",
+    "#CC79A7",
+)
+SERIES_COLOURS = (BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY)
+# Colour never carries a difference alone: each series has its marker and line as well.
+SERIES_MARKERS = ("o", "s", "^", "D", "v", "P")
+SERIES_LINES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1, 1, 1)))
+REAL_COLOUR, SYNTHETIC_COLOUR = BLUE, VERMILION
+NOTE_COLOUR = VERMILION
+GREY = "#666666"
+
+_SETTINGS = {
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],  # comes with matplotlib, so it is the same everywhere
+    "font.size": 7,
+    "axes.titlesize": 7.5,
+    "axes.labelsize": 7,
+    "xtick.labelsize": 6.5,
+    "ytick.labelsize": 6.5,
+    "legend.fontsize": 6.5,
+    "legend.frameon": False,
+    "axes.linewidth": 0.6,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "lines.linewidth": 1.1,
+    "lines.markersize": 3.2,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "xtick.major.size": 2.5,
+    "ytick.major.size": 2.5,
+    "figure.dpi": 100,
+    "savefig.facecolor": "white",
+    "pdf.fonttype": 42,  # TrueType: text in the PDF stays text
+    "svg.hashsalt": "miua",
+    "image.cmap": "gray",
+    "image.interpolation": "none",  # pixels are shown as they are
+}
+
+
+@contextmanager
+def drawing() -> Iterator[None]:
+    """Draw with this style, whatever the user's own matplotlib settings are."""
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update(_SETTINGS)
+        yield
+
+
+def new_figure(height: float, width: float = TEXT_WIDTH) -> Figure:
+    """An empty figure; sizes in inches. It belongs to no window and no global state."""
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def series(index: int) -> dict[str, object]:
+    """Colour, marker and line of the index-th series, to be passed to Axes.plot."""
+    return {
+        "color": SERIES_COLOURS[index % len(SERIES_COLOURS)],
+        "marker": SERIES_MARKERS[index % len(SERIES_MARKERS)],
+        "linestyle": SERIES_LINES[index % len(SERIES_LINES)],
+    }
+
+
+def annotate_missing(axes: Axes, text: str) -> None:
+    """Say in an empty panel what is missing there and why."""
+    axes.set_xticks([])
+    axes.set_yticks([])
+    axes.text(
+        0.5,
+        0.5,
+        text,
+        transform=axes.transAxes,
+        ha="center",
+        va="center",
+        fontsize=6,
+        color=GREY,
+        wrap=True,
+    )
+
+
+def mark(figure: Figure, banner: str) -> None:
+    """Write the banner of unscientific output across the top of a figure; "" writes nothing."""
+    if banner:
+        figure.suptitle(banner, fontsize=7, color=NOTE_COLOUR, fontweight="bold")
+
+
+def save(figure: Figure, folder: Path, name: str, title: str) -> list[Path]:
+    """Write NAME.pdf and NAME.png, each whole or not at all, without dates or versions in them."""
+    paths = [folder / f"{name}.pdf", folder / f"{name}.png"]
+    metadata: list[dict[str, str | None]] = [
+        {"Title": title, "CreationDate": None, "Creator": None, "Producer": None},
+        {"Title": title, "Software": None},
+    ]
+    with _fixed_clock():
+        for path, entries in zip(paths, metadata, strict=True):
+            with atomic_path(path) as temporary:
+                figure.savefig(temporary, dpi=PNG_DPI, metadata=entries)
+    return paths
+
+
+@contextmanager
+def _fixed_clock() -> Iterator[None]:
+    """Embedded font subsets carry a time of change; SOURCE_DATE_EPOCH is what fixes it."""
+    before = os.environ.get("SOURCE_DATE_EPOCH")
+    os.environ.setdefault("SOURCE_DATE_EPOCH", "0")
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["SOURCE_DATE_EPOCH"]

@@ -1,0 +1,134 @@
+"""One command reruns the study: choose the scale, write the plan, let Snakemake do what is missing."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import yaml
+
+from miua.config import Profile, TrainingConfig, read_config
+from miua.errors import MiuaError
+from miua.files import write_text
+from miua.progress import say
+
+WITH_GPU, WITHOUT_GPU = "paper", "smoke"
+
+
+def reproduce(
+    profile: str | None,
+    *,
+    study: Path,
+    paper: Path,
+    results: Path,
+    cores: int | None = None,
+    dry_run: bool = False,
+) -> Path:
+    """Run every part of the study that is not there yet.
+
+    Args:
+        profile: a name in `study`/profiles; None takes "paper" with a CUDA device, else "smoke".
+        study: the folder that says what the study is, with the Snakefile.
+        paper: the LaTeX sources.
+        results: the parent of the results folders.
+        cores: how many CPU cores to use; all if None.
+        dry_run: print what would be done, and do nothing.
+
+    Returns:
+        The results folder of the profile.
+
+    Raises:
+        MiuaError: the profile is unknown or wrong, or a step failed.
+    """
+    known = sorted(path.stem for path in (study / "profiles").glob("*.yaml"))
+    if not known:
+        raise MiuaError(f"{study} holds no profiles. Run this at the top of the repository.")
+    profile = profile or _choose_profile(known)
+    if profile not in known:
+        raise MiuaError(f"There is no profile {profile!r}. Known: {', '.join(known)}.")
+    settings = read_config(study / "profiles" / f"{profile}.yaml", Profile)
+    folder = results / profile
+    _write_plan(folder, settings)
+    _run_snakemake(folder, study, paper, cores, dry_run)
+    return folder
+
+
+def _choose_profile(known: list[str]) -> str:
+    import torch
+
+    cuda = torch.cuda.is_available()
+    chosen = WITH_GPU if cuda else WITHOUT_GPU
+    reason = "a CUDA device was found" if cuda else "no CUDA device was found"
+    others = ", ".join(name for name in known if name != chosen)
+    say(f"Profile {chosen!r}, because {reason}. Others: {others} (--profile NAME).")
+    return chosen
+
+
+def training_configs(settings: Profile) -> dict[str, TrainingConfig]:
+    """One configuration for each run of the training-size experiment, by run name."""
+    grid = settings.experiments["training-size"]
+    return {
+        f"n{size:04d}": TrainingConfig(
+            image_size=settings.image_size,
+            training_size=size,
+            epochs=grid.epochs,
+            latent_size=settings.latent_size,
+            feature_maps=settings.feature_maps,
+            batch_size=settings.batch_size,
+            seed=settings.seed,
+        )
+        for size in grid.training_sizes
+    }
+
+
+def _write_plan(folder: Path, settings: Profile) -> None:
+    """Write the resolved plan and configurations; unchanged files keep their time stamp."""
+    _write_if_changed(folder / "plan.yaml", settings.model_dump())
+    for run, config in training_configs(settings).items():
+        _write_if_changed(folder / "configs" / f"{run}.yaml", config.model_dump())
+
+
+def _write_if_changed(path: Path, values: dict[str, object]) -> None:
+    text = yaml.safe_dump(values, sort_keys=False)
+    if not path.exists() or path.read_text(encoding="utf-8") != text:
+        write_text(path, text)
+
+
+def _run_snakemake(
+    folder: Path, study: Path, paper: Path, cores: int | None, dry_run: bool
+) -> None:
+    sources = sorted(path.name for path in paper.iterdir() if path.is_file())
+    settings = {
+        "study": str(study.resolve()),
+        "paper_source": str(paper.resolve()),
+        "paper_files": sources,
+    }
+    command = [
+        sys.executable, "-m", "snakemake",
+        "--snakefile", str((study / "Snakefile").resolve()),
+        "--directory", str(folder),
+        "--configfile", str((folder / "plan.yaml").resolve()),
+        "--config", *(f"{key}={yaml.safe_dump(value, default_flow_style=True).strip()}"
+                      for key, value in settings.items()),
+        "--cores", str(cores or "all"),
+        "--rerun-triggers", "mtime", "params", "input",
+        "--rerun-incomplete",
+        "--keep-going",
+        "--quiet", "rules",
+    ]  # fmt: skip
+    if dry_run:
+        command.append("--dry-run")
+    # The commands of the rules are those of this environment, whatever else is on the path.
+    here = str(Path(sys.executable).parent)
+    environment = {**os.environ, "PATH": here + os.pathsep + os.environ.get("PATH", "")}
+    if shutil.which("miua", path=environment["PATH"]) is None:
+        raise MiuaError("The command miua is not on the path. Install the package first.")
+    status = subprocess.run(command, env=environment, check=False).returncode
+    if status != 0:
+        raise MiuaError(
+            "A step failed; its message is above. Mend the cause and run the same command again: "
+            "what is finished is kept."
+        )

@@ -1,0 +1,119 @@
+"""From a run's checkpoint to a synthetic set: each image from a seed of its own."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+
+from miua.checkpoint import load_checkpoint
+from miua.config import TrainingConfig, read_config
+from miua.data.model_space import to_image_stack
+from miua.dcgan import Generator
+from miua.errors import MiuaError
+from miua.files import sha256_array, write_array
+from miua.progress import Progress
+from miua.provenance import provenance, write_provenance
+from miua.training import Stream, choose_device, seeded_generator, with_prefix
+
+CHUNK = 100
+
+
+def generate(
+    run: Path,
+    epoch: int,
+    out: Path,
+    *,
+    images: int = 800,
+    seed: int = 0,
+    as_png: bool = False,
+    device: str = "auto",
+    threads: int | None = None,
+) -> NDArray[np.uint8]:
+    """Make a synthetic set from one epoch of a run and save it with its provenance.
+
+    Image `i` comes from a latent vector drawn with the seed `(seed, i)`, and batch norm uses the
+    statistics of training, so no image depends on the others of its set.
+
+    Args:
+        run: a run folder.
+        epoch: an epoch that the run kept a checkpoint of.
+        out: the set's folder, which must not exist or hold a set; it appears whole.
+        images: how many.
+        seed: from 0.
+        as_png: PNG files instead of one images.npy.
+        device: "auto", "cpu" or "cuda".
+        threads: CPU threads.
+
+    Returns:
+        The image stack, uint8 `(images, H, W)`.
+
+    Raises:
+        MiuaError: the run or the epoch is missing, or `out` holds something else.
+    """
+    if not (run / "config.yaml").exists():
+        raise MiuaError(f"{run} is not a run folder: it has no config.yaml. Train first.")
+    if images < 1:
+        raise MiuaError(f"A synthetic set needs at least one image, not {images}.")
+    if out.exists() and any(out.iterdir()) and not (out / "provenance.json").exists():
+        raise MiuaError(f"{out} holds other files. Choose an empty or new folder for --out.")
+    config = read_config(run / "config.yaml", TrainingConfig)
+    tensors, facts = load_checkpoint(run, epoch)
+    place = choose_device(device, threads)
+    generator = Generator(config.image_size, config.latent_size, config.feature_maps)
+    generator.load_state_dict(with_prefix(tensors, "generator."))
+    generator.to(place, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    stack = _draw(generator.eval(), images, seed, place)
+    record = provenance(
+        inputs={"checkpoint": facts["sha256"]},
+        settings={"run": run.name, "epoch": epoch, "images": images, "seed": seed},
+        device=str(place),
+        threads=torch.get_num_threads(),
+    )
+    record["outputs"] = {"images": sha256_array(stack)}
+    _save(out, stack, record, as_png)
+    return stack
+
+
+def _draw(generator: Generator, images: int, seed: int, device: torch.device) -> NDArray[np.uint8]:
+    side_stacks = []
+    with Progress("Generating", images, "images") as bar, torch.inference_mode():
+        for start in range(0, images, CHUNK):
+            indices = range(start, min(start + CHUNK, images))
+            latent = torch.stack(
+                [
+                    torch.randn(
+                        generator.latent_size,
+                        generator=seeded_generator(seed, Stream.SYNTHETIC_IMAGE, index),
+                    )
+                    for index in indices
+                ]
+            )
+            side_stacks.append(to_image_stack(generator(latent.to(device))))
+            bar.advance(len(indices))
+    return np.concatenate(side_stacks)
+
+
+def _save(out: Path, stack: NDArray[np.uint8], record: dict[str, object], as_png: bool) -> None:
+    """Write the set beside its place and move it there, so that it is whole or absent."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=".partial-", dir=out.parent))
+    try:
+        temporary.chmod(0o755)
+        if as_png:
+            digits = max(4, len(str(len(stack) - 1)))
+            for index, image in enumerate(stack):
+                Image.fromarray(image).save(temporary / f"{index:0{digits}d}.png")
+        else:
+            write_array(temporary / "images.npy", stack)
+        write_provenance(temporary, record)
+        if out.exists():
+            shutil.rmtree(out)
+        temporary.replace(out)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)

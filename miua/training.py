@@ -1,0 +1,401 @@
+"""The training loop: one, for every size and every variant of the study.
+
+Every random draw of an epoch comes from one generator seeded by (seed, epoch). So a run that was
+interrupted goes on from its last checkpoint and ends with the same weights as one that was not.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass
+from enum import IntEnum
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor, nn
+from torch.nn.functional import binary_cross_entropy_with_logits
+
+from miua.checkpoint import load_checkpoint, remove_checkpoint, save_checkpoint, saved_epochs
+from miua.config import TrainingConfig, config_hash, read_config, write_config
+from miua.data import subset
+from miua.data.augmentation import augment
+from miua.data.model_space import to_image_stack, to_model_space
+from miua.dcgan import Discriminator, Generator, initialise
+from miua.errors import MiuaError
+from miua.files import atomic_path, sha256_array, write_text
+from miua.progress import Progress, say
+from miua.provenance import provenance, write_provenance
+
+SECONDS_BETWEEN_CHECKPOINTS = 120
+GRID_SIDE = 8
+
+
+class Stream(IntEnum):
+    """What a random draw is for; no two purposes share a generator."""
+
+    WEIGHTS = 0
+    EPOCH = 1
+    SAMPLE_GRID = 2
+    SYNTHETIC_IMAGE = 3
+
+
+def seeded_generator(*key: int) -> torch.Generator:
+    """A CPU generator for one purpose, independent of every other key's."""
+    state = np.random.SeedSequence(key).generate_state(1, np.uint64)
+    return torch.Generator().manual_seed(int(state[0]))
+
+
+@dataclass
+class Adversaries:
+    """The two networks with their optimisers: all that training changes."""
+
+    generator: Generator
+    discriminator: Discriminator
+    generator_optimiser: torch.optim.Adam
+    discriminator_optimiser: torch.optim.Adam
+
+    @classmethod
+    def create(cls, config: TrainingConfig, device: torch.device) -> Adversaries:
+        """Fresh networks with the weights that the seed gives, on `device`."""
+        draws = seeded_generator(config.seed, Stream.WEIGHTS)
+        generator = Generator(config.image_size, config.latent_size, config.feature_maps)
+        discriminator = Discriminator(config.image_size, config.feature_maps)
+        for network in (generator, discriminator):
+            initialise(network, config.weight_deviation, draws)
+            # Convolutions with the channels innermost are faster, on CPUs and on GPUs.
+            network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+        def adam(network: nn.Module, learning_rate: float) -> torch.optim.Adam:
+            return torch.optim.Adam(
+                network.parameters(),
+                lr=learning_rate,
+                betas=(config.beta1, config.beta2),
+                weight_decay=config.weight_decay,
+            )
+
+        return cls(
+            generator,
+            discriminator,
+            adam(generator, config.learning_rate_generator),
+            adam(discriminator, config.learning_rate_discriminator),
+        )
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Everything under flat names: `generator.*`, `discriminator_optimiser.3.exp_avg`, ..."""
+        flat: dict[str, Tensor] = {}
+        for part in ("generator", "discriminator"):
+            for name, tensor in getattr(self, part).state_dict().items():
+                flat[f"{part}.{name}"] = tensor
+            state = getattr(self, f"{part}_optimiser").state_dict()["state"]
+            for index, values in state.items():
+                for name, tensor in values.items():
+                    flat[f"{part}_optimiser.{index}.{name}"] = tensor
+        return flat
+
+    def load(self, tensors: dict[str, Tensor]) -> None:
+        """Take over what `tensors()` gave."""
+        for part in ("generator", "discriminator"):
+            getattr(self, part).load_state_dict(with_prefix(tensors, f"{part}."))
+            optimiser = getattr(self, f"{part}_optimiser")
+            state: dict[int, dict[str, Tensor]] = {}
+            for key, tensor in with_prefix(tensors, f"{part}_optimiser.").items():
+                index, name = key.split(".")
+                state.setdefault(int(index), {})[name] = tensor
+            groups = optimiser.state_dict()["param_groups"]
+            optimiser.load_state_dict({"state": state, "param_groups": groups})
+
+
+def with_prefix(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """The tensors under a prefix, without it."""
+    return {
+        name.removeprefix(prefix): tensor
+        for name, tensor in tensors.items()
+        if name.startswith(prefix)
+    }
+
+
+def train(
+    config: TrainingConfig,
+    stack: NDArray[np.uint8],
+    run: Path,
+    *,
+    device: str = "auto",
+    threads: int | None = None,
+) -> None:
+    """Train a DCGAN on an image stack, or go on where an interrupted training stopped.
+
+    Args:
+        config: every choice; `config.training_size` images are drawn from the stack by the seed.
+        stack: uint8 `(N, H, W)` with `H = W = config.image_size`.
+        run: the run folder, made if needed: config.yaml, log.jsonl, checkpoints/, samples/,
+            provenance.json.
+        device: "auto" takes CUDA where available.
+        threads: CPU threads; results on a CPU are bit-identical for the same number.
+
+    Raises:
+        MiuaError: the run folder belongs to another configuration or other images, there are too
+            few images, or a loss stops being finite.
+    """
+    place = choose_device(device, threads)
+    images = _training_images(config, stack)
+    _claim_run_folder(run, config, images, place)
+    networks = Adversaries.create(config, place)
+    done = _resume(run, networks)
+    last = config.epochs[-1]
+    if done >= last:
+        say(f"{run}: already trained to epoch {done}.")
+        return
+    dataset = torch.from_numpy(images).to(place)
+    saved_at = time.monotonic()
+    size = len(images)
+    with Progress(f"Training {run.name}", last * size, "images", done=done * size) as bar:
+        for epoch in range(done + 1, last + 1):
+            started = time.monotonic()
+            losses = _train_epoch(networks, dataset, config, epoch, bar)
+            _log_epoch(run, config, size, epoch, losses, time.monotonic() - started)
+            wanted = epoch in config.epochs
+            if wanted or time.monotonic() - saved_at > SECONDS_BETWEEN_CHECKPOINTS:
+                _save(run, config, networks, epoch)
+                saved_at = time.monotonic()
+            if wanted or _is_round(epoch):
+                _save_sample_grid(run, config, networks.generator, epoch)
+
+
+def choose_device(device: str, threads: int | None = None) -> torch.device:
+    """Resolve "auto", and make the arithmetic on it repeatable."""
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    if device == "cuda" and not torch.cuda.is_available():
+        raise MiuaError("No CUDA device was found. Use --device cpu, or check the driver.")
+    if threads:
+        torch.set_num_threads(threads)
+    torch.backends.cudnn.deterministic = True
+    torch.backends.cudnn.benchmark = False
+    return torch.device(device)
+
+
+def discriminator_step(
+    networks: Adversaries, real: Tensor, latent: Tensor, real_label: float
+) -> tuple[Tensor, Tensor, Tensor]:
+    """One update of the discriminator on a real and a synthetic batch.
+
+    Returns:
+        The loss; of each batch, how many images it took for what they are (logit above 0 for
+        real ones, below 0 for synthetic ones); and the synthetic batch, as `(loss and counts,
+        counts, images)` stacked for the caller: loss `()`, counts `(2,)`, images with gradient.
+    """
+    networks.discriminator_optimiser.zero_grad(set_to_none=True)
+    on_real = networks.discriminator(real)
+    real_loss = binary_cross_entropy_with_logits(on_real, torch.full_like(on_real, real_label))
+    real_loss.backward()  # type: ignore[no-untyped-call]
+    synthetic = networks.generator(latent)
+    on_synthetic = networks.discriminator(synthetic.detach())
+    synthetic_loss = binary_cross_entropy_with_logits(on_synthetic, torch.zeros_like(on_synthetic))
+    synthetic_loss.backward()  # type: ignore[no-untyped-call]
+    networks.discriminator_optimiser.step()
+    correct = torch.stack([(on_real > 0).sum(), (on_synthetic < 0).sum()])
+    return (real_loss + synthetic_loss).detach(), correct, synthetic
+
+
+def generator_step(networks: Adversaries, synthetic: Tensor) -> Tensor:
+    """One update of the generator: make the discriminator call its images real. The loss, `()`."""
+    networks.generator_optimiser.zero_grad(set_to_none=True)
+    # The discriminator's weights do not change here, so their gradients are not computed.
+    networks.discriminator.requires_grad_(False)
+    logits = networks.discriminator(synthetic)
+    loss = binary_cross_entropy_with_logits(logits, torch.ones_like(logits))
+    loss.backward()  # type: ignore[no-untyped-call]
+    networks.discriminator.requires_grad_(True)
+    networks.generator_optimiser.step()
+    return loss.detach()
+
+
+def _train_epoch(
+    networks: Adversaries, dataset: Tensor, config: TrainingConfig, epoch: int, bar: Progress
+) -> dict[str, float]:
+    """Every image once, in the epoch's own order. Mean losses and the discriminator's accuracy."""
+    draws = seeded_generator(config.seed, Stream.EPOCH, epoch)
+    device = dataset.device
+    networks.generator.train()
+    networks.discriminator.train()
+    # Sums stay on the device: reading them each step would make a GPU wait.
+    loss_sums = torch.zeros(2, device=device, dtype=torch.float64)
+    correct_sums = torch.zeros(2, device=device, dtype=torch.int64)
+    order = torch.randperm(len(dataset), generator=draws)
+    batches = _batches(order, config.batch_size)
+    for batch in batches:
+        real = augment(
+            to_model_space(dataset[batch.to(device)]),
+            draws,
+            flip=config.augmentation.flip,
+            rotation=config.augmentation.rotation,
+            corners=config.augmentation.corners,
+        ).contiguous(memory_format=torch.channels_last)
+        latent = torch.randn(len(batch), config.latent_size, generator=draws).to(device)
+        discriminator_loss, correct, synthetic = discriminator_step(
+            networks, real, latent, config.real_label
+        )
+        generator_loss = generator_step(networks, synthetic)
+        loss_sums += torch.stack([generator_loss, discriminator_loss]) * len(batch)
+        correct_sums += correct
+        bar.advance(len(batch))
+    generator_mean, discriminator_mean = (loss_sums / len(dataset)).tolist()
+    accuracy_real, accuracy_synthetic = (correct_sums / len(dataset)).tolist()
+    return {
+        "updates": epoch * len(batches),
+        "generator_loss": generator_mean,
+        "discriminator_loss": discriminator_mean,
+        "accuracy_real": accuracy_real,
+        "accuracy_synthetic": accuracy_synthetic,
+    }
+
+
+def _batches(order: Tensor, batch_size: int) -> list[Tensor]:
+    """Cut an epoch's order into batches; a last batch of one joins the one before it.
+
+    Batch norm has no variance to work with in a batch of one at its 1 x 1 boundary.
+    """
+    batches = list(order.split(batch_size))
+    if len(batches) > 1 and len(batches[-1]) == 1:
+        batches[-2:] = [torch.cat(batches[-2:])]
+    return batches
+
+
+def _training_images(config: TrainingConfig, stack: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The images that the seed draws from the stack; smaller sizes are contained in larger ones."""
+    side = config.image_size
+    if stack.dtype != np.uint8 or stack.ndim != 3 or stack.shape[1:] != (side, side):
+        raise MiuaError(
+            f"The configuration wants {side} x {side} images (uint8), "
+            f"the stack has {stack.dtype} {stack.shape}."
+        )
+    size = len(stack) if config.training_size is None else config.training_size
+    if size > len(stack):
+        raise MiuaError(
+            f"training_size is {size}, but there are only {len(stack)} images. "
+            "Give more images or a smaller training_size."
+        )
+    chosen: NDArray[np.uint8] = stack[subset(len(stack), size, config.seed)]
+    return chosen
+
+
+def _claim_run_folder(
+    run: Path, config: TrainingConfig, images: NDArray[np.uint8], device: torch.device
+) -> None:
+    """Write config.yaml and provenance.json, or refuse a folder that holds another training."""
+    path = run / "config.yaml"
+    if path.exists():
+        before = read_config(path, TrainingConfig).model_dump()
+        asked = config.model_dump()
+        changes = [f"{key}: {before[key]} there, {asked[key]} asked" for key in asked
+                   if before[key] != asked[key]]  # fmt: skip
+        if changes:
+            raise MiuaError(
+                f"{run} holds a training with another configuration ({'; '.join(changes)}). "
+                "Choose another folder for --out."
+            )
+    record = provenance(
+        inputs={"images": sha256_array(images)},
+        settings={**config.model_dump(), "config_sha256": config_hash(config)},
+        device=str(device),
+        threads=torch.get_num_threads(),
+    )
+    known = run / "provenance.json"
+    if known.exists():
+        recorded = json.loads(known.read_text())["inputs"]
+        if recorded != record["inputs"]:
+            raise MiuaError(
+                f"{run} was trained on other images than these. Choose another folder for --out."
+            )
+        return
+    write_config(path, config)
+    write_provenance(run, record)
+
+
+def _resume(run: Path, networks: Adversaries) -> int:
+    """Load the newest whole checkpoint; the epoch it was made at, 0 if there is none."""
+    for epoch in reversed(saved_epochs(run)):
+        try:
+            tensors, _ = load_checkpoint(run, epoch)
+        except MiuaError as error:
+            say(f"{error} Falling back to the checkpoint before it.")
+            remove_checkpoint(run, epoch)
+            continue
+        networks.load(tensors)
+        _cut_log(run, epoch)
+        say(f"{run}: going on after epoch {epoch}.")
+        return epoch
+    _cut_log(run, 0)
+    return 0
+
+
+def _save(run: Path, config: TrainingConfig, networks: Adversaries, epoch: int) -> None:
+    """Save this epoch, then thin: keep the asked epochs and the newest two."""
+    facts = {"config_sha256": config_hash(config), "model": model_shape(config)}
+    save_checkpoint(run, epoch, networks.tensors(), facts)
+    for old in saved_epochs(run)[:-2]:
+        if old not in config.epochs:
+            remove_checkpoint(run, old)
+
+
+def model_shape(config: TrainingConfig) -> dict[str, int]:
+    """What it takes to build the generator again."""
+    return {
+        "image_size": config.image_size,
+        "latent_size": config.latent_size,
+        "feature_maps": config.feature_maps,
+    }
+
+
+def _log_epoch(
+    run: Path,
+    config: TrainingConfig,
+    images: int,
+    epoch: int,
+    losses: dict[str, float],
+    seconds: float,
+) -> None:
+    """Append one line to log.jsonl; a loss that is not finite ends the training."""
+    if not np.isfinite([losses["generator_loss"], losses["discriminator_loss"]]).all():
+        raise MiuaError(
+            f"{run}: a loss is not finite at epoch {epoch}: the training diverged. "
+            f"The learning rates are {config.learning_rate_generator} (generator) and "
+            f"{config.learning_rate_discriminator} (discriminator); try smaller ones."
+        )
+    line: dict[str, Any] = {"epoch": epoch, **losses}
+    line["seconds"] = round(seconds, 3)
+    line["images_per_second"] = round(images / seconds, 2)
+    with (run / "log.jsonl").open("a", encoding="utf-8") as file:
+        file.write(json.dumps(line) + "\n")
+
+
+def _cut_log(run: Path, epoch: int) -> None:
+    """Forget the log of epochs after the checkpoint: they are trained again."""
+    path = run / "log.jsonl"
+    if path.exists():
+        lines = path.read_text(encoding="utf-8").splitlines()
+        write_text(path, "".join(f"{line}\n" for line in lines[:epoch]))
+
+
+def _is_round(epoch: int) -> bool:
+    """1, 2, 5, 10, 20, 50, ...: often enough to watch the images form."""
+    return str(epoch).rstrip("0") in {"1", "2", "5"}
+
+
+def _save_sample_grid(run: Path, config: TrainingConfig, generator: Generator, epoch: int) -> None:
+    """Draw the same latent batch at every saved epoch, so that one sees the images form."""
+    draws = seeded_generator(config.seed, Stream.SAMPLE_GRID)
+    latent = torch.randn(GRID_SIDE**2, config.latent_size, generator=draws)
+    device = next(generator.parameters()).device
+    generator.eval()
+    with torch.inference_mode():
+        stack = to_image_stack(generator(latent.to(device)))
+    side = config.image_size
+    grid = stack.reshape(GRID_SIDE, GRID_SIDE, side, side).swapaxes(1, 2)
+    with atomic_path(run / "samples" / f"epoch_{epoch:04d}.png") as path:
+        Image.fromarray(grid.reshape(GRID_SIDE * side, GRID_SIDE * side)).save(path)
