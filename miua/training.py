@@ -185,9 +185,9 @@ def discriminator_step(
     """One update of the discriminator on a real and a synthetic batch.
 
     Returns:
-        The loss; of each batch, how many images it took for what they are (logit above 0 for
-        real ones, below 0 for synthetic ones); and the synthetic batch, as `(loss and counts,
-        counts, images)` stacked for the caller: loss `()`, counts `(2,)`, images with gradient.
+        The loss, `()`; how many images of the real and of the synthetic batch it took for what
+        they are (logit above 0 for real ones, below 0 for synthetic ones), `(2,)`; and the
+        synthetic batch with its graph, for the generator's step.
     """
     networks.discriminator_optimiser.zero_grad(set_to_none=True)
     on_real = networks.discriminator(real)
@@ -245,7 +245,7 @@ def _train_epoch(
         correct_sums += correct
         bar.advance(len(batch))
     generator_mean, discriminator_mean = (loss_sums / len(dataset)).tolist()
-    accuracy_real, accuracy_synthetic = (correct_sums / len(dataset)).tolist()
+    accuracy_real, accuracy_synthetic = (correct_sums.double() / len(dataset)).tolist()
     return {
         "updates": epoch * len(batches),
         "generator_loss": generator_mean,
