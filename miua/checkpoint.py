@@ -17,7 +17,9 @@ from miua.errors import MiuaError
 from miua.files import atomic_path, read_json, sha256_file, write_json
 
 
-def save_checkpoint(run: Path, epoch: int, tensors: dict[str, Tensor], facts: dict[str, Any]) -> None:
+def save_checkpoint(
+    run: Path, epoch: int, tensors: dict[str, Tensor], facts: dict[str, Any]
+) -> None:
     """Save one epoch's tensors and facts, whole or not at all."""
     target = _tensors_path(run, epoch)
     with atomic_path(target) as temporary:

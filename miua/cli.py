@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
+from rich.console import Console
+from rich.table import Table
 
-from miua.errors import MiuaError, MissingExtraError
+from miua.errors import MissingExtraError, MiuaError
+
+if TYPE_CHECKING:
+    from miua.metrics import MetricRecord
 
 STUDY_PACKAGES = {
     "jinja2",
@@ -43,6 +49,15 @@ Device = Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Where to c
 Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads; all cores if not given.")]
 Results = Annotated[Path, typer.Argument(help="A results folder, such as results/smoke.")]
 Study = Annotated[Path, typer.Option(help="The folder that says what the study is.")]
+Paper = Annotated[Path, typer.Option("--source", "--paper", help="The LaTeX sources.")]
+ProfileName = Annotated[
+    str | None, typer.Option(help="smoke, cpu or paper; by the hardware if not given.")
+]
+ResultsParent = Annotated[Path, typer.Option(help="Where results folders go.")]
+Cores = Annotated[int | None, typer.Option(min=1, help="CPU cores; all if not given.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the steps only.")]
+
+STUDY, PAPER, RESULTS = Path("experiments"), Path("paper"), Path("results")
 
 
 @fetch_app.command("hc18")
@@ -146,29 +161,183 @@ def generate_command(
     _need("torch", "Generating")
     from miua.sampling import generate
 
-    generate(
-        run, epoch, out, images=images, seed=seed, as_png=png, device=device, threads=threads
-    )
+    generate(run, epoch, out, images=images, seed=seed, as_png=png, device=device, threads=threads)
     print(out)
+
+
+@app.command("evaluate")
+def evaluate_command(
+    real: Annotated[Path, typer.Option(help="Real images: folder or .npy image stack.")],
+    synthetic: Annotated[Path, typer.Option(help="Synthetic images: folder or .npy stack.")],
+    size: Annotated[
+        int | None, typer.Option(min=2, help="Resize both to this square; not if not given.")
+    ] = None,
+    pairing: Annotated[
+        Literal["all", "index"], typer.Option(help="Which pairs MI and PSNR average over.")
+    ] = "all",
+    name: Annotated[str, typer.Option(help="Name of the set in the table.")] = "synthetic",
+    csv: Annotated[Path | None, typer.Option(help="Write the table here.")] = None,
+    lbpv: Annotated[Path | None, typer.Option(help="Write the set's LBP vector here.")] = None,
+    inception_weights: Annotated[
+        Path | None, typer.Option(help="Weights file for FID, if it was not fetched.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the bootstrap.")] = 0,
+    threads: Threads = None,
+) -> None:
+    """Measure synthetic images against real ones: MI, PSNR, FID and the LBP vector."""
+    from miua.data import read_stack
+    from miua.metrics import evaluate, write_lbpv, write_records
+
+    evaluation = evaluate(
+        read_stack(real, size).images,
+        read_stack(synthetic, size).images,
+        set_name=name,
+        pairing=pairing,
+        inception_weights=inception_weights,
+        seed=seed,
+        threads=threads or 0,
+    )
+    if lbpv:
+        write_lbpv(lbpv, evaluation.synthetic_lbpv)
+    if csv:
+        write_records(csv, evaluation.records)
+    else:
+        _print_records(evaluation.records)
+
+
+@app.command("lbpv")
+def lbpv_command(
+    source: Annotated[Path, typer.Argument(help="Folder of images, or an .npy image stack.")],
+    out: Annotated[Path, typer.Option(help="The .npy file to write, 256 numbers.")],
+    size: Annotated[
+        int | None, typer.Option(min=2, help="Resize to this square; not if not given.")
+    ] = None,
+) -> None:
+    """The LBP vector of a set of images: mean counts per image of the 256 patterns."""
+    from miua.data import read_stack
+    from miua.metrics import lbp_vector, write_lbpv
+
+    write_lbpv(out, lbp_vector(read_stack(source, size).images))
+    print(out)
+
+
+@app.command("analyse")
+def analyse_command(results: Results, study: Study = STUDY) -> None:
+    """Join the metrics of all sets into tables, and refit the clinician's scores."""
+    from miua.analysis import analyse
+
+    for path in analyse(results, study):
+        print(path)
+
+
+@app.command("figures")
+def figures_command(results: Results, study: Study = STUDY) -> None:
+    """Draw every figure from the tables, as PDF and PNG."""
+    from miua.report import make_figures
+
+    for path in make_figures(results, study):
+        print(path)
+
+
+@app.command("report")
+def report_command(results: Results, study: Study = STUDY) -> None:
+    """Write the HTML report from tables and figures."""
+    from miua.report import make_report
+
+    print(make_report(results, study))
+
+
+@app.command("paper")
+def paper_command(results: Results, study: Study = STUDY, source: Paper = PAPER) -> None:
+    """Print the paper: numbers, tables and figures from the results, text from the sources."""
+    from miua.report import make_paper
+
+    print(make_paper(results, study, source))
 
 
 @app.command("reproduce")
 def reproduce_command(
-    profile: Annotated[
-        str | None, typer.Option(help="smoke, cpu or paper; by the hardware if not given.")
-    ] = None,
-    study: Study = Path("experiments"),
-    paper: Annotated[Path, typer.Option(help="The LaTeX sources.")] = Path("paper"),
-    results: Annotated[Path, typer.Option(help="Where results folders go.")] = Path("results"),
-    cores: Annotated[int | None, typer.Option(min=1, help="CPU cores; all if not given.")] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the steps only.")] = False,
+    profile: ProfileName = None,
+    study: Study = STUDY,
+    paper: Paper = PAPER,
+    results: ResultsParent = RESULTS,
+    cores: Cores = None,
+    dry_run: DryRun = False,
 ) -> None:
     """Rerun the study: images, training, metrics, figures, report and paper."""
-    for package in ("torch", "snakemake", "pydantic"):
-        _need(package, "Reproducing the study")
+    _need_for_study()
     from miua.reproduce import reproduce
 
-    reproduce(profile, study=study, paper=paper, results=results, cores=cores, dry_run=dry_run)
+    folder = reproduce(
+        profile, study=study, paper=paper, results=results, cores=cores, dry_run=dry_run
+    )
+    if not dry_run:
+        _print_outcome(folder)
+
+
+@app.command("experiment")
+def experiment_command(
+    name: Annotated[str, typer.Argument(help="A file in experiments/, such as training-size.")],
+    profile: ProfileName = None,
+    study: Study = STUDY,
+    paper: Paper = PAPER,
+    results: ResultsParent = RESULTS,
+    cores: Cores = None,
+    dry_run: DryRun = False,
+) -> None:
+    """Rerun one experiment of the study, up to its tables and figures."""
+    _need_for_study()
+    from miua.reproduce import reproduce
+
+    folder = reproduce(
+        profile,
+        study=study,
+        paper=paper,
+        results=results,
+        cores=cores,
+        dry_run=dry_run,
+        experiment=name,
+    )
+    print(folder / "tables")
+
+
+def _need_for_study() -> None:
+    for package in ("torch", "snakemake", "pydantic"):
+        _need(package, "Reproducing the study")
+
+
+def _print_records(records: Sequence[MetricRecord]) -> None:
+    """The table of one set; of the 256 LBPv elements only those that the study names."""
+    from miua.analysis.measures import MEASURES
+
+    by_name = {record.metric: record for record in records}
+    table = Table("metric", "value", "95 % interval", "unit", "what it is", box=None)
+    for measure in MEASURES:
+        record = by_name[measure.name]
+        if record.value is None:
+            table.add_row(measure.label, "-", "", "", record.status)
+            continue
+        value = f"{record.value:.{measure.decimals}f}"
+        interval = ""
+        if record.low is not None and record.high is not None:
+            interval = f"{record.low:.{measure.decimals}f} to {record.high:.{measure.decimals}f}"
+        table.add_row(measure.label, value, interval, measure.unit, record.definition)
+    Console().print(table)
+
+
+def _print_outcome(folder: Path) -> None:
+    """Where everything is, and what came out, in short."""
+    from miua.report import results_summary
+
+    rows = results_summary(folder)
+    table = Table(*rows[0], box=None)
+    for row in rows:
+        table.add_row(*row.values())
+    console = Console()
+    console.print(table)
+    console.print(f"\npaper   {folder / 'paper' / 'main.pdf'}", highlight=False)
+    console.print(f"report  {folder / 'report' / 'index.html'}", highlight=False)
+    console.print(f"tables  {folder / 'tables'}", highlight=False)
 
 
 def _need(package: str, what: str) -> None:

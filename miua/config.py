@@ -30,8 +30,8 @@ class Augmentation(Strict):
     )
 
 
-# What each source of the study says where it departs from the text. The text leaves batch and
-# latent size open: 10 is the batch of both released notebooks, 100 the latent size of Radford et al.
+# Where each source of the study departs from the text. The text leaves batch and latent size open:
+# 10 is the batch size of both released notebooks, 100 the latent size of Radford et al.
 VARIANTS: dict[str, dict[str, Any]] = {
     "text": {},
     "notebook-128": {
@@ -108,7 +108,9 @@ class DataSource(Strict):
     @model_validator(mode="after")
     def _phantoms_are_counted(self) -> Self:
         if (self.source == "phantom") != (self.images is not None):
-            raise ValueError("images is how many phantoms to make: needed for phantom, not for hc18")
+            raise ValueError(
+                "images is how many phantoms to make: needed for phantom, not for hc18"
+            )
         return self
 
 

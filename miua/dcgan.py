@@ -1,15 +1,16 @@
 """The DCGAN of Radford, Metz and Chintala (2016), for any power-of-two image size.
 
 One list of layers says what a network is; the network and the paper's figure are both made from
-it. At 64 x 64 it is the published architecture: five convolutions of 4 x 4, batch norm and ReLU in
-the generator, batch norm (not on the first layer) and LeakyReLU 0.2 in the discriminator, no biases.
-Other sizes add or drop stages in the middle, so the feature maps double each time the side halves.
+it. At 64 x 64 it is the published architecture: five convolutions of 4 x 4, batch norm and ReLU
+in the generator, batch norm (not on the first layer) and LeakyReLU 0.2 in the discriminator, no
+biases. Other sizes add or drop stages in the middle, so the feature maps double each time the side halves.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 import torch
@@ -48,11 +49,9 @@ def generator_layers(
         Layer("transposed_conv", latent_size, widths[0], 1, 4, 4, 1, 0, True, "relu"),
     ]
     size = 4
-    for width_in, width_out in zip(widths[:-1], widths[1:], strict=True):
+    for width_in, width_out in pairwise(widths):
         layers.append(
-            Layer(
-                "transposed_conv", width_in, width_out, size, 2 * size, 4, 2, 1, True, "relu"
-            )
+            Layer("transposed_conv", width_in, width_out, size, 2 * size, 4, 2, 1, True, "relu")
         )
         size *= 2
     layers.append(
@@ -76,7 +75,7 @@ def discriminator_layers(image_size: int, feature_maps: int, channels: int = 1) 
     layers = [
         Layer("conv", channels, widths[0], size, size // 2, 4, 2, 1, False, "leaky_relu"),
     ]
-    for width_in, width_out in zip(widths[:-1], widths[1:], strict=True):
+    for width_in, width_out in pairwise(widths):
         size //= 2
         layers.append(
             Layer("conv", width_in, width_out, size, size // 2, 4, 2, 1, True, "leaky_relu")

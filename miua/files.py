@@ -67,7 +67,9 @@ def read_json(path: Path) -> Any:
     except FileNotFoundError:
         raise MiuaError(f"{path} is missing.") from None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise MiuaError(f"{path} is not valid JSON ({error}). Remove it and make it again.") from None
+        raise MiuaError(
+            f"{path} is not valid JSON ({error}). Remove it and make it again."
+        ) from None
 
 
 def write_array(path: Path, array: NDArray[Any]) -> None:

@@ -1,4 +1,4 @@
-"""One command reruns the study: choose the scale, write the plan, let Snakemake do what is missing."""
+"""One command reruns the study: choose the scale, write the plan, let Snakemake do the rest."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ def reproduce(
     results: Path,
     cores: int | None = None,
     dry_run: bool = False,
+    experiment: str | None = None,
 ) -> Path:
     """Run every part of the study that is not there yet.
 
@@ -36,13 +37,17 @@ def reproduce(
         results: the parent of the results folders.
         cores: how many CPU cores to use; all if None.
         dry_run: print what would be done, and do nothing.
+        experiment: only this one, up to its figures; None for all, report and paper included.
 
     Returns:
         The results folder of the profile.
 
     Raises:
-        MiuaError: the profile is unknown or wrong, or a step failed.
+        MiuaError: the profile or experiment is unknown or wrong, or a step failed.
     """
+    if experiment is not None and not (study / f"{experiment}.yaml").exists():
+        experiments = ", ".join(sorted(path.stem for path in study.glob("*.yaml")))
+        raise MiuaError(f"There is no experiment {experiment!r}. Known: {experiments}.")
     known = sorted(path.stem for path in (study / "profiles").glob("*.yaml"))
     if not known:
         raise MiuaError(f"{study} holds no profiles. Run this at the top of the repository.")
@@ -52,7 +57,7 @@ def reproduce(
     settings = read_config(study / "profiles" / f"{profile}.yaml", Profile)
     folder = results / profile
     _write_plan(folder, settings)
-    _run_snakemake(folder, study, paper, cores, dry_run)
+    _run_snakemake(folder, study, paper, cores, dry_run, experiment or "all")
     return folder
 
 
@@ -98,7 +103,7 @@ def _write_if_changed(path: Path, values: dict[str, object]) -> None:
 
 
 def _run_snakemake(
-    folder: Path, study: Path, paper: Path, cores: int | None, dry_run: bool
+    folder: Path, study: Path, paper: Path, cores: int | None, dry_run: bool, target: str
 ) -> None:
     sources = sorted(path.name for path in paper.iterdir() if path.is_file())
     settings = {
@@ -107,7 +112,7 @@ def _run_snakemake(
         "paper_files": sources,
     }
     command = [
-        sys.executable, "-m", "snakemake",
+        sys.executable, "-m", "snakemake", target.replace("-", "_"),
         "--snakefile", str((study / "Snakefile").resolve()),
         "--directory", str(folder),
         "--configfile", str((folder / "plan.yaml").resolve()),

@@ -260,7 +260,7 @@ def _batches(order: Tensor, batch_size: int) -> list[Tensor]:
 
     Batch norm has no variance to work with in a batch of one at its 1 x 1 boundary.
     """
-    batches = list(order.split(batch_size))
+    batches = list(torch.split(order, batch_size))
     if len(batches) > 1 and len(batches[-1]) == 1:
         batches[-2:] = [torch.cat(batches[-2:])]
     return batches

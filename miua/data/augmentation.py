@@ -44,7 +44,9 @@ def augment(
     mirrored = torch.rand(count, generator=generator) < 0.5
     angles = (2 * torch.rand(count, generator=generator) - 1) * math.radians(rotation)
     if flip:
-        images = torch.where(mirrored.to(images.device)[:, None, None, None], images.flip(-1), images)
+        images = torch.where(
+            mirrored.to(images.device)[:, None, None, None], images.flip(-1), images
+        )
     if rotation:
         images = _rotate(images, angles.to(images.device), CORNER_VALUES[corners])
     return images
@@ -57,8 +59,6 @@ def _rotate(images: Tensor, angles: Tensor, fill: float) -> Tensor:
         torch.stack([cosines, -sines, zeros], dim=1),
         torch.stack([sines, cosines, zeros], dim=1),
     )
-    grid = functional.affine_grid(
-        torch.stack(rows, dim=1), list(images.shape), align_corners=False
-    )
+    grid = functional.affine_grid(torch.stack(rows, dim=1), list(images.shape), align_corners=False)
     # grid_sample pads with 0 only: shifted so that `fill` is 0, then shifted back.
     return functional.grid_sample(images - fill, grid, align_corners=False) + fill

@@ -128,6 +128,11 @@ def _fetch_rest(item: Download, part: Path, shown: Progress) -> None:
             part.unlink()
             shown.done = 0
             raise requests.ConnectionError("the server refused to continue the download")
+        if answer.status_code >= 500 or answer.status_code == requests.codes.too_many_requests:
+            # The server's trouble may pass: worth another attempt.
+            raise requests.ConnectionError(
+                f"the server answered {answer.status_code} {answer.reason}"
+            )
         if answer.status_code >= 400:
             raise requests.HTTPError(f"{answer.status_code} {answer.reason}")
         resumes = answer.status_code == requests.codes.partial_content

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from miua.data.archive import extract_zip
 from miua.data.download import Download, download
-from miua.data.stack import image_paths
+from miua.data.stack import image_folder, image_paths
 from miua.errors import MiuaError
 from miua.files import data_folder, read_json, sha256_file, write_json
 
@@ -181,14 +181,14 @@ def _unpack(archive: Path, release: Release) -> Path:
     if unpacked.exists():
         shutil.rmtree(unpacked)
     extract_zip(archive, unpacked)
-    folder = _image_folder(unpacked)
+    folder = image_folder(unpacked)
     check_folder(folder, release.images)
     _remember(folder, release.archive.url, release.archive.sha256)
     return folder
 
 
 def _remember_folder(source: Path, release: Release) -> Path:
-    folder = _image_folder(source)
+    folder = image_folder(source)
     check_folder(folder, release.images)
     names = {path.name for path in image_paths(folder)}
     for table in (folder / TABLE_NAME, folder.parent / TABLE_NAME):
@@ -202,12 +202,6 @@ def _remember(folder: Path, source: str, archive_sha256: str | None) -> None:
     write_json(
         _marker(), {"folder": str(folder), "source": source, "archive_sha256": archive_sha256}
     )
-
-
-def _image_folder(folder: Path) -> Path:
-    """`folder`, or the training_set folder in it that the archive brings."""
-    inner = folder / "training_set"
-    return inner if inner.is_dir() else folder
 
 
 def _some(names: Sequence[str]) -> str:

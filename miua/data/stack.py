@@ -44,6 +44,8 @@ Result = TypeVar("Result")
 FORMAT_VERSION = 1
 
 SUFFIXES = (".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".tif", ".tiff")
+# HC18's layout: the folder of images, and the names of what lies among them.
+TRAINING_SET = "training_set"
 ANNOTATIONS = "*_Annotation.png"
 
 # What Pillow raises on a damaged file, by its many decoders.
@@ -85,7 +87,8 @@ def read_stack(
     its proportions, "crop" takes the largest centred square. With size None nothing is resized,
     and all images must be of one size. Files whose names match a pattern in `exclude` are left
     out (by default HC18's annotations); subfolders, hidden files and files that are no images by
-    suffix are not looked at. `threads` defaults to the cores this process may use.
+    suffix are not looked at; but a folder that holds HC18's training_set/ stands for that one.
+    `threads` defaults to the cores this process may use.
 
     MiuaError: `source` is missing, holds no images, or holds images that are damaged, coloured,
     transparent or deeper than 8 bits. All of them are named.
@@ -115,6 +118,7 @@ def image_paths(folder: Path, exclude: Sequence[str] = (ANNOTATIONS,)) -> list[P
     """The images directly in `folder`, sorted by file name; MiuaError if there are none."""
     if not folder.is_dir():
         raise MiuaError(f"The image folder {folder} does not exist. Check the path.")
+    folder = image_folder(folder)
     paths = [
         path
         for path in folder.iterdir()
@@ -128,6 +132,12 @@ def image_paths(folder: Path, exclude: Sequence[str] = (ANNOTATIONS,)) -> list[P
             f"{', '.join(SUFFIXES)}, without those named {', '.join(exclude) or '(none)'}."
         )
     return sorted(paths, key=lambda path: path.name)
+
+
+def image_folder(folder: Path) -> Path:
+    """The folder itself, or the training_set/ in it: HC18's dataset is named by either."""
+    inner = folder / TRAINING_SET
+    return inner if inner.is_dir() else folder
 
 
 def subset(n: int, count: int, seed: int) -> NDArray[np.int64]:

@@ -13,7 +13,12 @@ from miua.provenance import provenance, write_provenance
 
 
 def save_stack(
-    source: Path, out: Path, size: int, fit: Fit = "stretch", images: int | None = None, seed: int = 0
+    source: Path,
+    out: Path,
+    size: int,
+    fit: Fit = "stretch",
+    images: int | None = None,
+    seed: int = 0,
 ) -> ImageStack:
     """Read `source` as an image stack and save it, or a random part of it, in the folder `out`.
 

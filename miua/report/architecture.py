@@ -15,7 +15,7 @@ from miua.report import style
 # The drawing's units are arbitrary: a row is ROW_WIDTH long, blocks scale with logarithms so that
 # 1 x 1 x 100 and 64 x 64 x 1 both stay visible.
 ROW_WIDTH = 100.0
-ROW_HEIGHT = 34.0
+LABEL_HEIGHT = 10.5  # two lines of sizes and one of words below a block
 DEPTH_SLANT = 0.42  # a block recedes this much per unit of its side
 ACTIVATIONS = {"relu": "ReLU", "leaky_relu": "LeakyReLU", "tanh": "tanh", "none": ""}
 
@@ -24,9 +24,9 @@ def draw_architecture(image_size: int, latent_size: int, feature_maps: int) -> F
     """Generator above, discriminator below, each block with its size written beside it."""
     generator = generator_layers(image_size, latent_size, feature_maps)
     discriminator = discriminator_layers(image_size, feature_maps)
-    figure = style.new_figure(height=88 * style.MILLIMETRE)
+    figure = style.new_figure(height=68 * style.MILLIMETRE)
     rows = figure.subplots(2, 1)
-    _draw_row(rows[0], generator, "Generator", style.BLUE, f"latent vector $z$, {latent_size}")
+    _draw_row(rows[0], generator, "Generator", style.BLUE, "latent\nvector")
     _draw_row(rows[1], discriminator, "Discriminator", style.VERMILION, "image")
     return figure
 
@@ -41,12 +41,14 @@ def _draw_row(
         _draw_block(axes, centre, size, channels, colour)
     for index, layer in enumerate(layers):
         _draw_arrow(axes, centres[index : index + 2], tensors[index : index + 2], layer)
-    output = "image" if layers[-1].kind == "transposed_conv" else "real or synthetic"
-    for centre, name in ((centres[0], input_name), (centres[-1], output)):
-        axes.text(centre, -ROW_HEIGHT / 2 - 5, name, ha="center", va="top", style="italic")
+    output = "image" if layers[-1].kind == "transposed_conv" else "real?"
+    for place, name in ((0, input_name), (-1, output)):
+        below = -_side(tensors[place][0]) / 2 - 7.2
+        axes.text(centres[place], below, name, ha="center", va="top", style="italic")
     axes.set_title(title, loc="left", color=colour, fontweight="bold", pad=2)
-    axes.set_xlim(-4, ROW_WIDTH + 4)
-    axes.set_ylim(-ROW_HEIGHT / 2 - 8, ROW_HEIGHT / 2 + 2)
+    axes.set_xlim(-2, ROW_WIDTH + 2)
+    largest = max(size for size, _ in tensors)
+    axes.set_ylim(-_side(largest) / 2 - LABEL_HEIGHT, _side(largest) / 2 + _recess(largest) + 0.5)
     axes.set_axis_off()
 
 
@@ -62,7 +64,7 @@ def _centres(tensors: Sequence[tuple[int, int]]) -> list[float]:
 
 
 def _side(size: int) -> float:
-    return 3.0 + 3.0 * math.log2(size)
+    return 3.0 + 3.4 * math.log2(size)
 
 
 def _thickness(channels: int) -> float:

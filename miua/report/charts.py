@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -23,17 +25,17 @@ CURVE_SCORES = np.linspace(LOWEST_SCORE, HIGHEST_SCORE, 200)
 
 def draw_regression(results: Results, scores: pd.DataFrame) -> Figure:
     """Figure 2: metrics against the clinician's score, and nine synthetic images."""
-    figure = style.new_figure(height=72 * style.MILLIMETRE)
-    left, right = figure.subplots(1, 2, width_ratios=(1.72, 1))
-    _draw_scores(left, scores)
+    figure = style.new_figure(height=66 * style.MILLIMETRE)
+    left, right = figure.subplots(1, 2, width_ratios=(1.6, 1))
+    figure.legend(handles=_draw_scores(left, scores), loc="outside lower center", ncols=2)
     chosen = figure_two_set(results)
     show(right, tile(read_stack(results, chosen), 3, 3))
-    right.set_title(f"{chosen.training_size} training images, {chosen.epoch} epochs", pad=3)
-    right.set_anchor("N")
+    right.set_title(f"{chosen.training_size} images, {chosen.epoch} epochs", pad=3)
     return figure
 
 
-def _draw_scores(left: Axes, scores: pd.DataFrame) -> None:
+def _draw_scores(left: Axes, scores: pd.DataFrame) -> list[Line2D]:
+    """Points and fitted curves, FID on the left axis, the rest on the right; the legend's lines."""
     right = left.twinx()
     right.spines["right"].set_visible(True)
     handles = []
@@ -59,16 +61,16 @@ def _draw_scores(left: Axes, scores: pd.DataFrame) -> None:
             )
         handles.append(Line2D([], [], **look, label=label))
     left.set_xlabel("Clinician score x (1 poor to 5 high)")
-    left.set_ylabel("FID (left axis)")
-    right.set_ylabel("V8, V20, V143, V240 (right axis, counts)")
+    left.set_ylabel("FID")
+    right.set_ylabel("V: reference − synthetic (counts)")
     left.set_xlim(LOWEST_SCORE, HIGHEST_SCORE)
-    left.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.5, -0.17), fontsize=6)
+    return handles
 
 
 def draw_training_curves(results: Results) -> Figure:
     """Losses (above) and discriminator accuracy (below) of the poster's two runs."""
     sizes = poster_sizes(results)
-    figure = style.new_figure(height=78 * style.MILLIMETRE)
+    figure = style.new_figure(height=56 * style.MILLIMETRE)
     panels = figure.subplots(2, len(sizes), squeeze=False, sharex=True, sharey="row")
     for column, size in enumerate(sizes):
         log = read_log(results.run(size))
@@ -83,8 +85,8 @@ def draw_training_curves(results: Results) -> Figure:
         accuracies.set_ylim(-0.03, 1.03)
         accuracies.set_xlabel("Epoch")
         accuracies.xaxis.set_major_locator(MaxNLocator(5, integer=True))
-    panels[0, 0].set_ylabel("Loss (mean of an epoch)")
-    panels[1, 0].set_ylabel("Accuracy of discriminator")
+    panels[0, 0].set_ylabel("Loss, epoch mean")
+    panels[1, 0].set_ylabel("Accuracy")
     panels[0, 0].legend(loc="best")
     panels[1, 0].legend(loc="lower right")
     return figure
@@ -98,7 +100,7 @@ def _draw_curve(
 
 def draw_metrics(results: Results, metrics: pd.DataFrame) -> Figure:
     """Each metric against training size, one line an epoch, with 95 % intervals."""
-    figure = style.new_figure(height=80 * style.MILLIMETRE)
+    figure = style.new_figure(height=70 * style.MILLIMETRE)
     panels = figure.subplots(2, 4).ravel()
     for axes, shown in zip(panels, MEASURES, strict=False):
         _draw_metric(axes, results, metrics, shown)
@@ -117,8 +119,7 @@ def _draw_metric(axes: Axes, results: Results, metrics: pd.DataFrame, shown: Mea
     axes.set_title(shown.axis_label, pad=3)
     rows = metrics[(metrics["metric"] == shown.name) & (metrics["status"] == COMPUTED)]
     if rows.empty:
-        reason = not_computed(metrics, shown.name)
-        style.annotate_missing(axes, f"{shown.label} not computed\n\n{_wrapped(reason)}")
+        style.annotate_missing(axes, _wrapped(not_computed(metrics, shown.name)))
         return
     places = {size: place for place, size in enumerate(results.training_sizes)}
     for index, epoch in enumerate(results.epochs):
@@ -134,7 +135,6 @@ def _draw_metric(axes: Axes, results: Results, metrics: pd.DataFrame, shown: Mea
     axes.yaxis.set_major_locator(MaxNLocator(4))
 
 
-def _wrapped(text: str, width: int = 24) -> str:
-    import textwrap
-
-    return "\n".join(textwrap.wrap(text, width))
+def _wrapped(text: str) -> str:
+    """The text in lines that fit a panel of the figure; the tables hold all of a longer one."""
+    return "\n".join(textwrap.wrap(text, width=21, max_lines=9, placeholder=" …"))

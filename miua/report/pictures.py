@@ -59,14 +59,14 @@ def show(axes: Axes, picture: Stack) -> None:
 def draw_poster_grids(results: Results) -> Figure:
     """Synthetic images of the poster's training sizes (rows) and epochs (columns)."""
     sizes, epochs = poster_sizes(results), poster_epochs(results)
-    side, columns = 4, 6
-    figure = style.new_figure(height=len(sizes) * 46 * style.MILLIMETRE)
+    rows, columns = 3, 6
+    figure = style.new_figure(height=len(sizes) * 36 * style.MILLIMETRE)
     panels = figure.subplots(len(sizes), len(epochs), squeeze=False)
-    for row, size in enumerate(sizes):
-        for column, epoch in enumerate(epochs):
+    for down, size in enumerate(sizes):
+        for across, epoch in enumerate(epochs):
             stack = read_stack(results, SyntheticSet(size, epoch))
-            show(panels[row, column], tile(stack, side, columns))
-            panels[row, column].set_title(f"{size} training images, {epoch} epochs", pad=2)
+            show(panels[down, across], tile(stack, rows, columns))
+            panels[down, across].set_title(f"{size} training images, {epoch} epochs", pad=2)
     return figure
 
 
@@ -74,7 +74,7 @@ def draw_overview(results: Results) -> Figure:
     """Nine synthetic images of every set: training sizes across, epochs down."""
     sizes, epochs = results.training_sizes, results.epochs
     cell = style.TEXT_WIDTH / max(len(sizes), 4)
-    figure = style.new_figure(height=len(epochs) * cell + 8 * style.MILLIMETRE)
+    figure = style.new_figure(height=0.94 * len(epochs) * cell + 6 * style.MILLIMETRE)
     panels = figure.subplots(len(epochs), len(sizes), squeeze=False)
     for row, epoch in enumerate(epochs):
         for column, size in enumerate(sizes):
@@ -90,7 +90,7 @@ def draw_overview(results: Results) -> Figure:
 def draw_real_and_synthetic(results: Results) -> Figure:
     """Reference images above synthetic images of the largest training size at the last epoch."""
     last = results.sets[-1]
-    figure = style.new_figure(height=62 * style.MILLIMETRE)
+    figure = style.new_figure(height=36 * style.MILLIMETRE)
     panels = figure.subplots(2, 1)
     kind = "Real images (HC18)" if results.plan.scientific else "Phantom images"
     captions = (
@@ -98,6 +98,6 @@ def draw_real_and_synthetic(results: Results) -> Figure:
         (last, f"Synthetic images ({last.training_size} training images, {last.epoch} epochs)"),
     )
     for axes, (chosen, caption) in zip(panels, captions, strict=True):
-        show(axes, tile(read_stack(results, chosen), 2, 10))
+        show(axes, tile(read_stack(results, chosen), 1, 10))
         axes.set_title(caption, loc="left", pad=2)
     return figure

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 from matplotlib.axes import Axes
@@ -36,7 +37,7 @@ REAL_COLOUR, SYNTHETIC_COLOUR = BLUE, VERMILION
 NOTE_COLOUR = VERMILION
 GREY = "#666666"
 
-_SETTINGS = {
+_SETTINGS: dict[Any, Any] = {
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],  # comes with matplotlib, so it is the same everywhere
     "font.size": 7,
@@ -78,7 +79,7 @@ def new_figure(height: float, width: float = TEXT_WIDTH) -> Figure:
     return Figure(figsize=(width, height), layout="constrained")
 
 
-def series(index: int) -> dict[str, object]:
+def series(index: int) -> dict[str, Any]:
     """Colour, marker and line of the index-th series, to be passed to Axes.plot."""
     return {
         "color": SERIES_COLOURS[index % len(SERIES_COLOURS)],
@@ -89,19 +90,11 @@ def series(index: int) -> dict[str, object]:
 
 def annotate_missing(axes: Axes, text: str) -> None:
     """Say in an empty panel what is missing there and why."""
-    axes.set_xticks([])
-    axes.set_yticks([])
+    axes.set_axis_off()
+    # Off the layout's books, or a long text would shrink the other panels.
     axes.text(
-        0.5,
-        0.5,
-        text,
-        transform=axes.transAxes,
-        ha="center",
-        va="center",
-        fontsize=6,
-        color=GREY,
-        wrap=True,
-    )
+        0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", color=GREY
+    ).set_in_layout(False)
 
 
 def mark(figure: Figure, banner: str) -> None:

@@ -40,7 +40,9 @@ def make_results(
         description="for tests",
         scientific=scientific,
         banner="" if scientific else BANNER,
-        data=DataSource(source="hc18" if scientific else "phantom", images=None if scientific else 40),
+        data=DataSource(
+            source="hc18" if scientific else "phantom", images=None if scientific else 40
+        ),
         image_size=SIDE,
         reference_images=20,
         synthetic_images=24,
@@ -84,7 +86,7 @@ def _heads(draws: np.random.Generator, n: int, blur: float) -> NDArray[np.uint8]
 
 def _write_run(run: Path, size: int, epochs: list[int], draws: np.random.Generator) -> None:
     lines = []
-    for epoch in range(1, epochs[-1] + 1, max(1, epochs[-1] // 100)):
+    for epoch in range(1, epochs[-1] + 1):
         progress = epoch / epochs[-1]
         lines.append(
             {

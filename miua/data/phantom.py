@@ -1,0 +1,161 @@
+"""A synthetic dataset in HC18's format, for trying everything without real images.
+
+Phantoms look like ultrasound of fetal heads and are none: nothing measured on them says anything
+about real images. How they come about: head.py (what is there), ultrasound.py (how it looks).
+"""
+
+from __future__ import annotations
+
+import csv
+import tempfile
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from miua.data.ellipse import Ellipse
+from miua.data.hc18 import TABLE_HEADER, TABLE_NAME, annotation_path
+from miua.data.head import draw_head, draw_view, tissue
+from miua.data.stack import TRAINING_SET, usable_cores
+from miua.data.ultrasound import Machine, grey_image
+from miua.errors import MiuaError
+from miua.files import read_json, write_json
+from miua.progress import progress
+
+WIDTH, HEIGHT = 800, 540
+
+# What a folder of phantoms is made of; also tells whether a folder holds the same ones.
+RECIPE_NAME = "phantoms.json"
+# Raise it whenever the same seed would give other images.
+FORMAT_VERSION = 1
+
+# Shares of HC18's subjects that have a second image, of those a third, of those a fourth.
+FURTHER_IMAGES = (164 / 806, 23 / 164, 6 / 23)
+
+
+@dataclass(frozen=True)
+class Phantom:
+    """One image: uint8 (540, 800), the skull's outer border, pixel size and circumference in mm."""
+
+    image: NDArray[np.uint8]
+    ellipse: Ellipse
+    pixel_size: float
+    circumference: float
+
+
+def write_phantoms(folder: Path, images: int, seed: int, threads: int | None = None) -> Path:
+    """Write `images` phantoms in HC18's layout to `folder`; the folder of the images in it.
+
+    As in HC18, training_set/ holds the images and their annotations, and the table lies beside it.
+    The same `seed` gives the same files whatever `threads` is (default: the cores at hand), and
+    the first images of a larger dataset are those of a smaller one. The folder appears whole; if
+    it exists with the same phantoms, nothing is done. MiuaError: it holds anything else.
+    """
+    if images < 1:
+        raise ValueError(f"images must be at least 1, got {images}")
+    if seed < 0:
+        raise ValueError(f"seed must not be negative, got {seed}")
+    folder = Path(folder)
+    recipe = {"phantoms": FORMAT_VERSION, "images": images, "seed": seed}
+    if folder.exists() and not folder.is_dir():
+        raise MiuaError(f"{folder} is a file. Name a new folder for the phantoms.")
+    if folder.is_dir() and any(folder.iterdir()):
+        if not _holds(folder, recipe):
+            raise MiuaError(
+                f"{folder} already holds something else than these {images} phantoms of seed "
+                f"{seed}. Name another folder, or remove it."
+            )
+        return folder / TRAINING_SET
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".partial-", dir=folder.parent) as temporary:
+        made = Path(temporary) / "dataset"
+        (made / TRAINING_SET).mkdir(parents=True)
+        rows = _write_images(made / TRAINING_SET, images, seed, threads or usable_cores())
+        _write_table(made / TABLE_NAME, rows)
+        write_json(made / RECIPE_NAME, recipe)
+        made.replace(folder)
+    return folder / TRAINING_SET
+
+
+def phantom(seed: int, subject: int, number: int) -> Phantom:
+    """The image `number` (1, 2, ...) of `subject` in the dataset of `seed`, always the same."""
+    head = draw_head(np.random.default_rng([seed, subject, 0]))
+    rng = np.random.default_rng([seed, subject, number])
+    view = draw_view(head, WIDTH, HEIGHT, rng)
+    image = grey_image(tissue(head, view, rng), _draw_machine(rng), view.fan, WIDTH, HEIGHT, rng)
+    _screen_furniture(image, rng)
+    return Phantom(image, view.ellipse, view.pixel_size, head.circumference)
+
+
+def _draw_machine(rng: np.random.Generator) -> Machine:
+    return Machine(
+        focus=rng.uniform(0.3, 0.7),
+        axial=rng.uniform(1.0, 1.7),
+        lateral=rng.uniform(1.0, 1.8),
+        noise=rng.normal(-36, 3),
+        noise_gain=rng.uniform(4, 14),
+        looks=3,
+        gain=rng.normal(-3.5, 2.5),
+        dynamic_range=rng.uniform(44, 58),
+        gamma=rng.uniform(1.5, 2.1),
+    )
+
+
+def _screen_furniture(image: NDArray[np.uint8], rng: np.random.Generator) -> None:
+    """What the scanner's screen adds in HC18: a grey wedge, and a box where text was removed."""
+    if rng.random() < 0.85:
+        top, bottom = 25 + int(rng.integers(8)), 180 + int(rng.integers(16))
+        image[top:bottom, 5:11] = np.linspace(250, 5, bottom - top).astype(np.uint8)[:, None]
+    if rng.random() < 0.85:
+        left, top = int(rng.integers(585, 650)), int(rng.integers(405, 455))
+        image[top : top + 100, left:770] = 0
+
+
+def _holds(folder: Path, recipe: dict[str, int]) -> bool:
+    return (folder / RECIPE_NAME).is_file() and read_json(folder / RECIPE_NAME) == recipe
+
+
+def image_layout(images: int, seed: int) -> list[tuple[int, int]]:
+    """(subject, number of the image) for each image: some subjects have up to four, as in HC18."""
+    rng = np.random.default_rng([seed])
+    layout: list[tuple[int, int]] = []
+    subject = 0
+    while len(layout) < images:
+        further = np.cumprod(rng.random(len(FURTHER_IMAGES)) < FURTHER_IMAGES).sum()
+        layout += [(subject, number) for number in range(1, 2 + int(further))]
+        subject += 1
+    return layout[:images]
+
+
+def image_name(subject: int, number: int) -> str:
+    """HC18's file name: 000_HC.png, 000_2HC.png, ..."""
+    return f"{subject:03d}_{number if number > 1 else ''}HC.png"
+
+
+def _write_images(folder: Path, images: int, seed: int, threads: int) -> list[tuple[str, str, str]]:
+    with ThreadPoolExecutor(threads) as pool:
+        made = pool.map(partial(_write_image, folder, seed), image_layout(images, seed))
+        return list(progress(made, "Making phantoms", "images", total=images))
+
+
+def _write_image(folder: Path, seed: int, which: tuple[int, int]) -> tuple[str, str, str]:
+    """Write image and annotation; the image's row of the table."""
+    made = phantom(seed, *which)
+    path = folder / image_name(*which)
+    # Speckle hardly compresses: a higher level costs time and gains nothing.
+    Image.fromarray(made.image).save(path, compress_level=2)
+    outline = made.ellipse.outline(WIDTH, HEIGHT)
+    Image.fromarray(outline).save(annotation_path(path), compress_level=2)
+    return path.name, f"{made.pixel_size:.12g}", f"{made.circumference:.12g}"
+
+
+def _write_table(path: Path, rows: Sequence[tuple[str, str, str]]) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\r\n")  # as HC18's table
+        writer.writerow(TABLE_HEADER)
+        writer.writerows(sorted(rows))

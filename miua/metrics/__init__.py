@@ -1,0 +1,47 @@
+"""The four measures of the study, for image stacks: `uint8` arrays of shape (N, H, W).
+
+Local binary patterns (lbp), mutual information, PSNR and the Frechet inception distance
+(frechet), and `evaluate`, which takes all four of a synthetic set. Importing this package loads
+neither torch nor anything else that the light install lacks.
+"""
+
+from miua.metrics.evaluate import (
+    METRICS,
+    Evaluation,
+    MetricRecord,
+    evaluate,
+    write_lbpv,
+    write_records,
+)
+from miua.metrics.frechet import frechet_distance, frechet_inception_distance, inception_features
+from miua.metrics.inception_weights import NotComputedError
+from miua.metrics.lbp import lbp_codes, lbp_histogram, lbp_vector
+from miua.metrics.mutual_information import (
+    entropy,
+    joint_histogram,
+    mutual_information,
+    mutual_information_all_pairs,
+)
+from miua.metrics.psnr import peak_signal_to_noise_ratio, peak_signal_to_noise_ratio_all_pairs
+
+__all__ = [
+    "METRICS",
+    "Evaluation",
+    "MetricRecord",
+    "NotComputedError",
+    "entropy",
+    "evaluate",
+    "frechet_distance",
+    "frechet_inception_distance",
+    "inception_features",
+    "joint_histogram",
+    "lbp_codes",
+    "lbp_histogram",
+    "lbp_vector",
+    "mutual_information",
+    "mutual_information_all_pairs",
+    "peak_signal_to_noise_ratio",
+    "peak_signal_to_noise_ratio_all_pairs",
+    "write_lbpv",
+    "write_records",
+]

@@ -1,0 +1,155 @@
+"""The printed paper: generated numbers, tables and figures beside the sources, then LaTeX."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+from miua.analysis.results import Results
+from miua.errors import MiuaError
+from miua.files import atomic_path
+from miua.report.figures import study_figures
+from miua.report.latex import write_latex
+
+MAIN = "main.tex"
+GENERATED = "generated"  # the folder that the sources read generated files from
+SOURCE_ENDINGS = (".tex", ".bib", ".cls", ".sty", ".bst")
+SECONDS_PER_BUILD = 300
+
+# What the sources need, and the Debian package that brings it.
+PROGRAMS = {
+    "latexmk": "latexmk",
+    "pdflatex": "texlive-latex-base",
+    "bibtex": "texlive-binaries",
+    "kpsewhich": "texlive-binaries",
+}
+TEX_FILES = {
+    "llncs.cls": "texlive-publishers",
+    "splncs04.bst": "texlive-publishers",
+    "booktabs.sty": "texlive-latex-recommended",
+    "microtype.sty": "texlive-latex-recommended",
+    "xcolor.sty": "texlive-latex-recommended",
+    "lmodern.sty": "lmodern",
+}
+LOG_LINES_SHOWN = 12
+
+
+def write_paper(results: Path, study: Path, source: Path) -> Path:
+    """Write numbers and tables and build the paper; returns results/paper/main.pdf.
+
+    Args:
+        results: a results folder with tables and figures.
+        study: the folder experiments/.
+        source: the folder with main.tex.
+
+    Raises:
+        MiuaError: an input or LaTeX is missing, or LaTeX fails.
+    """
+    opened = Results.open(results)
+    _check_latex()
+    generated = opened.paper / GENERATED
+    write_latex(opened, study, generated)
+    for figure in study_figures(opened, study):
+        drawn = opened.figures / f"{figure.name}.pdf"
+        if not drawn.exists():
+            raise MiuaError(f"{drawn} is missing. Draw the figures first.")
+        with atomic_path(generated / drawn.name) as temporary:
+            shutil.copyfile(drawn, temporary)
+    output = opened.paper / "main.pdf"
+    build_document(source, generated, output)
+    return output
+
+
+def build_document(source: Path, generated: Path, output: Path) -> None:
+    """Run LaTeX on a copy of `source`, with `generated` beside it, and put the PDF at `output`.
+
+    The same files give the same bytes. Nothing is written but `output`, and that only when whole.
+
+    Raises:
+        MiuaError: a folder or a part of LaTeX is missing (the message names Debian's packages), or
+            LaTeX fails (the message shows the lines of its log that say why).
+    """
+    if not (source / MAIN).is_file():
+        raise MiuaError(f"{source / MAIN} is missing: {source} holds no paper.")
+    if not generated.is_dir():
+        raise MiuaError(f"The folder of generated files {generated} is missing.")
+    _check_latex()
+    with tempfile.TemporaryDirectory(prefix="miua-paper-") as name:
+        build = Path(name)
+        for path in sorted(source.iterdir()):
+            if path.suffix in SOURCE_ENDINGS:
+                shutil.copyfile(path, build / path.name)
+        shutil.copytree(generated, build / GENERATED)
+        _run_latexmk(build)
+        with atomic_path(output) as temporary:
+            shutil.copyfile((build / MAIN).with_suffix(".pdf"), temporary)
+
+
+def _check_latex() -> None:
+    """Everything that is missing, in one message."""
+    missing = {name: package for name, package in PROGRAMS.items() if shutil.which(name) is None}
+    if "kpsewhich" not in missing:
+        for name, package in TEX_FILES.items():
+            found = subprocess.run(["kpsewhich", name], capture_output=True, check=False)
+            if found.returncode:
+                missing[name] = package
+    else:
+        missing |= TEX_FILES  # without kpsewhich there is no TeX that could hold them
+    if missing:
+        packages = " ".join(sorted(set(missing.values())))
+        raise MiuaError(
+            f"The paper needs LaTeX, and {', '.join(missing)} cannot be found. "
+            f"On Debian or Ubuntu: apt-get install {packages}"
+        )
+
+
+def _run_latexmk(build: Path) -> None:
+    command = [
+        "latexmk",
+        "-norc",  # a user's settings would change the build
+        "-pdf",
+        "-pdflatex=pdflatex -no-shell-escape -interaction=nonstopmode -halt-on-error %O %S",
+        "-silent",
+        MAIN,
+    ]
+    environment = {
+        **os.environ,
+        "SOURCE_DATE_EPOCH": os.environ.get("SOURCE_DATE_EPOCH", "0"),
+        "FORCE_SOURCE_DATE": "1",
+        "max_print_line": "1000",  # or TeX breaks its messages at 79 columns
+    }
+    try:
+        finished = subprocess.run(
+            command,
+            cwd=build,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=SECONDS_PER_BUILD,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise MiuaError(f"LaTeX did not end within {SECONDS_PER_BUILD} s.") from None
+    if finished.returncode or not (build / MAIN).with_suffix(".pdf").exists():
+        log = (build / MAIN).with_suffix(".log")
+        text = log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
+        reason = log_errors(text) or (finished.stdout + finished.stderr).strip()[-1000:]
+        raise MiuaError(f"LaTeX could not build the paper:\n{reason}")
+
+
+def log_errors(log: str) -> str:
+    """The lines of a LaTeX log that say what is wrong: each `! ...` with the line number behind."""
+    lines = log.splitlines()
+    shown: list[str] = []
+    for index, line in enumerate(lines):
+        if line.startswith("!"):
+            shown.append(line)
+            place = next((later for later in lines[index:] if re.match(r"l\.\d+", later)), None)
+            shown += [place] if place else []
+    return "\n".join(shown[:LOG_LINES_SHOWN])

@@ -1,0 +1,204 @@
+"""Every number that the text of paper and report quotes, with the file that it comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from miua.analysis.clinician import COEFFICIENTS_FILE, TOLERATED_READING_ERRORS
+from miua.analysis.measures import FID, MEASURES, MUTUAL_INFORMATION, PSNR, measure
+from miua.analysis.results import (
+    Results,
+    figure_two_set,
+    poster_epochs,
+    poster_sizes,
+    read_log,
+)
+from miua.analysis.tables import COMPUTED, not_computed, read_table
+from miua.errors import MiuaError
+from miua.report.numbers import plain, whole
+
+FACTS_FILE = Path("data") / "published_facts.csv"
+FACTS_COLUMNS = ("name", "value", "source")
+SIGNIFICANCE = 0.05
+
+PLAN, METRICS, REGRESSION = "plan.yaml", "tables/metrics.csv", "tables/regression.csv"
+
+
+@dataclass(frozen=True)
+class Value:
+    """A number of the text, ready to print.
+
+    Attributes:
+        name: words that name it, such as "plan batch size".
+        text: how it is printed, as plain text.
+        source: the file that it comes from, relative to the results folder or the repository.
+    """
+
+    name: str
+    text: str
+    source: str
+
+
+Conditions = dict[str, tuple[bool, str]]
+
+
+def study_values(
+    results: Results, study: Path, metrics: pd.DataFrame, regression: pd.DataFrame
+) -> tuple[list[Value], Conditions]:
+    """All values of the text, and the conditions that its sentences depend on."""
+    facts = read_facts(study)
+    values = [
+        *_plan_values(results),
+        *_fact_values(facts),
+        *_metric_values(metrics),
+        *_regression_values(regression, facts),
+        *_run_values(results),
+    ]
+    return values, _conditions(results, metrics, regression, facts)
+
+
+def read_facts(study: Path) -> pd.DataFrame:
+    """The published numbers that the text quotes, indexed by name.
+
+    Raises:
+        MiuaError: the file is missing or damaged, or names a fact twice.
+    """
+    path = study / FACTS_FILE
+    table = read_table(path, FACTS_COLUMNS, numbers=())
+    if table["name"].duplicated().any():
+        raise MiuaError(f"{path} names a fact twice.")
+    return table.set_index("name")
+
+
+def listing(numbers: Sequence[int]) -> str:
+    """Numbers as a phrase: "100, 300 and 500"."""
+    words = [str(number) for number in numbers]
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+
+
+def _plan_values(results: Results) -> Iterator[Value]:
+    plan = results.plan
+    chosen, last = figure_two_set(results), results.sets[-1]
+    entries: dict[str, object] = {
+        "profile": plan.profile,
+        "banner": plan.banner,
+        "image size": plan.image_size,
+        "reference images": plan.reference_images,
+        "synthetic images": plan.synthetic_images,
+        "seed": plan.seed,
+        "latent size": plan.latent_size,
+        "feature maps": plan.feature_maps,
+        "batch size": plan.batch_size,
+        "training sizes": listing(results.training_sizes),
+        "epochs": listing(results.epochs),
+        "number of runs": len(results.training_sizes),
+        "number of epochs": len(results.epochs),
+        "number of sets": len(results.sets),
+        "smallest training size": results.training_sizes[0],
+        "largest training size": results.training_sizes[-1],
+        "figure two size": chosen.training_size,
+        "figure two epoch": chosen.epoch,
+        "poster sizes": listing(poster_sizes(results)),
+        "poster epochs": listing(poster_epochs(results)),
+        "last epoch": last.epoch,
+    }
+    for name, value in entries.items():
+        yield Value(f"plan {name}", str(value), PLAN)
+
+
+def _fact_values(facts: pd.DataFrame) -> Iterator[Value]:
+    for fact in facts.itertuples():
+        source = f"experiments/{FACTS_FILE.as_posix()}: {fact.source}"
+        yield Value(f"study {fact.Index}", str(fact.value), source)
+
+
+def _metric_values(metrics: pd.DataFrame) -> Iterator[Value]:
+    for shown in MEASURES:
+        rows = metrics[(metrics["metric"] == shown.name) & (metrics["status"] == COMPUTED)]
+        for word, value in (("lowest", rows["value"].min()), ("highest", rows["value"].max())):
+            yield Value(f"sets {shown.label} {word}", plain(float(value), shown.decimals), METRICS)
+    for shown in (MUTUAL_INFORMATION, PSNR, FID):
+        definitions = metrics.loc[metrics["metric"] == shown.name, "definition"].unique()
+        yield Value(f"sets {shown.label} definition", "; ".join(definitions), METRICS)
+    yield Value("sets FID status", not_computed(metrics, FID.name) or COMPUTED, METRICS)
+
+
+def _regression_values(regression: pd.DataFrame, facts: pd.DataFrame) -> Iterator[Value]:
+    fitted = regression[regression["status"] == COMPUTED]
+    for row in fitted.itertuples():
+        label = measure(str(row.metric)).label
+        for name, value, decimals in (
+            ("a", row.a, 3),
+            ("b", row.b, 3),
+            ("r", row.pearson_r, 2),
+            ("p", row.p_value, 3),
+        ):
+            yield Value(f"refit {label} {name}", plain(float(str(value)), decimals), REGRESSION)
+    counts = {
+        "number of metrics": len(regression),
+        "number fitted": len(fitted),
+        "number of points": int(regression["n"].max()),
+        "number agreeing": int((regression["agrees"] == "yes").sum()),
+        "number above claim": int((fitted["pearson_r"] > _claimed(facts)).sum()),
+        "number significant": int((fitted["p_value"] < SIGNIFICANCE).sum()),
+    }
+    for name, count in counts.items():
+        yield Value(f"refit {name}", whole(count), REGRESSION)
+    extremes = {
+        "lowest r": fitted["pearson_r"].min(),
+        "highest r": fitted["pearson_r"].max(),
+        "lowest p": fitted["p_value"].min(),
+        "highest p": fitted["p_value"].max(),
+    }
+    for name, value in extremes.items():
+        decimals = 2 if name.endswith("r") else 3
+        yield Value(f"refit {name}", plain(float(value), decimals), REGRESSION)
+    yield Value("refit tolerance", str(TOLERATED_READING_ERRORS), "miua/analysis/clinician.py")
+    published = regression[regression["metric"] == FID.name]
+    source = f"experiments/{COEFFICIENTS_FILE.as_posix()}"
+    for word in ("lowest", "highest"):
+        value = float(published[f"published_{word}"].min())
+        yield Value(f"study FID {word}", plain(value, 0), source)
+
+
+def _run_values(results: Results) -> Iterator[Value]:
+    updates = [
+        int(read_log(results.run(size))["updates"].iloc[-1]) for size in results.training_sizes
+    ]
+    yield Value("runs fewest updates", whole(min(updates)), "runs/*/log.jsonl")
+    yield Value("runs most updates", whole(max(updates)), "runs/*/log.jsonl")
+    yield Value("runs ratio of updates", plain(max(updates) / min(updates), 1), "runs/*/log.jsonl")
+    for rank, size in zip(("first", "second"), poster_sizes(results), strict=False):
+        last = read_log(results.run(size)).iloc[-1]
+        source = f"runs/n{size:04d}/log.jsonl"
+        yield Value(f"runs {rank} poster size", str(size), source)
+        for column in ("accuracy_real", "accuracy_synthetic"):
+            yield Value(f"runs {rank} {column}", plain(float(last[column]), 2), source)
+
+
+def _conditions(
+    results: Results, metrics: pd.DataFrame, regression: pd.DataFrame, facts: pd.DataFrame
+) -> Conditions:
+    fitted = regression[regression["status"] == COMPUTED]
+    slope = fitted.loc[fitted["metric"] == FID.name, "a"]
+    return {
+        "scientific": (results.plan.scientific, PLAN),
+        "FID computed": (not not_computed(metrics, FID.name), METRICS),
+        "two poster runs": (len(poster_sizes(results)) == 2, PLAN),
+        "all fitted": (len(fitted) == len(regression), REGRESSION),
+        "all agree": (bool((regression["agrees"] == "yes").all()), REGRESSION),
+        "all above claim": (
+            len(fitted) > 0 and bool((fitted["pearson_r"] > _claimed(facts)).all()),
+            REGRESSION,
+        ),
+        "any significant": (bool((fitted["p_value"] < SIGNIFICANCE).any()), REGRESSION),
+        "FID slope positive": (bool((slope > 0).any()), REGRESSION),
+    }
+
+
+def _claimed(facts: pd.DataFrame) -> float:
+    return float(str(facts.loc["claimed_correlation", "value"]))

@@ -1,0 +1,247 @@
+import csv
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from miua.errors import MiuaError
+from miua.metrics import (
+    METRICS,
+    NotComputedError,
+    evaluate,
+    frechet_distance,
+    inception_features,
+    lbp_vector,
+    mutual_information,
+    mutual_information_all_pairs,
+    peak_signal_to_noise_ratio,
+    peak_signal_to_noise_ratio_all_pairs,
+    write_lbpv,
+    write_records,
+)
+from miua.metrics.evaluate import COLUMNS
+
+LIGHT = ("mutual_information", "psnr", "lbpv")
+
+
+def images(seed: int, n: int, size: int = 16) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, (n, size, size), dtype=np.uint8)
+
+
+@pytest.fixture(autouse=True)
+def no_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MIUA_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.delenv("MIUA_INCEPTION_WEIGHTS", raising=False)
+
+
+def by_metric(evaluation):
+    return {record.metric: record for record in evaluation.records}
+
+
+# ---- values ---------------------------------------------------------------------------------
+
+
+def test_values_over_all_pairs():
+    reference, synthetic = images(1, 5), images(2, 7)
+    evaluation = evaluate(reference, synthetic, set_name="n0100_e0300", metrics=LIGHT)
+    records = by_metric(evaluation)
+    expected = {
+        "mutual_information": mutual_information_all_pairs(reference, synthetic, 64).mean(),
+        "psnr": peak_signal_to_noise_ratio_all_pairs(reference, synthetic).mean(),
+    }
+    for metric, value in expected.items():
+        assert records[metric].value == pytest.approx(value, rel=1e-13)
+        assert "all pairs" in records[metric].definition
+        assert records[metric].low <= records[metric].value <= records[metric].high
+    assert records["mutual_information"].unit == "nats"
+    assert records["psnr"].unit == "dB"
+    for record in evaluation.records:
+        assert (record.set, record.n_reference, record.n_synthetic) == ("n0100_e0300", 5, 7)
+        assert record.status == "computed"
+
+
+def test_values_over_pairs_of_equal_index():
+    reference, synthetic = images(3, 6), images(4, 6)
+    records = by_metric(evaluate(reference, synthetic, metrics=LIGHT, pairing="index", bins=16))
+    information = mutual_information(reference, synthetic, 16).mean()
+    assert records["mutual_information"].value == pytest.approx(information, rel=1e-13)
+    assert records["mutual_information"].definition == (
+        "plug-in, 16 grey-level bins, mean over pairs of equal index"
+    )
+    ratio = peak_signal_to_noise_ratio(reference, synthetic).mean()
+    assert records["psnr"].value == pytest.approx(ratio, rel=1e-13)
+
+
+def test_lbpv_differences_are_reference_minus_synthetic():
+    reference, synthetic = images(5, 4), images(6, 9)
+    evaluation = evaluate(reference, synthetic, metrics=["lbpv"])
+    assert np.array_equal(evaluation.reference_lbpv, lbp_vector(reference))
+    assert np.array_equal(evaluation.synthetic_lbpv, lbp_vector(synthetic))
+    names = [record.metric for record in evaluation.records]
+    assert names == [f"lbpv_{code:03d}_difference" for code in range(256)]
+    values = [record.value for record in evaluation.records]
+    assert np.array_equal(values, evaluation.reference_lbpv - evaluation.synthetic_lbpv)
+    assert any(value != 0 for value in values)
+    assert all(record.low <= record.value <= record.high for record in evaluation.records)
+
+
+def test_records_follow_the_order_of_metrics():
+    records = evaluate(images(1, 2), images(2, 2), metrics=("psnr", "mutual_information")).records
+    assert [record.metric for record in records] == ["psnr", "mutual_information"]
+    assert METRICS == ("mutual_information", "psnr", "fid", "lbpv")
+
+
+# ---- identical pairs ------------------------------------------------------------------------
+
+
+def test_identical_pairs_are_left_out_of_psnr_and_told():
+    reference = images(7, 4)
+    synthetic = np.concatenate([images(8, 3), reference[:1]])
+    record = by_metric(evaluate(reference, synthetic, metrics=["psnr"]))["psnr"]
+    ratio = peak_signal_to_noise_ratio_all_pairs(reference, synthetic)
+    assert np.isinf(ratio).sum() == 1
+    assert record.value == pytest.approx(ratio[np.isfinite(ratio)].mean(), rel=1e-13)
+    assert "1 identical pairs left out" in record.definition
+
+
+def test_psnr_is_infinite_where_all_pairs_are_identical():
+    reference = images(9, 3)
+    record = by_metric(evaluate(reference, reference, metrics=["psnr"], pairing="index"))["psnr"]
+    assert record.value == record.low == record.high == math.inf
+    assert "3 identical pairs left out" in record.definition
+
+
+# ---- intervals ------------------------------------------------------------------------------
+
+
+def test_intervals_depend_on_the_seed_alone():
+    def bounds(seed, threads=1):
+        evaluation = evaluate(
+            images(1, 4), images(2, 30), metrics=LIGHT, seed=seed, threads=threads
+        )
+        return [(record.low, record.high) for record in evaluation.records]
+
+    assert bounds(0) == bounds(0, threads=3)
+    assert bounds(0) != bounds(1)
+
+
+def test_interval_has_the_width_of_the_standard_error():
+    """For a mean over many images the percentile interval is about 1.96 standard errors wide."""
+    reference, synthetic = images(10, 3), images(11, 400)
+    record = by_metric(evaluate(reference, synthetic, metrics=["psnr"], resamples=4000))["psnr"]
+    by_image = peak_signal_to_noise_ratio_all_pairs(reference, synthetic).mean(axis=0)
+    error = by_image.std() / np.sqrt(400)
+    assert record.high - record.low == pytest.approx(2 * 1.96 * error, rel=0.1)
+
+
+def test_a_single_synthetic_image_has_an_interval_of_no_width():
+    for record in evaluate(images(1, 3), images(2, 1), metrics=LIGHT).records:
+        assert record.low == pytest.approx(record.value)
+        assert record.high == pytest.approx(record.value)
+
+
+# ---- FID ------------------------------------------------------------------------------------
+
+
+def test_fid_without_weights_says_why_and_what_to_do():
+    record = by_metric(evaluate(images(1, 3), images(2, 3)))["fid"]
+    assert record.value is None
+    assert record.low is record.high is None
+    assert record.status.startswith("not computed: the Inception weights are not at ")
+    assert "miua fetch inception" in record.status
+
+
+def test_fid_without_torch_says_so(monkeypatch, stand_in_weights):
+    monkeypatch.setitem(__import__("sys").modules, "torch", None)
+    evaluation = evaluate(images(1, 3), images(2, 3), inception_weights=stand_in_weights)
+    record = by_metric(evaluation)["fid"]
+    assert record.value is None
+    assert record.status.startswith("not computed: FID needs the package 'torch'")
+
+
+def test_fid_of_one_image_is_not_computed():
+    record = by_metric(evaluate(images(1, 1), images(2, 3), metrics=["fid"]))["fid"]
+    assert record.status.startswith("not computed: a covariance needs two images")
+
+
+def test_weights_that_were_named_must_be_right(tmp_path):
+    for path in (tmp_path / "missing.pth", tmp_path / "wrong.pth"):
+        (tmp_path / "wrong.pth").write_bytes(b"other")
+        with pytest.raises(NotComputedError, match=path.name):
+            evaluate(images(1, 3), images(2, 3), inception_weights=path)
+
+
+def test_fid_with_weights(stand_in_weights):
+    reference, synthetic = images(1, 2), images(2, 2)
+    evaluation = evaluate(
+        reference, synthetic, metrics=["fid"], inception_weights=stand_in_weights, device="cpu"
+    )
+    record = by_metric(evaluation)["fid"]
+    both = np.concatenate([reference, synthetic])
+    features = inception_features(both, stand_in_weights, device="cpu")
+    expected = frechet_distance(features[:2], features[2:])
+    assert expected > 0
+    assert record.value == pytest.approx(expected, rel=1e-6)
+    assert record.status == "computed"
+    assert record.low is record.high is None
+    assert stand_in_weights.sha256[:8] in record.definition
+
+
+# ---- files ----------------------------------------------------------------------------------
+
+
+def test_records_on_disk(tmp_path):
+    evaluation = evaluate(images(1, 2), images(2, 3), set_name="a set, with a comma")
+    path = tmp_path / "metrics.csv"
+    write_records(path, evaluation.records)
+    with path.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert ",".join(COLUMNS) == (
+        "set,metric,value,low,high,unit,n_reference,n_synthetic,definition,status"
+    )
+    assert path.read_text().splitlines()[0] == ",".join(COLUMNS)
+    assert len(rows) == len(evaluation.records) == 2 + 1 + 256
+    for row, record in zip(rows, evaluation.records, strict=True):
+        assert row["set"] == "a set, with a comma"
+        assert row["status"] == record.status
+        assert (float(row["value"]) if row["value"] else None) == record.value
+    assert b"\r" not in path.read_bytes()
+
+
+def test_lbpv_on_disk(tmp_path):
+    evaluation = evaluate(images(1, 2), images(2, 3), metrics=[])
+    write_lbpv(tmp_path / "set.npy", evaluation.synthetic_lbpv)
+    assert np.array_equal(np.load(tmp_path / "set.npy"), evaluation.synthetic_lbpv)
+
+
+# ---- what is refused ------------------------------------------------------------------------
+
+
+def test_unknown_metric_is_an_error():
+    with pytest.raises(ValueError, match="unknown metric 'ssim'; there are mutual_information"):
+        evaluate(images(1, 2), images(2, 2), metrics=["psnr", "ssim"])
+
+
+def test_unknown_pairing_is_an_error():
+    with pytest.raises(ValueError, match="pairing must be"):
+        evaluate(images(1, 2), images(2, 2), pairing="nearest")
+
+
+@pytest.mark.parametrize(
+    ("reference", "synthetic", "options", "message"),
+    [
+        (images(1, 2, 16), images(2, 2, 8), {}, "16 x 16 pixels and the synthetic ones 8 x 8"),
+        (images(1, 0), images(2, 2), {}, "The reference set holds no images"),
+        (images(1, 2), images(2, 0), {}, "The synthetic set holds no images"),
+        (images(1, 2), images(2, 3), {"pairing": "index"}, "not 2 reference and 3 synthetic"),
+    ],
+)
+def test_sets_that_do_not_fit_are_refused(reference, synthetic, options, message):
+    with pytest.raises(MiuaError, match=message):
+        evaluate(reference, synthetic, **options)
+
+
+def test_float_images_are_refused():
+    with pytest.raises(TypeError, match="synthetic must be a uint8 array"):
+        evaluate(images(1, 2), images(2, 2) / 255)

@@ -1,0 +1,79 @@
+import warnings
+
+import numpy as np
+import pytest
+from skimage.metrics import peak_signal_noise_ratio
+
+from miua.metrics import peak_signal_to_noise_ratio, peak_signal_to_noise_ratio_all_pairs, psnr
+
+
+def images(seed: int, *shape: int) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
+
+
+def test_black_against_white_is_zero_decibels():
+    black, white = np.zeros((1, 5, 5), np.uint8), np.full((1, 5, 5), 255, np.uint8)
+    assert peak_signal_to_noise_ratio(black, white)[0] == 0
+    assert peak_signal_to_noise_ratio_all_pairs(black, white)[0, 0] == 0
+
+
+def test_one_grey_level_everywhere():
+    a, b = np.full((1, 5, 5), 100, np.uint8), np.full((1, 5, 5), 101, np.uint8)
+    expected = 20 * np.log10(255)
+    assert peak_signal_to_noise_ratio(a, b)[0] == pytest.approx(expected, rel=1e-15)
+    assert peak_signal_to_noise_ratio(b, a)[0] == pytest.approx(expected, rel=1e-15)
+
+
+def test_identical_images_are_infinite_without_a_warning():
+    a = images(0, 3, 8, 8)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert np.isposinf(peak_signal_to_noise_ratio(a, a)).all()
+        table = peak_signal_to_noise_ratio_all_pairs(a, a)
+    assert np.array_equal(np.isposinf(table), np.eye(3, dtype=bool))
+
+
+def test_pairs_equal_scikit_image():
+    a, b = images(1, 4, 31, 17), images(2, 4, 31, 17)
+    expected = [peak_signal_noise_ratio(x, y, data_range=255) for x, y in zip(a, b, strict=True)]
+    assert np.array_equal(peak_signal_to_noise_ratio(a, b), expected)
+
+
+@pytest.mark.parametrize("block_bytes", [1, 5000, 2**25])
+def test_all_pairs_equal_the_pairs_exactly(block_bytes, monkeypatch):
+    monkeypatch.setattr(psnr, "BLOCK_BYTES", block_bytes)
+    a, b = images(3, 5, 12, 13), images(4, 7, 12, 13)
+    table = peak_signal_to_noise_ratio_all_pairs(a, b)
+    for i in range(5):
+        expected = peak_signal_to_noise_ratio(np.repeat(a[i : i + 1], 7, axis=0), b)
+        assert np.array_equal(table[i], expected)
+
+
+def test_strided_stacks_are_read_as_they_are():
+    a, b = images(5, 3, 10, 20)[:, :, ::2], images(6, 3, 10, 10)
+    expected = peak_signal_to_noise_ratio(a.copy(), b)
+    assert np.array_equal(peak_signal_to_noise_ratio(a, b), expected)
+    assert np.array_equal(np.diag(peak_signal_to_noise_ratio_all_pairs(a, b)), expected)
+
+
+A = images(7, 2, 6, 6)
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "error", "message"),
+    [
+        (A / 255, A, TypeError, "a must be a numpy array of dtype uint8"),
+        (A, A.tolist(), TypeError, "b must be a numpy array of dtype uint8"),
+        (A, A[0], ValueError, "b must be an image stack"),
+        (A, A[:, :4], ValueError, "images of one size"),
+    ],
+)
+def test_wrong_arguments_are_refused(a, b, error, message):
+    for function in (peak_signal_to_noise_ratio, peak_signal_to_noise_ratio_all_pairs):
+        with pytest.raises(error, match=message):
+            function(a, b)
+
+
+def test_unequal_numbers_of_pairs_are_refused():
+    with pytest.raises(ValueError, match="equally many images"):
+        peak_signal_to_noise_ratio(A, A[:1])
