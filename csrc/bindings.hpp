@@ -27,9 +27,8 @@ inline ImageStack image_stack_argument(const py::object& object, const char* nam
     if (array.shape(1) == 0 || array.shape(2) == 0)
         throw py::value_error(argument + " holds images without pixels");
     if (!(array.flags() & py::array::c_style))
-        throw py::value_error(argument +
-                              " must be C-contiguous; pass numpy.ascontiguousarray(" + argument +
-                              ")");
+        throw py::value_error(argument + " must be C-contiguous; pass numpy.ascontiguousarray(" +
+                              argument + ")");
     return {static_cast<const std::uint8_t*>(array.data()), array.shape(0), array.shape(1),
             array.shape(2)};
 }

@@ -58,8 +58,8 @@ py::array_t<std::int64_t> histogram(const py::object& stack, int P, double R,
 
 void register_lbp(py::module_& module) {
     using py::arg;
-    module.def("lbp_codes", &codes, arg("stack"), arg("P"), arg("R"), arg("method"),
-               arg("threads"), "LBP labels (N, H, W) of a uint8 stack (N, H, W).");
+    module.def("lbp_codes", &codes, arg("stack"), arg("P"), arg("R"), arg("method"), arg("threads"),
+               "LBP labels (N, H, W) of a uint8 stack (N, H, W).");
     module.def("lbp_histogram", &histogram, arg("stack"), arg("P"), arg("R"), arg("method"),
                arg("threads"), "Counts (N, labels) of the LBP labels of each image.");
 }

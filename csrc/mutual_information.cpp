@@ -87,8 +87,8 @@ class JointHistogram {
         for (std::ptrdiff_t start = 0; start < size; start += block) {
             const std::ptrdiff_t length = std::min(block, size - start);
             for (std::ptrdiff_t i = 0; i < length; ++i)
-                cell[i] = static_cast<std::uint16_t>(rows_[start + i] +
-                                                     bin_of(image[start + i], bins_));
+                cell[i] =
+                    static_cast<std::uint16_t>(rows_[start + i] + bin_of(image[start + i], bins_));
             add(cell.data(), length);
         }
         for (std::ptrdiff_t i = 0; i < cells_; ++i) counts_[i] += counts_[cells_ + i];
@@ -134,8 +134,7 @@ void joint_histograms(const ImageStack& a, const ImageStack& b, int bins, int th
     for_each_task(a.count, threads, [&](std::ptrdiff_t i, int thread) {
         JointHistogram& histogram = histograms[static_cast<std::size_t>(thread)];
         histogram.set_rows(a.image(i));
-        std::copy_n(histogram.count(b.image(i)), histogram.cells(),
-                    counts + i * histogram.cells());
+        std::copy_n(histogram.count(b.image(i)), histogram.cells(), counts + i * histogram.cells());
     });
 }
 

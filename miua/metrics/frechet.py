@@ -98,11 +98,10 @@ def _load(torch: Any, weights: InceptionWeights) -> Any:
             "inception-v3-compat", [LAYER], feature_extractor_weights_path=clean
         )
     except (RuntimeError, pickle.UnpicklingError, EOFError, TypeError, AttributeError) as error:
-        first_line = str(error).partition("\n")[0] or type(error).__name__
         raise MiuaError(
-            f"{weights.path} does not hold weights of torch-fidelity's Inception network "
-            f"({first_line})."
-        ) from None
+            f"{weights.path} does not hold the weights of torch-fidelity's Inception network. "
+            "Get the published file with `miua fetch inception`."
+        ) from error
 
 
 def _import_torch() -> Any:

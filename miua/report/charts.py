@@ -25,7 +25,7 @@ CURVE_SCORES = np.linspace(LOWEST_SCORE, HIGHEST_SCORE, 200)
 
 def draw_regression(results: Results, scores: pd.DataFrame) -> Figure:
     """Figure 2: metrics against the clinician's score, and nine synthetic images."""
-    figure = style.new_figure(height=66 * style.MILLIMETRE)
+    figure = style.new_figure(height=68 * style.MILLIMETRE)
     left, right = figure.subplots(1, 2, width_ratios=(1.6, 1))
     figure.legend(handles=_draw_scores(left, scores), loc="outside lower center", ncols=2)
     chosen = figure_two_set(results)
@@ -62,7 +62,7 @@ def _draw_scores(left: Axes, scores: pd.DataFrame) -> list[Line2D]:
         handles.append(Line2D([], [], **look, label=label))
     left.set_xlabel("Clinician score x (1 poor to 5 high)")
     left.set_ylabel("FID")
-    right.set_ylabel("V: reference − synthetic (counts)")
+    right.set_ylabel("V8, V20, V143, V240 (counts)")
     left.set_xlim(LOWEST_SCORE, HIGHEST_SCORE)
     return handles
 
@@ -75,20 +75,25 @@ def draw_training_curves(results: Results) -> Figure:
     for column, size in enumerate(sizes):
         log = read_log(results.run(size))
         losses, accuracies = panels[:, column]
-        _draw_curve(losses, log, "generator_loss", "generator", style.GREEN, "-")
-        _draw_curve(losses, log, "discriminator_loss", "discriminator", style.ORANGE, "--")
-        _draw_curve(accuracies, log, "accuracy_real", "real images", style.REAL_COLOUR, "-")
+        _draw_curve(losses, log, "generator_loss", "generator loss", style.GREEN, "-")
+        _draw_curve(losses, log, "discriminator_loss", "discriminator loss", style.ORANGE, "--")
+        _draw_curve(accuracies, log, "accuracy_real", "accuracy on real", style.REAL_COLOUR, "-")
         _draw_curve(
-            accuracies, log, "accuracy_synthetic", "synthetic images", style.SYNTHETIC_COLOUR, "--"
+            accuracies,
+            log,
+            "accuracy_synthetic",
+            "accuracy on synthetic",
+            style.SYNTHETIC_COLOUR,
+            "--",
         )
         losses.set_title(f"{size} training images", pad=3)
         accuracies.set_ylim(-0.03, 1.03)
         accuracies.set_xlabel("Epoch")
         accuracies.xaxis.set_major_locator(MaxNLocator(5, integer=True))
-    panels[0, 0].set_ylabel("Loss, epoch mean")
+    panels[0, 0].set_ylabel("Loss")
     panels[1, 0].set_ylabel("Accuracy")
-    panels[0, 0].legend(loc="best")
-    panels[1, 0].legend(loc="lower right")
+    handles = [*panels[0, 0].get_lines(), *panels[1, 0].get_lines()]
+    figure.legend(handles=handles, loc="outside lower center", ncols=4)
     return figure
 
 

@@ -60,21 +60,24 @@ def draw_poster_grids(results: Results) -> Figure:
     """Synthetic images of the poster's training sizes (rows) and epochs (columns)."""
     sizes, epochs = poster_sizes(results), poster_epochs(results)
     rows, columns = 3, 6
-    figure = style.new_figure(height=len(sizes) * 36 * style.MILLIMETRE)
+    figure = style.new_figure(
+        height=len(sizes) * 32 * style.MILLIMETRE, width=0.88 * style.TEXT_WIDTH
+    )
     panels = figure.subplots(len(sizes), len(epochs), squeeze=False)
     for down, size in enumerate(sizes):
         for across, epoch in enumerate(epochs):
             stack = read_stack(results, SyntheticSet(size, epoch))
             show(panels[down, across], tile(stack, rows, columns))
-            panels[down, across].set_title(f"{size} training images, {epoch} epochs", pad=2)
+            panels[down, across].set_title(f"{size} training images, {epoch} epochs", pad=3)
     return figure
 
 
 def draw_overview(results: Results) -> Figure:
     """Nine synthetic images of every set: training sizes across, epochs down."""
     sizes, epochs = results.training_sizes, results.epochs
-    cell = style.TEXT_WIDTH / max(len(sizes), 4)
-    figure = style.new_figure(height=0.94 * len(epochs) * cell + 6 * style.MILLIMETRE)
+    width = 0.8 * style.TEXT_WIDTH
+    cell = width / max(len(sizes), 4)
+    figure = style.new_figure(height=0.94 * len(epochs) * cell + 7 * style.MILLIMETRE, width=width)
     panels = figure.subplots(len(epochs), len(sizes), squeeze=False)
     for row, epoch in enumerate(epochs):
         for column, size in enumerate(sizes):
@@ -99,5 +102,5 @@ def draw_real_and_synthetic(results: Results) -> Figure:
     )
     for axes, (chosen, caption) in zip(panels, captions, strict=True):
         show(axes, tile(read_stack(results, chosen), 1, 10))
-        axes.set_title(caption, loc="left", pad=2)
+        axes.set_title(caption, loc="left", pad=3)
     return figure

@@ -7,7 +7,7 @@ from miua.metrics.inception_weights import InceptionWeights, find_inception_weig
 
 @pytest.fixture(scope="session")
 def stand_in_weights(tmp_path_factory: pytest.TempPathFactory) -> InceptionWeights:
-    """Weights of torch-fidelity's Inception network drawn at random, in a file like the real one."""
+    """Random weights of torch-fidelity's Inception network, in a file like the published one."""
     import torch
     from torch_fidelity import feature_extractor_inceptionv3 as published
 

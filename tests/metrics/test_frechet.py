@@ -1,4 +1,5 @@
 import pickle
+import sys
 import time
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 from miua.errors import MissingExtraError, MiuaError
 from miua.metrics import frechet, frechet_distance, inception_features
 from miua.metrics.frechet import InceptionNetwork, feature_statistics
-from miua.metrics.inception_weights import find_inception_weights
+from miua.metrics.inception_weights import InceptionWeights, find_inception_weights
 
 
 def features(seed: int, n: int, d: int, scale: float = 1.0, shift: float = 0.0) -> np.ndarray:
@@ -139,12 +140,12 @@ class Code:
         return time.sleep, (60,)
 
 
-@pytest.mark.parametrize("content", [b"not weights", pickle.dumps(Code()), b""])
+@pytest.mark.parametrize("content", [b"not weights", pickle.dumps(Code(), protocol=2), b""])
 def test_files_that_are_no_weights_are_refused_and_run_no_code(tmp_path, content):
     path = tmp_path / "weights.pth"
     path.write_bytes(content)
     weights = find_inception_weights(path, expected_sha256="")
-    with pytest.raises(MiuaError, match=r"weights\.pth does not hold weights"):
+    with pytest.raises(MiuaError, match=r"weights\.pth does not hold the weights"):
         inception_features(images(11, 1), weights, device="cpu")
 
 
@@ -154,21 +155,23 @@ def test_weights_of_another_network_are_refused(tmp_path):
     path = tmp_path / "weights.pth"
     torch.save({"linear.weight": torch.zeros(2, 2)}, path)
     weights = find_inception_weights(path, expected_sha256="")
-    with pytest.raises(MiuaError, match="does not hold weights"):
+    with pytest.raises(MiuaError, match="does not hold the weights"):
         inception_features(images(11, 1), weights, device="cpu")
 
 
 @pytest.mark.parametrize("missing", ["torch", "torch_fidelity.feature_extractor_inceptionv3"])
-def test_a_missing_package_is_named(missing, monkeypatch, stand_in_weights):
-    monkeypatch.setitem(__import__("sys").modules, missing, None)
-    with pytest.raises(MissingExtraError, match=r"FID needs the package 'torch"):
-        inception_features(images(11, 1), stand_in_weights, device="cpu")
+def test_a_missing_package_is_named(missing, monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, missing, None)
+    package = missing.partition(".")[0].replace("_", "-")
+    weights = InceptionWeights(tmp_path / "weights.pth", "0" * 64)
+    with pytest.raises(MissingExtraError, match=f"FID needs the package '{package}'"):
+        inception_features(images(11, 1), weights, device="cpu")
 
 
 @pytest.mark.parametrize(
     ("stack", "error"), [(np.zeros((2, 4, 4)), TypeError), (images(0, 0), ValueError)]
 )
-def test_features_of_no_image_stack_are_refused(stack, error, stand_in_weights, monkeypatch):
+def test_features_of_no_image_stack_are_refused(stack, error, tmp_path, monkeypatch):
     monkeypatch.setattr(frechet, "_load", lambda torch, _: torch.nn.Identity())
     with pytest.raises(error, match="stack must"):
-        inception_features(stack, stand_in_weights)
+        inception_features(stack, InceptionWeights(tmp_path / "weights.pth", "0" * 64))

@@ -34,17 +34,11 @@ def served(tmp_path: Path) -> Iterator[tuple[str, Path]]:
     folder.mkdir()
     handler = partial(QuietHandler, directory=str(folder))
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        worker = threading.Thread(target=server.serve_forever)
+        worker = threading.Thread(target=server.serve_forever, args=(0.02,))
         worker.start()
         yield f"http://127.0.0.1:{server.server_address[1]}", folder
         server.shutdown()
         worker.join()
-
-
-@pytest.fixture(autouse=True)
-def own_data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MIUA_DATA_DIR", str(tmp_path / "data"))
-    monkeypatch.delenv(inception_weights.ENVIRONMENT_VARIABLE, raising=False)
 
 
 def stand_in(url: str = "http://127.0.0.1:9/none") -> Download:

@@ -9,6 +9,7 @@ from hypothesis.extra.numpy import arrays
 from skimage.feature import local_binary_pattern
 
 from miua.metrics import lbp_codes, lbp_histogram, lbp_vector
+from miua.metrics.lbp import Method
 
 METHODS = ("default", "ror", "uniform", "nri_uniform")
 THREADS = (1, 2, 3, 7)
@@ -209,7 +210,8 @@ def test_vector_is_the_mean_histogram():
 
 def test_result_does_not_depend_on_threads():
     stack = images(9, 11, 15, 14)
-    for P, R, method in [(8, 1.0, "default"), (12, 2.0, "uniform")]:
+    patterns: list[tuple[int, float, Method]] = [(8, 1.0, "default"), (12, 2.0, "uniform")]
+    for P, R, method in patterns:
         codes = [lbp_codes(stack, P, R, method, threads=n) for n in THREADS]
         histograms = [lbp_histogram(stack, P, R, method, threads=n) for n in THREADS]
         assert all(np.array_equal(codes[0], other) for other in codes)

@@ -34,7 +34,7 @@ def make_results(
     training_sizes: list[int] = TRAINING_SIZES,
     epochs: list[int] = EPOCHS,
 ) -> Path:
-    """Write plan, runs, sets, metrics and tables; the values are drawn, not computed from images."""
+    """Write plan, runs, sets, metrics and tables; values are drawn, not computed from images."""
     plan = Profile(
         profile="paper" if scientific else "smoke",
         description="for tests",

@@ -1,0 +1,137 @@
+"""The command line: reads well, chains the steps, and fails with one message and status 1."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+MIUA = [sys.executable, "-m", "miua.cli"]
+COMMANDS = [
+    "fetch", "phantom", "stack", "train", "train-config", "generate", "evaluate", "lbpv",
+    "analyse", "figures", "report", "paper", "reproduce", "experiment",
+]  # fmt: skip
+
+
+def miua(*arguments, **environment):
+    """Run the command as a person does, in a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-c", "from miua.cli import main; main()", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "COLUMNS": "100", **environment},
+        check=False,
+    )
+
+
+def fails(*arguments, **environment):
+    """Run a command that must fail with one message; return the message."""
+    result = miua(*arguments, **environment)
+    assert result.returncode == 1, result.stderr
+    assert "Traceback" not in result.stderr
+    assert result.stderr.startswith("miua: ") or "\nmiua: " in result.stderr
+    return result.stderr
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A folder of twelve small grey images."""
+    images = tmp_path / "images"
+    images.mkdir()
+    noise = np.random.default_rng(0)
+    for index in range(12):
+        pixels = noise.integers(0, 256, (48, 64), dtype=np.uint8)
+        Image.fromarray(pixels).save(images / f"{index:03d}.png")
+    return images
+
+
+def test_help_names_every_command_with_a_sentence():
+    result = miua("--help")
+    assert result.returncode == 0
+    lines = [line.split(maxsplit=1) for line in result.stdout.splitlines() if line.strip()]
+    sentences = {words[0]: words[1] for words in lines if len(words) == 2}
+    for command in COMMANDS:
+        assert len(sentences[command]) > 10
+        assert miua(command, "--help").returncode == 0
+
+
+def test_the_steps_chain_on_folders(folder, tmp_path):
+    config = tmp_path / "config.yaml"
+    config.write_text("{image_size: 32, feature_maps: 2, latent_size: 4, epochs: [2]}")
+    run, images = tmp_path / "run", tmp_path / "set"
+    trained = miua("train", "--config", config, "--images", folder, "--out", run)
+    assert trained.returncode == 0, trained.stderr
+    made = miua("generate", "--run", run, "--epoch", 2, "--images", 6, "--png", "--out", images)
+    assert made.returncode == 0, made.stderr
+    measured = miua("evaluate", "--real", folder, "--synthetic", images, "--size", 32)
+    assert measured.returncode == 0, measured.stderr
+    for label in ("MI", "PSNR", "FID", "V8", "V20", "V143", "V240"):
+        assert label in measured.stdout
+    assert "miua fetch inception" in " ".join(measured.stdout.split())
+
+
+def test_printed_configuration_is_valid(folder, tmp_path):
+    config = tmp_path / "config.yaml"
+    config.write_text(miua("train-config", "--variant", "notebook-128").stdout)
+    message = fails("train", "--config", config, "--images", folder / "x", "--out", tmp_path / "r")
+    assert "x does not exist" in message
+
+
+def test_unknown_key_in_a_configuration(folder, tmp_path):
+    config = tmp_path / "config.yaml"
+    config.write_text("epochen: [3]")
+    message = fails("train", "--config", config, "--images", folder, "--out", tmp_path / "run")
+    assert "config.yaml" in message
+    assert "epochen: unknown key" in message
+    assert not (tmp_path / "run").exists()
+
+
+def test_missing_folder_and_folder_without_images(tmp_path):
+    (tmp_path / "empty").mkdir()
+    assert "nowhere does not exist" in fails("stack", tmp_path / "nowhere", "--out", tmp_path / "o")
+    assert "holds no images" in fails("stack", tmp_path / "empty", "--out", tmp_path / "o")
+    assert not (tmp_path / "o").exists()
+
+
+def test_truncated_png_is_named(folder, tmp_path):
+    bad = folder / "007.png"
+    bad.write_bytes(bad.read_bytes()[:700])
+    message = fails("stack", folder, "--out", tmp_path / "stack")
+    assert "007.png" in message
+    assert "damaged" in message
+    assert not (tmp_path / "stack").exists()
+
+
+def test_run_without_the_asked_epoch(tmp_path):
+    message = fails("generate", "--run", tmp_path, "--epoch", 3, "--out", tmp_path / "set")
+    assert "is not a run folder" in message
+    assert not (tmp_path / "set").exists()
+
+
+def test_a_traceback_is_there_for_who_asks(tmp_path):
+    result = miua("stack", tmp_path / "nowhere", "--out", tmp_path / "o", MIUA_TRACEBACK="1")
+    assert "Traceback" in result.stderr
+
+
+def test_a_command_that_needs_the_study_extra_says_so(tmp_path):
+    """As in an environment of the light install: these imports fail."""
+    hook = tmp_path / "sitecustomize.py"
+    hook.write_text(
+        "import sys\n"
+        "class Absent:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name.split('.')[0] in {'torch', 'pydantic', 'yaml', 'pandas', 'pooch'}:\n"
+        "            raise ModuleNotFoundError(f'No module named {name!r}', name=name)\n"
+        "sys.meta_path.insert(0, Absent())\n"
+    )
+    light = {"PYTHONPATH": str(tmp_path)}
+    for arguments in (
+        ["train", "--config", "c", "--images", "i", "--out", "o"],
+        ["fetch", "hc18"],
+        ["analyse", str(tmp_path)],
+        ["reproduce"],
+    ):
+        assert "pip install 'miua[study]'" in fails(*arguments, **light)
+    assert miua("phantom", "--help", **light).returncode == 0
