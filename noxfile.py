@@ -3,27 +3,35 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import nox
 
 nox.needs_version = ">=2025.2"
-nox.options.default_venv_backend = "uv"
+# In the container the environment is there already, and no session makes another.
+nox.options.default_venv_backend = "none" if os.environ.get("MIUA_CONTAINER") else "uv"
 nox.options.reuse_venv = "yes"
 nox.options.sessions = ["tests", "lint"]
 
 ROOT = Path(__file__).parent
 LOCK = "requirements.lock"
+# On the path, or in the environment that holds nox.
+UV = shutil.which("uv") or str(Path(sys.executable).with_name("uv"))
 # What the installed package is built from; the Python sources are used where they lie.
 BUILT_FROM = (LOCK, "pyproject.toml", "CMakeLists.txt", "csrc/*")
 
 
 def install(session: nox.Session) -> None:
-    """Install the locked dependencies and the package, unless that was done for these very files.
+    """Install the locked dependencies and the package, unless it was done for these very files.
 
     What an earlier session left in uv's cache is enough; the network is asked only for the rest.
     """
+    if session.venv_backend == "none":
+        return
     digest = hashlib.sha256()
     for path in sorted(path for pattern in BUILT_FROM for path in ROOT.glob(pattern)):
         digest.update(path.read_bytes())
@@ -32,12 +40,12 @@ def install(session: nox.Session) -> None:
         return
     stamp.unlink(missing_ok=True)
     session.log("Installing the locked dependencies (about 3 GB the first time) ...")
-    locked = ["uv", "pip", "install", "--quiet", "--require-hashes", "-r", LOCK]
+    locked = [UV, "pip", "install", "--quiet", "--require-hashes", "-r", LOCK]
     into = ["--python", session.virtualenv.location]
     if subprocess.run([*locked, *into, "--offline"], capture_output=True).returncode != 0:
         session.run(*locked, external=True)
     package = ("--no-deps", "--no-build-isolation", "--editable", ".")
-    session.run("uv", "pip", "install", "--quiet", "--offline", *package, external=True)
+    session.run(UV, "pip", "install", "--quiet", "--offline", *package, external=True)
     stamp.write_text(digest.hexdigest())
 
 
@@ -100,14 +108,14 @@ def bench(session: nox.Session) -> None:
 @nox.session(venv_backend="none")
 def lock(session: nox.Session) -> None:
     """Pin every dependency anew, with hashes: requirements.lock and requirements-run.lock."""
-    pin = ("uv", "pip", "compile", "--quiet", "--universal", "--python-version", "3.11",
+    pin = (UV, "pip", "compile", "--quiet", "--universal", "--python-version", "3.11",
            "--generate-hashes", "--no-emit-index-url", "--no-header", "pyproject.toml")  # fmt: skip
     groups = ("build", "tests", "lint", "run")
     everything = [argument for group in groups for argument in ("--group", group)]
     session.run(*pin, "--upgrade", "--extra", "study", *everything, "-o", LOCK)
     # Constrained by the first, so that both name the same versions.
     session.run(
-        "uv", "pip", "compile", "--quiet", "--universal", "--python-version", "3.11",
+        UV, "pip", "compile", "--quiet", "--universal", "--python-version", "3.11",
         "--generate-hashes", "--no-emit-index-url", "--no-header", "--no-annotate",
         "--group", "run", "-c", LOCK, "-o", "requirements-run.lock",
     )  # fmt: skip

@@ -22,7 +22,6 @@ STUDY_PACKAGES = {
     "matplotlib",
     "pandas",
     "pooch",
-    "pydantic",
     "requests",
     "safetensors",
     "snakemake",
@@ -122,10 +121,11 @@ def train_command(
     from miua.data import read_stack
 
     _need("torch", "Training")
-    from miua.training import train
-
     settings = read_config(config, TrainingConfig)
     stack = read_stack(images, settings.image_size, settings.fit)
+    # Loading torch takes seconds: what is wrong with the input is said before.
+    from miua.training import train
+
     train(settings, stack.images, out, device=device, threads=threads)
     print(out)
 
@@ -302,7 +302,7 @@ def experiment_command(
 
 
 def _need_for_study() -> None:
-    for package in ("torch", "snakemake", "pydantic"):
+    for package in ("torch", "snakemake"):
         _need(package, "Reproducing the study")
 
 

@@ -3,7 +3,7 @@
 One list of layers says what a network is; the network and the paper's figure are both made from
 it. At 64 x 64 it is the published architecture: five convolutions of 4 x 4, batch norm and ReLU
 in the generator, batch norm (not on the first layer) and LeakyReLU 0.2 in the discriminator, no
-biases. Other sizes add or drop stages in the middle, so the feature maps double each time the side halves.
+biases. Other sizes add or drop stages in the middle: the feature maps double as the side halves.
 """
 
 from __future__ import annotations

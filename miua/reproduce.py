@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -16,6 +17,14 @@ from miua.files import write_text
 from miua.progress import say
 
 WITH_GPU, WITHOUT_GPU = "paper", "smoke"
+
+# What Snakemake says of itself. The steps say their own results and errors, and those are shown.
+NOISE = re.compile(
+    r"\s*$|Assuming unrestricted|Building DAG|Using shell|Provided cores|Rules claiming|Select jobs"
+    r"|Execute \d+ jobs|\[\w{3} \w{3} +\d|Finished jobid|Elapsed time|Complete log|RuleException"
+    r"|CalledProcessError in file|Command 'set -euo|Shutting down|Exiting because|WorkflowError"
+    r"|At least one job|Nothing to be done|Job stats:|job +count|-+  -+|\w+ +\d+$"
+)
 
 
 def reproduce(
@@ -122,7 +131,7 @@ def _run_snakemake(
         "--rerun-triggers", "mtime", "params", "input",
         "--rerun-incomplete",
         "--keep-going",
-        "--quiet", "rules",
+        "--quiet", "host", "rules", "reason",
     ]  # fmt: skip
     if dry_run:
         command.append("--dry-run")
@@ -131,8 +140,15 @@ def _run_snakemake(
     environment = {**os.environ, "PATH": here + os.pathsep + os.environ.get("PATH", "")}
     if shutil.which("miua", path=environment["PATH"]) is None:
         raise MiuaError("The command miua is not on the path. Install the package first.")
-    status = subprocess.run(command, env=environment, check=False).returncode
-    if status != 0:
+    with subprocess.Popen(
+        command, env=environment, stderr=subprocess.PIPE, text=True, errors="replace"
+    ) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if not NOISE.match(line):
+                sys.stderr.write(line)
+                sys.stderr.flush()
+    if process.returncode != 0:
         raise MiuaError(
             "A step failed; its message is above. Mend the cause and run the same command again: "
             "what is finished is kept."

@@ -7,5 +7,6 @@ import pytest
 def own_data_folder(tmp_path_factory, monkeypatch):
     folder = tmp_path_factory.mktemp("data-folder")
     monkeypatch.setenv("MIUA_DATA_DIR", str(folder))
-    monkeypatch.delenv("MIUA_INCEPTION_WEIGHTS", raising=False)
+    for name in ("MIUA_INCEPTION_WEIGHTS", "MIUA_TRACEBACK", "MIUA_COMMIT"):
+        monkeypatch.delenv(name, raising=False)
     return folder

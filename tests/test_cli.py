@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-MIUA = [sys.executable, "-m", "miua.cli"]
 COMMANDS = [
     "fetch", "phantom", "stack", "train", "train-config", "generate", "evaluate", "lbpv",
     "analyse", "figures", "report", "paper", "reproduce", "experiment",
@@ -122,7 +121,7 @@ def test_a_command_that_needs_the_study_extra_says_so(tmp_path):
         "import sys\n"
         "class Absent:\n"
         "    def find_spec(self, name, path=None, target=None):\n"
-        "        if name.split('.')[0] in {'torch', 'pydantic', 'yaml', 'pandas', 'pooch'}:\n"
+        "        if name.split('.')[0] in {'torch', 'yaml', 'pandas', 'pooch'}:\n"
         "            raise ModuleNotFoundError(f'No module named {name!r}', name=name)\n"
         "sys.meta_path.insert(0, Absent())\n"
     )

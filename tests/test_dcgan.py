@@ -1,5 +1,7 @@
 """The networks are the published ones: layer by layer at 64 x 64, and by rule elsewhere."""
 
+from itertools import pairwise
+
 import pytest
 import torch
 from torch import nn
@@ -81,7 +83,7 @@ def test_every_size_maps_latents_to_images_and_images_to_logits(size):
 @pytest.mark.parametrize("size", [32, 64, 128, 256, 512])
 def test_layers_chain(size):
     for layers in (generator_layers(size, 100, 8), discriminator_layers(size, 8)):
-        for before, after in zip(layers, layers[1:], strict=False):
+        for before, after in pairwise(layers):
             assert before.out_channels == after.in_channels
             assert before.out_size == after.in_size
     assert generator_layers(size, 100, 8)[-1].out_size == size

@@ -15,7 +15,7 @@ from miua.progress import Progress
 if TYPE_CHECKING:
     import requests
 
-BLOCK = 1 << 18
+BLOCK = 1 << 16
 SECONDS_WITHOUT_DATA = 60
 
 
@@ -160,14 +160,9 @@ def _copy_body(
         raise requests.ConnectionError(f"the connection ended after {have:,} of {size:,} bytes")
 
 
-def _plain(error: Exception) -> str:
+def _plain(error: BaseException) -> str:
     """The innermost reason of a connection error, without the layers around it."""
-    cause: BaseException = error
-    while (inner := getattr(cause, "reason", None)) is not None and isinstance(
-        inner, BaseException
-    ):
-        cause = inner
-    if error.args and isinstance(error.args[0], BaseException):
-        inner = error.args[0]
-        cause = getattr(inner, "reason", None) or inner
-    return str(cause) or type(error).__name__
+    for inner in (getattr(error, "reason", None), *error.args[:1]):
+        if isinstance(inner, BaseException):
+            return _plain(inner)
+    return str(error.args[0] if error.args else "") or type(error).__name__

@@ -55,7 +55,7 @@ def draw_head(rng: np.random.Generator) -> Head:
     """
     mean, spread, low, high = (
         (12.6, 0.7, 10.5, 13.9),
-        (20.3, 1.7, 14.0, 25.9),
+        (19.9, 1.35, 14.0, 25.9),
         (31.5, 3.0, 26.0, 40.0),
     )[int(rng.choice(3, p=(0.17, 0.69, 0.14)))]
     weeks = float(np.clip(rng.normal(mean, spread), low, high))

@@ -260,13 +260,12 @@ def _without_colour(image: Image.Image) -> Image.Image:
 def _resized(image: Image.Image, size: int | None, fit: Fit) -> NDArray[np.uint8]:
     if size is None:
         return np.asarray(image)
-    width, height = image.size
-    left, top, side = 0, 0, min(width, height)
     if fit == "crop":
+        width, height = image.size
+        side = min(width, height)
         left, top = (width - side) // 2, (height - side) // 2
-        width = height = side
-    box = (left, top, left + width, top + height)
-    return np.asarray(image.resize((size, size), Image.Resampling.BILINEAR, box=box))
+        image = image.crop((left, top, left + side, top + side))
+    return np.asarray(image.resize((size, size), Image.Resampling.BILINEAR))
 
 
 def _sha256(path: Path) -> str:

@@ -50,9 +50,11 @@ def find_inception_weights(
     file's only for weights that stand in for it.
     NotComputedError: there is no file, or it is not the expected one.
     """
-    chosen = path or _from_environment() or weights_folder() / FILE_NAME
+    named = path or _from_environment()
+    chosen = named or weights_folder() / FILE_NAME
     if not chosen.is_file():
-        raise NotComputedError(f"the Inception weights are not at {chosen}", REMEDY)
+        missing = f"are not at {named}" if named else "have not been fetched"
+        raise NotComputedError(f"the Inception weights {missing}", REMEDY)
     found = sha256_file(chosen)
     if not found.startswith(expected_sha256):
         raise NotComputedError(

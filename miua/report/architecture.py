@@ -24,7 +24,7 @@ def draw_architecture(image_size: int, latent_size: int, feature_maps: int) -> F
     """Generator above, discriminator below, each block with its size written beside it."""
     generator = generator_layers(image_size, latent_size, feature_maps)
     discriminator = discriminator_layers(image_size, feature_maps)
-    figure = style.new_figure(height=68 * style.MILLIMETRE)
+    figure = style.new_figure(height=64 * style.MILLIMETRE)
     rows = figure.subplots(2, 1)
     _draw_row(rows[0], generator, "Generator", style.BLUE, "latent\nvector")
     _draw_row(rows[1], discriminator, "Discriminator", style.VERMILION, "image")

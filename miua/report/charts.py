@@ -25,7 +25,7 @@ CURVE_SCORES = np.linspace(LOWEST_SCORE, HIGHEST_SCORE, 200)
 
 def draw_regression(results: Results, scores: pd.DataFrame) -> Figure:
     """Figure 2: metrics against the clinician's score, and nine synthetic images."""
-    figure = style.new_figure(height=68 * style.MILLIMETRE)
+    figure = style.new_figure(height=66 * style.MILLIMETRE)
     left, right = figure.subplots(1, 2, width_ratios=(1.6, 1))
     figure.legend(handles=_draw_scores(left, scores), loc="outside lower center", ncols=2)
     chosen = figure_two_set(results)
@@ -105,7 +105,7 @@ def _draw_curve(
 
 def draw_metrics(results: Results, metrics: pd.DataFrame) -> Figure:
     """Each metric against training size, one line an epoch, with 95 % intervals."""
-    figure = style.new_figure(height=70 * style.MILLIMETRE)
+    figure = style.new_figure(height=64 * style.MILLIMETRE)
     panels = figure.subplots(2, 4).ravel()
     for axes, shown in zip(panels, MEASURES, strict=False):
         _draw_metric(axes, results, metrics, shown)

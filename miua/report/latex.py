@@ -14,7 +14,7 @@ from miua.analysis.measures import MEASURES, Measure, measure
 from miua.analysis.results import Results, read_log
 from miua.analysis.tables import COMPUTED, read_metrics, read_table
 from miua.files import write_text
-from miua.report.numbers import MINUS, MISSING, p_value, plain, whole
+from miua.report.numbers import MINUS, MISSING, THOUSANDS, p_value, plain, whole
 from miua.report.values import Value, study_values
 
 _SPECIAL = {
@@ -35,9 +35,10 @@ _SPECIAL = {
     "`": r"\textasciigrave{}",
     "'": r"\textquotesingle{}",
     "-": "{-}",  # so that two of them stay two and do not join into a dash
+    "/": r"/\allowbreak{}",  # a path may end a line
     MINUS: r"\ensuremath{-}",
     MISSING: r"\textendash{}",
-    "\u202f": r"\,",
+    THOUSANDS: r"\,",
     "×": r"\ensuremath{\times}",
     "é": r"\'e",
 }

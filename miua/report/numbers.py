@@ -6,6 +6,7 @@ import math
 
 MINUS = "−"
 MISSING = "–"
+THOUSANDS = "\u202f"  # a narrow space that does not break
 SMALLEST_P = 0.001
 
 
@@ -26,10 +27,10 @@ def plain(value: float, decimals: int) -> str:
 
 
 def whole(value: float) -> str:
-    """A whole number with thin spaces between thousands, from 10 000 on."""
-    text = f"{round(value):d}".replace("-", MINUS)
-    digits = text.removeprefix(MINUS)
-    return text if len(digits) < 5 else f"{round(value):,}".replace(",", " ").replace("-", MINUS)
+    """A whole number with narrow spaces between thousands, from 10 000 on."""
+    number = round(value)
+    text = f"{number:,}".replace(",", THOUSANDS) if abs(number) >= 10_000 else str(number)
+    return text.replace("-", MINUS)
 
 
 def p_value(value: float) -> str:

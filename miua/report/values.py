@@ -187,6 +187,7 @@ def _conditions(
     slope = fitted.loc[fitted["metric"] == FID.name, "a"]
     return {
         "scientific": (results.plan.scientific, PLAN),
+        "full scale": (_is_full_scale(results, facts), PLAN),
         "FID computed": (not not_computed(metrics, FID.name), METRICS),
         "two poster runs": (len(poster_sizes(results)) == 2, PLAN),
         "all fitted": (len(fitted) == len(regression), REGRESSION),
@@ -201,4 +202,22 @@ def _conditions(
 
 
 def _claimed(facts: pd.DataFrame) -> float:
-    return float(str(facts.loc["claimed_correlation", "value"]))
+    return _fact(facts, "claimed_correlation")
+
+
+def _is_full_scale(results: Results, facts: pd.DataFrame) -> bool:
+    """Whether the grid spans what the published one spans, with as many sets and images."""
+    sizes, epochs = results.training_sizes, results.epochs
+    ours = {
+        "smallest_training_size": sizes[0],
+        "largest_training_size": sizes[-1],
+        "fewest_epochs": epochs[0],
+        "most_epochs": epochs[-1],
+        "sets": len(results.sets),
+        "images_per_set": results.plan.synthetic_images,
+    }
+    return all(value == _fact(facts, name) for name, value in ours.items())
+
+
+def _fact(facts: pd.DataFrame, name: str) -> float:
+    return float(str(facts.loc[name, "value"]))

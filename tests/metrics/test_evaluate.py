@@ -143,7 +143,7 @@ def test_fid_without_weights_says_why_and_what_to_do():
     record = by_metric(evaluate(images(1, 3), images(2, 3)))["fid"]
     assert record.value is None
     assert record.low is record.high is None
-    assert record.status.startswith("not computed: the Inception weights are not at ")
+    assert record.status.startswith("not computed: the Inception weights have not been fetched; ")
     assert "miua fetch inception" in record.status
 
 

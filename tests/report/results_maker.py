@@ -16,7 +16,7 @@ from miua.files import write_array, write_json, write_text
 
 STUDY = Path(__file__).parents[2] / "experiments"
 PAPER = Path(__file__).parents[2] / "paper"
-BANNER = "phantom data: not a scientific result"
+BANNER = "Smoke run on phantom images: not a scientific result"
 NO_WEIGHTS = (
     "not computed: the Inception weights are missing; get them with `miua fetch inception` "
     "(100% free) & run again"

@@ -1,0 +1,88 @@
+"""The logarithmic regression against cases with a known answer."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from miua.analysis.regression import UndecidedError, fit_logarithm
+
+SCORES = np.array([1.0, 1.5, 2.0, 2.0, 3.0, 4.0, 5.0])
+
+
+def test_a_planted_line_is_recovered():
+    fit = fit_logarithm(SCORES, 3.25 * np.log(SCORES) - 7.5)
+    assert fit.a == pytest.approx(3.25, abs=1e-12)
+    assert fit.b == pytest.approx(-7.5, abs=1e-12)
+    assert fit.pearson_r == pytest.approx(1)
+    assert fit.p_value < 1e-12
+    assert fit.residual_deviation == pytest.approx(0, abs=1e-12)
+    np.testing.assert_allclose(fit.predict([1.0, np.e]), [-7.5, -4.25])
+
+
+def test_noise_orthogonal_to_the_line_leaves_it_in_place_and_gives_the_closed_form():
+    # Noise without a component along 1 and ln(x) changes neither coefficient.
+    x = np.log(SCORES)
+    noise = np.array([1.0, -2.0, 0.5, 1.5, -1.0, 2.0, -3.0])
+    design = np.stack([np.ones_like(x), x], axis=1)
+    noise -= design @ np.linalg.lstsq(design, noise, rcond=None)[0]
+    fit = fit_logarithm(SCORES, 2 * x + 1 + noise)
+    assert (fit.a, fit.b) == (pytest.approx(2), pytest.approx(1))
+    explained = 4 * ((x - x.mean()) ** 2).sum()
+    r = np.sqrt(explained / (explained + (noise**2).sum()))
+    assert fit.pearson_r == pytest.approx(r)
+    t = r * np.sqrt((SCORES.size - 2) / (1 - r**2))
+    assert fit.p_value == pytest.approx(2 * stats.t.sf(t, SCORES.size - 2))
+    assert fit.residual_deviation == pytest.approx(np.sqrt((noise**2).sum() / (SCORES.size - 2)))
+
+
+def test_the_null_keeps_its_level():
+    draws = np.random.default_rng(1)
+    rejected = [fit_logarithm(SCORES, draws.normal(size=7)).p_value < 0.05 for _ in range(1000)]
+    assert stats.binomtest(sum(rejected), 1000, 0.05).pvalue > 0.001
+
+
+def test_the_band_covers_the_true_line_as_often_as_it_says():
+    draws = np.random.default_rng(2)
+    truth = 2 * np.log(3.0) + 1
+    covered = 0
+    for _ in range(1000):
+        fit = fit_logarithm(SCORES, 2 * np.log(SCORES) + 1 + draws.normal(size=7))
+        low, high = fit.band(3.0, level=0.9)
+        covered += int(low <= truth <= high)
+    assert stats.binomtest(covered, 1000, 0.9).pvalue > 0.001
+
+
+def test_the_band_is_narrowest_at_the_mean_of_ln_score():
+    fit = fit_logarithm(SCORES, np.arange(7.0) ** 2)
+    low, high = fit.band([1.0, np.exp(np.log(SCORES).mean()), 5.0])
+    width = high - low
+    assert width[1] < width[0]
+    assert width[1] < width[2]
+    with pytest.raises(ValueError, match="level"):
+        fit.band(2.0, level=95)
+
+
+@pytest.mark.parametrize(
+    ("score", "value", "reason"),
+    [
+        ([1.0, 2.0], [1.0, 2.0], "2 points"),
+        ([2.0, 2.0, 2.0], [1.0, 2.0, 3.0], "scores are equal"),
+        ([1.0, 2.0, 3.0], [4.0, 4.0, 4.0], "values are equal"),
+    ],
+)
+def test_too_little_is_undecided(score, value, reason):
+    with pytest.raises(UndecidedError, match=reason):
+        fit_logarithm(score, value)
+
+
+@pytest.mark.parametrize(
+    ("score", "value", "message"),
+    [
+        ([1.0, 2.0, 3.0], [1.0, 2.0], "one length"),
+        ([1.0, 0.0, 3.0], [1.0, 2.0, 3.0], "positive"),
+        ([1.0, 2.0, 3.0], [1.0, np.nan, 3.0], "finite"),
+    ],
+)
+def test_misuse_is_an_error(score, value, message):
+    with pytest.raises(ValueError, match=message):
+        fit_logarithm(score, value)

@@ -1,0 +1,143 @@
+"""The paper: built once for real, whole or not at all, with errors that say what to do."""
+
+import re
+import shutil
+import subprocess
+
+import pytest
+
+from miua.analysis.results import Results
+from miua.errors import MiuaError
+from miua.report import make_paper
+from miua.report.document import build_document, log_errors
+from miua.report.latex import write_latex
+from tests.report.results_maker import BANNER, PAPER, STUDY
+
+
+@pytest.fixture(scope="module")
+def paper(smoke):
+    return make_paper(smoke, STUDY, PAPER)
+
+
+def text_of(pdf):
+    shown = subprocess.run(["pdftotext", "-layout", pdf, "-"], capture_output=True, check=True)
+    return re.sub(r"\s+", " ", shown.stdout.decode())
+
+
+@pytest.fixture
+def small(tmp_path):
+    """The sources and generated files of a document that builds in a second."""
+    source, generated = tmp_path / "source", tmp_path / "generated"
+    source.mkdir()
+    generated.mkdir()
+    (source / "main.tex").write_text(
+        "\\documentclass{article}\\input{generated/numbers}\\begin{document}\\N\\end{document}"
+    )
+    (generated / "numbers.tex").write_text("\\newcommand{\\N}{42}")
+    return source, generated, tmp_path / "out" / "main.pdf"
+
+
+def test_the_paper_is_built_and_nothing_else_is_left(smoke, paper):
+    assert paper == smoke / "paper" / "main.pdf"
+    assert paper.read_bytes().startswith(b"%PDF")
+    assert sorted(path.name for path in paper.parent.iterdir()) == ["generated", "main.pdf"]
+    assert not list(PAPER.glob("*.aux"))
+
+
+@pytest.mark.skipif(shutil.which("pdftotext") is None, reason="reads the PDF with poppler-utils")
+def test_the_paper_says_what_it_is_and_holds_the_numbers(paper):
+    text = text_of(paper)
+    assert "??" not in text  # no reference is undefined
+    assert text.count(BANNER) > 10
+    assert "no scientific result" in text
+    assert "FID was not computed in this run" in text
+    assert "r = 0.26 and r = 0.41" in text
+    assert "none is below 0.05" in text
+
+
+def test_each_macro_of_the_text_is_generated(smoke, real, tmp_path):
+    sources = (PAPER / "main.tex").read_text(encoding="utf-8")
+    used = set(re.findall(r"\\(?:if)?((?:Plan|Study|Sets|Refit|Runs)[A-Za-z]+)", sources))
+    assert len(used) > 50
+    write_latex(Results.open(smoke), STUDY, tmp_path)
+    defined = set(
+        re.findall(r"newcommand\{\\(\w+)\}", (tmp_path / "numbers.tex").read_text("utf-8"))
+    )
+    assert used <= defined
+
+
+def test_no_number_of_a_result_is_typed_into_the_text():
+    sources = (PAPER / "main.tex").read_text(encoding="utf-8")
+    for number in ("56.14", "999", "806", "0.41", "240.9", "256"):
+        assert not re.search(rf"(?<![\d.]){re.escape(number)}(?![\d.]| pixels)", sources)
+
+
+def test_the_same_files_give_the_same_bytes(small):
+    source, generated, output = small
+    build_document(source, generated, output)
+    first = output.read_bytes()
+    output.unlink()
+    build_document(source, generated, output)
+    assert output.read_bytes() == first
+
+
+def test_a_missing_latex_is_named_with_its_packages(small, monkeypatch, tmp_path):
+    source, generated, output = small
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(MiuaError, match=r"apt-get install .*latexmk") as caught:
+        build_document(source, generated, output)
+    message = str(caught.value)
+    assert "pdflatex" in message
+    assert "texlive-publishers" in message
+    assert not output.parent.exists()
+
+
+def test_a_missing_class_is_named_with_its_package(small, monkeypatch, tmp_path):
+    source, generated, output = small
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    for name in ("latexmk", "pdflatex", "bibtex"):
+        (programs / name).symlink_to(shutil.which(name))
+    kpsewhich = programs / "kpsewhich"
+    kpsewhich.write_text('#!/bin/sh\n[ "$1" != llncs.cls ]\n')
+    kpsewhich.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs}:/bin")
+    with pytest.raises(MiuaError, match=r"llncs\.cls cannot be found.*install texlive-publishers$"):
+        build_document(source, generated, output)
+    assert not output.parent.exists()
+
+
+def test_an_error_of_latex_shows_its_lines_and_keeps_the_old_paper(small):
+    source, generated, output = small
+    build_document(source, generated, output)
+    before = output.read_bytes()
+    (generated / "numbers.tex").write_text("\\newcommand{\\M}{42}")
+    with pytest.raises(MiuaError, match=r"! Undefined control sequence") as caught:
+        build_document(source, generated, output)
+    assert "l.1" in str(caught.value)
+    assert output.read_bytes() == before
+    assert [path.name for path in output.parent.iterdir()] == ["main.pdf"]
+
+
+def test_a_document_cannot_run_commands(small):
+    source, generated, output = small
+    canary = output.parent.parent / "canary"
+    (generated / "numbers.tex").write_text(
+        f"\\newcommand{{\\N}}{{42}}\\immediate\\write18{{touch {canary}}}"
+    )
+    build_document(source, generated, output)
+    assert not canary.exists()
+
+
+def test_a_folder_without_a_paper_and_missing_figures_are_named(folder, tmp_path):
+    with pytest.raises(MiuaError, match="holds no paper"):
+        make_paper(folder, STUDY, tmp_path)
+    (folder / "figures" / "overview.pdf").unlink()
+    with pytest.raises(MiuaError, match=r"overview\.pdf is missing"):
+        make_paper(folder, STUDY, PAPER)
+
+
+def test_log_errors_picks_the_lines_that_matter():
+    log = "fine\n! Missing $ inserted.\n<inserted text>\nl.17 a_b\nmore\n"
+    assert log_errors(log) == "! Missing $ inserted.\nl.17 a_b"
+    assert log_errors("fine\n") == ""

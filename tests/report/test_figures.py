@@ -1,0 +1,159 @@
+"""Figures: all there, the same bytes twice, marked where they are no result, honest about gaps."""
+
+import re
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from miua.analysis.clinician import read_scores
+from miua.analysis.results import Results, SyntheticSet
+from miua.analysis.tables import read_metrics
+from miua.dcgan import discriminator_layers, generator_layers
+from miua.errors import MiuaError
+from miua.report import make_figures, style
+from miua.report.architecture import draw_architecture
+from miua.report.charts import draw_metrics, draw_regression, draw_training_curves
+from miua.report.figures import study_figures
+from miua.report.pictures import tile
+from tests.report.results_maker import BANNER, STUDY
+
+NAMES = [
+    "architecture", "regression", "real_and_synthetic", "overview", "poster_grids",
+    "training_curves", "metrics",
+]  # fmt: skip
+
+
+def texts(figure):
+    found = [
+        text.get_text() for text in figure.findobj(match=lambda part: hasattr(part, "get_text"))
+    ]
+    return "\n".join(found)
+
+
+def test_every_figure_is_there_as_vector_and_as_picture(smoke, real):
+    for folder in (smoke, real):
+        assert [figure.name for figure in study_figures(Results.open(folder), STUDY)] == NAMES
+        for name in NAMES:
+            pdf = (folder / "figures" / f"{name}.pdf").read_bytes()
+            assert pdf.startswith(b"%PDF")
+            assert b"CreationDate" not in pdf
+            assert b"/Type3" not in pdf  # text stays text
+            with Image.open(folder / "figures" / f"{name}.png") as picture:
+                assert np.asarray(picture.convert("L")).std() > 5
+
+
+def test_another_process_draws_the_same_bytes(real, tmp_path):
+    shutil.copytree(real, tmp_path / "again")
+    again = tmp_path / "again" / "figures"
+    shutil.rmtree(again)
+    code = (
+        "import sys; from pathlib import Path; from miua.report import make_figures;"
+        "make_figures(Path(sys.argv[1]), Path(sys.argv[2]))"
+    )
+    subprocess.run([sys.executable, "-c", code, str(again.parent), str(STUDY)], check=True)
+    before = {path.name: path.read_bytes() for path in (real / "figures").iterdir()}
+    assert set(before) == {f"{name}.{ending}" for name in NAMES for ending in ("pdf", "png")}
+    assert [name for name in before if (again / name).read_bytes() != before[name]] == []
+
+
+def test_figures_keep_the_width_of_the_text(smoke):
+    for name in ("regression", "metrics"):
+        with Image.open(smoke / "figures" / f"{name}.png") as picture:
+            assert picture.width == int(122 / 25.4 * style.PNG_DPI)
+
+
+def test_the_banner_is_on_unscientific_figures_only(smoke):
+    with style.drawing():
+        figure = style.new_figure(1)
+        style.mark(figure, BANNER)
+        assert BANNER in texts(figure)
+        figure = style.new_figure(1)
+        style.mark(figure, "")
+        assert texts(figure) == ""
+
+
+def test_the_banner_reaches_every_figure(folder, monkeypatch):
+    marked = []
+    monkeypatch.setattr(style, "mark", lambda figure, banner: marked.append(banner))
+    monkeypatch.setattr(style, "save", lambda *_: [])
+    make_figures(folder, STUDY)
+    assert marked == [BANNER] * len(NAMES)
+
+
+def test_the_architecture_names_every_layer():
+    for size, latent, maps in ((64, 100, 64), (128, 128, 32)):
+        shown = texts(draw_architecture(size, latent, maps))
+        layers = generator_layers(size, latent, maps) + discriminator_layers(size, maps)
+        for layer in layers:
+            assert f"{layer.out_size}×{layer.out_size}\n×{layer.out_channels}" in shown
+        assert shown.count("BN") == sum(layer.batch_norm for layer in layers)
+        assert shown.count("stride 2") == sum(layer.stride == 2 for layer in layers)
+
+
+def test_the_regression_shows_points_curves_and_equations(smoke):
+    results = Results.open(smoke)
+    figure = draw_regression(results, read_scores(STUDY))
+    shown = texts(figure)
+    assert "FID = 6.96 ln(x) + 240.86  (r = 0.41)" in shown
+    assert "V240 = 3.38 ln(x) − 7.88  (r = 0.26)" in shown
+    assert "300 images, 300 epochs" in shown
+    left, _, right = figure.axes
+    assert [len(line.get_xdata()) for line in left.lines] == [20, 200]
+    assert [len(line.get_xdata()) for line in right.lines] == [20, 200] * 4
+
+
+def test_an_undecided_regression_has_points_and_no_curve(smoke):
+    scores = read_scores(STUDY)
+    scores.loc[scores["metric"] == "fid", "value"] = 240.0
+    figure = draw_regression(Results.open(smoke), scores)
+    assert "FID: undecided" in texts(figure)
+    assert len(figure.axes[0].lines) == 1
+
+
+def test_a_missing_fid_leaves_a_panel_that_says_so(smoke, real):
+    results = Results.open(smoke)
+    figure = draw_metrics(results, read_metrics(results))
+    panel = figure.axes[2]
+    assert panel.get_title() == "FID"
+    assert not panel.lines
+    assert re.search(r"not computed: the\s+Inception weights", texts(panel))
+    results = Results.open(real)
+    panel = draw_metrics(results, read_metrics(results)).axes[2]
+    assert len(panel.lines) == 1
+    assert "not computed" not in texts(panel)
+
+
+def test_curves_show_the_log(smoke):
+    results = Results.open(smoke)
+    figure = draw_training_curves(results)
+    assert "800 training images" in texts(figure)
+    for axes in figure.axes:
+        assert [len(line.get_xdata()) for line in axes.lines] == [1000, 1000]
+
+
+def test_a_tile_shows_the_first_images_and_leaves_the_rest_white():
+    stack = np.arange(5, dtype=np.uint8)[:, None, None].repeat(4, 1).repeat(4, 2)
+    tiled = tile(stack, 2, 3)
+    assert tiled.shape == (10, 16)
+    assert tiled[0, 0] == 0
+    assert tiled[0, 6] == 1
+    assert tiled[6, 6] == 4
+    assert tiled[0, 4] == tiled[9, 15] == 255
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda path: path.unlink(), "images.npy is missing"),
+        (lambda path: np.save(path, np.zeros((3, 8, 8))), "not a uint8"),
+    ],
+)
+def test_a_missing_or_wrong_stack_is_named(folder, damage, message):
+    results = Results.open(folder)
+    damage(results.set_stack(SyntheticSet(300, 300)))
+    with pytest.raises(MiuaError, match=message):
+        make_figures(folder, STUDY)

@@ -1,0 +1,143 @@
+"""LaTeX text: escaping, macros with their origin, tables with every set."""
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from miua.analysis.results import Results
+from miua.analysis.tables import read_metrics
+from miua.report.latex import (
+    escape,
+    macro_name,
+    numbers_tex,
+    read_regression,
+    regression_table,
+    sets_table,
+    write_latex,
+)
+from miua.report.values import Value, listing
+from tests.report.results_maker import STUDY
+
+COMMAND = re.compile(
+    r"\\(text\w+\{\}|allowbreak\{\}|ensuremath\{(-|\\times)\}|'e|,|[{}$&#%_])|\{-\}"
+)
+
+
+@given(st.text())
+def test_escaped_text_holds_nothing_that_tex_would_act_on(text):
+    left = COMMAND.sub("", escape(text))
+    assert not set(left) & set("\\{}$&#%_~^<>|\"`'-")
+    assert left.isascii()
+    assert left.isprintable()
+
+
+@given(st.text(st.characters(exclude_categories=["C", "Z"])), st.text(max_size=3))
+def test_escaping_goes_character_by_character_and_loses_none(text, more):
+    assert escape(text + more) == escape(text) + escape(more)
+    assert len(set(map(escape, set(text)))) == len(set(text))
+
+
+@pytest.mark.parametrize(
+    ("text", "latex"),
+    [
+        ("100 % & a_b", r"100 \% \& a\_b"),
+        (r"\input{x}", r"\textbackslash{}input\{x\}"),
+        ("−3.5", r"\ensuremath{-}3.5"),
+        ("a--b", "a{-}{-}b"),
+        ("a/b", r"a/\allowbreak{}b"),
+        ("Fréchet", r"Fr\'echet"),
+        ("ß", "U+00DF"),
+        ("a\nb", "a b"),
+    ],
+)
+def test_escape(text, latex):
+    assert escape(text) == latex
+
+
+@pytest.mark.parametrize(
+    ("words", "macro"),
+    [
+        ("sets V143 lowest", "SetsVOneFourThreeLowest"),
+        ("refit FID r", "RefitFIDR"),
+        ("study called_real_percent", "StudyCalledRealPercent"),
+    ],
+)
+def test_macro_names_are_letters_only(words, macro):
+    assert macro_name(words) == macro
+
+
+def test_names_without_a_letter_or_with_a_twin_are_errors():
+    with pytest.raises(ValueError, match="letter"):
+        macro_name("--")
+    twins = [Value("a b", "1", "x"), Value("a_b", "2", "y")]
+    with pytest.raises(ValueError, match="share the name AB"):
+        numbers_tex(twins, {})
+
+
+def test_each_number_names_its_file():
+    text = numbers_tex([Value("batch", "5 %", "plan.yaml")], {"real": (False, "plan.yaml")})
+    assert "\\newcommand{\\Batch}{5 \\%} % plan.yaml\n" in text
+    assert "\\newif\\ifReal\\Realfalse % plan.yaml\n" in text
+
+
+def test_every_line_of_the_numbers_carries_an_origin(smoke, tmp_path):
+    write_latex(Results.open(smoke), STUDY, tmp_path)
+    lines = (tmp_path / "numbers.tex").read_text(encoding="utf-8").splitlines()[1:]
+    assert len(lines) > 60
+    assert all(re.search(r"[}e] % \S+", line) for line in lines)
+    assert r"\newcommand{\RefitFIDA}{6.961} % tables/regression.csv" in lines
+    assert r"\newcommand{\PlanPosterSizes}{300 and 800} % plan.yaml" in lines
+    assert any(line.startswith(r"\newif\ifAnySignificant\AnySignificantfalse") for line in lines)
+
+
+def test_a_missing_fid_is_said_and_no_number_takes_its_place(smoke, tmp_path):
+    write_latex(Results.open(smoke), STUDY, tmp_path)
+    numbers = (tmp_path / "numbers.tex").read_text(encoding="utf-8")
+    assert r"\newif\ifFIDComputed\FIDComputedfalse" in numbers
+    assert r"\newcommand{\SetsFIDLowest}{\textendash{}}" in numbers
+    status = re.search(r"\\SetsFIDStatus\}\{(.*)\} %", numbers)
+    assert status is not None
+    assert status[1].startswith("not computed: the Inception weights are missing")
+    assert r"(100\% free) \& run again" in status[1]
+    rows = [line for line in (tmp_path / "table_sets.tex").read_text().splitlines() if "&" in line]
+    fid = [row.split("&")[5].strip() for row in rows]
+    assert fid == ["FID", "", *["n. c."] * 20, r"\textendash{}"]
+
+
+def test_a_computed_fid_is_printed(real, tmp_path):
+    results = Results.open(real)
+    write_latex(results, STUDY, tmp_path)
+    metrics = read_metrics(results)
+    fid = metrics.loc[metrics["metric"] == "fid", "value"].item()
+    assert f"{fid:.1f}" in (tmp_path / "table_sets.tex").read_text()
+    numbers = (tmp_path / "numbers.tex").read_text(encoding="utf-8")
+    assert rf"\newcommand{{\SetsFIDHighest}}{{{fid:.1f}}}" in numbers
+    assert r"\newif\ifFIDComputed\FIDComputedtrue" in numbers
+
+
+def test_the_table_of_sets_holds_each_set_with_its_updates(smoke):
+    results = Results.open(smoke)
+    table = sets_table(results, read_metrics(results))
+    for size in results.training_sizes:
+        for epoch in results.epochs:
+            updates = size // 10 * epoch
+            thousands = rf"{updates:,}".replace(",", r"\,") if updates > 9999 else str(updates)
+            start = f"{size} & {epoch} & {thousands} &"
+            assert start in table
+
+
+def test_an_undecided_line_of_the_regression_has_no_numbers(smoke):
+    regression = read_regression(Results.open(smoke))
+    regression.loc[0, ["a", "b", "pearson_r", "p_value"]] = float("nan")
+    regression.loc[0, "agrees"] = "undecided"
+    line = regression_table(regression).splitlines()[4]
+    dash = r"\textendash{}"
+    assert line == f"FID & 7.0221 & {dash} & 240.9400 & {dash} & {dash} & {dash} & undecided \\\\"
+
+
+def test_listing():
+    assert listing([3]) == "3"
+    assert listing([3, 4]) == "3 and 4"
+    assert listing([3, 4, 5]) == "3, 4 and 5"
