@@ -40,7 +40,7 @@ class PaddedImage {
     std::vector<std::uint8_t> pixels_;
 };
 
-// ---- P = 8, R = 1 --------------------------------------------------------------------------
+// P = 8, R = 1.
 //
 // A diagonal neighbour lies 0.70711 away in row and column, so with a = 70711 and b = 29289 its
 // value times (a + b)^2 is a^2 corner + a b (side + side) + b^2 centre. It is at least the
@@ -93,7 +93,7 @@ void plain_codes_8_1(PaddedImage& image, std::uint8_t* codes) {
 
 bool is_8_1(const LbpPattern& pattern) { return pattern.points == 8 && pattern.radius == 1.0; }
 
-// ---- any P and R ---------------------------------------------------------------------------
+// any P and R.
 
 // Weights are integers of at most 1e10 and values are bytes, so every product and sum below is an
 // integer under 2^53: float64 holds it exactly, and multiplies faster than 64-bit integers do.
@@ -170,7 +170,7 @@ std::ptrdiff_t padding(const LbpPattern& pattern) {
     return static_cast<std::ptrdiff_t>(std::ceil(pattern.radius)) + 1;
 }
 
-// ---- counting ------------------------------------------------------------------------------
+// counting.
 
 // Counts of 8-bit codes. Four tables take turns, as neighbouring pixels often share a code and
 // a count that was just written is slow to read back.

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import yaml
@@ -65,9 +68,29 @@ def reproduce(
         raise MiuaError(f"There is no profile {profile!r}. Known: {', '.join(known)}.")
     settings = read_config(study / "profiles" / f"{profile}.yaml", Profile)
     folder = results / profile
-    _write_plan(folder, settings)
-    _run_snakemake(folder, study, paper, cores, dry_run, experiment or "all")
+    with _alone_in(folder) as lock:
+        _write_plan(folder, settings)
+        command = _snakemake_command(folder, study, paper, experiment or "all")
+        command += ["--cores", str(cores or "all"), *(["--dry-run"] if dry_run else [])]
+        _run(command, lock)
     return folder
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[int]:
+    """Let one reproduction at a time work in a folder; the lock's file descriptor.
+
+    The lock ends with the last process that holds it, however that ends.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise MiuaError(
+                f"Another reproduction is at work in {folder}. Wait for it, or stop it first."
+            ) from None
+        yield lock.fileno()
 
 
 def _choose_profile(known: list[str]) -> str:
@@ -111,37 +134,41 @@ def _write_if_changed(path: Path, values: dict[str, object]) -> None:
         write_text(path, text)
 
 
-def _run_snakemake(
-    folder: Path, study: Path, paper: Path, cores: int | None, dry_run: bool, target: str
-) -> None:
+def _snakemake_command(folder: Path, study: Path, paper: Path, target: str) -> list[str]:
     sources = sorted(path.name for path in paper.iterdir() if path.is_file())
     settings = {
         "study": str(study.resolve()),
         "paper_source": str(paper.resolve()),
         "paper_files": sources,
     }
-    command = [
+    return [
         sys.executable, "-m", "snakemake", target.replace("-", "_"),
         "--snakefile", str((study / "Snakefile").resolve()),
         "--directory", str(folder),
         "--configfile", str((folder / "plan.yaml").resolve()),
         "--config", *(f"{key}={yaml.safe_dump(value, default_flow_style=True).strip()}"
                       for key, value in settings.items()),
-        "--cores", str(cores or "all"),
         "--rerun-triggers", "mtime", "params", "input",
         "--rerun-incomplete",
+        "--nolock",  # the folder is locked already, in a way that a killed process cannot leave
         "--keep-going",
         "--quiet", "host", "rules", "reason",
     ]  # fmt: skip
-    if dry_run:
-        command.append("--dry-run")
+
+
+def _run(command: list[str], lock: int) -> None:
+    """Run Snakemake, without what it says of itself; it holds the lock too."""
     # The commands of the rules are those of this environment, whatever else is on the path.
-    here = str(Path(sys.executable).parent)
-    environment = {**os.environ, "PATH": here + os.pathsep + os.environ.get("PATH", "")}
-    if shutil.which("miua", path=environment["PATH"]) is None:
+    path = str(Path(sys.executable).parent) + os.pathsep + os.environ.get("PATH", "")
+    if shutil.which("miua", path=path) is None:
         raise MiuaError("The command miua is not on the path. Install the package first.")
     with subprocess.Popen(
-        command, env=environment, stderr=subprocess.PIPE, text=True, errors="replace"
+        command,
+        env={**os.environ, "PATH": path},
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="replace",
+        pass_fds=[lock],
     ) as process:
         assert process.stderr is not None
         for line in process.stderr:

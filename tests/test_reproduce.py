@@ -1,6 +1,8 @@
 """The spine: profiles and plans are checked, the workflow is real, failures say what to do."""
 
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -46,7 +48,29 @@ def test_a_dry_run_plans_every_cell_and_makes_nothing(tmp_path, name, capfd):
     for rule, jobs in (("train", 5), ("generate", 20), ("evaluate", 20), ("paper", 1)):
         assert f"{rule} {jobs}".split() in [line.split() for line in planned.splitlines()]
     made = {path.name for path in (tmp_path / "results" / name).iterdir()}
-    assert made <= {"plan.yaml", "configs", ".snakemake"}
+    assert made <= {"plan.yaml", "configs", ".snakemake", ".lock"}
+
+
+def test_two_reproductions_do_not_work_in_one_folder(tmp_path):
+    folder = tmp_path / "results" / "smoke"
+    folder.mkdir(parents=True)
+    holder = subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            "import fcntl, sys; f = open(sys.argv[1], 'w'); fcntl.flock(f, fcntl.LOCK_EX);"
+            "print('locked', flush=True); sys.stdin.read()",
+            str(folder / ".lock"),
+        ],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    with holder:
+        assert holder.stdout.readline() == b"locked\n"
+        with pytest.raises(MiuaError, match="Another reproduction is at work"):
+            rerun(tmp_path, dry_run=True)
+        holder.kill()
+    rerun(tmp_path, dry_run=True)
 
 
 def test_an_unchanged_plan_keeps_its_time_stamp(tmp_path):

@@ -38,6 +38,5 @@ def missing_extra(what: str, error: ModuleNotFoundError) -> Exception:
     """The error that names the extra; a missing module of our own is a defect and stays itself."""
     from miua.errors import MissingExtraError
 
-    if error.name is None or error.name.split(".")[0] == "miua":
-        return error
-    return MissingExtraError(what, error.name)
+    package = (error.name or "miua").split(".")[0]
+    return error if package == "miua" else MissingExtraError(what, package)

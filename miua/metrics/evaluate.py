@@ -137,9 +137,6 @@ def write_lbpv(path: Path, lbpv: NDArray[np.float64]) -> None:
     write_array(path, lbpv)
 
 
-# ---- the metrics ----------------------------------------------------------------------------
-
-
 @dataclass(frozen=True)
 class _Task:
     """What the metrics of one evaluation are computed from."""
@@ -238,9 +235,6 @@ METRICS = tuple(_MEASURES)
 _PAIRS: dict[Pairing, str] = {"all": "all pairs", "index": "pairs of equal index"}
 
 
-# ---- intervals ------------------------------------------------------------------------------
-
-
 def _bootstrap_counts(images: int, resamples: int, seed: int) -> NDArray[np.float64]:
     """How often each image occurs in each resample of the set: (resamples, images)."""
     generator = np.random.default_rng(seed)
@@ -276,9 +270,6 @@ def _interval(resampled: NDArray[np.float64]) -> NDArray[np.float64]:
         resampled, (2.5, 97.5), axis=0, method="inverted_cdf"
     )
     return bounds
-
-
-# ---- arguments ------------------------------------------------------------------------------
 
 
 def _check(

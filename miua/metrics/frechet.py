@@ -37,9 +37,6 @@ def frechet_inception_distance(
     return frechet_distance(network.features(reference), network.features(synthetic))
 
 
-# ---- features -------------------------------------------------------------------------------
-
-
 def inception_features(
     stack: NDArray[np.uint8], weights: InceptionWeights, *, device: str | None = None
 ) -> NDArray[np.float32]:
@@ -112,9 +109,6 @@ def _import_torch() -> Any:
     return torch
 
 
-# ---- statistics -----------------------------------------------------------------------------
-
-
 @dataclass(frozen=True)
 class FeatureStatistics:
     """Mean (d,) and a root of the covariance: a matrix (r, d) whose root.T @ root is it.
@@ -138,9 +132,6 @@ def feature_statistics(features: NDArray[np.floating[Any]]) -> FeatureStatistics
     if len(root) > root.shape[1]:
         root = np.linalg.qr(root, mode="r")  # the same root.T @ root in fewer rows
     return FeatureStatistics(mean, root)
-
-
-# ---- number ---------------------------------------------------------------------------------
 
 
 def frechet_distance(

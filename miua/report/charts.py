@@ -93,7 +93,7 @@ def draw_training_curves(results: Results) -> Figure:
     panels[0, 0].set_ylabel("Loss")
     panels[1, 0].set_ylabel("Accuracy")
     handles = [*panels[0, 0].get_lines(), *panels[1, 0].get_lines()]
-    figure.legend(handles=handles, loc="outside lower center", ncols=4)
+    figure.legend(handles=handles, loc="outside lower center", ncols=4, columnspacing=1.2)
     return figure
 
 

@@ -93,8 +93,9 @@ def study_figures(results: Results, study: Path) -> list[StudyFigure]:
         StudyFigure(
             "metrics",
             "The metrics by training size and epoch, with 95 % bootstrap intervals",
-            "Intervals that overlap across training sizes show no clear effect of the number of "
-            "training images." + (f" FID was {missing}" if missing else ""),
+            "See whether a line rises or falls by more than its intervals, which cover the choice "
+            "of synthetic images, not a second training."
+            + (f" FID was {missing}." if missing else ""),
             lambda: draw_metrics(results, metrics),
         ),
     ]

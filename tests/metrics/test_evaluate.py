@@ -34,9 +34,6 @@ def by_metric(evaluation):
     return {record.metric: record for record in evaluation.records}
 
 
-# ---- values ---------------------------------------------------------------------------------
-
-
 def test_values_over_all_pairs():
     reference, synthetic = images(1, 5), images(2, 7)
     evaluation = evaluate(reference, synthetic, set_name="n0100_e0300", metrics=LIGHT)
@@ -87,9 +84,6 @@ def test_records_follow_the_order_of_metrics():
     assert METRICS == ("mutual_information", "psnr", "fid", "lbpv")
 
 
-# ---- identical pairs ------------------------------------------------------------------------
-
-
 def test_identical_pairs_are_left_out_of_psnr_and_told():
     reference = images(7, 4)
     synthetic = np.concatenate([images(8, 3), reference[:1]])
@@ -105,9 +99,6 @@ def test_psnr_is_infinite_where_all_pairs_are_identical():
     record = by_metric(evaluate(reference, reference, metrics=["psnr"], pairing="index"))["psnr"]
     assert record.value == record.low == record.high == math.inf
     assert "3 identical pairs left out" in record.definition
-
-
-# ---- intervals ------------------------------------------------------------------------------
 
 
 def test_intervals_depend_on_the_seed_alone():
@@ -134,9 +125,6 @@ def test_a_single_synthetic_image_has_an_interval_of_no_width():
     for record in evaluate(images(1, 3), images(2, 1), metrics=LIGHT).records:
         assert record.low == pytest.approx(record.value)
         assert record.high == pytest.approx(record.value)
-
-
-# ---- FID ------------------------------------------------------------------------------------
 
 
 def test_fid_without_weights_says_why_and_what_to_do():
@@ -184,9 +172,6 @@ def test_fid_with_weights(stand_in_weights):
     assert stand_in_weights.sha256[:8] in record.definition
 
 
-# ---- files ----------------------------------------------------------------------------------
-
-
 def test_records_on_disk(tmp_path):
     evaluation = evaluate(images(1, 2), images(2, 3), set_name="a set, with a comma")
     path = tmp_path / "metrics.csv"
@@ -209,9 +194,6 @@ def test_lbpv_on_disk(tmp_path):
     evaluation = evaluate(images(1, 2), images(2, 3), metrics=[])
     write_lbpv(tmp_path / "set.npy", evaluation.synthetic_lbpv)
     assert np.array_equal(np.load(tmp_path / "set.npy"), evaluation.synthetic_lbpv)
-
-
-# ---- what is refused ------------------------------------------------------------------------
 
 
 def test_unknown_metric_is_an_error():

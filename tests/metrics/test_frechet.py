@@ -25,9 +25,6 @@ def whitened(n: int, d: int) -> np.ndarray:
     return features
 
 
-# ---- the number -----------------------------------------------------------------------------
-
-
 def test_equal_covariances_leave_the_distance_of_the_means():
     a = features(1, 50, 6)
     shift = np.array([1.0, -2.0, 0.5, 0.0, 3.0, 0.0])
@@ -103,9 +100,6 @@ def test_statistics_are_in_float64():
 def test_wrong_features_are_refused(a, b, message):
     with pytest.raises(ValueError, match=message):
         frechet_distance(a, b)
-
-
-# ---- the network ----------------------------------------------------------------------------
 
 
 def images(seed: int, n: int, size: int = 16) -> np.ndarray:

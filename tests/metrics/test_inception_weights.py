@@ -52,9 +52,6 @@ def test_published_file_is_the_one_torch_fidelity_names():
     assert FILE_NAME.endswith(f"-{inception_weights.SHA256[:8]}.pth")
 
 
-# ---- finding --------------------------------------------------------------------------------
-
-
 def test_missing_weights_say_what_to_do():
     with pytest.raises(NotComputedError) as caught:
         find_inception_weights()
@@ -92,9 +89,6 @@ def test_a_named_file_that_is_missing_is_not_replaced_by_another(tmp_path, monke
     monkeypatch.setenv(inception_weights.ENVIRONMENT_VARIABLE, str(tmp_path / "missing.pth"))
     with pytest.raises(NotComputedError, match=r"missing\.pth"):
         find_inception_weights(expected_sha256=SHA256)
-
-
-# ---- fetching -------------------------------------------------------------------------------
 
 
 def test_fetch_from_a_server(served):

@@ -20,9 +20,6 @@ def images(seed: int, *shape: int, levels: int = 256) -> np.ndarray:
     return (values * (255 // (levels - 1))).astype(np.uint8)
 
 
-# ---- a slow reference, written from the definition ----------------------------------------
-
-
 def offsets(P: int, R: float) -> list[tuple[Fraction, Fraction]]:
     def decimal(value: float) -> Fraction:
         return Fraction(round(value * 10**5), 10**5)
@@ -101,9 +98,6 @@ def test_every_diagonal_comparison_of_three_pixels_and_centre_is_exact():
     assert np.array_equal(found.astype(bool), expected)
 
 
-# ---- closed forms ---------------------------------------------------------------------------
-
-
 def test_constant_image_sets_every_bit_inside():
     codes = lbp_codes(np.full((1, 5, 6), 77, np.uint8))[0]
     assert (codes[1:-1, 1:-1] == 255).all()
@@ -156,9 +150,6 @@ def test_rotation_by_90_degrees_leaves_rotation_invariant_labels():
     assert not np.array_equal(lbp_codes(turned), np.rot90(lbp_codes(stack), axes=(1, 2)))
 
 
-# ---- scikit-image: every difference is an exact tie -----------------------------------------
-
-
 @pytest.mark.parametrize("levels", [2, 4, 256])
 @pytest.mark.parametrize(("P", "R"), [(8, 1.0), (8, 2.3), (16, 2.0)])
 def test_codes_equal_scikit_image_except_at_exact_ties(P, R, levels):
@@ -179,9 +170,6 @@ def test_labels_are_those_of_scikit_image(P, R, method):
     agreed = lbp_codes(image[None], P, R)[0] == local_binary_pattern(image, P, R)
     assert agreed.mean() > 0.99
     assert np.array_equal(ours[agreed], local_binary_pattern(image, P, R, method)[agreed])
-
-
-# ---- histograms -----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -217,8 +205,6 @@ def test_result_does_not_depend_on_threads():
         assert all(np.array_equal(codes[0], other) for other in codes)
         assert all(np.array_equal(histograms[0], other) for other in histograms)
 
-
-# ---- what is refused ------------------------------------------------------------------------
 
 STACK = images(10, 2, 6, 6)
 

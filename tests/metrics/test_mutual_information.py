@@ -34,9 +34,6 @@ def related(seed: int, n: int = 4, size: int = 24) -> tuple[np.ndarray, np.ndarr
     return a, np.clip(a + noise, 0, 255).astype(np.uint8)
 
 
-# ---- closed forms ---------------------------------------------------------------------------
-
-
 def ramp() -> np.ndarray:
     """Every grey value exactly once."""
     return np.arange(256, dtype=np.uint8).reshape(1, 16, 16)
@@ -90,9 +87,6 @@ def test_information_is_symmetric_and_bounded():
     assert (forward <= np.minimum(entropy(a), entropy(b))).all()
 
 
-# ---- other implementations ------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("bins", BINS)
 def test_joint_histogram_equals_numpy(bins):
     a, b = related(3)
@@ -141,9 +135,6 @@ def test_joint_counts_are_complete_for_any_size(shape):
     assert counts[0, a[0, 0, 0], b[0, 0, 0]] > 0
 
 
-# ---- all pairs, threads ---------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(("n", "m"), [(3, 5), (1, 130), (7, 1), (0, 4), (4, 0)])
 def test_all_pairs_are_the_pairs(n, m):
     a, b = images(7, n, 9, 9), images(8, m, 9, 9)
@@ -180,8 +171,6 @@ def test_several_python_threads_may_call_at_once():
     assert len(results) == 4
     assert all(np.array_equal(result, expected) for result in results)
 
-
-# ---- what is refused ------------------------------------------------------------------------
 
 A, B = images(13, 2, 6, 6), images(14, 2, 6, 6)
 
