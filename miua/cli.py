@@ -322,22 +322,25 @@ def _print_records(records: Sequence[MetricRecord]) -> None:
         if record.low is not None and record.high is not None:
             interval = f"{record.low:.{measure.decimals}f} to {record.high:.{measure.decimals}f}"
         table.add_row(measure.label, value, interval, measure.unit, record.definition)
-    Console().print(table)
+    Console(highlight=False).print(table)
 
 
 def _print_outcome(folder: Path) -> None:
     """Where everything is, and what came out, in short."""
     from miua.report import results_summary
 
-    rows = results_summary(folder)
-    table = Table(*rows[0], box=None)
-    for row in rows:
+    summary = results_summary(folder)
+    table = Table(*summary.rows[0], box=None, padding=(0, 1, 0, 0))
+    for row in summary.rows:
         table.add_row(*row.values())
-    console = Console()
+    console = Console(highlight=False)
+    console.print(f"\n{summary.title}:")
     console.print(table)
-    console.print(f"\npaper   {folder / 'paper' / 'main.pdf'}", highlight=False)
-    console.print(f"report  {folder / 'report' / 'index.html'}", highlight=False)
-    console.print(f"tables  {folder / 'tables'}", highlight=False)
+    for note in summary.notes:
+        console.print(f"\n{note}", soft_wrap=False, markup=False)
+    console.print(f"\npaper   {folder / 'paper' / 'main.pdf'}")
+    console.print(f"report  {folder / 'report' / 'index.html'}")
+    console.print(f"tables  {folder / 'tables'}")
 
 
 def _need(package: str, what: str) -> None:

@@ -7,8 +7,12 @@ so that importing this package stays light.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from miua.analysis import missing_extra
+
+if TYPE_CHECKING:
+    from miua.report.summary import Summary
 
 __all__ = ["make_figures", "make_paper", "make_report", "results_summary"]
 
@@ -49,10 +53,10 @@ def make_paper(results: Path, study: Path, source: Path) -> Path:
     return write_paper(results, study, source)
 
 
-def results_summary(results: Path) -> list[dict[str, str]]:
-    """A short table for the terminal: one row a metric, keys are the column heads."""
+def results_summary(results: Path) -> Summary:
+    """What came out, in short, for the terminal."""
     try:
-        from miua.report.summary import summary_rows
+        from miua.report.summary import summarise
     except ModuleNotFoundError as error:
         raise missing_extra("The summary", error) from None
-    return summary_rows(results)
+    return summarise(results)

@@ -124,7 +124,7 @@ def _draw_metric(axes: Axes, results: Results, metrics: pd.DataFrame, shown: Mea
     axes.set_title(shown.axis_label, pad=3)
     rows = metrics[(metrics["metric"] == shown.name) & (metrics["status"] == COMPUTED)]
     if rows.empty:
-        style.annotate_missing(axes, _wrapped(not_computed(metrics, shown.name)))
+        style.annotate_missing(axes, _wrapped(_reason(metrics, shown)))
         return
     places = {size: place for place, size in enumerate(results.training_sizes)}
     for index, epoch in enumerate(results.epochs):
@@ -140,6 +140,11 @@ def _draw_metric(axes: Axes, results: Results, metrics: pd.DataFrame, shown: Mea
     axes.yaxis.set_major_locator(MaxNLocator(4))
 
 
+def _reason(metrics: pd.DataFrame, shown: Measure) -> str:
+    """Why the metric is missing, without the remedy, which the text and the tables hold."""
+    return not_computed(metrics, shown.name).partition(";")[0]
+
+
 def _wrapped(text: str) -> str:
     """The text in lines that fit a panel of the figure; the tables hold all of a longer one."""
-    return "\n".join(textwrap.wrap(text, width=21, max_lines=9, placeholder=" …"))
+    return "\n".join(textwrap.wrap(text, width=21, max_lines=6, placeholder=" …"))

@@ -2,48 +2,81 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
 from miua.analysis.measures import MEASURES, Measure
 from miua.analysis.results import Results
-from miua.analysis.tables import COMPUTED, read_metrics
+from miua.analysis.tables import COMPUTED, not_computed, read_metrics
 from miua.report.latex import read_regression
 from miua.report.numbers import MISSING, interval, plain
 
 
-def summary_rows(results: Path) -> list[dict[str, str]]:
-    """One row a metric: by training size at the last epoch, the range over all sets, as published.
+@dataclass(frozen=True)
+class Summary:
+    """What came out, in short.
+
+    Attributes:
+        title: what the columns with a number as head are.
+        rows: one a metric; keys are the column heads.
+        notes: what the table cannot say, one sentence each.
+    """
+
+    title: str
+    rows: list[dict[str, str]]
+    notes: list[str]
+
+
+def summarise(results: Path) -> Summary:
+    """Sum up a results folder: metrics by training size at the last epoch, and the refit.
 
     Raises:
         MiuaError: the tables are missing or damaged.
     """
     opened = Results.open(results)
     metrics = read_metrics(opened)
-    published = read_regression(opened)
-    return [_row(opened, metrics, published, shown) for shown in MEASURES]
+    regression = read_regression(opened)
+    title = f"Metrics by number of training images, after {opened.epochs[-1]} epochs"
+    notes = [f"{m.label} {reason}" for m in MEASURES if (reason := not_computed(metrics, m.name))]
+    notes.append(_about_refit(regression))
+    if opened.plan.banner:
+        notes.append(f"{opened.plan.banner}.")
+    return Summary(title, [_row(opened, metrics, regression, each) for each in MEASURES], notes)
 
 
 def _row(
-    results: Results, metrics: pd.DataFrame, published: pd.DataFrame, shown: Measure
+    results: Results, metrics: pd.DataFrame, regression: pd.DataFrame, shown: Measure
 ) -> dict[str, str]:
     rows = metrics[metrics["metric"] == shown.name]
     computed = rows[rows["status"] == COMPUTED]
     at_last = computed[computed["epoch"] == results.epochs[-1]].set_index("training_size")["value"]
     row = {"metric": shown.axis_label}
     for size in results.training_sizes:
-        value = float(at_last.get(size, float("nan")))
-        missing = pd.isna(value)
-        row[f"{size} images"] = "not computed" if missing else plain(value, shown.decimals)
-    everywhere, published_range = f"all {len(results.sets)} sets", "published"
-    row[everywhere] = "not computed"
+        row[str(size)] = plain(float(at_last.get(size, float("nan"))), shown.decimals)
+    everywhere, published = f"all {len(results.sets)} sets", "published"
+    row[everywhere] = MISSING
     if not computed.empty:
         lowest, highest = float(computed["value"].min()), float(computed["value"].max())
         row[everywhere] = interval(lowest, highest, shown.decimals)
-    line = published[published["metric"] == shown.name].dropna(subset=["published_lowest"])
-    row[published_range] = MISSING
+    line = regression[regression["metric"] == shown.name].dropna(subset=["published_lowest"])
+    row[published] = MISSING
     if not line.empty:
         low, high = (float(line[f"published_{end}"].iloc[0]) for end in ("lowest", "highest"))
-        row[published_range] = interval(low, high, 0)
+        row[published] = interval(low, high, 0)
     return row
+
+
+def _about_refit(regression: pd.DataFrame) -> str:
+    """One sentence on the published regressions, refitted on the digitised points."""
+    fitted = regression[regression["status"] == COMPUTED]
+    if fitted.empty:
+        return "The published regressions could not be refitted."
+    agreeing = int((fitted["agrees"] == "yes").sum())
+    correlations = interval(fitted["pearson_r"].min(), fitted["pearson_r"].max(), 2)
+    significant = int((fitted["p_value"] < 0.05).sum())
+    return (
+        f"Published regressions on the clinician's scores: {agreeing} of {len(regression)} agree "
+        f"with a refit of the digitised points; r is {correlations}, p < 0.05 in {significant}."
+    )

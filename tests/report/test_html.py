@@ -92,14 +92,21 @@ def test_a_missing_figure_is_named(folder):
 
 
 def test_the_summary_for_the_terminal(smoke, real):
-    rows = {row["metric"]: row for row in results_summary(smoke)}
+    summary = results_summary(smoke)
+    rows = {row["metric"]: row for row in summary.rows}
     assert list(rows) == [
         "MI (nats)", "PSNR (dB)", "FID", "V8 (counts)", "V20 (counts)", "V143 (counts)",
         "V240 (counts)",
     ]  # fmt: skip
-    assert set(rows["FID"].values()) == {"FID", "not computed", "234 to 256"}
-    assert re.fullmatch(r"0\.4\d\d", rows["MI (nats)"]["999 images"])
+    assert set(rows["FID"].values()) == {"FID", "–", "234 to 256"}
+    assert re.fullmatch(r"0\.4\d\d", rows["MI (nats)"]["999"])
     assert re.fullmatch(r"−\d\.\d\d to \d\.\d\d", rows["V8 (counts)"]["all 20 sets"])
     assert re.fullmatch(
-        r"2\d\d\.\d", {r["metric"]: r for r in results_summary(real)}["FID"]["300 images"]
+        r"2\d\d\.\d", {r["metric"]: r for r in results_summary(real).rows}["FID"]["300"]
     )
+    notes = " ".join(summary.notes)
+    assert "FID not computed: " in notes
+    assert "miua fetch inception" in notes
+    assert "5 of 5 agree" in notes
+    assert "not a scientific result" in notes
+    assert "not computed" not in " ".join(results_summary(real).notes)
