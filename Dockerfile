@@ -1,5 +1,5 @@
 # The study in a container:
-#   docker build -t miua2022 .
+#   docker build --build-arg MIUA_COMMIT=$(git rev-parse HEAD) -t miua2022 .
 #   docker run --gpus all -v "$PWD/results:/miua/results" miua2022 nox -s reproduce
 ARG BASE_IMAGE=nvidia/cuda:13.0.2-base-ubuntu24.04
 FROM ${BASE_IMAGE}

@@ -38,9 +38,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-fetch_app = typer.Typer(help="Get data and weights, verified by checksum.", no_args_is_help=True)
-app.add_typer(fetch_app, name="fetch")
-
 From = Annotated[
     Path | None, typer.Option("--from", help="Take it from here instead of downloading.")
 ]
@@ -48,7 +45,7 @@ Device = Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Where to c
 Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads; all cores if not given.")]
 Results = Annotated[Path, typer.Argument(help="A results folder, such as results/smoke.")]
 Study = Annotated[Path, typer.Option(help="The folder that says what the study is.")]
-Paper = Annotated[Path, typer.Option("--source", "--paper", help="The LaTeX sources.")]
+Paper = Annotated[Path, typer.Option(help="The LaTeX sources.")]
 ProfileName = Annotated[
     str | None, typer.Option(help="smoke, cpu or paper; by the hardware if not given.")
 ]
@@ -59,20 +56,23 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the steps only.")]
 STUDY, PAPER, RESULTS = Path("experiments"), Path("paper"), Path("results")
 
 
-@fetch_app.command("hc18")
-def fetch_hc18_command(source: From = None) -> None:
-    """The 999 real fetal head images of HC18 (133 MB), from an archive or a folder with --from."""
-    from miua.data import fetch_hc18
+@app.command("fetch")
+def fetch_command(
+    what: Annotated[
+        Literal["hc18", "inception"],
+        typer.Argument(help="The real images (133 MB), or FID's Inception weights (96 MB)."),
+    ],
+    source: From = None,
+) -> None:
+    """Get real images or FID's weights, verified."""
+    if what == "hc18":
+        from miua.data import fetch_hc18
 
-    print(fetch_hc18(source))
+        print(fetch_hc18(source))
+    else:
+        from miua.metrics.inception_weights import fetch_inception
 
-
-@fetch_app.command("inception")
-def fetch_inception_command(source: From = None) -> None:
-    """The Inception weights that the Frechet inception distance needs (91 MB)."""
-    from miua.metrics.inception_weights import fetch_inception
-
-    print(fetch_inception(source))
+        print(fetch_inception(source))
 
 
 @app.command("phantom")
@@ -81,7 +81,7 @@ def phantom_command(
     images: Annotated[int, typer.Option(min=1, help="How many images.")] = 999,
     seed: Annotated[int, typer.Option(min=0, help="Another seed, other heads.")] = 0,
 ) -> None:
-    """Make a phantom dataset: simulated fetal heads in exactly HC18's format."""
+    """Simulate fetal heads, in exactly HC18's format."""
     from miua.data import write_phantoms
 
     write_phantoms(out, images, seed)
@@ -101,7 +101,7 @@ def stack_command(
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the draw.")] = 0,
 ) -> None:
-    """Read images once: a folder of grey images becomes one uint8 image stack."""
+    """Make an image stack of a folder of images."""
     from miua.data.stack_file import save_stack
 
     save_stack(source, out, size, fit, images, seed)
@@ -116,13 +116,13 @@ def train_command(
     device: Device = "auto",
     threads: Threads = None,
 ) -> None:
-    """Train a DCGAN. The same command goes on where an interrupted training stopped."""
+    """Train a DCGAN, or go on where it stopped."""
     from miua.config import TrainingConfig, read_config
     from miua.data import read_stack
 
     _need("torch", "Training")
     settings = read_config(config, TrainingConfig)
-    stack = read_stack(images, settings.image_size, settings.fit)
+    stack = read_stack(images, settings.image_size, settings.fit, crop_size=settings.crop_size)
     # Loading torch takes seconds: what is wrong with the input is said before.
     from miua.training import train
 
@@ -137,7 +137,7 @@ def train_config_command(
         typer.Option(help="The paper's text, or what a released notebook does instead."),
     ] = "text",
 ) -> None:
-    """Print a complete training configuration to start from."""
+    """Print a training configuration to start from."""
     import yaml
 
     from miua.config import TrainingConfig
@@ -152,12 +152,12 @@ def generate_command(
     epoch: Annotated[int, typer.Option(min=1, help="An epoch that the run kept.")],
     out: Annotated[Path, typer.Option(help="Folder of the synthetic set.")],
     images: Annotated[int, typer.Option(min=1, help="How many images.")] = 800,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the set.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Seed of the set.")] = 0,
     png: Annotated[bool, typer.Option("--png", help="PNG files instead of images.npy.")] = False,
     device: Device = "auto",
     threads: Threads = None,
 ) -> None:
-    """Make a synthetic set: images from one epoch of a run, each from a seed of its own."""
+    """Make a set of synthetic images from a run."""
     _need("torch", "Generating")
     from miua.sampling import generate
 
@@ -176,7 +176,10 @@ def evaluate_command(
         Literal["all", "index"], typer.Option(help="Which pairs MI and PSNR average over.")
     ] = "all",
     name: Annotated[str, typer.Option(help="Name of the set in the table.")] = "synthetic",
-    csv: Annotated[Path | None, typer.Option(help="Write the table here.")] = None,
+    csv: Annotated[
+        Path | None,
+        typer.Option(help="Write the table here, and its provenance beside it (.json)."),
+    ] = None,
     lbpv: Annotated[Path | None, typer.Option(help="Write the set's LBP vector here.")] = None,
     inception_weights: Annotated[
         Path | None, typer.Option(help="Weights file for FID, if it was not fetched.")
@@ -184,13 +187,14 @@ def evaluate_command(
     seed: Annotated[int, typer.Option(min=0, help="Seed of the bootstrap.")] = 0,
     threads: Threads = None,
 ) -> None:
-    """Measure synthetic images against real ones: MI, PSNR, FID and the LBP vector."""
+    """Measure synthetic images against real ones."""
     from miua.data import read_stack
     from miua.metrics import evaluate, write_lbpv, write_records
 
+    reference, made = read_stack(real, size), read_stack(synthetic, size)
     evaluation = evaluate(
-        read_stack(real, size).images,
-        read_stack(synthetic, size).images,
+        reference.images,
+        made.images,
         set_name=name,
         pairing=pairing,
         inception_weights=inception_weights,
@@ -200,6 +204,12 @@ def evaluate_command(
     if lbpv:
         write_lbpv(lbpv, evaluation.synthetic_lbpv)
     if csv:
+        from miua.files import write_json
+        from miua.provenance import provenance
+
+        inputs = {"real": reference.digest, "synthetic": made.digest}
+        settings = {"name": name, "size": size, "pairing": pairing, "seed": seed}
+        write_json(csv.with_suffix(".json"), provenance(inputs=inputs, settings=settings))
         write_records(csv, evaluation.records)
     else:
         _print_records(evaluation.records)
@@ -213,7 +223,7 @@ def lbpv_command(
         int | None, typer.Option(min=2, help="Resize to this square; not if not given.")
     ] = None,
 ) -> None:
-    """The LBP vector of a set of images: mean counts per image of the 256 patterns."""
+    """Write the LBP vector of a set of images."""
     from miua.data import read_stack
     from miua.metrics import lbp_vector, write_lbpv
 
@@ -223,7 +233,7 @@ def lbpv_command(
 
 @app.command("analyse")
 def analyse_command(results: Results, study: Study = STUDY) -> None:
-    """Join the metrics of all sets into tables, and refit the clinician's scores."""
+    """Join all sets' metrics into tables; refit scores."""
     from miua.analysis import analyse
 
     for path in analyse(results, study):
@@ -232,7 +242,7 @@ def analyse_command(results: Results, study: Study = STUDY) -> None:
 
 @app.command("figures")
 def figures_command(results: Results, study: Study = STUDY) -> None:
-    """Draw every figure from the tables, as PDF and PNG."""
+    """Draw every figure, as PDF and PNG."""
     from miua.report import make_figures
 
     for path in make_figures(results, study):
@@ -249,7 +259,7 @@ def report_command(results: Results, study: Study = STUDY) -> None:
 
 @app.command("paper")
 def paper_command(results: Results, study: Study = STUDY, source: Paper = PAPER) -> None:
-    """Print the paper: numbers, tables and figures from the results, text from the sources."""
+    """Print the paper from results and LaTeX sources."""
     from miua.report import make_paper
 
     print(make_paper(results, study, source))
@@ -264,7 +274,7 @@ def reproduce_command(
     cores: Cores = None,
     dry_run: DryRun = False,
 ) -> None:
-    """Rerun the study: images, training, metrics, figures, report and paper."""
+    """Rerun the study, from images to the paper."""
     _need_for_study()
     from miua.reproduce import reproduce
 
@@ -285,7 +295,7 @@ def experiment_command(
     cores: Cores = None,
     dry_run: DryRun = False,
 ) -> None:
-    """Rerun one experiment of the study, up to its tables and figures."""
+    """Rerun one experiment, up to its figures."""
     _need_for_study()
     from miua.reproduce import reproduce
 
@@ -363,5 +373,9 @@ def main() -> None:
         if os.environ.get("MIUA_TRACEBACK") or package not in STUDY_PACKAGES:
             raise
         sys.exit(f"miua: {MissingExtraError('This command', package)}")
+    except OSError as error:
+        if os.environ.get("MIUA_TRACEBACK") or error.filename is None:
+            raise
+        sys.exit(f"miua: {error.filename}: {error.strerror}.")
     except KeyboardInterrupt:
         sys.exit("miua: interrupted. The same command goes on or starts again.")

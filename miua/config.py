@@ -51,20 +51,25 @@ VARIANTS: dict[str, dict[str, Any]] = {
         "feature_maps": 256,
         "augmentation": {"flip": False, "rotation": 0.0},
         "fit": "crop",
+        "crop_size": 500,
     },
 }
+
+
+ImageSize = Literal[32, 64, 128, 256, 512]
 
 
 class TrainingConfig(Strict):
     """One training of a DCGAN. The defaults are the text's (PAPER: 64 x 64, Adam, 2e-4)."""
 
     variant: Literal["text", "notebook-128", "notebook-256"] = "text"
-    image_size: Literal[32, 64, 128, 256, 512] = 64
+    image_size: ImageSize = 64
     fit: Literal["stretch", "crop"] = "stretch"
+    crop_size: int | None = Field(None, ge=1, description="pixels that fit: crop takes; the most")
     training_size: int | None = Field(None, ge=2, description="images to train on; all if null")
     latent_size: int = Field(100, ge=1)
     feature_maps: int = Field(64, ge=1)
-    batch_size: int = Field(10, ge=2)
+    batch_size: int = Field(10, ge=1)
     epochs: list[int] = Field(
         [300, 500, 800, 1000], min_length=1, description="epochs to keep; the last ends the run"
     )
@@ -90,6 +95,12 @@ class TrainingConfig(Strict):
         return merged
 
     @model_validator(mode="after")
+    def _crop_is_asked(self) -> Self:
+        if self.crop_size is not None and self.fit != "crop":
+            raise ValueError("crop_size needs fit: crop")
+        return self
+
+    @model_validator(mode="after")
     def _epochs_rise(self) -> Self:
         if self.epochs[0] < 1 or any(
             later <= earlier for earlier, later in zip(self.epochs, self.epochs[1:], strict=False)
@@ -99,7 +110,7 @@ class TrainingConfig(Strict):
 
 
 class DataSource(Strict):
-    """Where the real images come from: the HC18 data, phantoms, or a folder of one's own."""
+    """Where the images to learn from come from: the HC18 data, or phantoms made on the spot."""
 
     source: Literal["hc18", "phantom"]
     images: int | None = Field(None, ge=2, description="phantoms to make")
@@ -112,6 +123,9 @@ class DataSource(Strict):
                 "images is how many phantoms to make: needed for phantom, not for hc18"
             )
         return self
+
+
+HC18_IMAGES = 999
 
 
 class Grid(Strict):
@@ -129,7 +143,7 @@ class Profile(Strict):
     scientific: bool = Field(description="false: the output says it is no scientific result")
     banner: str = ""
     data: DataSource
-    image_size: Literal[32, 64, 128, 256, 512] = 64
+    image_size: ImageSize = 64
     reference_images: int = Field(ge=2)
     synthetic_images: int = Field(ge=2)
     seed: int = Field(0, ge=0, lt=2**32)
@@ -137,7 +151,40 @@ class Profile(Strict):
     latent_size: int = 100
     feature_maps: int = 64
     batch_size: int = 10
-    experiments: dict[str, Grid]
+    experiments: dict[Literal["training-size"], Grid] = Field(min_length=1)
+
+    @property
+    def available_images(self) -> int:
+        """How many images there are to train on and to draw the reference from."""
+        return self.data.images or HC18_IMAGES
+
+    def trainings(self) -> dict[str, TrainingConfig]:
+        """One configuration for each run of the training-size experiment, by run name."""
+        grid = self.experiments["training-size"]
+        return {
+            f"n{size:04d}": TrainingConfig(
+                image_size=self.image_size,
+                training_size=size,
+                epochs=grid.epochs,
+                latent_size=self.latent_size,
+                feature_maps=self.feature_maps,
+                batch_size=self.batch_size,
+                seed=self.seed,
+            )
+            for size in grid.training_sizes
+        }
+
+    @model_validator(mode="after")
+    def _scale_is_possible(self) -> Self:
+        available = self.available_images
+        sizes = self.experiments["training-size"].training_sizes
+        if max(self.reference_images, *sizes) > available:
+            raise ValueError(
+                f"reference_images and training_sizes can be {available} at most, "
+                f"as there are {available} images"
+            )
+        self.trainings()  # raises what is wrong with them
+        return self
 
     @model_validator(mode="after")
     def _unscientific_is_marked(self) -> Self:
@@ -183,12 +230,35 @@ def config_hash(config: BaseModel) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def differences(there: TrainingConfig, asked: TrainingConfig) -> list[str]:
+    """What makes `asked` another training than the one that is `there`, in words.
+
+    Other epochs alone do not: the same training is then kept at other epochs.
+    """
+    before, after = there.model_dump(), asked.model_dump()
+    return [
+        f"{key}: {before[key]} there, {after[key]} asked"
+        for key in after
+        if before[key] != after[key] and key != "epochs"
+    ]
+
+
+def _fields_at(model: type[BaseModel], place: tuple[int | str, ...]) -> list[str]:
+    """The keys that `model` knows at a place inside it."""
+    for key in place:
+        field = model.model_fields.get(str(key))
+        if field is None or not isinstance(field.annotation, type):
+            return []
+        model = field.annotation
+    return list(model.model_fields)
+
+
 def _explain(path: Path, model: type[BaseModel], error: ValidationError) -> str:
     lines = [f"{path} is not a valid {model.__name__}:"]
     for problem in error.errors():
         key = ".".join(str(part) for part in problem["loc"]) or "(whole file)"
         if problem["type"] == "extra_forbidden":
-            known = ", ".join(model.model_fields)
+            known = ", ".join(_fields_at(model, problem["loc"][:-1]))
             lines.append(f"  {key}: unknown key. Known keys: {known}")
         else:
             lines.append(f"  {key}: {problem['msg']}")

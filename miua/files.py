@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
@@ -100,6 +101,22 @@ def sha256_array(array: NDArray[Any]) -> str:
     digest = hashlib.sha256(f"{array.dtype.str}{array.shape}".encode())
     digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()
+
+
+@contextmanager
+def locked(path: Path, busy: str | None = None) -> Iterator[int]:
+    """Hold the lock file `path`; yields its descriptor, which child processes may hold too.
+
+    The lock ends with the last process that holds it, however that ends. If another process has
+    it: MiuaError with the message `busy`, or, without one, wait.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | (fcntl.LOCK_NB if busy else 0))
+        except BlockingIOError:
+            raise MiuaError(busy or "") from None
+        yield lock.fileno()
 
 
 def data_folder() -> Path:

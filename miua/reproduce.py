@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-import fcntl
+import hashlib
 import os
 import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+import tempfile
 from pathlib import Path
 
 import yaml
 
-from miua.config import Profile, TrainingConfig, read_config
+from miua.config import Profile, TrainingConfig, differences, read_config
 from miua.errors import MiuaError
-from miua.files import write_text
+from miua.files import locked, write_text
+from miua.metrics.inception_weights import NotComputedError, find_inception_weights
 from miua.progress import say
+from miua.report import latex_problem
 
 WITH_GPU, WITHOUT_GPU = "paper", "smoke"
+
+# Training is not made anew when its code changes: it takes hours, and its provenance names the
+# commit. What follows takes minutes, and is.
+ROOMS = {"metrics": ("metrics/*",), "report": ("analysis/*", "report/*", "report/templates/*")}
 
 # What Snakemake says of itself. The steps say their own results and errors, and those are shown.
 NOISE = re.compile(
@@ -67,30 +72,21 @@ def reproduce(
     if profile not in known:
         raise MiuaError(f"There is no profile {profile!r}. Known: {', '.join(known)}.")
     settings = read_config(study / "profiles" / f"{profile}.yaml", Profile)
+    if not (paper / "main.tex").is_file():
+        raise MiuaError(f"{paper} holds no main.tex. Name the paper's sources with --paper.")
     folder = results / profile
-    with _alone_in(folder) as lock:
-        _write_plan(folder, settings)
-        command = _snakemake_command(folder, study, paper, experiment or "all")
+    busy = f"Another reproduction is at work in {folder}. Wait for it, or stop it first."
+    with locked(folder / ".lock", busy) as lock, tempfile.TemporaryDirectory() as scratch:
+        _check_runs(folder, settings)
+        # A dry run changes nothing, so its plan lies elsewhere.
+        plan = (Path(scratch) if dry_run else folder) / "plan.yaml"
+        _write_plan(plan, settings)
+        command = _snakemake_command(folder, plan, study, paper, experiment or "all")
         command += ["--cores", str(cores or "all"), *(["--dry-run"] if dry_run else [])]
+        if problem := latex_problem():
+            say(f"Note: {problem} All the rest is made; then run the same command again.")
         _run(command, lock)
     return folder
-
-
-@contextmanager
-def _alone_in(folder: Path) -> Iterator[int]:
-    """Let one reproduction at a time work in a folder; the lock's file descriptor.
-
-    The lock ends with the last process that holds it, however that ends.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise MiuaError(
-                f"Another reproduction is at work in {folder}. Wait for it, or stop it first."
-            ) from None
-        yield lock.fileno()
 
 
 def _choose_profile(known: list[str]) -> str:
@@ -104,28 +100,29 @@ def _choose_profile(known: list[str]) -> str:
     return chosen
 
 
-def training_configs(settings: Profile) -> dict[str, TrainingConfig]:
-    """One configuration for each run of the training-size experiment, by run name."""
-    grid = settings.experiments["training-size"]
-    return {
-        f"n{size:04d}": TrainingConfig(
-            image_size=settings.image_size,
-            training_size=size,
-            epochs=grid.epochs,
-            latent_size=settings.latent_size,
-            feature_maps=settings.feature_maps,
-            batch_size=settings.batch_size,
-            seed=settings.seed,
+def _check_runs(folder: Path, settings: Profile) -> None:
+    """Refuse a folder whose trainings an edited profile has made others, before hours of work."""
+    changed = []
+    for run, config in settings.trainings().items():
+        path = folder / "runs" / run / "config.yaml"
+        if path.exists() and (found := differences(read_config(path, TrainingConfig), config)):
+            changed.append(f"  {run}: {'; '.join(found)}")
+    if changed:
+        raise MiuaError(
+            f"The profile was changed since these runs in {folder} were trained:\n"
+            + "\n".join(changed)
+            + f"\nTo train anew, remove or rename {folder}; or choose another --results."
         )
-        for size in grid.training_sizes
-    }
 
 
-def _write_plan(folder: Path, settings: Profile) -> None:
-    """Write the resolved plan and configurations; unchanged files keep their time stamp."""
-    _write_if_changed(folder / "plan.yaml", settings.model_dump())
-    for run, config in training_configs(settings).items():
-        _write_if_changed(folder / "configs" / f"{run}.yaml", config.model_dump())
+def _write_plan(path: Path, settings: Profile) -> None:
+    """Write the resolved plan, and the trainings' configurations beside it.
+
+    Unchanged files keep their time stamp.
+    """
+    _write_if_changed(path, settings.model_dump())
+    for run, config in settings.trainings().items():
+        _write_if_changed(path.parent / "configs" / f"{run}.yaml", config.model_dump())
 
 
 def _write_if_changed(path: Path, values: dict[str, object]) -> None:
@@ -134,18 +131,22 @@ def _write_if_changed(path: Path, values: dict[str, object]) -> None:
         write_text(path, text)
 
 
-def _snakemake_command(folder: Path, study: Path, paper: Path, target: str) -> list[str]:
-    sources = sorted(path.name for path in paper.iterdir() if path.is_file())
-    settings = {
+def _snakemake_command(
+    folder: Path, plan: Path, study: Path, paper: Path, target: str
+) -> list[str]:
+    settings: dict[str, object] = {
         "study": str(study.resolve()),
         "paper_source": str(paper.resolve()),
-        "paper_files": sources,
+        "paper_files": sorted(path.name for path in paper.iterdir() if path.is_file()),
+        "study_files": sorted(str(path.resolve()) for path in study.glob("data/*.csv")),
+        "code": {room: _code_hash(*parts) for room, parts in ROOMS.items()},
+        "inception_weights": _inception_weights(),
     }
     return [
         sys.executable, "-m", "snakemake", target.replace("-", "_"),
         "--snakefile", str((study / "Snakefile").resolve()),
         "--directory", str(folder),
-        "--configfile", str((folder / "plan.yaml").resolve()),
+        "--configfile", str(plan.resolve()),
         "--config", *(f"{key}={yaml.safe_dump(value, default_flow_style=True).strip()}"
                       for key, value in settings.items()),
         "--rerun-triggers", "mtime", "params", "input",
@@ -154,6 +155,24 @@ def _snakemake_command(folder: Path, study: Path, paper: Path, target: str) -> l
         "--keep-going",
         "--quiet", "host", "rules", "reason",
     ]  # fmt: skip
+
+
+def _code_hash(*parts: str) -> str:
+    """SHA-256 over a part of this package, so that what it made is remade when it changes."""
+    digest = hashlib.sha256()
+    package = Path(__file__).parent
+    for path in sorted(path for part in parts for path in package.glob(part)):
+        if path.is_file() and path.suffix in {".py", ".html", ".so"}:
+            digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def _inception_weights() -> str:
+    """Which Inception weights FID would be computed with; "absent" if it would not."""
+    try:
+        return find_inception_weights().sha256
+    except NotComputedError:
+        return "absent"
 
 
 def _run(command: list[str], lock: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import tempfile
 from pathlib import Path
@@ -16,12 +17,13 @@ from miua.config import TrainingConfig, read_config
 from miua.data.model_space import to_image_stack
 from miua.dcgan import Generator
 from miua.errors import MiuaError
-from miua.files import sha256_array, write_array
+from miua.files import read_json, sha256_array, write_array
 from miua.progress import Progress
 from miua.provenance import provenance, write_provenance
 from miua.training import Stream, choose_device, seeded_generator, with_prefix
 
 CHUNK = 100
+SET_FILE = re.compile(r"provenance\.json|images\.npy|\d{4,}\.png")
 
 
 def generate(
@@ -60,8 +62,7 @@ def generate(
         raise MiuaError(f"{run} is not a run folder: it has no config.yaml. Train first.")
     if images < 1:
         raise MiuaError(f"A synthetic set needs at least one image, not {images}.")
-    if out.exists() and any(out.iterdir()) and not (out / "provenance.json").exists():
-        raise MiuaError(f"{out} holds other files. Choose an empty or new folder for --out.")
+    _check_place(out)
     config = read_config(run / "config.yaml", TrainingConfig)
     tensors, facts = load_checkpoint(run, epoch)
     place = choose_device(device, threads)
@@ -71,13 +72,37 @@ def generate(
     stack = _draw(generator.eval(), images, seed, place)
     record = provenance(
         inputs={"checkpoint": facts["sha256"]},
-        settings={"run": run.name, "epoch": epoch, "images": images, "seed": seed},
+        settings={
+            "run": run.name,
+            "epoch": epoch,
+            "images": images,
+            "seed": seed,
+            "batch_norm": "statistics of training",
+        },
         device=str(place),
         threads=torch.get_num_threads(),
     )
     record["outputs"] = {"images": sha256_array(stack)}
     _save(out, stack, record, as_png)
     return stack
+
+
+def _check_place(out: Path) -> None:
+    """Refuse to replace anything but nothing or an older set."""
+    if out.is_dir():
+        names = {path.name for path in out.iterdir()}
+        set_files = {name for name in names if SET_FILE.fullmatch(name)}
+        if names == set_files and (not names or "checkpoint" in _recorded_inputs(out)):
+            return
+    elif not out.exists():
+        return
+    raise MiuaError(f"{out} holds other files. Choose an empty or new folder for --out.")
+
+
+def _recorded_inputs(out: Path) -> dict[str, str]:
+    path = out / "provenance.json"
+    inputs: dict[str, str] = read_json(path)["inputs"] if path.exists() else {}
+    return inputs
 
 
 def _draw(generator: Generator, images: int, seed: int, device: torch.device) -> NDArray[np.uint8]:
@@ -112,8 +137,10 @@ def _save(out: Path, stack: NDArray[np.uint8], record: dict[str, object], as_png
         else:
             write_array(temporary / "images.npy", stack)
         write_provenance(temporary, record)
+        old = Path(tempfile.mkdtemp(prefix=".replaced-", dir=out.parent))
         if out.exists():
-            shutil.rmtree(out)
+            out.replace(old)
         temporary.replace(out)
+        shutil.rmtree(old)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)

@@ -21,13 +21,13 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from miua.checkpoint import load_checkpoint, remove_checkpoint, save_checkpoint, saved_epochs
-from miua.config import TrainingConfig, config_hash, read_config, write_config
+from miua.config import TrainingConfig, config_hash, differences, read_config, write_config
 from miua.data import subset
 from miua.data.augmentation import augment
 from miua.data.model_space import to_image_stack, to_model_space
 from miua.dcgan import Discriminator, Generator, initialise
 from miua.errors import MiuaError
-from miua.files import atomic_path, sha256_array, write_text
+from miua.files import atomic_path, locked, read_json, sha256_array, write_text
 from miua.progress import Progress, say
 from miua.provenance import provenance, write_provenance
 
@@ -143,16 +143,26 @@ def train(
     """
     place = choose_device(device, threads)
     images = _training_images(config, stack)
-    _claim_run_folder(run, config, images, place)
-    networks = Adversaries.create(config, place)
-    done = _resume(run, networks)
+    with locked(
+        run / ".lock", busy=f"Another training is at work in {run}. Wait for it, or stop it."
+    ):
+        _claim_run_folder(run, config, images)
+        networks = Adversaries.create(config, place)
+        done = _resume(run, config, networks)
+        if done == config.epochs[-1]:
+            say(f"{run}: already trained to epoch {done}.")
+            return
+        _record_start(run, config, images, place, done)
+        _train_epochs(run, config, networks, torch.from_numpy(images).to(place), done)
+
+
+def _train_epochs(
+    run: Path, config: TrainingConfig, networks: Adversaries, dataset: Tensor, done: int
+) -> None:
+    """Train from the epoch after `done` to the last, saving what a person and a resume need."""
     last = config.epochs[-1]
-    if done >= last:
-        say(f"{run}: already trained to epoch {done}.")
-        return
-    dataset = torch.from_numpy(images).to(place)
     saved_at = time.monotonic()
-    size = len(images)
+    size = len(dataset)
     with Progress(f"Training {run.name}", last * size, "images", done=done * size) as bar:
         for epoch in range(done + 1, last + 1):
             started = time.monotonic()
@@ -164,6 +174,8 @@ def train(
                 saved_at = time.monotonic()
             if wanted or _is_round(epoch):
                 _save_sample_grid(run, config, networks.generator, epoch)
+    for epoch in set(saved_epochs(run)) - set(config.epochs):
+        remove_checkpoint(run, epoch)
 
 
 def choose_device(device: str, threads: int | None = None) -> torch.device:
@@ -202,13 +214,16 @@ def discriminator_step(
     return (real_loss + synthetic_loss).detach(), correct, synthetic
 
 
-def generator_step(networks: Adversaries, synthetic: Tensor) -> Tensor:
-    """One update of the generator: make the discriminator call its images real. The loss, `()`."""
+def generator_step(networks: Adversaries, synthetic: Tensor, real_label: float) -> Tensor:
+    """One update of the generator: make the discriminator call its images real. The loss, `()`.
+
+    As in the released notebooks, a smoothed real label is the generator's aim too.
+    """
     networks.generator_optimiser.zero_grad(set_to_none=True)
     # The discriminator's weights do not change here, so their gradients are not computed.
     networks.discriminator.requires_grad_(False)
     logits = networks.discriminator(synthetic)
-    loss = binary_cross_entropy_with_logits(logits, torch.ones_like(logits))
+    loss = binary_cross_entropy_with_logits(logits, torch.full_like(logits, real_label))
     loss.backward()  # type: ignore[no-untyped-call]
     networks.discriminator.requires_grad_(True)
     networks.generator_optimiser.step()
@@ -227,7 +242,7 @@ def _train_epoch(
     loss_sums = torch.zeros(2, device=device, dtype=torch.float64)
     correct_sums = torch.zeros(2, device=device, dtype=torch.int64)
     order = torch.randperm(len(dataset), generator=draws)
-    batches = _batches(order, config.batch_size)
+    batches = torch.split(order, config.batch_size)
     for batch in batches:
         real = augment(
             to_model_space(dataset[batch.to(device)]),
@@ -240,7 +255,7 @@ def _train_epoch(
         discriminator_loss, correct, synthetic = discriminator_step(
             networks, real, latent, config.real_label
         )
-        generator_loss = generator_step(networks, synthetic)
+        generator_loss = generator_step(networks, synthetic, config.real_label)
         loss_sums += torch.stack([generator_loss, discriminator_loss]) * len(batch)
         correct_sums += correct
         bar.advance(len(batch))
@@ -253,17 +268,6 @@ def _train_epoch(
         "accuracy_real": accuracy_real,
         "accuracy_synthetic": accuracy_synthetic,
     }
-
-
-def _batches(order: Tensor, batch_size: int) -> list[Tensor]:
-    """Cut an epoch's order into batches; a last batch of one joins the one before it.
-
-    Batch norm has no variance to work with in a batch of one at its 1 x 1 boundary.
-    """
-    batches = list(torch.split(order, batch_size))
-    if len(batches) > 1 and len(batches[-1]) == 1:
-        batches[-2:] = [torch.cat(batches[-2:])]
-    return batches
 
 
 def _training_images(config: TrainingConfig, stack: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -284,72 +288,75 @@ def _training_images(config: TrainingConfig, stack: NDArray[np.uint8]) -> NDArra
     return chosen
 
 
-def _claim_run_folder(
-    run: Path, config: TrainingConfig, images: NDArray[np.uint8], device: torch.device
-) -> None:
-    """Write config.yaml and provenance.json, or refuse a folder that holds another training."""
-    path = run / "config.yaml"
-    if path.exists():
-        before = read_config(path, TrainingConfig).model_dump()
-        asked = config.model_dump()
-        changes = [f"{key}: {before[key]} there, {asked[key]} asked" for key in asked
-                   if before[key] != asked[key]]  # fmt: skip
-        if changes:
+def _claim_run_folder(run: Path, config: TrainingConfig, images: NDArray[np.uint8]) -> None:
+    """Write config.yaml, or refuse a folder that holds another training.
+
+    Other epochs alone are no other training: the same run is then kept at other epochs.
+    """
+    if (run / "provenance.json").exists():
+        recorded = read_json(run / "provenance.json")["inputs"]
+        if recorded != {"images": sha256_array(images)}:
             raise MiuaError(
-                f"{run} holds a training with another configuration ({'; '.join(changes)}). "
-                "Choose another folder for --out."
+                f"{run} was trained on other images than these. Choose another folder for --out."
             )
+    path = run / "config.yaml"
+    if path.exists() and (changes := differences(read_config(path, TrainingConfig), config)):
+        raise MiuaError(
+            f"{run} holds a training with another configuration ({'; '.join(changes)}). "
+            "Choose another folder for --out."
+        )
+    write_config(path, config)
+
+
+def _resume(run: Path, config: TrainingConfig, networks: Adversaries) -> int:
+    """Load the newest checkpoint that no asked epoch is missing before; its epoch, or 0.
+
+    A damaged checkpoint counts as missing, and is removed.
+    """
+    for epoch in saved_epochs(run):
+        try:
+            load_checkpoint(run, epoch)
+        except MiuaError as error:
+            say(f"{error} Falling back to the checkpoint before it.")
+            remove_checkpoint(run, epoch)
+    saved = saved_epochs(run)
+    missing = [epoch for epoch in config.epochs if epoch not in saved]
+    usable = [epoch for epoch in saved if not missing or epoch < missing[0]]
+    done = usable[-1] if usable else 0
+    if not missing:
+        return config.epochs[-1]
+    if done:
+        networks.load(load_checkpoint(run, done)[0])
+        say(f"{run}: going on after epoch {done}.")
+    _cut_log(run, done)
+    return done
+
+
+def _record_start(
+    run: Path, config: TrainingConfig, images: NDArray[np.uint8], device: torch.device, done: int
+) -> None:
+    """Write provenance.json; a training that goes on is added to what started before it."""
     record = provenance(
         inputs={"images": sha256_array(images)},
         settings={**config.model_dump(), "config_sha256": config_hash(config)},
         device=str(device),
         threads=torch.get_num_threads(),
     )
-    known = run / "provenance.json"
-    if known.exists():
-        recorded = json.loads(known.read_text())["inputs"]
-        if recorded != record["inputs"]:
-            raise MiuaError(
-                f"{run} was trained on other images than these. Choose another folder for --out."
-            )
-        return
-    write_config(path, config)
+    path = run / "provenance.json"
+    if path.exists():
+        before = read_json(path)
+        again = {key: record[key] for key in ("command", "commit", "packages", "device", "threads")}
+        resumed = [*before.get("resumed", []), {"after_epoch": done, **again}]
+        record = {**before, "settings": record["settings"], "resumed": resumed}
     write_provenance(run, record)
-
-
-def _resume(run: Path, networks: Adversaries) -> int:
-    """Load the newest whole checkpoint; the epoch it was made at, 0 if there is none."""
-    for epoch in reversed(saved_epochs(run)):
-        try:
-            tensors, _ = load_checkpoint(run, epoch)
-        except MiuaError as error:
-            say(f"{error} Falling back to the checkpoint before it.")
-            remove_checkpoint(run, epoch)
-            continue
-        networks.load(tensors)
-        _cut_log(run, epoch)
-        say(f"{run}: going on after epoch {epoch}.")
-        return epoch
-    _cut_log(run, 0)
-    return 0
 
 
 def _save(run: Path, config: TrainingConfig, networks: Adversaries, epoch: int) -> None:
     """Save this epoch, then thin: keep the asked epochs and the newest two."""
-    facts = {"config_sha256": config_hash(config), "model": model_shape(config)}
-    save_checkpoint(run, epoch, networks.tensors(), facts)
+    save_checkpoint(run, epoch, networks.tensors(), {"config_sha256": config_hash(config)})
     for old in saved_epochs(run)[:-2]:
         if old not in config.epochs:
             remove_checkpoint(run, old)
-
-
-def model_shape(config: TrainingConfig) -> dict[str, int]:
-    """What it takes to build the generator again."""
-    return {
-        "image_size": config.image_size,
-        "latent_size": config.latent_size,
-        "feature_maps": config.feature_maps,
-    }
 
 
 def _log_epoch(
@@ -378,8 +385,10 @@ def _cut_log(run: Path, epoch: int) -> None:
     """Forget the log of epochs after the checkpoint: they are trained again."""
     path = run / "log.jsonl"
     if path.exists():
-        lines = path.read_text(encoding="utf-8").splitlines()
-        write_text(path, "".join(f"{line}\n" for line in lines[:epoch]))
+        # A line that a power cut broke off has no newline, and is forgotten too.
+        whole = path.read_text(encoding="utf-8").splitlines(keepends=True)
+        lines = [line for line in whole if line.endswith("\n")]
+        write_text(path, "".join(line for line in lines if json.loads(line)["epoch"] <= epoch))
 
 
 def _is_round(epoch: int) -> bool:

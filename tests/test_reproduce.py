@@ -1,16 +1,20 @@
 """The spine: profiles and plans are checked, the workflow is real, failures say what to do."""
 
+import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 
 from miua.config import Profile, read_config
+from miua.data import subset
+from miua.data.stack_file import save_stack
 from miua.errors import MiuaError
-from miua.reproduce import reproduce, training_configs
+from miua.reproduce import reproduce
 
 STUDY = Path(__file__).parents[1] / "experiments"
 PAPER = Path(__file__).parents[1] / "paper"
@@ -29,7 +33,7 @@ def test_every_profile_is_valid_and_named_as_its_file(name):
     assert profile.scientific == (profile.data.source == "hc18")
     available = profile.data.images or 999
     assert profile.reference_images <= available
-    assert all(c.training_size <= available for c in training_configs(profile).values())
+    assert all(c.training_size <= available for c in profile.trainings().values())
 
 
 def test_the_paper_profile_is_the_published_grid():
@@ -48,7 +52,7 @@ def test_a_dry_run_plans_every_cell_and_makes_nothing(tmp_path, name, capfd):
     for rule, jobs in (("train", 5), ("generate", 20), ("evaluate", 20), ("paper", 1)):
         assert f"{rule} {jobs}".split() in [line.split() for line in planned.splitlines()]
     made = {path.name for path in (tmp_path / "results" / name).iterdir()}
-    assert made <= {"plan.yaml", "configs", ".snakemake", ".lock"}
+    assert made <= {".snakemake", ".lock"}
 
 
 def test_two_reproductions_do_not_work_in_one_folder(tmp_path):
@@ -71,14 +75,6 @@ def test_two_reproductions_do_not_work_in_one_folder(tmp_path):
             rerun(tmp_path, dry_run=True)
         holder.kill()
     rerun(tmp_path, dry_run=True)
-
-
-def test_an_unchanged_plan_keeps_its_time_stamp(tmp_path):
-    rerun(tmp_path, dry_run=True)
-    plan = tmp_path / "results" / "smoke" / "plan.yaml"
-    before = plan.stat().st_mtime_ns
-    rerun(tmp_path, dry_run=True)
-    assert plan.stat().st_mtime_ns == before
 
 
 def test_unknown_profile_and_experiment_list_the_known_ones(tmp_path):
@@ -115,20 +111,143 @@ def test_a_profile_with_an_unknown_key_is_refused(tmp_path):
     assert not (tmp_path / "results").exists()
 
 
-def test_a_failing_step_stops_with_its_message_and_the_remedy(tmp_path, capfd):
-    """More reference images than there are phantoms: the step says so, the command fails."""
-    study = tmp_path / "experiments"
-    shutil.copytree(STUDY, study)
+def write_profile(study, **changes):
+    """A copy of the study whose smoke profile is tiny, and then changed."""
+    if not study.exists():
+        shutil.copytree(STUDY, study)
     path = study / "profiles" / "smoke.yaml"
-    profile = yaml.safe_load(path.read_text())
+    profile = yaml.safe_load((STUDY / "profiles" / "smoke.yaml").read_text())
+    profile |= {"feature_maps": 2, "latent_size": 4, "image_size": 32}
+    profile |= {"reference_images": 4, "synthetic_images": 4}
     profile["data"]["images"] = 4
     profile["experiments"]["training-size"] = {"training_sizes": [4], "epochs": [1]}
-    profile["feature_maps"] = 2
-    path.write_text(yaml.safe_dump(profile))
-    with pytest.raises(MiuaError, match="run the same command again"):
+    path.write_text(yaml.safe_dump(profile | changes))
+    return study
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"batch_size": 0}, "batch_size"),
+        ({"reference_images": 5}, "4 at most, as there are 4 images"),
+        ({"experiments": {"colour": {"training_sizes": [4], "epochs": [1]}}}, "training-size"),
+        ({"experiments": {"training-size": {"training_sizes": [4], "epochs": [2, 1]}}}, "rising"),
+        ({"experiments": {"training-size": {"training_sizes": [9], "epochs": [1]}}}, "4 at most"),
+    ],
+)
+def test_an_impossible_scale_is_refused_before_anything_runs(tmp_path, change, said):
+    study = write_profile(tmp_path / "experiments", **change)
+    with pytest.raises(MiuaError, match=r"smoke\.yaml") as caught:
         rerun(tmp_path, study=study)
-    assert "has 4 images; 120 cannot be drawn from it" in capfd.readouterr().err
-    results = tmp_path / "results" / "smoke"
-    assert (results / "runs" / "n0004.done").exists()
-    assert not (results / "reference" / "images.npy").exists()
-    assert not (results / "tables").exists()
+    assert said in str(caught.value)
+    assert not (tmp_path / "results").exists()
+
+
+@pytest.fixture(scope="module")
+def without_latex(tmp_path_factory):
+    """A tiny study run for real on a machine without LaTeX: its folder, and what was said."""
+    folder = tmp_path_factory.mktemp("reproduction")
+    study = write_profile(folder / "experiments")
+    tools = folder / "tools"
+    tools.mkdir()
+    for name in ("bash", "rm", "git"):
+        (tools / name).symlink_to(shutil.which(name))
+    program = (
+        "import sys; from pathlib import Path; from miua.cli import main;"
+        f"sys.argv = ['miua', 'reproduce', '--profile', 'smoke', '--study', {str(study)!r},"
+        f" '--paper', {str(PAPER)!r}, '--results', {str(folder / 'results')!r}, '--cores', '1'];"
+        "main()"
+    )
+    finished = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, "PATH": str(tools), "MIUA_DATA_DIR": str(folder / "data")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return folder, finished
+
+
+def test_without_latex_all_but_the_paper_is_made_and_the_remedy_is_said(without_latex):
+    folder, finished = without_latex
+    assert finished.returncode == 1
+    assert finished.stderr.startswith("Note: The paper needs LaTeX, and latexmk")
+    assert "apt-get install latexmk" in finished.stderr
+    assert "run the same command again" in finished.stderr.splitlines()[-1]
+    assert "Traceback" not in finished.stderr
+    results = folder / "results" / "smoke"
+    assert (results / "tables" / "regression.csv").exists()
+    assert (results / "figures" / "regression.pdf").exists()
+    assert not (results / "paper" / "main.pdf").exists()
+
+
+def planned(folder, capfd, monkeypatch) -> dict[str, int]:
+    """The jobs that a call would run now."""
+    monkeypatch.setenv("MIUA_DATA_DIR", str(folder / "data"))
+    capfd.readouterr()
+    reproduce(
+        "smoke",
+        study=folder / "experiments",
+        paper=PAPER,
+        results=folder / "results",
+        dry_run=True,
+        cores=1,
+    )
+    rows = [line.split() for line in capfd.readouterr().out.splitlines()]
+    return {row[0]: int(row[1]) for row in rows if len(row) == 2 and row[1].isdigit()}
+
+
+def test_what_is_finished_is_not_repeated(without_latex, capfd, monkeypatch):
+    assert set(planned(without_latex[0], capfd, monkeypatch)) == {"all", "paper", "report", "total"}
+
+
+def test_fid_is_computed_once_its_weights_are_there(without_latex, capfd, monkeypatch):
+    monkeypatch.setattr("miua.reproduce._inception_weights", lambda: "6726825d")
+    jobs = planned(without_latex[0], capfd, monkeypatch)
+    assert jobs["evaluate"] == jobs["analyse"] == jobs["figures"] == 1
+    assert "train" not in jobs
+
+
+def test_changed_published_numbers_are_analysed_again(without_latex, capfd, monkeypatch):
+    folder, _ = without_latex
+    path = folder / "experiments" / "data" / "published_coefficients.csv"
+    before, times = path.read_text(), path.stat()
+    try:
+        path.write_text(before.replace("7.0221", "7.1"))
+        assert planned(folder, capfd, monkeypatch)["analyse"] == 1
+    finally:
+        path.write_text(before)
+        os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+
+def test_more_epochs_extend_the_training(without_latex, capfd, monkeypatch):
+    folder, _ = without_latex
+    longer = {"training-size": {"training_sizes": [4], "epochs": [1, 2]}}
+    write_profile(folder / "experiments", experiments=longer)
+    try:
+        jobs = planned(folder, capfd, monkeypatch)
+    finally:
+        write_profile(folder / "experiments")
+    assert jobs["train"] == 1
+    assert "phantoms" not in jobs
+
+
+def test_a_profile_that_makes_another_training_is_refused(without_latex):
+    folder, _ = without_latex
+    write_profile(folder / "experiments", feature_maps=3)
+    try:
+        with pytest.raises(MiuaError, match=r"n0004: feature_maps: 2 there, 3 asked\n.*remove"):
+            reproduce(
+                "smoke", study=folder / "experiments", paper=PAPER, results=folder / "results"
+            )
+    finally:
+        write_profile(folder / "experiments")
+
+
+def test_the_reference_is_not_the_draw_of_a_training_subset(tmp_path):
+    np.save(tmp_path / "all.npy", np.arange(999, dtype=np.uint16).view(np.uint8).reshape(999, 1, 2))
+    reference = save_stack(tmp_path / "all.npy", tmp_path / "reference", None, images=800, seed=0)
+    numbers = set(reference.images.reshape(800, 2).view(np.uint16).ravel().tolist())
+    for size in (100, 300, 500, 800):
+        share = len(numbers & set(subset(999, size, 0).tolist())) / size
+        assert share == pytest.approx(800 / 999, abs=0.08)

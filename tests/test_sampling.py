@@ -76,6 +76,20 @@ def test_a_folder_of_other_files_is_not_overwritten(run, tmp_path):
     assert (out / "notes.txt").read_text() == "precious"
 
 
+def test_a_run_folder_is_not_overwritten(run):
+    with pytest.raises(MiuaError, match="holds other files"):
+        make(run, run)
+    assert (run / "checkpoints" / "epoch_0002.safetensors").exists()
+
+
+def test_an_image_stack_that_is_no_set_is_not_overwritten(run, tmp_path):
+    np.save(tmp_path / "images.npy", np.zeros((1, 4, 4), np.uint8))
+    (tmp_path / "provenance.json").write_text('{"inputs": {"source": "x"}}')
+    with pytest.raises(MiuaError, match="holds other files"):
+        make(run, tmp_path)
+    assert np.load(tmp_path / "images.npy").shape == (1, 4, 4)
+
+
 def test_an_existing_set_is_replaced_as_a_whole(run, tmp_path):
     make(run, tmp_path / "set", as_png=True)
     make(run, tmp_path / "set", images=3)

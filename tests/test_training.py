@@ -2,6 +2,9 @@
 what would mix two trainings."""
 
 import json
+import subprocess
+import sys
+import time
 
 import numpy as np
 import pytest
@@ -12,6 +15,7 @@ from miua.checkpoint import load_checkpoint, saved_epochs
 from miua.config import TrainingConfig
 from miua.data.model_space import to_model_space
 from miua.errors import MiuaError
+from miua.files import locked
 from miua.sampling import generate
 from miua.training import (
     Adversaries,
@@ -145,9 +149,69 @@ def test_a_diverging_training_stops_and_names_the_learning_rates(tmp_path, stack
         train(config, stack, tmp_path / "run", device="cpu", threads=1)
 
 
-def test_one_left_over_image_joins_the_batch_before_it(tmp_path, stack):
+def test_every_image_is_used_once_an_epoch_in_batches_of_ten(tmp_path, stack):
     train(tiny(epochs=[1], training_size=21), stack, tmp_path / "run", device="cpu", threads=1)
-    assert losses(tmp_path / "run")[0][1] == 2  # 10 and 11, not 10, 10 and 1
+    assert losses(tmp_path / "run")[0][1] == 3  # 10, 10 and 1
+
+
+def test_a_run_is_extended_and_kept_at_other_epochs(tmp_path, stack):
+    train(tiny(epochs=[2, 5]), stack, tmp_path / "at once", device="cpu", threads=1)
+    for epochs in ([1, 3], [1, 3, 5], [2, 5]):
+        train(tiny(epochs=epochs), stack, tmp_path / "steps", device="cpu", threads=1)
+    assert saved_epochs(tmp_path / "steps") == [2, 5]
+    for epoch in (2, 5):
+        assert weights(tmp_path / "steps", epoch) == weights(tmp_path / "at once", epoch)
+    assert losses(tmp_path / "steps") == losses(tmp_path / "at once")
+    record = json.loads((tmp_path / "steps" / "provenance.json").read_text())
+    assert [start["after_epoch"] for start in record["resumed"]] == [3, 1]
+
+
+def test_a_damaged_earlier_checkpoint_is_made_again(tmp_path, stack):
+    train(tiny(), stack, tmp_path / "run", device="cpu", threads=1)
+    expected = {epoch: weights(tmp_path / "run", epoch) for epoch in (1, 3)}
+    (tmp_path / "run" / "checkpoints" / "epoch_0001.safetensors").write_bytes(b"")
+    train(tiny(), stack, tmp_path / "run", device="cpu", threads=1)
+    assert {epoch: weights(tmp_path / "run", epoch) for epoch in (1, 3)} == expected
+
+
+def test_two_trainings_do_not_share_a_folder(tmp_path, stack):
+    (tmp_path / "run").mkdir()
+    with locked(tmp_path / "run" / ".lock"), pytest.raises(MiuaError, match="is at work in"):
+        train(tiny(), stack, tmp_path / "run", device="cpu", threads=1)
+
+
+def test_a_training_killed_at_any_moment_ends_with_the_same_bytes(tmp_path, stack):
+    """Processes that are killed, not asked: half-written files and log lines included."""
+    np.save(tmp_path / "stack.npy", stack)
+    (tmp_path / "config.yaml").write_text(
+        "{image_size: 32, feature_maps: 4, latent_size: 8, epochs: [20, 40, 60]}"
+    )
+    program = (
+        "import miua.training as t; t.SECONDS_BETWEEN_CHECKPOINTS = 0;"
+        "from miua.cli import app; app()"
+    )
+
+    def command(run):
+        return [
+            sys.executable, "-c", program, "train", "--config", tmp_path / "config.yaml",
+            "--images", tmp_path / "stack.npy", "--out", tmp_path / run, "--threads", "1",
+            "--device", "cpu",
+        ]  # fmt: skip
+
+    subprocess.run(command("whole"), check=True, capture_output=True)
+    log = tmp_path / "cut" / "log.jsonl"
+    for lines in (7, 31):  # killed somewhere behind these epochs
+        with subprocess.Popen(command("cut"), stderr=subprocess.DEVNULL) as process:
+            while process.poll() is None:
+                if log.exists() and len(log.read_bytes().splitlines()) > lines:
+                    process.kill()
+                time.sleep(0.002)
+        assert process.returncode == -9
+    subprocess.run(command("cut"), check=True, capture_output=True)
+    assert saved_epochs(tmp_path / "cut") == [20, 40, 60]
+    for epoch in (20, 40, 60):
+        assert weights(tmp_path / "cut", epoch) == weights(tmp_path / "whole", epoch)
+    assert losses(tmp_path / "cut") == losses(tmp_path / "whole")
 
 
 def plain_step(config, real, latent):
@@ -166,7 +230,9 @@ def plain_step(config, real, latent):
     networks.discriminator_optimiser.step()
     networks.generator.zero_grad()
     again = networks.discriminator(fake)
-    loss_generator = binary_cross_entropy_with_logits(again, torch.ones_like(again))
+    loss_generator = binary_cross_entropy_with_logits(
+        again, torch.full_like(again, config.real_label)
+    )
     loss_generator.backward()
     networks.generator_optimiser.step()
     return (loss_real + loss_fake).item(), loss_generator.item(), networks
@@ -181,7 +247,9 @@ def test_steps_equal_the_plain_algorithm(stack, real_label):
     networks = Adversaries.create(config, CPU)
     loss, _, synthetic = discriminator_step(networks, real, latent, real_label)
     assert loss.item() == pytest.approx(discriminator_loss, rel=1e-6)
-    assert generator_step(networks, synthetic).item() == pytest.approx(generator_loss, rel=1e-6)
+    assert generator_step(networks, synthetic, real_label).item() == pytest.approx(
+        generator_loss, rel=1e-6
+    )
     for name, tensor in expected.tensors().items():
         if tensor.is_floating_point():
             torch.testing.assert_close(networks.tensors()[name], tensor, rtol=1e-4, atol=1e-6)
@@ -218,7 +286,7 @@ def test_the_discriminator_gets_no_gradient_from_the_generators_step(stack):
     real = to_model_space(torch.from_numpy(stack[:10]))
     _, _, synthetic = discriminator_step(networks, real, torch.randn(10, 8), 1.0)
     before = [parameter.grad.clone() for parameter in networks.discriminator.parameters()]
-    generator_step(networks, synthetic)
+    generator_step(networks, synthetic, 1.0)
     after = [parameter.grad for parameter in networks.discriminator.parameters()]
     assert all(torch.equal(a, b) for a, b in zip(before, after, strict=True))
     assert all(parameter.requires_grad for parameter in networks.discriminator.parameters())

@@ -6,13 +6,14 @@ import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import pandas as pd
 
 from miua.config import Profile, read_config
 from miua.errors import MiuaError
 
-EXPERIMENT = "training-size"
+EXPERIMENT: Final = "training-size"
 LOG_COLUMNS = (
     "epoch",
     "updates",

@@ -3,7 +3,8 @@
 The study augments with a horizontal flip and a rotation of up to 10 degrees, to mimic how a probe
 is held. Everything happens in model space, [-1, 1], where black is -1. The released DCGAN128
 notebook fills the corners that a rotation uncovers with 0, which is mid-grey there; that is
-available as `corners="grey"`.
+available as `corners="grey"`. Rotations interpolate bilinearly; torchvision's RandomRotation takes
+the nearest pixel unless told otherwise.
 """
 
 from __future__ import annotations

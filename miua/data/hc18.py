@@ -22,7 +22,7 @@ from miua.data.archive import extract_zip
 from miua.data.download import Download, download
 from miua.data.stack import image_folder, image_paths
 from miua.errors import MiuaError
-from miua.files import data_folder, read_json, sha256_file, write_json
+from miua.files import data_folder, locked, read_json, sha256_file, write_json
 
 TABLE_NAME = "training_set_pixel_size_and_HC.csv"
 TABLE_HEADER = ("filename", "pixel size(mm)", "head circumference (mm)")
@@ -84,13 +84,15 @@ def fetch_hc18(source: Path | None = None, release: Release = PUBLISHED) -> Path
     an archive is verified against the same checksum and unpacked; an extracted folder is checked
     to be complete and remembered where it is, not copied. MiuaError: anything is not as published.
     """
-    if source is None:
-        return _known_folder(release) or _fetch_published(release)
-    source = Path(source).expanduser().absolute()
-    if source.is_dir():
-        return _remember_folder(source, release)
-    if source.is_file():
-        return _take_archive(source, release)
+    # Two reproductions that start at once fetch one after the other.
+    with locked(_root() / ".lock"):
+        if source is None:
+            return _known_folder(release) or _fetch_published(release)
+        source = Path(source).expanduser().absolute()
+        if source.is_dir():
+            return _remember_folder(source, release)
+        if source.is_file():
+            return _take_archive(source, release)
     raise MiuaError(f"{source} does not exist. Name HC18's training_set.zip or its folder.")
 
 

@@ -68,6 +68,15 @@ class ImageStack:
         return len(self.names)
 
 
+@dataclass(frozen=True)
+class Square:
+    """How an image becomes square and small: what `read_stack` says of the same arguments."""
+
+    size: int | None
+    fit: Fit
+    crop_size: int | None
+
+
 class _RefusedError(Exception):
     """Why one image cannot be taken, and what would help."""
 
@@ -77,6 +86,7 @@ def read_stack(
     size: int | None,
     fit: Fit = "stretch",
     *,
+    crop_size: int | None = None,
     exclude: Sequence[str] = (ANNOTATIONS,),
     threads: int | None = None,
     cache: bool = True,
@@ -84,9 +94,9 @@ def read_stack(
     """Read a folder of images, or an .npy image stack, as square grey images of `size` pixels.
 
     `fit` makes an image square before it is reduced: "stretch" takes the whole image and changes
-    its proportions, "crop" takes the largest centred square. With size None nothing is resized,
-    and all images must be of one size. Files whose names match a pattern in `exclude` are left
-    out (by default HC18's annotations); subfolders, hidden files and files that are no images by
+    its proportions, "crop" takes the centred square of `crop_size` pixels, or the largest one.
+    With size None nothing is resized, and all images must be of one size. Files whose names match
+    a pattern in `exclude` are left out (by default HC18's annotations); subfolders, hidden files and files that are no images by
     suffix are not looked at; but a folder that holds HC18's training_set/ stands for that one.
     `threads` defaults to the cores this process may use.
 
@@ -98,17 +108,22 @@ def read_stack(
         raise ValueError(f"size must be at least 1, got {size}")
     if fit not in ("stretch", "crop"):
         raise ValueError(f"fit must be 'stretch' or 'crop', got {fit!r}")
+    if crop_size is not None and fit != "crop":
+        raise ValueError("crop_size needs fit='crop'")
+    square = Square(size, fit, crop_size)
     if source.is_file():
-        return _read_npy(source, size, fit)
+        return _read_npy(source, square)
+    if (source / "images.npy").is_file():
+        return _read_npy(source / "images.npy", square)
     paths = image_paths(source, exclude)
     threads = threads or usable_cores()
     names = tuple(path.name for path in paths)
     digests = list(_in_threads(_sha256, paths, threads))
     digest = hashlib.sha256("".join(digests).encode()).hexdigest()
-    cached = _cache_path(digest, size, fit)
+    cached = _cache_path(digest, square)
     images = _read_cache(cached, len(paths), size) if cache else None
     if images is None:
-        images = _decode_all(paths, digests, size, fit, threads)
+        images = _decode_all(paths, digests, square, threads)
         if cache:
             _write_cache(cached, images)
     return ImageStack(images, names, digest)
@@ -165,7 +180,7 @@ def _in_threads(
         yield from pool.map(function, items)
 
 
-def _read_npy(path: Path, size: int | None, fit: Fit) -> ImageStack:
+def _read_npy(path: Path, square: Square) -> ImageStack:
     if path.suffix != ".npy":
         raise MiuaError(f"{path} is neither a folder of images nor an .npy image stack.")
     images = read_array(path)
@@ -175,17 +190,21 @@ def _read_npy(path: Path, size: int | None, fit: Fit) -> ImageStack:
             "an image stack is uint8 of shape (N, H, W)."
         )
     names = tuple(f"{path.name}[{index}]" for index in range(len(images)))
+    size = square.size
     if size is not None and images.shape[1:] != (size, size):
-        images = np.stack([_resized(Image.fromarray(image), size, fit) for image in images])
+        try:
+            images = np.stack([_resized(Image.fromarray(image), square) for image in images])
+        except _RefusedError as refused:
+            raise MiuaError(f"{path}: each image {refused}") from None
     return ImageStack(np.ascontiguousarray(images), names, sha256_file(path))
 
 
 def _decode_all(
-    paths: list[Path], digests: list[str], size: int | None, fit: Fit, threads: int
+    paths: list[Path], digests: list[str], square: Square, threads: int
 ) -> NDArray[np.uint8]:
     def decode(item: tuple[Path, str]) -> NDArray[np.uint8] | _RefusedError:
         try:
-            return _resized(_grey_image(*item), size, fit)
+            return _resized(_grey_image(*item), square)
         except _RefusedError as refused:
             return refused
 
@@ -257,12 +276,17 @@ def _without_colour(image: Image.Image) -> Image.Image:
     return Image.fromarray(np.ascontiguousarray(pixels[..., 0]))
 
 
-def _resized(image: Image.Image, size: int | None, fit: Fit) -> NDArray[np.uint8]:
+def _resized(image: Image.Image, square: Square) -> NDArray[np.uint8]:
+    size = square.size
     if size is None:
         return np.asarray(image)
-    if fit == "crop":
+    if square.fit == "crop":
         width, height = image.size
-        side = min(width, height)
+        side = square.crop_size or min(width, height)
+        if side > min(width, height):
+            raise _RefusedError(
+                f"has {width} x {height} pixels, too few to crop {side} x {side} from it."
+            )
         left, top = (width - side) // 2, (height - side) // 2
         image = image.crop((left, top, left + side, top + side))
     return np.asarray(image.resize((size, size), Image.Resampling.BILINEAR))
@@ -272,8 +296,8 @@ def _sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def _cache_path(digest: str, size: int | None, fit: Fit) -> Path:
-    decides = f"{FORMAT_VERSION} {PIL.__version__} {digest} {size} {fit}"
+def _cache_path(digest: str, square: Square) -> Path:
+    decides = f"{FORMAT_VERSION} {PIL.__version__} {digest} {square}"
     return data_folder() / "stacks" / f"{hashlib.sha256(decides.encode()).hexdigest()}.npy"
 
 

@@ -6,16 +6,18 @@ from pathlib import Path
 
 import numpy as np
 
-from miua.data.stack import Fit, ImageStack, read_stack, subset
+from miua.data.stack import Fit, ImageStack, read_stack
 from miua.errors import MiuaError
 from miua.files import sha256_array, write_array, write_json
 from miua.provenance import provenance, write_provenance
+
+REFERENCE_DRAW = 1
 
 
 def save_stack(
     source: Path,
     out: Path,
-    size: int,
+    size: int | None,
     fit: Fit = "stretch",
     images: int | None = None,
     seed: int = 0,
@@ -25,7 +27,7 @@ def save_stack(
     Args:
         source: a folder of images or an .npy image stack.
         out: gets images.npy, names.json and provenance.json; images.npy is written last.
-        size: side of the square images, in pixels.
+        size: side of the square images, in pixels; None leaves them as they are.
         fit: how an image becomes square.
         images: how many to draw, without repetition; all of them, in order, if None.
         seed: seed of the draw.
@@ -37,7 +39,10 @@ def save_stack(
     if images is not None:
         if images > len(stack):
             raise MiuaError(f"{source} has {len(stack)} images; {images} cannot be drawn from it.")
-        chosen = np.sort(subset(len(stack), images, seed))
+        # Not the draw of training subsets: with it, the reference images would be exactly those
+        # that one of the networks was trained on.
+        order = np.random.default_rng((seed, REFERENCE_DRAW)).permutation(len(stack))
+        chosen = np.sort(order[:images])
         names = tuple(stack.names[index] for index in chosen)
         stack = ImageStack(stack.images[chosen], names, stack.digest)
     record = provenance(

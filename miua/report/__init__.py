@@ -53,6 +53,13 @@ def make_paper(results: Path, study: Path, source: Path) -> Path:
     return write_paper(results, study, source)
 
 
+def latex_problem() -> str:
+    """What of LaTeX is missing for the paper and how to get it; "" if nothing is."""
+    from miua.report.latex_check import missing_latex
+
+    return missing_latex()
+
+
 def results_summary(results: Path) -> Summary:
     """What came out, in short, for the terminal."""
     try:

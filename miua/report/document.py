@@ -14,27 +14,13 @@ from miua.errors import MiuaError
 from miua.files import atomic_path
 from miua.report.figures import study_figures
 from miua.report.latex import write_latex
+from miua.report.latex_check import missing_latex
 
 MAIN = "main.tex"
 GENERATED = "generated"  # the folder that the sources read generated files from
 SOURCE_ENDINGS = (".tex", ".bib", ".cls", ".sty", ".bst")
 SECONDS_PER_BUILD = 300
 
-# What the sources need, and the Debian package that brings it.
-PROGRAMS = {
-    "latexmk": "latexmk",
-    "pdflatex": "texlive-latex-base",
-    "bibtex": "texlive-binaries",
-    "kpsewhich": "texlive-binaries",
-}
-TEX_FILES = {
-    "llncs.cls": "texlive-publishers",
-    "splncs04.bst": "texlive-publishers",
-    "booktabs.sty": "texlive-latex-recommended",
-    "microtype.sty": "texlive-latex-recommended",
-    "xcolor.sty": "texlive-latex-recommended",
-    "lmodern.sty": "lmodern",
-}
 LOG_LINES_SHOWN = 12
 
 
@@ -90,21 +76,8 @@ def build_document(source: Path, generated: Path, output: Path) -> None:
 
 
 def _check_latex() -> None:
-    """Everything that is missing, in one message."""
-    missing = {name: package for name, package in PROGRAMS.items() if shutil.which(name) is None}
-    if "kpsewhich" not in missing:
-        for name, package in TEX_FILES.items():
-            found = subprocess.run(["kpsewhich", name], capture_output=True, check=False)
-            if found.returncode:
-                missing[name] = package
-    else:
-        missing |= TEX_FILES  # without kpsewhich there is no TeX that could hold them
-    if missing:
-        packages = " ".join(sorted(set(missing.values())))
-        raise MiuaError(
-            f"The paper needs LaTeX, and {', '.join(missing)} cannot be found. "
-            f"On Debian or Ubuntu: apt-get install {packages}"
-        )
+    if problem := missing_latex():
+        raise MiuaError(problem)
 
 
 def _run_latexmk(build: Path) -> None:

@@ -88,6 +88,7 @@ def _plan_values(results: Results) -> Iterator[Value]:
         "banner": plan.banner,
         "image size": plan.image_size,
         "reference images": plan.reference_images,
+        "available images": plan.available_images,
         "synthetic images": plan.synthetic_images,
         "seed": plan.seed,
         "latent size": plan.latent_size,

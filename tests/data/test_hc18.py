@@ -75,7 +75,7 @@ def test_fetch_downloads_verifies_and_unpacks(
     assert read_stack(folder, size=8).names == tuple(NAMES)
     assert read_table(own_data_folder / "hc18" / TABLE_NAME)["001_HC.png"] == (0.1, 170.5)
     left = sorted(path.name for path in (own_data_folder / "hc18").iterdir())
-    assert left == ["archive", "hc18.json", TABLE_NAME]
+    assert left == [".lock", "archive", "hc18.json", TABLE_NAME]
     asked = len(server.requests)
     assert fetch_hc18(release=release) == folder
     assert len(server.requests) == asked
@@ -109,7 +109,7 @@ def test_another_archive_is_refused(release: Release, archive: Path, own_data_fo
     archive.write_bytes(archive.read_bytes() + b"?")
     with pytest.raises(MiuaError, match="is not the published archive"):
         fetch_hc18(archive, release)
-    assert not list(own_data_folder.iterdir())
+    assert [path.name for path in own_data_folder.rglob("*")] == ["hc18", ".lock"]
 
 
 @pytest.mark.parametrize("inner", ["", "training_set"])

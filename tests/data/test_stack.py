@@ -282,3 +282,25 @@ def test_images_are_light_to_import() -> None:
     code = f"import sys, miua.data; print(sorted({heavy!r} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_crop_takes_as_many_pixels_as_asked_or_says_that_there_are_too_few(tmp_path: Path) -> None:
+    pixels = np.zeros((40, 60), np.uint8)
+    pixels[10:30, 20:40] = 200
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    middle = read_stack(tmp_path, 10, fit="crop", crop_size=20).images
+    assert (middle == 200).all()
+    assert not (read_stack(tmp_path, 10, fit="crop", crop_size=30).images == 200).all()
+    with pytest.raises(MiuaError, match=r"a\.png: has 60 x 40 pixels, too few to crop 50 x 50"):
+        read_stack(tmp_path, 10, fit="crop", crop_size=50)
+    np.save(tmp_path / "stack.npy", pixels[None])
+    with pytest.raises(MiuaError, match="too few to crop"):
+        read_stack(tmp_path / "stack.npy", 10, fit="crop", crop_size=50)
+    with pytest.raises(ValueError, match="crop_size needs"):
+        read_stack(tmp_path, 10, crop_size=20)
+
+
+def test_a_folder_with_a_saved_stack_is_read_as_that_stack(tmp_path: Path) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (3, 8, 8), dtype=np.uint8)
+    np.save(tmp_path / "images.npy", images)
+    np.testing.assert_array_equal(read_stack(tmp_path, 8).images, images)
