@@ -88,7 +88,7 @@ def fetch_hc18(source: Path | None = None, release: Release = PUBLISHED) -> Path
     with locked(_root() / ".lock"):
         if source is None:
             return _known_folder(release) or _fetch_published(release)
-        source = Path(source).expanduser().absolute()
+        source = Path(source).expanduser().resolve()
         if source.is_dir():
             return _remember_folder(source, release)
         if source.is_file():

@@ -96,8 +96,9 @@ def read_stack(
     `fit` makes an image square before it is reduced: "stretch" takes the whole image and changes
     its proportions, "crop" takes the centred square of `crop_size` pixels, or the largest one.
     With size None nothing is resized, and all images must be of one size. Files whose names match
-    a pattern in `exclude` are left out (by default HC18's annotations); subfolders, hidden files and files that are no images by
-    suffix are not looked at; but a folder that holds HC18's training_set/ stands for that one.
+    a pattern in `exclude` are left out (by default HC18's annotations); subfolders, hidden files
+    and files that are no images by suffix are not looked at. But a folder that holds HC18's
+    training_set/ stands for that one, and a folder with images.npy for that stack.
     `threads` defaults to the cores this process may use.
 
     MiuaError: `source` is missing, holds no images, or holds images that are damaged, coloured,
