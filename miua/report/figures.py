@@ -65,7 +65,8 @@ def study_figures(results: Results, study: Path) -> list[StudyFigure]:
         StudyFigure(
             "real_and_synthetic",
             "Images the networks learn from, and images they make",
-            "Compare speckle, skull outline and sector edges between the rows. The synthetic "
+            "Compare speckle, skull outline and sector edges between the rows. The images to "
+            "learn from are evenly spread over the reference images; the synthetic "
             f"images are the first of the set with {last.training_size} training images and "
             f"{last.epoch} epochs, not a selection.",
             lambda: draw_real_and_synthetic(results),

@@ -90,6 +90,9 @@ def draw_overview(results: Results) -> Figure:
     return figure
 
 
+IN_A_ROW = 10
+
+
 def draw_real_and_synthetic(results: Results) -> Figure:
     """Reference images above synthetic images of the largest training size at the last epoch."""
     last = results.sets[-1]
@@ -101,6 +104,10 @@ def draw_real_and_synthetic(results: Results) -> Figure:
         (last, f"Synthetic images ({last.training_size} training images, {last.epoch} epochs)"),
     )
     for axes, (chosen, caption) in zip(panels, captions, strict=True):
-        show(axes, tile(read_stack(results, chosen), 1, 10))
+        stack = read_stack(results, chosen)
+        if chosen is None:
+            # HC18 is roughly in order of head size: evenly spread images show all of it.
+            stack = stack[np.linspace(0, len(stack) - 1, min(len(stack), IN_A_ROW)).astype(int)]
+        show(axes, tile(stack, 1, IN_A_ROW))
         axes.set_title(caption, loc="left", pad=3)
     return figure
