@@ -1,5 +1,9 @@
 """Every test gets an empty cache folder of its own, so that none sees or touches the user's."""
 
+import fcntl
+import socket
+import struct
+
 import pytest
 
 
@@ -10,3 +14,20 @@ def own_data_folder(tmp_path_factory, monkeypatch):
     for name in ("MIUA_INCEPTION_WEIGHTS", "MIUA_TRACEBACK", "MIUA_COMMIT"):
         monkeypatch.delenv(name, raising=False)
     return folder
+
+
+@pytest.fixture(scope="session")
+def loopback():
+    """Make sure that servers of this machine can be reached at 127.0.0.1.
+
+    A machine with its network cut off (`unshare -n`) has the loopback interface, switched off.
+    """
+    read_flags, write_flags, up = 0x8913, 0x8914, 0x1  # Linux: SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP
+    try:
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            socket.create_connection(server.getsockname(), timeout=5).close()
+    except OSError:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
+            request = struct.pack("16sh14x", b"lo", 0)
+            flags = struct.unpack("16sh14x", fcntl.ioctl(control, read_flags, request))[1]
+            fcntl.ioctl(control, write_flags, struct.pack("16sh14x", b"lo", flags | up))

@@ -67,7 +67,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[FileServer]:
+def server(monkeypatch: pytest.MonkeyPatch, loopback: None) -> Iterator[FileServer]:
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     with FileServer() as started:
         thread = threading.Thread(target=started.serve_forever, kwargs={"poll_interval": 0.01})

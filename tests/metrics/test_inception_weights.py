@@ -28,7 +28,7 @@ class QuietHandler(SimpleHTTPRequestHandler):
 
 
 @pytest.fixture
-def served(tmp_path: Path) -> Iterator[tuple[str, Path]]:
+def served(tmp_path: Path, loopback: None) -> Iterator[tuple[str, Path]]:
     """A folder and the address of a server that serves it."""
     folder = tmp_path / "served"
     folder.mkdir()

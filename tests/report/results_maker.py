@@ -41,7 +41,7 @@ def make_results(
         scientific=scientific,
         banner="" if scientific else BANNER,
         data=DataSource(
-            source="hc18" if scientific else "phantom", images=None if scientific else 40
+            source="hc18" if scientific else "phantom", images=None if scientific else 1000
         ),
         image_size=SIDE,
         reference_images=20,

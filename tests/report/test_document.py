@@ -100,7 +100,9 @@ def test_a_missing_class_is_named_with_its_package(small, monkeypatch, tmp_path)
     kpsewhich.write_text('#!/bin/sh\n[ "$1" != llncs.cls ]\n')
     kpsewhich.chmod(0o755)
     monkeypatch.setenv("PATH", f"{programs}:/bin")
-    with pytest.raises(MiuaError, match=r"llncs\.cls cannot be found.*install texlive-publishers$"):
+    with pytest.raises(
+        MiuaError, match=r"llncs\.cls cannot be found.*install texlive-publishers\.$"
+    ):
         build_document(source, generated, output)
     assert not output.parent.exists()
 
