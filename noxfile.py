@@ -68,7 +68,7 @@ def paper(session: nox.Session) -> None:
     """Rebuild figures, report and PDF from results that are there: `-- results/cpu`."""
     install(session)
     results = session.posargs or ["results/smoke"]
-    for step in ("analyse", "figures", "report", "paper"):
+    for step in ("analyse", "figures", "paper", "report"):
         session.run("miua", step, *results)
 
 

@@ -43,7 +43,7 @@ def load_checkpoint(run: Path, epoch: int) -> tuple[dict[str, Tensor], dict[str,
             "Ask for one of these, or train with this epoch among `epochs`."
         )
     facts = read_json(path.with_suffix(".json"))
-    if not path.exists() or sha256_file(path) != facts["sha256"]:
+    if not path.exists() or sha256_file(path) != facts.get("sha256"):
         raise MiuaError(f"{path} is damaged: its SHA-256 is not the recorded one. Train again.")
     try:
         return load_file(path), facts

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, Self, TypeVar
 
@@ -102,11 +103,12 @@ class TrainingConfig(Strict):
 
     @model_validator(mode="after")
     def _epochs_rise(self) -> Self:
-        if self.epochs[0] < 1 or any(
-            later <= earlier for earlier, later in zip(self.epochs, self.epochs[1:], strict=False)
-        ):
+        if self.epochs[0] < 1 or any(later <= earlier for earlier, later in pairwise(self.epochs)):
             raise ValueError(f"epochs must be positive and rising, not {self.epochs}")
         return self
+
+
+HC18_IMAGES = 999
 
 
 class DataSource(Strict):
@@ -125,14 +127,18 @@ class DataSource(Strict):
         return self
 
 
-HC18_IMAGES = 999
-
-
 class Grid(Strict):
     """The cells of an experiment: one run for each training size, one set for each epoch of it."""
 
     training_sizes: list[int] = Field(min_length=1)
     epochs: list[int] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _sizes_rise(self) -> Self:
+        sizes = self.training_sizes
+        if any(later <= earlier for earlier, later in pairwise(sizes)):
+            raise ValueError(f"training_sizes must be rising, not {sizes}")
+        return self
 
 
 class Profile(Strict):
@@ -188,6 +194,10 @@ class Profile(Strict):
 
     @model_validator(mode="after")
     def _unscientific_is_marked(self) -> Self:
+        if self.scientific and self.data.source == "phantom":
+            raise ValueError("phantoms give no scientific result: set scientific: false")
+        if not self.scientific and self.data.source == "hc18":
+            raise ValueError("scientific: false is for phantoms; the text says so of them alone")
         if not self.scientific and not self.banner:
             raise ValueError("a profile that is not scientific needs a banner that says so")
         return self

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import yaml
 
-from miua.config import Profile, TrainingConfig, differences, read_config
+from miua import _kernels
+from miua.config import Profile, TrainingConfig, config_hash, differences, read_config
 from miua.errors import MiuaError
 from miua.files import locked, write_text
 from miua.metrics.inception_weights import NotComputedError, find_inception_weights
@@ -24,14 +25,20 @@ WITH_GPU, WITHOUT_GPU = "paper", "smoke"
 
 # Training is not made anew when its code changes: it takes hours, and its provenance names the
 # commit. What follows takes minutes, and is.
-ROOMS = {"metrics": ("metrics/*",), "report": ("analysis/*", "report/*", "report/templates/*")}
+ROOMS = {
+    "sampling": ("sampling.py", "dcgan.py", "data/model_space.py"),
+    "metrics": ("metrics/*",),
+    "report": ("analysis/*", "report/*", "report/templates/*", "dcgan.py"),
+}
 
 # What Snakemake says of itself. The steps say their own results and errors, and those are shown.
 NOISE = re.compile(
     r"\s*$|Assuming unrestricted|Building DAG|Using shell|Provided cores|Rules claiming|Select jobs"
     r"|Execute \d+ jobs|\[\w{3} \w{3} +\d|Finished jobid|Elapsed time|Complete log|RuleException"
     r"|CalledProcessError in file|Command 'set -euo|Shutting down|Exiting because|WorkflowError"
-    r"|At least one job|Nothing to be done|Job stats:|job +count|-+  -+|\w+ +\d+$"
+    r"|At least one job|Nothing to be done|Job stats:|job +count|-+  -+"
+    r"|(all|phantoms|real_images|reference|train|generate|evaluate|reference_lbpv|analyse|figures"
+    r"|paper|report|training_size|total) +\d+$"
 )
 
 
@@ -53,7 +60,7 @@ def reproduce(
         paper: the LaTeX sources.
         results: the parent of the results folders.
         cores: how many CPU cores to use; all if None.
-        dry_run: print what would be done, and do nothing.
+        dry_run: print what would be done, and change no plan and no result.
         experiment: only this one, up to its figures; None for all, report and paper included.
 
     Returns:
@@ -103,6 +110,10 @@ def _choose_profile(known: list[str]) -> str:
 def _check_runs(folder: Path, settings: Profile) -> None:
     """Refuse a folder whose trainings an edited profile has made others, before hours of work."""
     changed = []
+    if (folder / "plan.yaml").exists() and (folder / "runs").exists():
+        before = read_config(folder / "plan.yaml", Profile)
+        if before.data != settings.data:
+            changed.append(f"  all runs: data: {before.data} there, {settings.data} asked")
     for run, config in settings.trainings().items():
         path = folder / "runs" / run / "config.yaml"
         if path.exists() and (found := differences(read_config(path, TrainingConfig), config)):
@@ -139,6 +150,7 @@ def _snakemake_command(
         "paper_source": str(paper.resolve()),
         "paper_files": sorted(path.name for path in paper.iterdir() if path.is_file()),
         "study_files": sorted(str(path.resolve()) for path in study.glob("data/*.csv")),
+        "plan": config_hash(read_config(plan, Profile)),
         "code": {room: _code_hash(*parts) for room, parts in ROOMS.items()},
         "inception_weights": _inception_weights(),
     }
@@ -159,11 +171,13 @@ def _snakemake_command(
 
 def _code_hash(*parts: str) -> str:
     """SHA-256 over a part of this package, so that what it made is remade when it changes."""
-    digest = hashlib.sha256()
     package = Path(__file__).parent
-    for path in sorted(path for part in parts for path in package.glob(part)):
-        if path.is_file() and path.suffix in {".py", ".html", ".so"}:
-            digest.update(path.read_bytes())
+    files = sorted(path for part in parts for path in package.glob(part) if path.is_file())
+    if any(path.name == "lbp.py" for path in files):
+        files.append(Path(_kernels.__file__))
+    digest = hashlib.sha256()
+    for path in files:
+        digest.update(path.read_bytes())
     return digest.hexdigest()
 
 

@@ -149,10 +149,9 @@ def train(
         _claim_run_folder(run, config, images)
         networks = Adversaries.create(config, place)
         done = _resume(run, config, networks)
+        _record_start(run, config, images, place, done)
         if done == config.epochs[-1]:
             say(f"{run}: already trained to epoch {done}.")
-            return
-        _record_start(run, config, images, place, done)
         _train_epochs(run, config, networks, torch.from_numpy(images).to(place), done)
 
 
@@ -321,14 +320,17 @@ def _resume(run: Path, config: TrainingConfig, networks: Adversaries) -> int:
             remove_checkpoint(run, epoch)
     saved = saved_epochs(run)
     missing = [epoch for epoch in config.epochs if epoch not in saved]
-    usable = [epoch for epoch in saved if not missing or epoch < missing[0]]
-    done = usable[-1] if usable else 0
-    if not missing:
-        return config.epochs[-1]
-    if done:
+    done = config.epochs[-1]
+    if missing:
+        done = max([epoch for epoch in saved if epoch < missing[0]], default=0)
+    # Nothing may lie ahead of where the training stands: it would be taken for finished work.
+    for epoch in saved:
+        if epoch > done:
+            remove_checkpoint(run, epoch)
+    _cut_log(run, done)
+    if missing and done:
         networks.load(load_checkpoint(run, done)[0])
         say(f"{run}: going on after epoch {done}.")
-    _cut_log(run, done)
     return done
 
 
@@ -346,8 +348,9 @@ def _record_start(
     if path.exists():
         before = read_json(path)
         again = {key: record[key] for key in ("command", "commit", "packages", "device", "threads")}
-        resumed = [*before.get("resumed", []), {"after_epoch": done, **again}]
-        record = {**before, "settings": record["settings"], "resumed": resumed}
+        record = {**before, "settings": record["settings"]}
+        if done < config.epochs[-1]:
+            record["resumed"] = [*before.get("resumed", []), {"after_epoch": done, **again}]
     write_provenance(run, record)
 
 
@@ -387,7 +390,7 @@ def _cut_log(run: Path, epoch: int) -> None:
     if path.exists():
         # A line that a power cut broke off has no newline, and is forgotten too.
         whole = path.read_text(encoding="utf-8").splitlines(keepends=True)
-        lines = [line for line in whole if line.endswith("\n")]
+        lines = [line for line in whole if line.endswith("}\n")]
         write_text(path, "".join(line for line in lines if json.loads(line)["epoch"] <= epoch))
 
 

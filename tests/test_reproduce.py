@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import yaml
 
+import miua.reproduce
 from miua.config import Profile, read_config
 from miua.data import subset
 from miua.data.stack_file import save_stack
@@ -218,6 +219,41 @@ def test_changed_published_numbers_are_analysed_again(without_latex, capfd, monk
     finally:
         path.write_text(before)
         os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+
+def test_another_banner_is_drawn_and_printed(without_latex, capfd, monkeypatch):
+    folder, _ = without_latex
+    write_profile(folder / "experiments", banner="Another banner")
+    try:
+        jobs = planned(folder, capfd, monkeypatch)
+    finally:
+        write_profile(folder / "experiments")
+    assert jobs["figures"] == 1
+    assert "evaluate" not in jobs
+
+
+def test_other_images_are_refused_before_anything_is_removed(without_latex):
+    folder, _ = without_latex
+    other = {"source": "phantom", "images": 4, "seed": 5}
+    write_profile(folder / "experiments", data=other)
+    try:
+        with pytest.raises(MiuaError, match=r"all runs: data: .*seed=2022 there, .*seed=5 asked"):
+            reproduce(
+                "smoke", study=folder / "experiments", paper=PAPER, results=folder / "results"
+            )
+    finally:
+        write_profile(folder / "experiments")
+
+
+def test_each_room_of_the_code_is_a_reason_to_repeat_what_it_made():
+    package = Path(miua.reproduce.__file__).parent
+    for room in ("sampling", "metrics", "report"):
+        for part in miua.reproduce.ROOMS[room]:
+            assert list(package.glob(part)), part
+    hashes = {
+        room: miua.reproduce._code_hash(*parts) for room, parts in miua.reproduce.ROOMS.items()
+    }
+    assert len(set(hashes.values())) == 3
 
 
 def test_more_epochs_extend_the_training(without_latex, capfd, monkeypatch):

@@ -166,12 +166,43 @@ def test_a_run_is_extended_and_kept_at_other_epochs(tmp_path, stack):
     assert [start["after_epoch"] for start in record["resumed"]] == [3, 1]
 
 
+def test_an_extension_that_is_interrupted_is_not_taken_for_finished(tmp_path, stack, monkeypatch):
+    import miua.training as module
+
+    real_epoch = module._train_epoch
+
+    def killed_in_epoch_5(networks, dataset, settings, epoch, bar):
+        if epoch == 5:
+            raise KilledError
+        return real_epoch(networks, dataset, settings, epoch, bar)
+
+    train(tiny(epochs=[2, 4, 6]), stack, tmp_path / "at once", device="cpu", threads=1)
+    train(tiny(epochs=[2, 6]), stack, tmp_path / "run", device="cpu", threads=1)
+    with monkeypatch.context() as patch, pytest.raises(KilledError):
+        patch.setattr(module, "_train_epoch", killed_in_epoch_5)
+        train(tiny(epochs=[2, 4, 6]), stack, tmp_path / "run", device="cpu", threads=1)
+    train(tiny(epochs=[2, 4, 6]), stack, tmp_path / "run", device="cpu", threads=1)
+    assert losses(tmp_path / "run") == losses(tmp_path / "at once")
+    for epoch in (2, 4, 6):
+        assert weights(tmp_path / "run", epoch) == weights(tmp_path / "at once", epoch)
+
+
+def test_fewer_epochs_leave_nothing_of_the_longer_run(tmp_path, stack):
+    train(tiny(epochs=[2, 4, 6]), stack, tmp_path / "run", device="cpu", threads=1)
+    train(tiny(epochs=[2, 4]), stack, tmp_path / "run", device="cpu", threads=1)
+    assert saved_epochs(tmp_path / "run") == [2, 4]
+    assert [line[0] for line in losses(tmp_path / "run")] == [1, 2, 3, 4]
+    record = json.loads((tmp_path / "run" / "provenance.json").read_text())
+    assert record["settings"]["epochs"] == [2, 4]
+
+
 def test_a_damaged_earlier_checkpoint_is_made_again(tmp_path, stack):
     train(tiny(), stack, tmp_path / "run", device="cpu", threads=1)
     expected = {epoch: weights(tmp_path / "run", epoch) for epoch in (1, 3)}
     (tmp_path / "run" / "checkpoints" / "epoch_0001.safetensors").write_bytes(b"")
     train(tiny(), stack, tmp_path / "run", device="cpu", threads=1)
     assert {epoch: weights(tmp_path / "run", epoch) for epoch in (1, 3)} == expected
+    assert [line[0] for line in losses(tmp_path / "run")] == [1, 2, 3]
 
 
 def test_two_trainings_do_not_share_a_folder(tmp_path, stack):

@@ -147,4 +147,4 @@ def _reason(metrics: pd.DataFrame, shown: Measure) -> str:
 
 def _wrapped(text: str) -> str:
     """The text in lines that fit a panel of the figure; the tables hold all of a longer one."""
-    return "\n".join(textwrap.wrap(text, width=21, max_lines=6, placeholder=" …"))
+    return "\n".join(textwrap.wrap(text, width=18, max_lines=6, placeholder=" …"))

@@ -56,7 +56,7 @@ def study_figures(results: Results, study: Path) -> list[StudyFigure]:
         StudyFigure(
             "regression",
             "Metrics against the clinician's score (published points), and synthetic images",
-            "The published lines rise, but the points scatter widely around them: see how little "
+            "See how widely the points scatter around the published lines, and how little "
             "a score tells about a metric. The points are the original study's, read off its "
             f"plots; the images are ours ({chosen.training_size} training images, "
             f"{chosen.epoch} epochs, the first nine of the set).",
