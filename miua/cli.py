@@ -53,6 +53,7 @@ ResultsParent = Annotated[Path, typer.Option(help="Where results folders go.")]
 Cores = Annotated[int | None, typer.Option(min=1, help="CPU cores; all if not given.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the steps only.")]
 
+INTERRUPTED = 130  # the exit status that typer gives to Ctrl-C
 STUDY, PAPER, RESULTS = Path("experiments"), Path("paper"), Path("results")
 
 
@@ -143,7 +144,7 @@ def train_config_command(
     from miua.config import TrainingConfig
 
     config = TrainingConfig.model_validate({"variant": variant})
-    print(yaml.safe_dump(config.model_dump(), sort_keys=False), end="")
+    print(yaml.safe_dump(config.model_dump(), sort_keys=False, default_flow_style=None), end="")
 
 
 @app.command("generate")
@@ -211,6 +212,7 @@ def evaluate_command(
         settings = {"name": name, "size": size, "pairing": pairing, "seed": seed}
         write_json(csv.with_suffix(".json"), provenance(inputs=inputs, settings=settings))
         write_records(csv, evaluation.records)
+        print(csv)
     else:
         _print_records(evaluation.records)
 
@@ -322,6 +324,7 @@ def _print_records(records: Sequence[MetricRecord]) -> None:
 
     by_name = {record.metric: record for record in records}
     table = Table("metric", "value", "95 % interval", "unit", "what it is", box=None)
+    last = ""
     for measure in MEASURES:
         record = by_name[measure.name]
         if record.value is None:
@@ -331,7 +334,9 @@ def _print_records(records: Sequence[MetricRecord]) -> None:
         interval = ""
         if record.low is not None and record.high is not None:
             interval = f"{record.low:.{measure.decimals}f} to {record.high:.{measure.decimals}f}"
-        table.add_row(measure.label, value, interval, measure.unit, record.definition)
+        # The elements of the LBP vector share one definition: said once.
+        said, last = (record.definition if record.definition != last else ""), record.definition
+        table.add_row(measure.label, value, interval, measure.unit, said)
     Console(highlight=False).print(table)
 
 
@@ -377,5 +382,7 @@ def main() -> None:
         if os.environ.get("MIUA_TRACEBACK") or error.filename is None:
             raise
         sys.exit(f"miua: {error.filename}: {error.strerror}.")
-    except KeyboardInterrupt:
-        sys.exit("miua: interrupted. The same command goes on or starts again.")
+    except SystemExit as stop:
+        if stop.code == INTERRUPTED:
+            print("miua: interrupted. The same command goes on or starts again.", file=sys.stderr)
+        raise

@@ -231,7 +231,7 @@ def read_config(path: Path, model: type[Model], **overrides: Any) -> Model:
 
 def write_config(path: Path, config: BaseModel) -> None:
     """Save a configuration complete and resolved, as YAML."""
-    write_text(path, yaml.safe_dump(config.model_dump(), sort_keys=False))
+    write_text(path, yaml.safe_dump(config.model_dump(), sort_keys=False, default_flow_style=None))
 
 
 def config_hash(config: BaseModel) -> str:

@@ -82,6 +82,7 @@ def reproduce(
     if not (paper / "main.tex").is_file():
         raise MiuaError(f"{paper} holds no main.tex. Name the paper's sources with --paper.")
     folder = results / profile
+    say(f"Profile {profile!r}: {settings.description}. Results: {folder}")
     busy = f"Another reproduction is at work in {folder}. Wait for it, or stop it first."
     with locked(folder / ".lock", busy) as lock, tempfile.TemporaryDirectory() as scratch:
         _check_runs(folder, settings)
@@ -204,10 +205,16 @@ def _run(command: list[str], lock: int) -> None:
         pass_fds=[lock],
     ) as process:
         assert process.stderr is not None
-        for line in process.stderr:
-            if not NOISE.match(line):
-                sys.stderr.write(line)
-                sys.stderr.flush()
+        try:
+            for line in process.stderr:
+                if not NOISE.match(line):
+                    sys.stderr.write(line)
+                    sys.stderr.flush()
+        except KeyboardInterrupt:
+            # Snakemake got it too, and ends its steps; until then the folder is not free.
+            say("Stopping ...")
+            process.wait()
+            raise
     if process.returncode != 0:
         raise MiuaError(
             "A step failed; its message is above. Mend the cause and run the same command again: "

@@ -146,7 +146,7 @@ def train(
     with locked(
         run / ".lock", busy=f"Another training is at work in {run}. Wait for it, or stop it."
     ):
-        _claim_run_folder(run, config, images)
+        config = _claim_run_folder(run, config, images)
         networks = Adversaries.create(config, place)
         done = _resume(run, config, networks)
         _record_start(run, config, images, place, done)
@@ -287,10 +287,13 @@ def _training_images(config: TrainingConfig, stack: NDArray[np.uint8]) -> NDArra
     return chosen
 
 
-def _claim_run_folder(run: Path, config: TrainingConfig, images: NDArray[np.uint8]) -> None:
+def _claim_run_folder(
+    run: Path, config: TrainingConfig, images: NDArray[np.uint8]
+) -> TrainingConfig:
     """Write config.yaml, or refuse a folder that holds another training.
 
-    Other epochs alone are no other training: the same run is then kept at other epochs.
+    Other epochs alone are no other training: the same run is then kept at these epochs too. The
+    configuration that is returned and saved has all epochs that were ever asked for.
     """
     if (run / "provenance.json").exists():
         recorded = read_json(run / "provenance.json")["inputs"]
@@ -299,12 +302,17 @@ def _claim_run_folder(run: Path, config: TrainingConfig, images: NDArray[np.uint
                 f"{run} was trained on other images than these. Choose another folder for --out."
             )
     path = run / "config.yaml"
-    if path.exists() and (changes := differences(read_config(path, TrainingConfig), config)):
-        raise MiuaError(
-            f"{run} holds a training with another configuration ({'; '.join(changes)}). "
-            "Choose another folder for --out."
-        )
+    if path.exists():
+        before = read_config(path, TrainingConfig)
+        if changes := differences(before, config):
+            raise MiuaError(
+                f"{run} holds a training with another configuration ({'; '.join(changes)}). "
+                "Choose another folder for --out."
+            )
+        epochs = sorted({*before.epochs, *config.epochs})
+        config = config.model_copy(update={"epochs": epochs})
     write_config(path, config)
+    return config
 
 
 def _resume(run: Path, config: TrainingConfig, networks: Adversaries) -> int:
@@ -331,6 +339,8 @@ def _resume(run: Path, config: TrainingConfig, networks: Adversaries) -> int:
     if missing and done:
         networks.load(load_checkpoint(run, done)[0])
         say(f"{run}: going on after epoch {done}.")
+    elif missing and (run / "log.jsonl").exists():
+        say(f"{run}: there is no checkpoint yet; starting again.")
     return done
 
 

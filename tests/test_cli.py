@@ -1,8 +1,10 @@
 """The command line: reads well, chains the steps, and fails with one message and status 1."""
 
 import os
+import signal
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -134,3 +136,19 @@ def test_a_command_that_needs_the_study_extra_says_so(tmp_path):
     ):
         assert "pip install 'miua[study]'" in fails(*arguments, **light)
     assert miua("phantom", "--help", **light).returncode == 0
+
+
+def test_ctrl_c_ends_a_training_with_one_sentence(folder, tmp_path):
+    config = tmp_path / "config.yaml"
+    config.write_text("{image_size: 32, feature_maps: 2, latent_size: 4, epochs: [100000]}")
+    arguments = ["train", "--config", config, "--images", folder, "--out", tmp_path / "run"]
+    command = [sys.executable, "-c", "from miua.cli import main; main()", *map(str, arguments)]
+    log = tmp_path / "run" / "log.jsonl"
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        while process.poll() is None and not log.exists():
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        said = process.stderr.read()
+    assert process.returncode == 130
+    assert said.endswith("miua: interrupted. The same command goes on or starts again.\n")
+    assert "Traceback" not in said

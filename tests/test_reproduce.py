@@ -172,7 +172,9 @@ def without_latex(tmp_path_factory):
 def test_without_latex_all_but_the_paper_is_made_and_the_remedy_is_said(without_latex):
     folder, finished = without_latex
     assert finished.returncode == 1
-    assert finished.stderr.startswith("Note: The paper needs LaTeX, and latexmk")
+    profile, note = finished.stderr.splitlines()[:2]
+    assert profile.startswith("Profile 'smoke': ")
+    assert note.startswith("Note: The paper needs LaTeX, and latexmk")
     assert "apt-get install latexmk" in finished.stderr
     assert "run the same command again" in finished.stderr.splitlines()[-1]
     assert "Traceback" not in finished.stderr

@@ -53,6 +53,11 @@ class Results:
         folder = Path(folder)
         if not folder.is_dir():
             raise MiuaError(f"The results folder {folder} is missing. Run the study first.")
+        if not (folder / "plan.yaml").is_file():
+            raise MiuaError(
+                f"{folder} is no results folder: it has no plan.yaml. Name one such as "
+                "results/smoke, or make it with: miua reproduce"
+            )
         plan = read_config(folder / "plan.yaml", Profile)
         if EXPERIMENT not in plan.experiments:
             raise MiuaError(f"{folder / 'plan.yaml'} lacks the experiment {EXPERIMENT}.")
@@ -142,13 +147,15 @@ def poster_epochs(results: Results) -> list[int]:
     return sorted(set(epochs))
 
 
-def read_log(run: Path) -> pd.DataFrame:
-    """A run's log.jsonl, one row an epoch, in the order of epochs.
+def read_log(results: Results, training_size: int) -> pd.DataFrame:
+    """The log of a run up to the plan's last epoch, one row an epoch, in the order of epochs.
+
+    A run may have been trained further than this plan asks.
 
     Raises:
         MiuaError: the log is missing, empty, damaged, or lacks a column.
     """
-    path = run / "log.jsonl"
+    path = results.run(training_size) / "log.jsonl"
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
         table = pd.DataFrame([json.loads(line) for line in lines])
@@ -159,6 +166,7 @@ def read_log(run: Path) -> pd.DataFrame:
     missing = [column for column in LOG_COLUMNS if column not in table.columns]
     if missing:
         raise MiuaError(f"{path} lacks {', '.join(missing)}. Train the run again.")
+    table = table[table["epoch"] <= results.epochs[-1]]
     return table.sort_values("epoch").reset_index(drop=True)
 
 

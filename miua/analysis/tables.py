@@ -43,7 +43,10 @@ def read_table(path: Path, columns: Sequence[str], numbers: Sequence[str]) -> pd
         # Text first: an empty field is empty, and a word among numbers is found and named.
         table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")
     except FileNotFoundError:
-        raise MiuaError(f"{path} is missing.") from None
+        raise MiuaError(
+            f"{path} is missing. `miua analyse RESULTS` makes the tables of results; "
+            "`--study FOLDER` says where the study's own files are."
+        ) from None
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
         raise MiuaError(f"{path} is not a readable CSV table ({error}).") from None
     missing = [column for column in columns if column not in table.columns]

@@ -230,7 +230,7 @@ def _decode_all(
         found = ", ".join(sorted(starmap("{1} x {0}".format, shapes)))
         raise MiuaError(
             f"The images in {paths[0].parent} differ in size ({found} pixels). "
-            "Name a size to resize them to."
+            "Name one size for all of them (--size N)."
         )
     return np.stack(images)
 

@@ -288,7 +288,7 @@ def _check(
     if reference.shape[1:] != synthetic.shape[1:]:
         raise MiuaError(
             f"The reference images have {_size(reference)} pixels and the synthetic ones "
-            f"{_size(synthetic)} (height x width). Read both at one size."
+            f"{_size(synthetic)} (height x width). Read both at one size (--size N)."
         )
     if pairing == "index" and len(reference) != len(synthetic):
         raise MiuaError(

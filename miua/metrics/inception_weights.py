@@ -21,7 +21,7 @@ URL = f"https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/{FILE_
 SHA256 = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"
 SIZE = 95_628_359
 ENVIRONMENT_VARIABLE = "MIUA_INCEPTION_WEIGHTS"
-REMEDY = "fetch them with `miua fetch inception`, or name the file with `--inception-weights PATH`"
+REMEDY = "fetch them with: miua fetch inception (or --from FILE), then run the same command again"
 
 
 class NotComputedError(MiuaError):

@@ -73,7 +73,7 @@ def draw_training_curves(results: Results) -> Figure:
     figure = style.new_figure(height=56 * style.MILLIMETRE)
     panels = figure.subplots(2, len(sizes), squeeze=False, sharex=True, sharey="row")
     for column, size in enumerate(sizes):
-        log = read_log(results.run(size))
+        log = read_log(results, size)
         losses, accuracies = panels[:, column]
         _draw_curve(losses, log, "generator_loss", "generator loss", style.GREEN, "-")
         _draw_curve(losses, log, "discriminator_loss", "discriminator loss", style.ORANGE, "--")

@@ -104,7 +104,7 @@ def sets_table(results: Results, metrics: pd.DataFrame) -> str:
     units = ["", "", "", *(shown.unit.replace("counts", "cts.") for shown in MEASURES)]
     rows: list[list[str] | None] = []
     for size in results.training_sizes:
-        updates = read_log(results.run(size)).set_index("epoch")["updates"]
+        updates = read_log(results, size).set_index("epoch")["updates"]
         if rows:
             rows.append(None)
         for epoch in results.epochs:

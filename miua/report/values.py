@@ -167,14 +167,12 @@ def _regression_values(regression: pd.DataFrame, facts: pd.DataFrame) -> Iterato
 
 
 def _run_values(results: Results) -> Iterator[Value]:
-    updates = [
-        int(read_log(results.run(size))["updates"].iloc[-1]) for size in results.training_sizes
-    ]
+    updates = [int(read_log(results, size)["updates"].iloc[-1]) for size in results.training_sizes]
     yield Value("runs fewest updates", whole(min(updates)), "runs/*/log.jsonl")
     yield Value("runs most updates", whole(max(updates)), "runs/*/log.jsonl")
     yield Value("runs ratio of updates", plain(max(updates) / min(updates), 1), "runs/*/log.jsonl")
     for rank, size in zip(("first", "second"), poster_sizes(results), strict=False):
-        last = read_log(results.run(size)).iloc[-1]
+        last = read_log(results, size).iloc[-1]
         source = f"runs/n{size:04d}/log.jsonl"
         yield Value(f"runs {rank} poster size", str(size), source)
         for column in ("accuracy_real", "accuracy_synthetic"):

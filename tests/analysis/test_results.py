@@ -22,7 +22,7 @@ def with_grid(results, training_sizes, epochs):
 
 
 def test_at_full_scale_the_published_sets_are_chosen(pristine):
-    results = with_grid(Results.open(pristine), [999, 100, 300, 500, 800], [300, 500, 800, 1000])
+    results = with_grid(Results.open(pristine), [100, 300, 500, 800, 999], [300, 500, 800, 1000])
     assert figure_two_set(results).name == "n0300_e0300"
     assert poster_sizes(results) == [300, 800]
     assert poster_epochs(results) == [500, 1000]
@@ -53,17 +53,19 @@ def test_a_missing_folder_or_plan_is_named(tmp_path, folder):
 
 
 def test_a_log_is_read_in_order_and_its_faults_are_named(folder):
-    run = Results.open(folder).run(30)
-    log = run / "log.jsonl"
+    results = Results.open(folder)
+    log = results.run(30) / "log.jsonl"
     lines = log.read_text(encoding="utf-8").splitlines()
-    log.write_text("\n".join(reversed(lines)), encoding="utf-8")
-    assert read_log(run)["epoch"].tolist() == list(range(1, 21))
+    further = lines[-1].replace('"epoch": 20', '"epoch": 21')  # than the plan asks
+    assert further != lines[-1]
+    log.write_text("\n".join([further, *reversed(lines)]), encoding="utf-8")
+    assert read_log(results, 30)["epoch"].tolist() == list(range(1, 21))
     log.write_text(lines[0].replace("accuracy_real", "accuracy"), encoding="utf-8")
     with pytest.raises(MiuaError, match="lacks accuracy_real"):
-        read_log(run)
+        read_log(results, 30)
     log.write_text(lines[0][:-5], encoding="utf-8")
     with pytest.raises(MiuaError, match="not JSON"):
-        read_log(run)
+        read_log(results, 30)
     log.unlink()
     with pytest.raises(MiuaError, match=r"log\.jsonl is missing"):
-        read_log(run)
+        read_log(results, 30)

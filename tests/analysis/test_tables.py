@@ -111,6 +111,6 @@ def test_a_vector_that_is_no_lbpv_is_named(folder):
 
 def test_tables_of_another_plan_are_refused(folder):
     plan = folder / "plan.yaml"
-    plan.write_text(plan.read_text().replace("- 200", "- 300"))
+    plan.write_text(plan.read_text().replace("200]", "300]"))
     with pytest.raises(MiuaError, match="does not hold the sets of the plan"):
         read_metrics(Results.open(folder))

