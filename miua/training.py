@@ -318,7 +318,8 @@ def _claim_run_folder(
 def _resume(run: Path, config: TrainingConfig, networks: Adversaries) -> int:
     """Load the newest checkpoint that no asked epoch is missing before; its epoch, or 0.
 
-    A damaged checkpoint counts as missing, and is removed.
+    A damaged checkpoint counts as missing, and is removed. So are those after a missing one: the
+    way to it leads through them again, to the same bytes.
     """
     for epoch in saved_epochs(run):
         try:
@@ -332,9 +333,12 @@ def _resume(run: Path, config: TrainingConfig, networks: Adversaries) -> int:
     if missing:
         done = max([epoch for epoch in saved if epoch < missing[0]], default=0)
     # Nothing may lie ahead of where the training stands: it would be taken for finished work.
-    for epoch in saved:
-        if epoch > done:
-            remove_checkpoint(run, epoch)
+    ahead = [epoch for epoch in saved if epoch > done]
+    for epoch in ahead:
+        remove_checkpoint(run, epoch)
+    if ahead:
+        again = ", ".join(map(str, ahead))
+        say(f"{run}: epoch {missing[0]} is not there; trained again with it: {again}.")
     _cut_log(run, done)
     if missing and done:
         networks.load(load_checkpoint(run, done)[0])

@@ -149,9 +149,24 @@ def test_a_diverging_training_stops_and_names_the_learning_rates(tmp_path, stack
         train(config, stack, tmp_path / "run", device="cpu", threads=1)
 
 
-def test_every_image_is_used_once_an_epoch_in_batches_of_ten(tmp_path, stack):
-    train(tiny(epochs=[1], training_size=21), stack, tmp_path / "run", device="cpu", threads=1)
-    assert losses(tmp_path / "run")[0][1] == 3  # 10, 10 and 1
+def test_every_image_is_used_once_an_epoch_in_an_order_of_its_own(tmp_path, stack, monkeypatch):
+    import miua.training as module
+
+    batches = []
+
+    def recorded(batch):
+        batches.append(batch.numpy().copy())
+        return to_model_space(batch)
+
+    monkeypatch.setattr(module, "to_model_space", recorded)
+    train(tiny(epochs=[3], training_size=21), stack, tmp_path / "run", device="cpu", threads=1)
+    assert [len(batch) for batch in batches] == [10, 10, 1] * 3
+    assert [line[1] for line in losses(tmp_path / "run")] == [3, 6, 9]
+    epochs = [np.concatenate(batches[start : start + 3]) for start in (0, 3, 6)]
+    orders = {tuple(image.tobytes() for image in epoch) for epoch in epochs}
+    assert len(orders) == 3
+    assert len({frozenset(order) for order in orders}) == 1
+    assert all(len(set(order)) == 21 for order in orders)
 
 
 def test_a_run_is_extended_and_kept_at_other_epochs_too(tmp_path, stack):

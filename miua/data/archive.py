@@ -41,6 +41,7 @@ def extract_zip(
                 unpacked.rename(folder)
     except FileNotFoundError:
         raise MiuaError(f"{archive} is missing.") from None
+    # zipfile's own: NotImplementedError for a compression method that it does not know.
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
         raise MiuaError(
             f"{archive} is no readable zip archive ({error}). Remove it and fetch it again."
