@@ -10,18 +10,24 @@ void check_bins(int bins) {
                               std::to_string(max_bins) + ", not " + std::to_string(bins));
 }
 
-std::string shape(const ImageStack& stack) {
+Estimator estimator_argument(const std::string& name) {
+    if (name == "plug-in") return Estimator::plug_in;
+    if (name == "grassberger") return Estimator::grassberger;
+    throw py::value_error("estimator must be 'plug-in' or 'grassberger', not '" + name + "'");
+}
+
+std::string shape(const ByteStack& stack) {
     return "(" + std::to_string(stack.count) + ", " + std::to_string(stack.height) + ", " +
            std::to_string(stack.width) + ")";
 }
 
-void check_same_image_size(const ImageStack& a, const ImageStack& b) {
+void check_same_image_size(const ByteStack& a, const ByteStack& b) {
     if (a.height != b.height || a.width != b.width)
         throw py::value_error("a and b must hold images of one size, but have the shapes " +
                               shape(a) + " and " + shape(b));
 }
 
-void check_paired(const ImageStack& a, const ImageStack& b) {
+void check_paired(const ByteStack& a, const ByteStack& b) {
     check_same_image_size(a, b);
     if (a.count != b.count)
         throw py::value_error("a and b must hold equally many images, but have the shapes " +
@@ -29,49 +35,51 @@ void check_paired(const ImageStack& a, const ImageStack& b) {
 }
 
 py::array_t<std::int64_t> joint(const py::object& a, const py::object& b, int bins, int threads) {
-    const ImageStack first = image_stack_argument(a, "a"), second = image_stack_argument(b, "b");
+    const ByteStack first = byte_stack_argument(a, "a"), second = byte_stack_argument(b, "b");
     check_paired(first, second);
     check_bins(bins);
-    threads = threads_argument(threads);
+    const Execution execution = execution_argument(threads);
     py::array_t<std::int64_t> counts({first.count, std::ptrdiff_t{bins}, std::ptrdiff_t{bins}});
     std::int64_t* out = counts.mutable_data();
-    const py::gil_scoped_release release;
-    joint_histograms(first, second, bins, threads, out);
+    without_gil([&] { joint_histograms(first, second, bins, execution, out); });
     return counts;
 }
 
-py::array_t<double> entropy(const py::object& stack, int bins, int threads) {
-    const ImageStack images = image_stack_argument(stack, "stack");
+py::array_t<double> entropy(const py::object& stack, int bins, const std::string& estimator,
+                            int threads) {
+    const ByteStack images = byte_stack_argument(stack, "stack");
     check_bins(bins);
-    threads = threads_argument(threads);
+    const Estimator method = estimator_argument(estimator);
+    const Execution execution = execution_argument(threads);
     py::array_t<double> result(images.count);
     double* out = result.mutable_data();
-    const py::gil_scoped_release release;
-    entropies(images, bins, threads, out);
+    without_gil([&] { entropies(images, bins, method, execution, out); });
     return result;
 }
 
-py::array_t<double> paired(const py::object& a, const py::object& b, int bins, int threads) {
-    const ImageStack first = image_stack_argument(a, "a"), second = image_stack_argument(b, "b");
+py::array_t<double> paired(const py::object& a, const py::object& b, int bins,
+                           const std::string& estimator, int threads) {
+    const ByteStack first = byte_stack_argument(a, "a"), second = byte_stack_argument(b, "b");
     check_paired(first, second);
     check_bins(bins);
-    threads = threads_argument(threads);
+    const Estimator method = estimator_argument(estimator);
+    const Execution execution = execution_argument(threads);
     py::array_t<double> result(first.count);
     double* out = result.mutable_data();
-    const py::gil_scoped_release release;
-    mutual_information(first, second, bins, threads, out);
+    without_gil([&] { mutual_information(first, second, bins, method, execution, out); });
     return result;
 }
 
-py::array_t<double> all_pairs(const py::object& a, const py::object& b, int bins, int threads) {
-    const ImageStack first = image_stack_argument(a, "a"), second = image_stack_argument(b, "b");
+py::array_t<double> all_pairs(const py::object& a, const py::object& b, int bins,
+                              const std::string& estimator, int threads) {
+    const ByteStack first = byte_stack_argument(a, "a"), second = byte_stack_argument(b, "b");
     check_same_image_size(first, second);
     check_bins(bins);
-    threads = threads_argument(threads);
+    const Estimator method = estimator_argument(estimator);
+    const Execution execution = execution_argument(threads);
     py::array_t<double> result({first.count, second.count});
     double* out = result.mutable_data();
-    const py::gil_scoped_release release;
-    mutual_information_all_pairs(first, second, bins, threads, out);
+    without_gil([&] { mutual_information_all_pairs(first, second, bins, method, execution, out); });
     return result;
 }
 
@@ -81,12 +89,13 @@ void register_mutual_information(py::module_& module) {
     using py::arg;
     module.def("joint_histogram", &joint, arg("a"), arg("b"), arg("bins"), arg("threads"),
                "Joint grey-level counts (N, bins, bins) of the pairs of two uint8 stacks.");
-    module.def("entropy", &entropy, arg("stack"), arg("bins"), arg("threads"),
+    module.def("entropy", &entropy, arg("stack"), arg("bins"), arg("estimator"), arg("threads"),
                "Entropy (N,) of each image in nats.");
-    module.def("mutual_information", &paired, arg("a"), arg("b"), arg("bins"), arg("threads"),
-               "Mutual information (N,) of the pairs of two uint8 stacks in nats.");
+    module.def("mutual_information", &paired, arg("a"), arg("b"), arg("bins"), arg("estimator"),
+               arg("threads"), "Mutual information (N,) of the pairs of two uint8 stacks in nats.");
     module.def("mutual_information_all_pairs", &all_pairs, arg("a"), arg("b"), arg("bins"),
-               arg("threads"), "Mutual information (N, M) of all pairs of two stacks in nats.");
+               arg("estimator"), arg("threads"),
+               "Mutual information (N, M) of all pairs of two stacks in nats.");
 }
 
 }  // namespace miua

@@ -7,12 +7,16 @@
 namespace miua {
 
 // A view of grey images, C-contiguous, one after another.
+template <class Pixel>
 struct ImageStack {
-    const std::uint8_t* pixels;
+    const Pixel* pixels;
     std::ptrdiff_t count, height, width;
 
+    // Counts of pixels are held in 32 bits.
+    static constexpr std::ptrdiff_t max_image_size = (std::ptrdiff_t{1} << 31) - 1;
+
     std::ptrdiff_t image_size() const { return height * width; }
-    const std::uint8_t* image(std::ptrdiff_t index) const { return pixels + index * image_size(); }
+    const Pixel* image(std::ptrdiff_t index) const { return pixels + index * image_size(); }
 };
 
 }  // namespace miua

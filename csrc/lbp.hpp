@@ -9,6 +9,7 @@
 
 #include <cstdint>
 
+#include "execution.hpp"
 #include "image_stack.hpp"
 
 namespace miua {
@@ -30,16 +31,16 @@ struct LbpPattern {
 
     // Labels are 0 .. label_count() - 1.
     std::int64_t label_count() const;
-    // The label of the plain code `bits`.
-    std::uint32_t label(std::uint32_t bits) const;
 };
 
-// labels: one for each pixel of the stack.
-void lbp_labels(const ImageStack& stack, const LbpPattern& pattern, int threads,
-                std::uint32_t* labels);
+// labels: one for each pixel of the stack. Pixels are std::uint8_t or std::uint16_t.
+template <class Pixel>
+void lbp_labels(const ImageStack<Pixel>& stack, const LbpPattern& pattern,
+                const Execution& execution, std::uint32_t* labels);
 
 // counts: stack.count rows of pattern.label_count() elements, overwritten.
-void lbp_histograms(const ImageStack& stack, const LbpPattern& pattern, int threads,
-                    std::int64_t* counts);
+template <class Pixel>
+void lbp_histograms(const ImageStack<Pixel>& stack, const LbpPattern& pattern,
+                    const Execution& execution, std::int64_t* counts);
 
 }  // namespace miua

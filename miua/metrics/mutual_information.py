@@ -31,7 +31,7 @@ def mutual_information(
     TypeError: not a uint8 array. ValueError: shapes that do not match, not C-contiguous, bins
     out of range.
     """
-    return _kernels.mutual_information(a, b, bins, threads)
+    return _kernels.mutual_information(a, b, bins, "plug-in", threads)
 
 
 def mutual_information_all_pairs(
@@ -41,12 +41,12 @@ def mutual_information_all_pairs(
 
     a: (N, H, W), b: (M, H, W). Parameters and errors are those of `mutual_information`.
     """
-    return _kernels.mutual_information_all_pairs(a, b, bins, threads)
+    return _kernels.mutual_information_all_pairs(a, b, bins, "plug-in", threads)
 
 
 def entropy(stack: NDArray[np.uint8], bins: int = BINS, *, threads: int = 0) -> NDArray[np.float64]:
     """Entropy of each image's grey levels in nats, shape (N,); parameters as above."""
-    return _kernels.entropy(stack, bins, threads)
+    return _kernels.entropy(stack, bins, "plug-in", threads)
 
 
 def joint_histogram(

@@ -213,7 +213,7 @@ STACK = images(10, 2, 6, 6)
     ("stack", "error", "message"),
     [
         (STACK.astype(np.float64), TypeError, "stack must have dtype uint8"),
-        (STACK.astype(np.uint16), TypeError, "stack must have dtype uint8"),
+        (STACK.astype(np.int16), TypeError, "stack must have dtype uint8"),
         (STACK.tolist(), TypeError, "stack must be a numpy array, not list"),
         (STACK[0], ValueError, "stack must be an image stack"),
         (STACK[:, ::2], ValueError, "stack must be C-contiguous"),
