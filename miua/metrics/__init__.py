@@ -22,12 +22,20 @@ from miua.metrics.mutual_information import (
     mutual_information,
     mutual_information_all_pairs,
 )
-from miua.metrics.psnr import peak_signal_to_noise_ratio, peak_signal_to_noise_ratio_all_pairs
+from miua.metrics.psnr import (
+    NearestNeighbours,
+    mean_squared_error,
+    mean_squared_error_all_pairs,
+    nearest_neighbours,
+    peak_signal_to_noise_ratio,
+    peak_signal_to_noise_ratio_all_pairs,
+)
 
 __all__ = [
     "METRICS",
     "Evaluation",
     "MetricRecord",
+    "NearestNeighbours",
     "NotComputedError",
     "entropy",
     "evaluate",
@@ -38,8 +46,11 @@ __all__ = [
     "lbp_codes",
     "lbp_histogram",
     "lbp_vector",
+    "mean_squared_error",
+    "mean_squared_error_all_pairs",
     "mutual_information",
     "mutual_information_all_pairs",
+    "nearest_neighbours",
     "peak_signal_to_noise_ratio",
     "peak_signal_to_noise_ratio_all_pairs",
     "write_lbpv",

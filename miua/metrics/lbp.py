@@ -17,12 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from miua import _kernels
+from miua.metrics.stacks import image_stack
 
 Method = Literal["default", "ror", "uniform", "nri_uniform"]
 
 
 def lbp_codes(
-    stack: NDArray[np.uint8],
+    stack: NDArray[np.uint8] | NDArray[np.uint16],
     P: int = 8,
     R: float = 1.0,
     method: Method = "default",
@@ -31,20 +32,22 @@ def lbp_codes(
 ) -> NDArray[np.uint32]:
     """The label of every pixel, shape (N, H, W), for a stack of shape (N, H, W).
 
+    stack: uint8 or uint16, C-contiguous; a torch tensor on the CPU is read where it lies.
+
     P: number of neighbours, 1 to 24. R: their distance in pixels, above 0 and up to 100.
     method: 'default' (the bits themselves, 0 .. 2^P - 1), 'ror' (the smallest rotation of the
     bits), 'uniform' (the number of set bits where the circle changes at most twice, else P + 1),
     'nri_uniform' (the same without rotation invariance, P (P - 1) + 3 labels).
     threads: 0 for OpenMP's default; the result is the same for any number.
 
-    TypeError: the stack is not a uint8 array. ValueError: not three-dimensional, not
+    TypeError: the stack is not a uint8 or uint16 array. ValueError: not three-dimensional, not
     C-contiguous, or a parameter is out of range.
     """
-    return _kernels.lbp_codes(stack, P, R, method, threads)
+    return _kernels.lbp_codes(image_stack(stack, "stack"), P, R, method, threads)
 
 
 def lbp_histogram(
-    stack: NDArray[np.uint8],
+    stack: NDArray[np.uint8] | NDArray[np.uint16],
     P: int = 8,
     R: float = 1.0,
     method: Method = "default",
@@ -56,11 +59,11 @@ def lbp_histogram(
     Parameters and errors are those of `lbp_codes`. 'default' and 'ror' have 2^P labels and take P
     up to 16 here.
     """
-    return _kernels.lbp_histogram(stack, P, R, method, threads)
+    return _kernels.lbp_histogram(image_stack(stack, "stack"), P, R, method, threads)
 
 
 def lbp_vector(
-    stack: NDArray[np.uint8],
+    stack: NDArray[np.uint8] | NDArray[np.uint16],
     P: int = 8,
     R: float = 1.0,
     method: Method = "default",

@@ -1,27 +1,58 @@
-"""Peak signal-to-noise ratio: 10 log10(255^2 / MSE) in dB, infinite for identical images."""
+"""Mean squared error, and peak signal-to-noise ratio: 10 log10(255^2 / MSE) in dB.
+
+PSNR is infinite for identical images. Squared differences of bytes are integers below 2^53 in
+sum, so every mean squared error is exact up to its one division.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
+
+from miua.metrics.stacks import image_stack
 
 DATA_RANGE = 255.0
 BLOCK_BYTES = 32 * 2**20  # of float64 pixels held at once, for each of the two stacks
 
 
-def peak_signal_to_noise_ratio(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """PSNR of each pair (a[i], b[i]) in dB, shape (N,); inf where the two are identical.
+def mean_squared_error(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """Mean squared difference of each pair (a[i], b[i]), in squared grey levels, shape (N,).
 
     TypeError: not a uint8 array. ValueError: the shapes are not one and the same (N, H, W).
     """
-    _check_stacks(a, b)
+    a, b = _checked_stacks(a, b)
     if len(a) != len(b):
         raise ValueError(f"a and b must hold equally many images, not {len(a)} and {len(b)}")
     squared = np.empty(len(a))
     for i, (first, second) in enumerate(zip(a, b, strict=True)):
         difference = first.astype(np.int32).ravel() - second.astype(np.int32).ravel()
         squared[i] = np.square(difference).sum(dtype=np.int64)
-    return _decibels(squared, _pixels(a))
+    return squared / _pixels(a)
+
+
+def mean_squared_error_all_pairs(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """Mean squared difference of every pair (a[i], b[j]), shape (N, M).
+
+    The squared distance is |a|^2 + |b|^2 - 2 a.b, so that one matrix product serves all pairs.
+    All terms are integers below 2^53 and therefore exact in float64, in any order of summation.
+    Errors are those of `mean_squared_error`, except that N and M may differ.
+    """
+    a, b = _checked_stacks(a, b)
+    squared = np.empty((len(a), len(b)))
+    for rows, columns, block in _squared_distances(a, b):
+        squared[rows, columns] = block
+    return squared / _pixels(a)
+
+
+def peak_signal_to_noise_ratio(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """PSNR of each pair (a[i], b[i]) in dB, shape (N,); inf where the two are identical.
+
+    Errors are those of `mean_squared_error`.
+    """
+    return _decibels(mean_squared_error(a, b))
 
 
 def peak_signal_to_noise_ratio_all_pairs(
@@ -29,12 +60,49 @@ def peak_signal_to_noise_ratio_all_pairs(
 ) -> NDArray[np.float64]:
     """PSNR of every pair (a[i], b[j]) in dB, shape (N, M); inf where the two are identical.
 
-    The squared distance is |a|^2 + |b|^2 - 2 a.b, so that one matrix product serves all pairs.
-    All terms are integers below 2^53 and therefore exact in float64, in any order of summation.
-    Errors are those of `peak_signal_to_noise_ratio`, except that N and M may differ.
+    Errors are those of `mean_squared_error_all_pairs`.
     """
-    _check_stacks(a, b)
-    squared = np.empty((len(a), len(b)))
+    return _decibels(mean_squared_error_all_pairs(a, b))
+
+
+@dataclass(frozen=True)
+class NearestNeighbours:
+    """For each image of one stack, the image of another that differs least from it.
+
+    index: int64 (N,), the first of several that are equally near. mean_squared_error: float64 (N,).
+    psnr: float64 (N,) in dB, inf where the two are identical.
+    """
+
+    index: NDArray[np.int64]
+    mean_squared_error: NDArray[np.float64]
+    psnr: NDArray[np.float64]
+
+
+def nearest_neighbours(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> NearestNeighbours:
+    """For each a[i] the b[j] of smallest mean squared error, which has the highest PSNR as well.
+
+    Memory stays bounded, as the table of all pairs is never held. Errors are those of
+    `mean_squared_error_all_pairs`, and a ValueError where b holds no images.
+    """
+    a, b = _checked_stacks(a, b)
+    if len(b) == 0:
+        raise ValueError("b holds no images")
+    index = np.zeros(len(a), dtype=np.int64)
+    smallest = np.full(len(a), np.inf)
+    for rows, columns, block in _squared_distances(a, b):
+        place = block.argmin(axis=1)
+        distance = block[np.arange(len(block)), place]
+        nearer = distance < smallest[rows]
+        index[rows] = np.where(nearer, columns.start + place, index[rows])
+        smallest[rows] = np.where(nearer, distance, smallest[rows])
+    error = smallest / _pixels(a)
+    return NearestNeighbours(index, error, _decibels(error))
+
+
+def _squared_distances(
+    a: NDArray[np.uint8], b: NDArray[np.uint8]
+) -> Iterator[tuple[slice, slice, NDArray[np.float64]]]:
+    """The table of squared distances in blocks, each with its rows and columns, left to right."""
     step = max(1, BLOCK_BYTES // (8 * _pixels(a)))
     for i in range(0, len(a), step):
         rows = _flat(a[i : i + step])
@@ -43,13 +111,12 @@ def peak_signal_to_noise_ratio_all_pairs(
             columns = _flat(b[j : j + step])
             columns_norm = np.einsum("mp,mp->m", columns, columns)
             block = rows_norm[:, None] + columns_norm[None, :] - 2 * (rows @ columns.T)
-            squared[i : i + step, j : j + step] = block
-    return _decibels(squared, _pixels(a))
+            yield slice(i, i + len(rows)), slice(j, j + len(columns)), block
 
 
-def _decibels(squared_distance: NDArray[np.float64], pixels: int) -> NDArray[np.float64]:
+def _decibels(mean_squared_error: NDArray[np.float64]) -> NDArray[np.float64]:
     with np.errstate(divide="ignore"):  # identical images: a ratio of infinity is meant
-        ratio: NDArray[np.float64] = DATA_RANGE**2 / (squared_distance / pixels)
+        ratio: NDArray[np.float64] = DATA_RANGE**2 / mean_squared_error
     return 10 * np.log10(ratio)
 
 
@@ -62,11 +129,15 @@ def _flat(stack: NDArray[np.uint8]) -> NDArray[np.float64]:
     return stack.reshape(len(stack), -1).astype(np.float64)
 
 
-def _check_stacks(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> None:
+def _checked_stacks(
+    a: NDArray[np.uint8], b: NDArray[np.uint8]
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    a, b = image_stack(a, "a"), image_stack(b, "b")
     for name, stack in (("a", a), ("b", b)):
-        if not isinstance(stack, np.ndarray) or stack.dtype != np.uint8:
-            raise TypeError(f"{name} must be a numpy array of dtype uint8")
+        if stack.dtype != np.uint8:
+            raise TypeError(f"{name} must have dtype uint8, not {stack.dtype}")
         if stack.ndim != 3 or 0 in stack.shape[1:]:
             raise ValueError(f"{name} must be an image stack of shape (N, H, W), not {stack.shape}")
     if a.shape[1:] != b.shape[1:]:
         raise ValueError(f"a and b must hold images of one size, not {a.shape} and {b.shape}")
+    return a, b

@@ -98,6 +98,38 @@ def test_every_diagonal_comparison_of_three_pixels_and_centre_is_exact():
     assert np.array_equal(found.astype(bool), expected)
 
 
+@settings(max_examples=60, deadline=None)
+@given(
+    arrays(
+        np.uint16,
+        st.tuples(st.integers(1, 5), st.integers(1, 5)),
+        elements=st.one_of(st.integers(0, 65535), st.sampled_from([0, 1, 255, 256, 65535])),
+    ),
+    st.sampled_from([(8, 1.0), (5, 1.4), (24, 3.0)]),
+)
+def test_codes_of_16_bits_equal_the_exact_reference(image, pattern):
+    P, R = pattern
+    assert np.array_equal(lbp_codes(image[None], P, R)[0], reference_codes(image, P, R))
+
+
+def test_bytes_in_16_bits_have_the_codes_of_bytes():
+    stack = images(11, 3, 30, 31)
+    wide = stack.astype(np.uint16)
+    assert np.array_equal(lbp_codes(wide), lbp_codes(stack))
+    assert np.array_equal(lbp_histogram(wide * 257), lbp_histogram(stack))
+
+
+def test_strips_of_a_large_image_join_without_a_seam():
+    """An image that is coded in several strips, against windows of it that take one."""
+    image = images(12, 1, 700, 300)[0]
+    for P, R in ((8, 1.0), (12, 2.5)):
+        whole = lbp_codes(image[None], P, R, threads=2)[0]
+        for first in range(0, 640, 40):
+            window = np.ascontiguousarray(image[first : first + 60])
+            found = lbp_codes(window[None], P, R)[0][4:-4]
+            assert np.array_equal(found, whole[first + 4 : first + 56])
+
+
 def test_constant_image_sets_every_bit_inside():
     codes = lbp_codes(np.full((1, 5, 6), 77, np.uint8))[0]
     assert (codes[1:-1, 1:-1] == 255).all()
@@ -214,7 +246,7 @@ STACK = images(10, 2, 6, 6)
     [
         (STACK.astype(np.float64), TypeError, "stack must have dtype uint8"),
         (STACK.astype(np.int16), TypeError, "stack must have dtype uint8"),
-        (STACK.tolist(), TypeError, "stack must be a numpy array, not list"),
+        (STACK.tolist(), TypeError, "stack must be a numpy array or a torch tensor, not list"),
         (STACK[0], ValueError, "stack must be an image stack"),
         (STACK[:, ::2], ValueError, "stack must be C-contiguous"),
         (np.asfortranarray(STACK), ValueError, "stack must be C-contiguous"),

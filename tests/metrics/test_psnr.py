@@ -2,9 +2,17 @@ import warnings
 
 import numpy as np
 import pytest
+from skimage.metrics import mean_squared_error as peer_mean_squared_error
 from skimage.metrics import peak_signal_noise_ratio
 
-from miua.metrics import peak_signal_to_noise_ratio, peak_signal_to_noise_ratio_all_pairs, psnr
+from miua.metrics import (
+    mean_squared_error,
+    mean_squared_error_all_pairs,
+    nearest_neighbours,
+    peak_signal_to_noise_ratio,
+    peak_signal_to_noise_ratio_all_pairs,
+    psnr,
+)
 
 
 def images(seed: int, *shape: int) -> np.ndarray:
@@ -56,14 +64,39 @@ def test_strided_stacks_are_read_as_they_are():
     assert np.array_equal(np.diag(peak_signal_to_noise_ratio_all_pairs(a, b)), expected)
 
 
+def test_mean_squared_error_is_that_of_scikit_image():
+    a, b = images(8, 4, 9, 11), images(9, 4, 9, 11)
+    expected = [peer_mean_squared_error(x, y) for x, y in zip(a, b, strict=True)]
+    assert np.array_equal(mean_squared_error(a, b), expected)
+    assert np.array_equal(np.diag(mean_squared_error_all_pairs(a, b)), expected)
+
+
+@pytest.mark.parametrize("block_bytes", [1, 2000, 2**25])
+def test_nearest_neighbours_are_the_smallest_of_all_pairs(block_bytes, monkeypatch):
+    monkeypatch.setattr(psnr, "BLOCK_BYTES", block_bytes)
+    a, b = images(10, 6, 7, 5), images(11, 9, 7, 5)
+    b[4], b[7] = a[2], a[2]  # equally near: the first counts
+    nearest = nearest_neighbours(a, b)
+    table = mean_squared_error_all_pairs(a, b)
+    assert np.array_equal(nearest.index, table.argmin(axis=1))
+    assert nearest.index[2] == 4
+    assert np.array_equal(nearest.mean_squared_error, table.min(axis=1))
+    assert np.array_equal(nearest.psnr, peak_signal_to_noise_ratio_all_pairs(a, b).max(axis=1))
+
+
+def test_nearest_neighbour_among_none_is_refused():
+    with pytest.raises(ValueError, match="b holds no images"):
+        nearest_neighbours(A, A[:0])
+
+
 A = images(7, 2, 6, 6)
 
 
 @pytest.mark.parametrize(
     ("a", "b", "error", "message"),
     [
-        (A / 255, A, TypeError, "a must be a numpy array of dtype uint8"),
-        (A, A.tolist(), TypeError, "b must be a numpy array of dtype uint8"),
+        (A / 255, A, TypeError, "a must have dtype uint8"),
+        (A, A.tolist(), TypeError, "b must be a numpy array or a torch tensor, not list"),
         (A, A[0], ValueError, "b must be an image stack"),
         (A, A[:, :4], ValueError, "images of one size"),
     ],
