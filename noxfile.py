@@ -22,7 +22,8 @@ LOCK = "requirements.lock"
 # On the path, or in the environment that holds nox.
 UV = shutil.which("uv") or str(Path(sys.executable).with_name("uv"))
 # What the installed package is built from; the Python sources are used where they lie.
-BUILT_FROM = (LOCK, "pyproject.toml", "CMakeLists.txt", "csrc/*")
+BUILT_FROM = (LOCK, "pyproject.toml", "CMakeLists.txt", "csrc/*", "tests/conformance.json")
+KERNEL_TESTS = ("tests/metrics/test_lbp.py", "tests/metrics/test_mutual_information.py")
 
 
 def install(session: nox.Session) -> None:
@@ -103,6 +104,68 @@ def bench(session: nox.Session) -> None:
         "--benchmark-columns=min,median,ops,rounds",
         *session.posargs,
     )
+
+
+def check_kernels(
+    session: nox.Session, name: str, *options: str, emulator: str = "", **env: str
+) -> None:
+    """Build the kernels without Python and hold them against the conformance file."""
+    folder = ROOT / "build" / "kernels" / name
+    only = ("-DMIUA_PYTHON=OFF", "-DMIUA_RUNNER=ON", "-Wno-dev")
+    session.run("cmake", "-S", str(ROOT), "-B", str(folder), *only, *options, silent=True)
+    session.run("cmake", "--build", str(folder), "--parallel", silent=True)
+    command = f"{emulator} {folder / 'kernel_runner'}".strip()
+    session.run("miua", "conformance", "--runner", command, env=env)
+
+
+@nox.session
+def compilers(session: nox.Session) -> None:
+    """Build the kernels with GCC and Clang, with and without OpenMP, and check each build."""
+    install(session)
+    for compiler in ("g++", "clang++"):
+        for openmp in ("ON", "OFF"):
+            options = (f"-DCMAKE_CXX_COMPILER={compiler}", f"-DMIUA_OPENMP={openmp}")
+            check_kernels(session, f"{compiler}-openmp-{openmp}", *options)
+
+
+@nox.session
+def arm(session: nox.Session) -> None:
+    """Build the kernels for 64-bit Arm and check them in an emulator."""
+    install(session)
+    check_kernels(
+        session,
+        "aarch64",
+        "-DCMAKE_SYSTEM_NAME=Linux",
+        "-DCMAKE_SYSTEM_PROCESSOR=aarch64",
+        "-DCMAKE_CXX_COMPILER=aarch64-linux-gnu-g++",
+        emulator="qemu-aarch64 -L /usr/aarch64-linux-gnu",
+    )
+
+
+@nox.session
+def sanitize(session: nox.Session) -> None:
+    """Run the kernels and their tests under AddressSanitizer and UndefinedBehaviorSanitizer."""
+    install(session)
+    sanitizers = "-DMIUA_SANITIZE=address,undefined"
+    check_kernels(session, "sanitized", sanitizers, UBSAN_OPTIONS="print_stacktrace=1")
+    folder = ROOT / "build" / "sanitized"
+    where = "import sys, pybind11; print(sys.executable, pybind11.get_cmake_dir())"
+    python, pybind11 = str(session.run("python", "-c", where, silent=True)).split()
+    options = (
+        "-Wno-dev",
+        sanitizers,
+        f"-DPython_EXECUTABLE={python}",
+        f"-Dpybind11_DIR={pybind11}",
+    )
+    session.run("cmake", "-S", str(ROOT), "-B", str(folder), *options, silent=True)
+    session.run("cmake", "--build", str(folder), "--parallel", silent=True)
+    library = session.run("g++", "-print-file-name=libasan.so", external=True, silent=True)
+    env = {
+        "MIUA_KERNELS": str(next(folder.glob("_kernels*.so"))),
+        "LD_PRELOAD": str(library).strip(),
+        "ASAN_OPTIONS": "detect_leaks=0",  # Python keeps what it needs until the end
+    }
+    session.run("pytest", "-p", "tests.sanitized", *KERNEL_TESTS, *session.posargs, env=env)
 
 
 @nox.session(venv_backend="none")

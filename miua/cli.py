@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -15,6 +15,7 @@ from rich.table import Table
 from miua.errors import MissingExtraError, MiuaError
 
 if TYPE_CHECKING:
+    from miua.conformance import Case
     from miua.metrics import MetricRecord
 
 STUDY_PACKAGES = {
@@ -233,6 +234,34 @@ def lbpv_command(
     print(out)
 
 
+@app.command("conformance")
+def conformance_command(
+    images: Annotated[
+        Path | None, typer.Option(help="Compare peers on these; on phantoms if not given.")
+    ] = None,
+    size: Annotated[
+        int | None, typer.Option(min=2, help="Resize the images to this square; not if not given.")
+    ] = None,
+    runner: Annotated[
+        str | None,
+        typer.Option(help="Check this kernel_runner, not what is installed."),
+    ] = None,
+) -> None:
+    """Check the kernels bit for bit, and show where other libraries differ."""
+    import shlex
+
+    from miua import conformance
+
+    cases = conformance.read_cases()
+    if runner:
+        _check_conformance(runner, cases, conformance.runner(shlex.split(runner)))
+        return
+    for name in conformance.instruction_sets():
+        with conformance.forced(name):
+            _check_conformance(f"installed, {name}", cases, conformance.installed)
+    _print_peers(images, size)
+
+
 @app.command("analyse")
 def analyse_command(results: Results, study: Study = STUDY) -> None:
     """Join all sets' metrics into tables; refit scores."""
@@ -338,6 +367,49 @@ def _print_records(records: Sequence[MetricRecord]) -> None:
         said, last = (record.definition if record.definition != last else ""), record.definition
         table.add_row(measure.label, value, interval, measure.unit, said)
     Console(highlight=False).print(table)
+
+
+def _check_conformance(
+    name: str, cases: Sequence[Case], kernel: Callable[[Case, int], bytes]
+) -> None:
+    from miua.conformance import failures
+
+    for threads in (1, 2, 7):
+        wrong = failures(cases, kernel, threads)
+        if wrong:
+            listed = "".join(f"\n  {case}" for case in wrong[:10])
+            raise MiuaError(
+                f"{name}, {threads} threads: {len(wrong)} of {len(cases)} results are not those "
+                f"on file. Do not trust this build. The first:{listed}"
+            )
+    print(f"{name}: all {len(cases)} results are those on file, with 1, 2 and 7 threads")
+
+
+def _print_peers(images: Path | None, size: int | None) -> None:
+    from miua.data import read_stack
+    from miua.peers import differences
+
+    if images is None:
+        import numpy as np
+
+        from miua.data.phantom import phantom
+
+        stack = np.stack([phantom(0, subject, 1).image for subject in range(1, 5)])
+    else:
+        stack = read_stack(images, size).images
+    found, absent = differences(stack)
+    kind = "phantoms" if images is None else "images"
+    _, height, width = stack.shape
+    title = f"Other than by the exact definition, on {len(stack)} {kind} of {width} x {height}"
+    table = Table(title=title, title_justify="left")
+    for column in ("library", "what", "pixels", "share", "remark"):
+        table.add_column(column, justify="right" if column in ("pixels", "share") else "left")
+    for row in found:
+        share = f"{100 * row.pixels / row.of:.4f} %"
+        table.add_row(row.peer, row.what, f"{row.pixels:,}", share, row.remark)
+    Console().print(table)
+    if absent:
+        print(f"Not installed, so not compared: {', '.join(absent)}")
 
 
 def _print_outcome(folder: Path) -> None:

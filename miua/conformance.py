@@ -1,0 +1,132 @@
+"""Do the installed kernels meet the conformance file, bit for bit?
+
+tests/conformance.json names inputs by seed and gives the SHA-256 of what each kernel makes of them.
+It holds for every platform, compiler, instruction set and number of threads. Pixels come from
+SHAKE-256, so that no random number generator has to be the same everywhere.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from miua import _kernels
+from miua.errors import MiuaError
+
+VARIABLE = "MIUA_INSTRUCTION_SET"
+# The build puts it beside the compiled module.
+FILE = Path(_kernels.__file__).with_name("conformance.json")
+
+
+@dataclass(frozen=True)
+class Case:
+    """One call of one kernel.
+
+    parameters: in the kernel's order, after the stacks. mask: is laid over every pixel's bits; few
+    bits give few grey levels, and many ties.
+    """
+
+    kernel: str
+    stacks: int
+    seed: int
+    shape: tuple[int, int, int]
+    dtype: str
+    mask: int
+    parameters: list[Any] = field(default_factory=list)
+    sha256: str = ""
+
+    def inputs(self) -> list[NDArray[Any]]:
+        """The image stacks, of `shape` each."""
+        dtype = np.dtype(self.dtype).newbyteorder("<")
+        size = int(np.prod(self.shape)) * dtype.itemsize
+        stacks = []
+        for number in range(self.stacks):
+            seed = f"miua conformance {self.seed} {number}".encode()
+            pixels = np.frombuffer(hashlib.shake_256(seed).digest(size), dtype)
+            stacks.append((pixels.astype(self.dtype) & self.mask).reshape(self.shape))
+        return stacks
+
+    def __str__(self) -> str:
+        arguments = ", ".join(str(parameter) for parameter in self.parameters)
+        shape = " x ".join(str(length) for length in self.shape)
+        return f"{self.kernel}({arguments}) of {self.dtype} {shape}, mask {self.mask:#x}"
+
+
+Kernel = Callable[[Case, int], bytes]
+
+
+def read_cases(path: Path = FILE) -> list[Case]:
+    """The cases of a conformance file. MiuaError: it is not there, or holds none."""
+    if not path.is_file():
+        raise MiuaError(f"{path} is missing. Install the package anew: pip install .")
+    entries = json.loads(path.read_text(encoding="utf-8"))["cases"]
+    if not entries:
+        raise MiuaError(f"{path} holds no cases. Install the package anew: pip install .")
+    return [Case(**{**entry, "shape": tuple(entry["shape"])}) for entry in entries]
+
+
+def installed(case: Case, threads: int) -> bytes:
+    """What the installed kernels make of the case: little-endian bytes."""
+    result = getattr(_kernels, case.kernel)(*case.inputs(), *case.parameters, threads)
+    little: bytes = result.astype(result.dtype.newbyteorder("<")).tobytes()
+    return little
+
+
+def runner(command: Sequence[str]) -> Kernel:
+    """The kernels of another build or machine, through its program `kernel_runner`.
+
+    command: that program, behind an emulator if need be.
+    """
+
+    def run(case: Case, threads: int) -> bytes:
+        numbers = [*case.shape, np.dtype(case.dtype).itemsize, threads]
+        arguments = [case.kernel, *(str(value) for value in (*numbers, *case.parameters))]
+        answer = subprocess.run(
+            [*command, *arguments],
+            input=b"".join(stack.tobytes() for stack in case.inputs()),
+            capture_output=True,
+        )
+        if answer.returncode != 0:
+            said = answer.stderr.decode(errors="replace").strip()
+            raise MiuaError(f"{' '.join(command)} failed on {case}: {said}")
+        return answer.stdout
+
+    return run
+
+
+def instruction_sets() -> list[str]:
+    """Those of this build on this processor, the lowest first."""
+    return _kernels.instruction_sets()
+
+
+@contextmanager
+def forced(instruction_set: str) -> Iterator[None]:
+    """Let the kernels use this instruction set meanwhile."""
+    before = os.environ.get(VARIABLE)
+    os.environ[VARIABLE] = instruction_set
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[VARIABLE]
+        else:
+            os.environ[VARIABLE] = before
+
+
+def failures(cases: Sequence[Case], kernel: Kernel, threads: int = 0) -> list[Case]:
+    """The cases whose result is not the one on file."""
+    return [case for case in cases if digest(case, kernel, threads) != case.sha256]
+
+
+def digest(case: Case, kernel: Kernel, threads: int = 0) -> str:
+    return hashlib.sha256(kernel(case, threads)).hexdigest()
