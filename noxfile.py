@@ -159,13 +159,19 @@ def sanitize(session: nox.Session) -> None:
     )
     session.run("cmake", "-S", str(ROOT), "-B", str(folder), *options, silent=True)
     session.run("cmake", "--build", str(folder), "--parallel", silent=True)
-    library = session.run("g++", "-print-file-name=libasan.so", external=True, silent=True)
+    # The C++ library as well, or the sanitizer does not see where exceptions are thrown.
+    preloaded = [
+        str(session.run("g++", f"-print-file-name={name}", external=True, silent=True)).strip()
+        for name in ("libasan.so", "libstdc++.so")
+    ]
     env = {
         "MIUA_KERNELS": str(next(folder.glob("_kernels*.so"))),
-        "LD_PRELOAD": str(library).strip(),
+        "LD_PRELOAD": " ".join(preloaded),
         "ASAN_OPTIONS": "detect_leaks=0",  # Python keeps what it needs until the end
     }
-    session.run("pytest", "-p", "tests.sanitized", *KERNEL_TESTS, *session.posargs, env=env)
+    session.run(
+        "python", "-m", "pytest", "-p", "tests.sanitized", *KERNEL_TESTS, *session.posargs, env=env
+    )
 
 
 @nox.session(venv_backend="none")
