@@ -102,6 +102,7 @@ def bench(session: nox.Session) -> None:
         "--benchmark-only",
         "--benchmark-group-by=group",
         "--benchmark-columns=min,median,ops,rounds",
+        "--benchmark-json=results/kernels-benchmark.json",
         *session.posargs,
     )
 
