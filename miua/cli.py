@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from miua.errors import MissingExtraError, MiuaError
+from miua.progress import say
 
 if TYPE_CHECKING:
     from miua.conformance import Case
@@ -98,6 +99,9 @@ def stack_command(
     fit: Annotated[
         Literal["stretch", "crop"], typer.Option(help="How an image becomes square.")
     ] = "stretch",
+    crop_size: Annotated[
+        int | None, typer.Option(min=1, help="Pixels that --fit crop takes; the most if not given.")
+    ] = None,
     images: Annotated[
         int | None, typer.Option(min=1, help="Draw this many at random; all if not given.")
     ] = None,
@@ -106,7 +110,7 @@ def stack_command(
     """Make an image stack of a folder of images."""
     from miua.data.stack_file import save_stack
 
-    save_stack(source, out, size, fit, images, seed)
+    save_stack(source, out, size, fit, images, seed, crop_size=crop_size)
     print(out / "images.npy")
 
 
@@ -115,6 +119,9 @@ def train_command(
     config: Annotated[Path, typer.Option(help="YAML file; `miua train-config` prints one.")],
     images: Annotated[Path, typer.Option(help="Folder of images, or an .npy image stack.")],
     out: Annotated[Path, typer.Option(help="Run folder; an interrupted run goes on.")],
+    allow_divergence: Annotated[
+        bool, typer.Option(help="A training that diverges is a result, not a failure.")
+    ] = False,
     device: Device = "auto",
     threads: Threads = None,
 ) -> None:
@@ -126,9 +133,14 @@ def train_command(
     settings = read_config(config, TrainingConfig)
     stack = read_stack(images, settings.image_size, settings.fit, crop_size=settings.crop_size)
     # Loading torch takes seconds: what is wrong with the input is said before.
-    from miua.training import train
+    from miua.training import DivergedError, train
 
-    train(settings, stack.images, out, device=device, threads=threads)
+    try:
+        train(settings, stack.images, out, device=device, threads=threads)
+    except DivergedError as error:
+        if not allow_divergence:
+            raise
+        say(str(error))
     print(out)
 
 
@@ -156,6 +168,9 @@ def generate_command(
     images: Annotated[int, typer.Option(min=1, help="How many images.")] = 800,
     seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Seed of the set.")] = 0,
     png: Annotated[bool, typer.Option("--png", help="PNG files instead of images.npy.")] = False,
+    allow_divergence: Annotated[
+        bool, typer.Option(help="Of a training that diverged, make a set that says so.")
+    ] = False,
     device: Device = "auto",
     threads: Threads = None,
 ) -> None:
@@ -163,7 +178,17 @@ def generate_command(
     _need("torch", "Generating")
     from miua.sampling import generate
 
-    generate(run, epoch, out, images=images, seed=seed, as_png=png, device=device, threads=threads)
+    generate(
+        run,
+        epoch,
+        out,
+        images=images,
+        seed=seed,
+        as_png=png,
+        device=device,
+        threads=threads,
+        record_divergence=allow_divergence,
+    )
     print(out)
 
 

@@ -9,7 +9,13 @@ from pathlib import Path
 from typing import Any, Literal, Self, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from miua.errors import MiuaError
 from miua.files import write_text
@@ -105,101 +111,6 @@ class TrainingConfig(Strict):
     def _epochs_rise(self) -> Self:
         if self.epochs[0] < 1 or any(later <= earlier for earlier, later in pairwise(self.epochs)):
             raise ValueError(f"epochs must be positive and rising, not {self.epochs}")
-        return self
-
-
-HC18_IMAGES = 999
-
-
-class DataSource(Strict):
-    """Where the images to learn from come from: the HC18 data, or phantoms made on the spot."""
-
-    source: Literal["hc18", "phantom"]
-    images: int | None = Field(None, ge=2, description="phantoms to make")
-    seed: int = Field(0, ge=0)
-
-    @model_validator(mode="after")
-    def _phantoms_are_counted(self) -> Self:
-        if (self.source == "phantom") != (self.images is not None):
-            raise ValueError(
-                "images is how many phantoms to make: needed for phantom, not for hc18"
-            )
-        return self
-
-
-class Grid(Strict):
-    """The cells of an experiment: one run for each training size, one set for each epoch of it."""
-
-    training_sizes: list[int] = Field(min_length=1)
-    epochs: list[int] = Field(min_length=1)
-
-    @model_validator(mode="after")
-    def _sizes_rise(self) -> Self:
-        sizes = self.training_sizes
-        if any(later <= earlier for earlier, later in pairwise(sizes)):
-            raise ValueError(f"training_sizes must be rising, not {sizes}")
-        return self
-
-
-class Profile(Strict):
-    """How large a reproduction is. A profile sets the scale, never the question."""
-
-    profile: str
-    description: str
-    scientific: bool = Field(description="false: the output says it is no scientific result")
-    banner: str = ""
-    data: DataSource
-    image_size: ImageSize = 64
-    reference_images: int = Field(ge=2)
-    synthetic_images: int = Field(ge=2)
-    seed: int = Field(0, ge=0, lt=2**32)
-    threads_per_training: int = Field(1, ge=1)
-    latent_size: int = 100
-    feature_maps: int = 64
-    batch_size: int = 10
-    experiments: dict[Literal["training-size"], Grid] = Field(min_length=1)
-
-    @property
-    def available_images(self) -> int:
-        """How many images there are to train on and to draw the reference from."""
-        return self.data.images or HC18_IMAGES
-
-    def trainings(self) -> dict[str, TrainingConfig]:
-        """One configuration for each run of the training-size experiment, by run name."""
-        grid = self.experiments["training-size"]
-        return {
-            f"n{size:04d}": TrainingConfig(
-                image_size=self.image_size,
-                training_size=size,
-                epochs=grid.epochs,
-                latent_size=self.latent_size,
-                feature_maps=self.feature_maps,
-                batch_size=self.batch_size,
-                seed=self.seed,
-            )
-            for size in grid.training_sizes
-        }
-
-    @model_validator(mode="after")
-    def _scale_is_possible(self) -> Self:
-        available = self.available_images
-        sizes = self.experiments["training-size"].training_sizes
-        if max(self.reference_images, *sizes) > available:
-            raise ValueError(
-                f"reference_images and training_sizes can be {available} at most, "
-                f"as there are {available} images"
-            )
-        self.trainings()  # raises what is wrong with them
-        return self
-
-    @model_validator(mode="after")
-    def _unscientific_is_marked(self) -> Self:
-        if self.scientific and self.data.source == "phantom":
-            raise ValueError("phantoms give no scientific result: set scientific: false")
-        if not self.scientific and self.data.source == "hc18":
-            raise ValueError("scientific: false is for phantoms; the text says so of them alone")
-        if not self.scientific and not self.banner:
-            raise ValueError("a profile that is not scientific needs a banner that says so")
         return self
 
 

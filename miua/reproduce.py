@@ -14,10 +14,11 @@ from pathlib import Path
 import yaml
 
 from miua import _kernels
-from miua.config import Profile, TrainingConfig, config_hash, differences, read_config
+from miua.config import TrainingConfig, config_hash, differences, read_config
 from miua.errors import MiuaError
 from miua.files import locked, write_text
 from miua.metrics.inception_weights import NotComputedError, find_inception_weights
+from miua.plan import Plan, Profile, cells_csv, make_plan, read_experiments
 from miua.progress import say
 from miua.report import latex_problem
 
@@ -69,27 +70,28 @@ def reproduce(
     Raises:
         MiuaError: the profile or experiment is unknown or wrong, or a step failed.
     """
-    if experiment is not None and not (study / f"{experiment}.yaml").exists():
-        experiments = ", ".join(sorted(path.stem for path in study.glob("*.yaml")))
-        raise MiuaError(f"There is no experiment {experiment!r}. Known: {experiments}.")
     known = sorted(path.stem for path in (study / "profiles").glob("*.yaml"))
     if not known:
         raise MiuaError(f"{study} holds no profiles. Run this at the top of the repository.")
+    experiments = read_experiments(study)
+    if experiment is not None and experiment not in experiments:
+        raise MiuaError(f"There is no experiment {experiment!r}. Known: {', '.join(experiments)}.")
     profile = profile or _choose_profile(known)
     if profile not in known:
         raise MiuaError(f"There is no profile {profile!r}. Known: {', '.join(known)}.")
     settings = read_config(study / "profiles" / f"{profile}.yaml", Profile)
+    plan = make_plan(settings, experiments)
     if not (paper / "main.tex").is_file():
         raise MiuaError(f"{paper} holds no main.tex. Name the paper's sources with --paper.")
     folder = results / profile
     say(f"Profile {profile!r}: {settings.description}. Results: {folder}")
     busy = f"Another reproduction is at work in {folder}. Wait for it, or stop it first."
     with locked(folder / ".lock", busy) as lock, tempfile.TemporaryDirectory() as scratch:
-        _check_runs(folder, settings)
+        _check_runs(folder, plan)
         # A dry run changes nothing, so its plan lies elsewhere.
-        plan = (Path(scratch) if dry_run else folder) / "plan.yaml"
-        _write_plan(plan, settings)
-        command = _snakemake_command(folder, plan, study, paper, experiment or "all")
+        place = Path(scratch) if dry_run else folder
+        _write_plan(place, plan)
+        command = _snakemake_command(folder, place, study, paper, experiment)
         command += ["--cores", str(cores or "all"), *(["--dry-run"] if dry_run else [])]
         if problem := latex_problem():
             say(f"Note: {problem} All the rest is made; then run the same command again.")
@@ -108,14 +110,14 @@ def _choose_profile(known: list[str]) -> str:
     return chosen
 
 
-def _check_runs(folder: Path, settings: Profile) -> None:
+def _check_runs(folder: Path, plan: Plan) -> None:
     """Refuse a folder whose trainings an edited profile has made others, before hours of work."""
     changed = []
     if (folder / "plan.yaml").exists() and (folder / "runs").exists():
         before = read_config(folder / "plan.yaml", Profile)
-        if before.data != settings.data:
-            changed.append(f"  all runs: data: {before.data} there, {settings.data} asked")
-    for run, config in settings.trainings().items():
+        if before.data != plan.profile.data:
+            changed.append(f"  all runs: data: {before.data} there, {plan.profile.data} asked")
+    for run, config in plan.runs.items():
         path = folder / "runs" / run / "config.yaml"
         if path.exists() and (found := differences(read_config(path, TrainingConfig), config)):
             changed.append(f"  {run}: {'; '.join(found)}")
@@ -127,26 +129,32 @@ def _check_runs(folder: Path, settings: Profile) -> None:
         )
 
 
-def _write_plan(path: Path, settings: Profile) -> None:
-    """Write the resolved plan, and the trainings' configurations beside it.
+def _write_plan(folder: Path, plan: Plan) -> None:
+    """Write the resolved profile, the list of sets, and a configuration for each training.
 
     Unchanged files keep their time stamp.
     """
-    _write_if_changed(path, settings.model_dump())
-    for run, config in settings.trainings().items():
-        _write_if_changed(path.parent / "configs" / f"{run}.yaml", config.model_dump())
+    _write_if_changed(folder / "plan.yaml", _as_yaml(plan.profile.model_dump()))
+    _write_if_changed(folder / "sets.csv", cells_csv(plan.cells))
+    for run, config in plan.runs.items():
+        _write_if_changed(folder / "configs" / f"{run}.yaml", _as_yaml(config.model_dump()))
 
 
-def _write_if_changed(path: Path, values: dict[str, object]) -> None:
-    text = yaml.safe_dump(values, sort_keys=False)
+def _as_yaml(values: dict[str, object]) -> str:
+    return yaml.safe_dump(values, sort_keys=False)
+
+
+def _write_if_changed(path: Path, text: str) -> None:
     if not path.exists() or path.read_text(encoding="utf-8") != text:
         write_text(path, text)
 
 
 def _snakemake_command(
-    folder: Path, plan: Path, study: Path, paper: Path, target: str
+    folder: Path, place: Path, study: Path, paper: Path, experiment: str | None
 ) -> list[str]:
+    plan = place / "plan.yaml"
     settings: dict[str, object] = {
+        "sets": str((place / "sets.csv").resolve()),
         "study": str(study.resolve()),
         "paper_source": str(paper.resolve()),
         "paper_files": sorted(path.name for path in paper.iterdir() if path.is_file()),
@@ -156,7 +164,8 @@ def _snakemake_command(
         "inception_weights": _inception_weights(),
     }
     return [
-        sys.executable, "-m", "snakemake", target.replace("-", "_"),
+        sys.executable, "-m", "snakemake",
+        f"tables/{experiment}.csv" if experiment else "all",
         "--snakefile", str((study / "Snakefile").resolve()),
         "--directory", str(folder),
         "--configfile", str(plan.resolve()),

@@ -20,7 +20,7 @@ from miua.errors import MiuaError
 from miua.files import read_json, sha256_array, write_array
 from miua.progress import Progress
 from miua.provenance import provenance, write_provenance
-from miua.training import Stream, choose_device, seeded_generator, with_prefix
+from miua.training import Stream, choose_device, divergence, seeded_generator, with_prefix
 
 CHUNK = 100
 SET_FILE = re.compile(r"provenance\.json|images\.npy|\d{4,}\.png")
@@ -36,6 +36,7 @@ def generate(
     as_png: bool = False,
     device: str = "auto",
     threads: int | None = None,
+    record_divergence: bool = False,
 ) -> NDArray[np.uint8]:
     """Make a synthetic set from one epoch of a run and save it with its provenance.
 
@@ -51,9 +52,11 @@ def generate(
         as_png: PNG files instead of one images.npy.
         device: "auto", "cpu" or "cuda".
         threads: CPU threads.
+        record_divergence: if the training diverged before this epoch, leave a set without images
+            whose provenance says why (`not_made`), instead of an error.
 
     Returns:
-        The image stack, uint8 `(images, H, W)`.
+        The image stack, uint8 `(images, H, W)`; without images where the training diverged.
 
     Raises:
         MiuaError: the run or the epoch is missing, or `out` holds something else.
@@ -64,8 +67,14 @@ def generate(
         raise MiuaError(f"A synthetic set needs at least one image, not {images}.")
     _check_place(out)
     config = read_config(run / "config.yaml", TrainingConfig)
-    tensors, facts = load_checkpoint(run, epoch)
     place = choose_device(device, threads)
+    diverged = divergence(run)
+    if record_divergence and diverged and diverged["epoch"] <= epoch:
+        record = provenance(inputs={"checkpoint": ""}, settings={"run": run.name, "epoch": epoch})
+        stack = np.empty((0, config.image_size, config.image_size), np.uint8)
+        _save(out, stack, {**record, "not_made": diverged["reason"]}, as_png=True)
+        return stack
+    tensors, facts = load_checkpoint(run, epoch)
     generator = Generator(config.image_size, config.latent_size, config.feature_maps)
     generator.load_state_dict(with_prefix(tensors, "generator."))
     generator.to(place, memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -27,11 +27,12 @@ from miua.data.augmentation import augment
 from miua.data.model_space import to_image_stack, to_model_space
 from miua.dcgan import Discriminator, Generator, initialise
 from miua.errors import MiuaError
-from miua.files import atomic_path, locked, read_json, sha256_array, write_text
+from miua.files import atomic_path, locked, read_json, sha256_array, write_json, write_text
 from miua.progress import Progress, say
 from miua.provenance import provenance, write_provenance
 
 SECONDS_BETWEEN_CHECKPOINTS = 120
+DIVERGED = "diverged.json"  # in the run folder of a training that ended early, with the reason
 GRID_SIDE = 8
 
 
@@ -48,6 +49,10 @@ def seeded_generator(*key: int) -> torch.Generator:
     """A CPU generator for one purpose, independent of every other key's."""
     state = np.random.SeedSequence(key).generate_state(1, np.uint64)
     return torch.Generator().manual_seed(int(state[0]))
+
+
+class DivergedError(MiuaError):
+    """The training ended before its last epoch, as a loss was no number any more."""
 
 
 @dataclass
@@ -138,8 +143,10 @@ def train(
         threads: CPU threads; results on a CPU are bit-identical for the same number.
 
     Raises:
-        MiuaError: the run folder belongs to another configuration or other images, there are too
-            few images, or a loss stops being finite.
+        MiuaError: the run folder belongs to another configuration or other images, or there are
+            too few images.
+        DivergedError: a loss stopped being finite. It would do so again, so the same call says it
+            at once; the run folder holds diverged.json.
     """
     place = choose_device(device, threads)
     images = _training_images(config, stack)
@@ -147,6 +154,8 @@ def train(
         run / ".lock", busy=f"Another training is at work in {run}. Wait for it, or stop it."
     ):
         config = _claim_run_folder(run, config, images)
+        if diverged := divergence(run):
+            raise DivergedError(f"{run}: {diverged['reason']} Remove the folder to try again.")
         networks = Adversaries.create(config, place)
         done = _resume(run, config, networks)
         _record_start(run, config, images, place, done)
@@ -175,6 +184,14 @@ def _train_epochs(
                 _save_sample_grid(run, config, networks.generator, epoch)
     for epoch in set(saved_epochs(run)) - set(config.epochs):
         remove_checkpoint(run, epoch)
+
+
+def divergence(run: Path) -> dict[str, Any] | None:
+    """Epoch and reason of the end of a training that diverged; None for any other run."""
+    found: dict[str, Any] | None = None
+    if (run / DIVERGED).exists():
+        found = read_json(run / DIVERGED)
+    return found
 
 
 def choose_device(device: str, threads: int | None = None) -> torch.device:
@@ -384,18 +401,23 @@ def _log_epoch(
     losses: dict[str, float],
     seconds: float,
 ) -> None:
-    """Append one line to log.jsonl; a loss that is not finite ends the training."""
-    if not np.isfinite([losses["generator_loss"], losses["discriminator_loss"]]).all():
-        raise MiuaError(
-            f"{run}: a loss is not finite at epoch {epoch}: the training diverged. "
-            f"The learning rates are {config.learning_rate_generator} (generator) and "
-            f"{config.learning_rate_discriminator} (discriminator); try smaller ones."
-        )
-    line: dict[str, Any] = {"epoch": epoch, **losses}
+    """Append one line to log.jsonl; a loss that is not finite ends the training, for good."""
+    finite = bool(np.isfinite([losses["generator_loss"], losses["discriminator_loss"]]).all())
+    # JSON has no NaN.
+    values = {key: value if np.isfinite(value) else None for key, value in losses.items()}
+    line: dict[str, Any] = {"epoch": epoch, **values}
     line["seconds"] = round(seconds, 3)
     line["images_per_second"] = round(images / seconds, 2)
     with (run / "log.jsonl").open("a", encoding="utf-8") as file:
         file.write(json.dumps(line) + "\n")
+    if not finite:
+        reason = (
+            f"a loss is not finite at epoch {epoch}: the training diverged. "
+            f"The learning rates are {config.learning_rate_generator} (generator) and "
+            f"{config.learning_rate_discriminator} (discriminator)."
+        )
+        write_json(run / DIVERGED, {"epoch": epoch, "reason": reason})
+        raise DivergedError(f"{run}: {reason} Try smaller ones.")
 
 
 def _cut_log(run: Path, epoch: int) -> None:

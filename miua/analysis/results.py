@@ -10,7 +10,8 @@ from typing import Final
 
 import pandas as pd
 
-from miua.config import Profile, read_config
+from miua.config import read_config
+from miua.plan import Profile
 from miua.errors import MiuaError
 
 EXPERIMENT: Final = "training-size"

@@ -21,6 +21,8 @@ def save_stack(
     fit: Fit = "stretch",
     images: int | None = None,
     seed: int = 0,
+    *,
+    crop_size: int | None = None,
 ) -> ImageStack:
     """Read `source` as an image stack and save it, or a random part of it, in the folder `out`.
 
@@ -31,11 +33,12 @@ def save_stack(
         fit: how an image becomes square.
         images: how many to draw, without repetition; all of them, in order, if None.
         seed: seed of the draw.
+        crop_size: pixels that the fit "crop" takes; the most there are if None.
 
     Raises:
         MiuaError: the source cannot be read, or has fewer images than asked.
     """
-    stack = read_stack(source, size, fit)
+    stack = read_stack(source, size, fit, crop_size=crop_size)
     if images is not None:
         if images > len(stack):
             raise MiuaError(f"{source} has {len(stack)} images; {images} cannot be drawn from it.")
@@ -47,7 +50,13 @@ def save_stack(
         stack = ImageStack(stack.images[chosen], names, stack.digest)
     record = provenance(
         inputs={"source": stack.digest},
-        settings={"size": size, "fit": fit, "images": images, "seed": seed},
+        settings={
+            "size": size,
+            "fit": fit,
+            "crop_size": crop_size,
+            "images": images,
+            "seed": seed,
+        },
     )
     record["outputs"] = {"images": sha256_array(stack.images)}
     write_json(out / "names.json", list(stack.names))

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from miua.analysis import analyse
 from miua.analysis.results import SyntheticSet
-from miua.config import DataSource, Grid, Profile, write_config
+from miua.config import write_config
+from miua.plan import DataSource, Grid, Profile
 from miua.files import write_array, write_json, write_text
 
 STUDY = Path(__file__).parents[2] / "experiments"

@@ -1,0 +1,368 @@
+"""The plan of a reproduction: a profile sets the scale, the experiments say what is trained.
+
+A cell of the plan is one synthetic set: an arm of an experiment, at one of its epochs.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Iterator
+from dataclasses import astuple, dataclass, fields
+from itertools import pairwise
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, Field, ValidationError, field_validator, model_validator
+
+from miua.config import ImageSize, Strict, TrainingConfig, config_hash, read_config
+from miua.errors import MiuaError
+
+HC18_IMAGES = 999
+CLAIMS = "claims"  # the one file of experiments/ that is no experiment
+
+
+class DataSource(Strict):
+    """Where the images to learn from come from: the HC18 data, or phantoms made on the spot."""
+
+    source: Literal["hc18", "phantom"]
+    images: int | None = Field(None, ge=2, description="phantoms to make")
+    seed: int = Field(0, ge=0)
+
+    @model_validator(mode="after")
+    def _phantoms_are_counted(self) -> Self:
+        if (self.source == "phantom") != (self.images is not None):
+            raise ValueError(
+                "images is how many phantoms to make: needed for phantom, not for hc18"
+            )
+        return self
+
+
+def _rising(values: list[int]) -> list[int]:
+    if values[0] < 1 or any(later <= earlier for earlier, later in pairwise(values)):
+        raise ValueError(f"must be positive and rising, not {values}")
+    return values
+
+
+Rising = Annotated[list[int], Field(min_length=1), AfterValidator(_rising)]
+
+
+class Grid(Strict):
+    """The scale of training-size: one run for each size, one set for each epoch of it."""
+
+    training_sizes: Rising
+    epochs: Rising
+    equal_updates: int | None = Field(
+        None, ge=1, description="a second arm: every size for so many updates instead"
+    )
+
+
+class Trainings(Strict):
+    """The scale of an experiment whose arms train on one number of images."""
+
+    training_size: int = Field(ge=2)
+    epochs: Rising
+
+
+class Seeds(Trainings):
+    """The scale of the experiment that repeats one cell: a seed changes every random draw."""
+
+    seeds: list[int] = Field(min_length=2)
+
+
+class RealImages(Strict):
+    """The scale of an experiment that trains nothing and measures real images."""
+
+    images: int = Field(ge=2, description="images in each half")
+    repeats: int = Field(ge=2)
+
+
+Scale = Grid | Trainings | Seeds | RealImages
+# In this order everywhere. The first run that two experiments share bears the first one's name.
+SCALES: dict[str, type[Scale]] = {
+    "training-size": Grid,
+    "augmentation": Trainings,
+    "learning-rate": Trainings,
+    "seeds": Seeds,
+    "image-size": Trainings,
+    "noise-floor": RealImages,
+    "sensitivity": RealImages,
+}
+
+
+class Arm(Strict):
+    """One way to train within an experiment.
+
+    settings: where it departs from the text's settings. updates_of: an arm of the same experiment
+    whose number of updates it gets, instead of the experiment's number of epochs.
+    """
+
+    settings: dict[str, Any] = {}
+    updates_of: str | None = None
+
+
+class Experiment(Strict):
+    """What one experiment asks, at any scale: a file of experiments/."""
+
+    name: str
+    question: str
+    published: dict[str, Any] = {}
+    arms: dict[str, Arm] = {}
+
+    @model_validator(mode="after")
+    def _arms_know_each_other(self) -> Self:
+        for name, arm in self.arms.items():
+            if arm.updates_of is not None and arm.updates_of not in self.arms:
+                raise ValueError(f"arm {name}: there is no arm {arm.updates_of!r}")
+        return self
+
+
+class Profile(Strict):
+    """How large a reproduction is. A profile sets the scale, never the question."""
+
+    profile: str
+    description: str
+    scientific: bool = Field(description="false: the output says it is no scientific result")
+    banner: str = ""
+    data: DataSource
+    image_size: ImageSize = 64
+    reference_images: int = Field(ge=2)
+    synthetic_images: int = Field(ge=2)
+    seed: int = Field(0, ge=0, lt=2**32)
+    threads_per_training: int = Field(1, ge=1)
+    latent_size: int = Field(100, ge=1)
+    feature_maps: int = Field(64, ge=1)
+    batch_size: int = Field(10, ge=1)
+    experiments: dict[str, Scale] = Field(min_length=1)
+
+    @property
+    def available_images(self) -> int:
+        """How many images there are to train on and to draw the reference from."""
+        return self.data.images or HC18_IMAGES
+
+    @property
+    def grid(self) -> Grid:
+        """The scale of training-size, which every profile has."""
+        grid = self.experiments["training-size"]
+        assert isinstance(grid, Grid)
+        return grid
+
+    @field_validator("experiments", mode="before")
+    @classmethod
+    def _each_experiment_has_its_scale(cls, values: Any) -> Any:
+        if not isinstance(values, dict):
+            return values
+        unknown = [name for name in values if name not in SCALES]
+        if unknown:
+            raise ValueError(f"unknown {', '.join(unknown)}. Known: {', '.join(SCALES)}")
+        if "training-size" not in values:
+            raise ValueError("training-size is missing: figures and paper rest on it")
+        return {
+            name: SCALES[name].model_validate(values[name]) for name in SCALES if name in values
+        }
+
+    @model_validator(mode="after")
+    def _scale_is_possible(self) -> Self:
+        available = self.available_images
+        scales = self.experiments.values()
+        sizes = [scale.training_size for scale in scales if isinstance(scale, Trainings)]
+        sizes += self.grid.training_sizes
+        if max(self.reference_images, *sizes) > available:
+            raise ValueError(
+                f"reference_images and training sizes can be {available} at most, "
+                f"as there are {available} images"
+            )
+        for name, scale in self.experiments.items():
+            if isinstance(scale, RealImages) and 2 * scale.images > available:
+                raise ValueError(f"{name}: two halves of {scale.images} images need more images")
+        return self
+
+    @model_validator(mode="after")
+    def _unscientific_is_marked(self) -> Self:
+        if self.scientific and self.data.source == "phantom":
+            raise ValueError("phantoms give no scientific result: set scientific: false")
+        if not self.scientific and self.data.source == "hc18":
+            raise ValueError("scientific: false is for phantoms; the text says so of them alone")
+        if not self.scientific and not self.banner:
+            raise ValueError("a profile that is not scientific needs a banner that says so")
+        return self
+
+
+EQUAL_EPOCHS, EQUAL_UPDATES = "equal epochs", "equal updates"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One synthetic set of the plan, as a row of sets.csv.
+
+    Attributes:
+        experiment, arm: what it is part of. A set may be part of several experiments.
+        set: its name: the run's and the epoch.
+        run: name of the training, shared by all cells with the same settings.
+        epoch, updates: when the snapshot was taken; updates are steps of each network.
+        training_size, batch_size, image_size, seed: of the training.
+        preparation: how images become square: a folder of real/ and reference/.
+    """
+
+    experiment: str
+    arm: str
+    set: str
+    run: str
+    epoch: int
+    updates: int
+    training_size: int
+    batch_size: int
+    image_size: int
+    seed: int
+    preparation: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a reproduction makes: the profile, a configuration for each run, and all cells."""
+
+    profile: Profile
+    runs: dict[str, TrainingConfig]
+    cells: list[Cell]
+
+    def preparations(self) -> dict[str, TrainingConfig]:
+        """Each way in which images become square, with a configuration that wants it."""
+        return {preparation(config): config for config in self.runs.values()}
+
+
+def read_experiments(study: Path) -> dict[str, Experiment]:
+    """Every experiment of the folder `study`, by name, in the order of SCALES, then by name.
+
+    Raises:
+        MiuaError: a file is no valid experiment, or bears another name than its experiment.
+    """
+    found = {}
+    for path in sorted(study.glob("*.yaml")):
+        if path.stem == CLAIMS:
+            continue
+        found[path.stem] = read_config(path, Experiment)
+        if found[path.stem].name != path.stem:
+            raise MiuaError(f"{path}: its name is {found[path.stem].name!r}, not {path.stem!r}.")
+    order = {name: place for place, name in enumerate(SCALES)}
+    return dict(sorted(found.items(), key=lambda item: (order.get(item[0], len(order)), item[0])))
+
+
+def make_plan(profile: Profile, experiments: dict[str, Experiment]) -> Plan:
+    """Resolve every arm of every experiment that the profile gives a scale.
+
+    Raises:
+        MiuaError: the profile scales an experiment that there is not, or an arm is impossible.
+    """
+    runs: dict[str, TrainingConfig] = {}
+    names: dict[str, str] = {}
+    cells = []
+    for name, scale in profile.experiments.items():
+        if name not in experiments:
+            raise MiuaError(
+                f"Profile {profile.profile!r} gives a scale to {name}, but there is no such "
+                f"experiment. Known: {', '.join(experiments)}."
+            )
+        for arm, wanted, config in _arms(profile, experiments[name], scale):
+            same = config_hash(config.model_copy(update={"epochs": [1]}))
+            run = names.setdefault(same, wanted)
+            epochs = {*config.epochs, *(runs[run].epochs if run in runs else ())}
+            runs[run] = config.model_copy(update={"epochs": sorted(epochs)})
+            cells += [_cell(name, arm, run, config, epoch) for epoch in config.epochs]
+    return Plan(profile, runs, cells)
+
+
+def preparation(config: TrainingConfig) -> str:
+    """A name for how a training wants its images: the size, and the crop if there is one."""
+    crop = f"_crop{config.crop_size or ''}" if config.fit == "crop" else ""
+    return f"{config.image_size}{crop}"
+
+
+def updates_per_epoch(config: TrainingConfig) -> int:
+    """Steps of each network that one epoch takes; the last batch may be smaller."""
+    assert config.training_size is not None
+    return -(-config.training_size // config.batch_size)
+
+
+def cells_csv(cells: Iterable[Cell]) -> str:
+    """The text of sets.csv."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(field.name for field in fields(Cell))
+    writer.writerows(astuple(cell) for cell in cells)
+    return text.getvalue()
+
+
+def _arms(
+    profile: Profile, experiment: Experiment, scale: Scale
+) -> Iterator[tuple[str, str, TrainingConfig]]:
+    """Arm, the name of its run unless it is shared, and its configuration."""
+    name = experiment.name
+    if isinstance(scale, Grid):
+        for size in scale.training_sizes:
+            config = _config(profile, name, size, scale.epochs, {})
+            yield EQUAL_EPOCHS, f"n{size:04d}", config
+        for size in scale.training_sizes if scale.equal_updates else ():
+            config = _config(profile, name, size, scale.epochs, {})
+            epochs, rest = divmod(scale.equal_updates or 0, updates_per_epoch(config))
+            if rest or not epochs:
+                raise MiuaError(
+                    f"Profile {profile.profile!r}: equal_updates {scale.equal_updates} is no whole "
+                    f"number of epochs for {size} images ({updates_per_epoch(config)} an epoch)."
+                )
+            yield EQUAL_UPDATES, f"n{size:04d}", config.model_copy(update={"epochs": [epochs]})
+    elif isinstance(scale, Seeds):
+        for seed in scale.seeds:
+            config = _config(profile, name, scale.training_size, scale.epochs, {"seed": seed})
+            yield f"seed-{seed}", f"{name}_seed-{seed}", config
+    elif isinstance(scale, Trainings):
+        configs = {
+            arm: _config(profile, name, scale.training_size, scale.epochs, chosen.settings)
+            for arm, chosen in experiment.arms.items()
+        }
+        for arm, config in configs.items():
+            other = experiment.arms[arm].updates_of
+            if other is not None:
+                updates = configs[other].epochs[-1] * updates_per_epoch(configs[other])
+                epochs = max(1, round(updates / updates_per_epoch(config)))
+                config = config.model_copy(update={"epochs": [epochs]})
+            yield arm, f"{name}_{arm}", config
+
+
+def _config(
+    profile: Profile, experiment: str, size: int, epochs: list[int], settings: dict[str, Any]
+) -> TrainingConfig:
+    values = {
+        "image_size": profile.image_size,
+        "training_size": size,
+        "epochs": epochs,
+        "latent_size": profile.latent_size,
+        "feature_maps": profile.feature_maps,
+        "batch_size": profile.batch_size,
+        "seed": profile.seed,
+        **settings,
+    }
+    try:
+        return TrainingConfig.model_validate(values)
+    except ValidationError as error:
+        said = "; ".join(
+            f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}"
+            for problem in error.errors()
+        )
+        raise MiuaError(f"Experiment {experiment}: an arm is no valid training: {said}") from None
+
+
+def _cell(experiment: str, arm: str, run: str, config: TrainingConfig, epoch: int) -> Cell:
+    assert config.training_size is not None
+    return Cell(
+        experiment=experiment,
+        arm=arm,
+        set=f"{run}_e{epoch:04d}",
+        run=run,
+        epoch=epoch,
+        updates=epoch * updates_per_epoch(config),
+        training_size=config.training_size,
+        batch_size=config.batch_size,
+        image_size=config.image_size,
+        seed=config.seed,
+        preparation=preparation(config),
+    )
