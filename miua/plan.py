@@ -97,7 +97,7 @@ class Arm(Strict):
     whose number of updates it gets, instead of the experiment's number of epochs.
     """
 
-    settings: dict[str, Any] = {}
+    settings: dict[str, Any] = Field(default_factory=dict)
     updates_of: str | None = None
 
 
@@ -106,8 +106,8 @@ class Experiment(Strict):
 
     name: str
     question: str
-    published: dict[str, Any] = {}
-    arms: dict[str, Arm] = {}
+    published: dict[str, Any] = Field(default_factory=dict)
+    arms: dict[str, Arm] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _arms_know_each_other(self) -> Self:

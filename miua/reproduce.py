@@ -18,7 +18,7 @@ from miua.config import TrainingConfig, config_hash, differences, read_config
 from miua.errors import MiuaError
 from miua.files import locked, write_text
 from miua.metrics.inception_weights import NotComputedError, find_inception_weights
-from miua.plan import Plan, Profile, cells_csv, make_plan, read_experiments
+from miua.plan import CLAIMS, Plan, Profile, cells_csv, make_plan, read_experiments
 from miua.progress import say
 from miua.report import latex_problem
 
@@ -38,8 +38,8 @@ NOISE = re.compile(
     r"|Execute \d+ jobs|\[\w{3} \w{3} +\d|Finished jobid|Elapsed time|Complete log|RuleException"
     r"|CalledProcessError in file|Command 'set -euo|Shutting down|Exiting because|WorkflowError"
     r"|At least one job|Nothing to be done|Job stats:|job +count|-+  -+"
-    r"|(all|phantoms|real_images|reference|train|generate|evaluate|reference_lbpv|analyse|figures"
-    r"|paper|report|training_size|total) +\d+$"
+    r"|(all|phantoms|real_images|reference|train|generate|evaluate|reference_lbpv|experiment"
+    r"|clinician|noise_floor|sensitivity|analyse|claims|figures|paper|report|total) +\d+$"
 )
 
 
@@ -159,6 +159,7 @@ def _snakemake_command(
         "paper_source": str(paper.resolve()),
         "paper_files": sorted(path.name for path in paper.iterdir() if path.is_file()),
         "study_files": sorted(str(path.resolve()) for path in study.glob("data/*.csv")),
+        "claims": str((study / f"{CLAIMS}.yaml").resolve()),
         "plan": config_hash(read_config(plan, Profile)),
         "code": {room: _code_hash(*parts) for room, parts in ROOMS.items()},
         "inception_weights": _inception_weights(),

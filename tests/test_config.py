@@ -3,7 +3,7 @@
 import pytest
 import yaml
 
-from miua.config import Profile, TrainingConfig, config_hash, read_config, write_config
+from miua.config import TrainingConfig, config_hash, read_config, write_config
 from miua.errors import MiuaError
 
 
@@ -83,18 +83,3 @@ def test_bad_configuration_is_one_message_that_names_file_and_key(tmp_path, text
 def test_missing_file_is_named(tmp_path):
     with pytest.raises(MiuaError, match=r"absent\.yaml: no such configuration file"):
         read_config(tmp_path / "absent.yaml", TrainingConfig)
-
-
-def test_a_profile_that_is_not_scientific_must_say_so():
-    values = {
-        "profile": "x",
-        "description": "",
-        "scientific": False,
-        "data": {"source": "phantom", "images": 5},
-        "reference_images": 5,
-        "synthetic_images": 5,
-        "experiments": {"training-size": {"training_sizes": [5], "epochs": [1]}},
-    }
-    with pytest.raises(ValueError, match="needs a banner"):
-        Profile.model_validate(values)
-    Profile.model_validate({**values, "banner": "phantoms"})

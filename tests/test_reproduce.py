@@ -11,10 +11,11 @@ import pytest
 import yaml
 
 import miua.reproduce
-from miua.config import Profile, read_config
+from miua.config import read_config
 from miua.data import subset
 from miua.data.stack_file import save_stack
 from miua.errors import MiuaError
+from miua.plan import Profile, make_plan, read_experiments
 from miua.reproduce import reproduce
 
 STUDY = Path(__file__).parents[1] / "experiments"
@@ -32,15 +33,13 @@ def test_every_profile_is_valid_and_named_as_its_file(name):
     profile = read_config(STUDY / "profiles" / f"{name}.yaml", Profile)
     assert profile.profile == name
     assert profile.scientific == (profile.data.source == "hc18")
-    available = profile.data.images or 999
-    assert profile.reference_images <= available
-    assert all(c.training_size <= available for c in profile.trainings().values())
+    assert profile.reference_images <= profile.available_images
 
 
 def test_the_paper_profile_is_the_published_grid():
     profile = read_config(STUDY / "profiles" / "paper.yaml", Profile)
     published = yaml.safe_load((STUDY / "training-size.yaml").read_text())["published"]
-    grid = profile.experiments["training-size"]
+    grid = profile.grid
     assert grid.training_sizes == published["training_sizes"] == [100, 300, 500, 800, 999]
     assert grid.epochs == published["epochs"] == [300, 500, 800, 1000]
     assert profile.synthetic_images == published["synthetic_images"] == 800
@@ -50,10 +49,26 @@ def test_the_paper_profile_is_the_published_grid():
 def test_a_dry_run_plans_every_cell_and_makes_nothing(tmp_path, name, capfd):
     rerun(tmp_path, name, dry_run=True)
     planned = capfd.readouterr().out
-    for rule, jobs in (("train", 5), ("generate", 20), ("evaluate", 20), ("paper", 1)):
-        assert f"{rule} {jobs}".split() in [line.split() for line in planned.splitlines()]
+    profile = read_config(STUDY / "profiles" / f"{name}.yaml", Profile)
+    plan = make_plan(profile, read_experiments(STUDY))
+    sets = len({cell.set for cell in plan.cells})
+    jobs = {"train": len(plan.runs), "generate": sets, "evaluate": sets, "experiment": 5}
+    jobs |= {"noise_floor": 1, "sensitivity": 1, "clinician": 1, "claims": 1, "paper": 1}
+    for rule, number in jobs.items():
+        assert f"{rule} {number}".split() in [line.split() for line in planned.splitlines()]
     made = {path.name for path in (tmp_path / "results" / name).iterdir()}
     assert made <= {".snakemake", ".lock"}
+
+
+@pytest.mark.parametrize("experiment", list(read_experiments(STUDY)))
+def test_each_experiment_can_be_planned_alone(tmp_path, experiment, capfd):
+    rerun(tmp_path, dry_run=True, experiment=experiment)
+    planned = {line.split()[0] for line in capfd.readouterr().out.splitlines() if line.strip()}
+    trains = experiment not in ("clinician", "noise-floor", "sensitivity")
+    assert ("train" in planned) == trains
+    rule = "experiment" if trains else experiment.replace("-", "_")
+    assert rule in planned
+    assert not planned & {"claims", "figures", "paper"}
 
 
 def test_two_reproductions_do_not_work_in_one_folder(tmp_path):
@@ -81,7 +96,7 @@ def test_two_reproductions_do_not_work_in_one_folder(tmp_path):
 def test_unknown_profile_and_experiment_list_the_known_ones(tmp_path):
     with pytest.raises(MiuaError, match=r"no profile 'huge'\. Known: cpu, paper, smoke"):
         rerun(tmp_path, "huge")
-    with pytest.raises(MiuaError, match=r"no experiment 'colour'\. Known: training-size"):
+    with pytest.raises(MiuaError, match=r"no experiment 'colour'\. Known: training-size, aug"):
         rerun(tmp_path, experiment="colour")
     with pytest.raises(MiuaError, match="at the top of the repository"):
         rerun(tmp_path, study=tmp_path / "nowhere")
@@ -121,7 +136,7 @@ def write_profile(study, **changes):
     profile |= {"feature_maps": 2, "latent_size": 4, "image_size": 32}
     profile |= {"reference_images": 4, "synthetic_images": 4}
     profile["data"]["images"] = 4
-    profile["experiments"]["training-size"] = {"training_sizes": [4], "epochs": [1]}
+    profile["experiments"] = {"training-size": {"training_sizes": [4], "epochs": [1]}}
     path.write_text(yaml.safe_dump(profile | changes))
     return study
 
@@ -207,7 +222,7 @@ def test_what_is_finished_is_not_repeated(without_latex, capfd, monkeypatch):
 def test_fid_is_computed_once_its_weights_are_there(without_latex, capfd, monkeypatch):
     monkeypatch.setattr("miua.reproduce._inception_weights", lambda: "6726825d")
     jobs = planned(without_latex[0], capfd, monkeypatch)
-    assert jobs["evaluate"] == jobs["analyse"] == jobs["figures"] == 1
+    assert jobs["evaluate"] == jobs["analyse"] == jobs["claims"] == jobs["figures"] == 1
     assert "train" not in jobs
 
 
@@ -217,7 +232,9 @@ def test_changed_published_numbers_are_analysed_again(without_latex, capfd, monk
     before, times = path.read_text(), path.stat()
     try:
         path.write_text(before.replace("7.0221", "7.1"))
-        assert planned(folder, capfd, monkeypatch)["analyse"] == 1
+        jobs = planned(folder, capfd, monkeypatch)
+        assert jobs["clinician"] == jobs["claims"] == 1
+        assert "evaluate" not in jobs
     finally:
         path.write_text(before)
         os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))

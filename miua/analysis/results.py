@@ -6,15 +6,13 @@ import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 import pandas as pd
 
 from miua.config import read_config
-from miua.plan import Profile
 from miua.errors import MiuaError
+from miua.plan import Profile
 
-EXPERIMENT: Final = "training-size"
 LOG_COLUMNS = (
     "epoch",
     "updates",
@@ -60,19 +58,17 @@ class Results:
                 "results/smoke, or make it with: miua reproduce"
             )
         plan = read_config(folder / "plan.yaml", Profile)
-        if EXPERIMENT not in plan.experiments:
-            raise MiuaError(f"{folder / 'plan.yaml'} lacks the experiment {EXPERIMENT}.")
         return cls(folder, plan)
 
     @property
     def training_sizes(self) -> list[int]:
         """Numbers of training images, ascending."""
-        return sorted(set(self.plan.experiments[EXPERIMENT].training_sizes))
+        return sorted(set(self.plan.grid.training_sizes))
 
     @property
     def epochs(self) -> list[int]:
         """Epochs at which synthetic sets are made, ascending."""
-        return sorted(set(self.plan.experiments[EXPERIMENT].epochs))
+        return sorted(set(self.plan.grid.epochs))
 
     @property
     def sets(self) -> list[SyntheticSet]:
@@ -97,7 +93,7 @@ class Results:
 
     @property
     def reference_stack(self) -> Path:
-        return self.folder / "reference" / "images.npy"
+        return self.folder / "reference" / str(self.plan.image_size) / "images.npy"
 
     @property
     def reference_lbpv(self) -> Path:
@@ -149,14 +145,19 @@ def poster_epochs(results: Results) -> list[int]:
 
 
 def read_log(results: Results, training_size: int) -> pd.DataFrame:
-    """The log of a run up to the plan's last epoch, one row an epoch, in the order of epochs.
+    """The log of a run of the grid, up to the grid's last epoch; see `read_run_log`."""
+    return read_run_log(results.run(training_size), results.epochs[-1])
 
-    A run may have been trained further than this plan asks.
+
+def read_run_log(run: Path, last_epoch: int) -> pd.DataFrame:
+    """The log of a run up to an epoch, one row an epoch, in the order of epochs.
+
+    A run may have been trained further, for another experiment.
 
     Raises:
         MiuaError: the log is missing, empty, damaged, or lacks a column.
     """
-    path = results.run(training_size) / "log.jsonl"
+    path = run / "log.jsonl"
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
         table = pd.DataFrame([json.loads(line) for line in lines])
@@ -167,7 +168,7 @@ def read_log(results: Results, training_size: int) -> pd.DataFrame:
     missing = [column for column in LOG_COLUMNS if column not in table.columns]
     if missing:
         raise MiuaError(f"{path} lacks {', '.join(missing)}. Train the run again.")
-    table = table[table["epoch"] <= results.epochs[-1]]
+    table = table[table["epoch"] <= last_epoch]
     return table.sort_values("epoch").reset_index(drop=True)
 
 

@@ -153,15 +153,20 @@ def _read_set(path: Path, chosen: SyntheticSet) -> pd.DataFrame:
     if not path.exists():
         raise MiuaError(f"{path} is missing. Evaluate the set {chosen.name} first.")
     table = read_table(path, SET_COLUMNS, numbers=NUMBERS)
-    if set(table["set"]) != {chosen.name}:
-        raise MiuaError(f"{path} holds rows of another set than {chosen.name}.")
+    check_records(path, table, chosen.name)
+    table.insert(1, "training_size", chosen.training_size)
+    table.insert(2, "epoch", chosen.epoch)
+    return table[list(METRICS_COLUMNS)]
+
+
+def check_records(path: Path, table: pd.DataFrame, name: str) -> None:
+    """Raise MiuaError unless the table at `path` holds each metric of the set `name` once."""
+    if set(table["set"]) != {name}:
+        raise MiuaError(f"{path} holds rows of another set than {name}.")
     if table["metric"].duplicated().any():
         raise MiuaError(f"{path} holds a metric twice. Evaluate the set again.")
     for row in table.itertuples():
         _check_row(path, str(row.metric), str(row.status), float(str(row.value)))
-    table.insert(1, "training_size", chosen.training_size)
-    table.insert(2, "epoch", chosen.epoch)
-    return table[list(METRICS_COLUMNS)]
 
 
 def _check_row(path: Path, metric: str, status: str, value: float) -> None:

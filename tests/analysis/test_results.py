@@ -11,8 +11,8 @@ from miua.analysis.results import (
     poster_sizes,
     read_log,
 )
-from miua.config import Grid
 from miua.errors import MiuaError
+from miua.plan import Grid
 
 
 def with_grid(results, training_sizes, epochs):

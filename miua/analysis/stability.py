@@ -1,0 +1,113 @@
+"""Signs that a training was not stable, read off its log and its last synthetic set.
+
+- non-finite loss: the training ended, as no number can follow.
+- saturated discriminator: it tells nearly every real and every synthetic image right, so that the
+  generator is left with vanishing gradients (Arjovsky and Bottou, Towards principled methods for
+  training generative adversarial networks, ICLR 2017).
+- collapsed samples: the synthetic images are much more alike than real ones (mode collapse; as
+  judged by the similarity of pairs in Odena, Olah and Shlens, Conditional image synthesis with
+  auxiliary classifier GANs, ICML 2017).
+
+The literature names the signs; the bounds are this project's, stated below and beside every use.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from miua.analysis.results import Results, read_run_log
+from miua.analysis.tables import COMPUTED
+from miua.files import read_json
+
+# The discriminator counts as saturated in an epoch where it is right on this share of both kinds,
+SATURATED_ACCURACY = 0.99
+# and in a training where that is so in more than this share of the last half of its epochs.
+SATURATED_SHARE = 0.5
+# Samples count as collapsed where pairs of them differ by less than this share of what pairs of
+# reference images do.
+COLLAPSED_DIVERSITY = 0.5
+
+NON_FINITE = "non-finite loss"
+SATURATED = "saturated discriminator"
+COLLAPSED = "collapsed samples"
+
+STABILITY_COLUMNS = (
+    "experiment",
+    "arm",
+    "run",
+    "image_size",
+    "training_size",
+    "epochs",
+    "updates",
+    "diverged_epoch",
+    "saturated_share",
+    "accuracy_real_last",
+    "accuracy_synthetic_last",
+    "generator_loss_last",
+    "discriminator_loss_last",
+    "diversity",
+    "signs",
+    "stable",
+)
+
+
+def stability(results: Results, table: pd.DataFrame) -> pd.DataFrame:
+    """The signs in every run of one experiment's table, up to its last set: STABILITY_COLUMNS.
+
+    Raises:
+        MiuaError: a run's log is missing or damaged.
+    """
+    last = table.sort_values("epoch").groupby(["arm", "run"], sort=False).tail(1)
+    last = last.drop_duplicates(["arm", "run"])
+    rows = []
+    for cell in last.itertuples():
+        chosen = table[(table["set"] == cell.set) & (table["metric"] == "diversity")]
+        rows.append(_row(results, cell, chosen))
+    return pd.DataFrame(rows, columns=list(STABILITY_COLUMNS))
+
+
+def saturated_share(log: pd.DataFrame) -> float:
+    """The share of the last half of epochs in which the discriminator is saturated."""
+    late = log.iloc[len(log) // 2 :]
+    both = late[["accuracy_real", "accuracy_synthetic"]].min(axis=1)
+    return float((both >= SATURATED_ACCURACY).mean())
+
+
+def _row(results: Results, cell: Any, diversities: pd.DataFrame) -> dict[str, object]:
+    folder = results.folder / "runs" / cell.run
+    log = read_run_log(folder, cell.epoch)
+    diverged = folder / "diverged.json"
+    diverged_epoch = read_json(diverged)["epoch"] if diverged.exists() else None
+    computed = diversities[diversities["status"] == COMPUTED]
+    diversity = float(computed["value"].iloc[0]) if len(computed) else None
+    share = saturated_share(log)
+    signs = [
+        sign
+        for sign, seen in (
+            (NON_FINITE, diverged_epoch is not None and diverged_epoch <= cell.epoch),
+            (SATURATED, share > SATURATED_SHARE),
+            (COLLAPSED, diversity is not None and diversity < COLLAPSED_DIVERSITY),
+        )
+        if seen
+    ]
+    end = log.iloc[-1]
+    return {
+        "experiment": cell.experiment,
+        "arm": cell.arm,
+        "run": cell.run,
+        "image_size": cell.image_size,
+        "training_size": cell.training_size,
+        "epochs": cell.epoch,
+        "updates": cell.updates,
+        "diverged_epoch": diverged_epoch,
+        "saturated_share": share,
+        "accuracy_real_last": end["accuracy_real"],
+        "accuracy_synthetic_last": end["accuracy_synthetic"],
+        "generator_loss_last": end["generator_loss"],
+        "discriminator_loss_last": end["discriminator_loss"],
+        "diversity": diversity,
+        "signs": "; ".join(signs),
+        "stable": "no" if signs else "yes",
+    }
