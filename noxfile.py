@@ -91,31 +91,38 @@ def lint(session: nox.Session) -> None:
     session.run("clang-format", "--dry-run", "--Werror", *sources)
 
 
+def build_kernels(session: nox.Session, name: str, *options: str) -> Path:
+    """Build the kernels' programs without Python; the folder they are in."""
+    folder = ROOT / "build" / "kernels" / name
+    only = ("-DMIUA_PYTHON=OFF", "-DMIUA_RUNNER=ON", "-Wno-dev")
+    session.run("cmake", "-S", str(ROOT), "-B", str(folder), *only, *options, silent=True)
+    session.run("cmake", "--build", str(folder), "--parallel", silent=True)
+    return folder
+
+
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Time the kernels beside their peers, in one run."""
+    """Time the kernels beside their peers, in one run, and count their cycles."""
     install(session)
+    report = ROOT / "results" / "kernels-benchmark.json"
+    report.parent.mkdir(exist_ok=True)
     session.run(
         "pytest",
         "tests/benchmarks",
+        "--quiet",
         "--benchmark-enable",
-        "--benchmark-only",
-        "--benchmark-group-by=group",
-        "--benchmark-columns=min,median,ops,rounds",
-        "--benchmark-json=results/kernels-benchmark.json",
+        "--benchmark-quiet",
+        f"--benchmark-json={report}",
         *session.posargs,
     )
+    session.run(str(build_kernels(session, "bench") / "kernel_cycles"), external=True)
 
 
 def check_kernels(
     session: nox.Session, name: str, *options: str, emulator: str = "", **env: str
 ) -> None:
     """Build the kernels without Python and hold them against the conformance file."""
-    folder = ROOT / "build" / "kernels" / name
-    only = ("-DMIUA_PYTHON=OFF", "-DMIUA_RUNNER=ON", "-Wno-dev")
-    session.run("cmake", "-S", str(ROOT), "-B", str(folder), *only, *options, silent=True)
-    session.run("cmake", "--build", str(folder), "--parallel", silent=True)
-    command = f"{emulator} {folder / 'kernel_runner'}".strip()
+    command = f"{emulator} {build_kernels(session, name, *options) / 'kernel_runner'}".strip()
     session.run("miua", "conformance", "--runner", command, env=env)
 
 
