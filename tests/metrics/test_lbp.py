@@ -1,4 +1,5 @@
 from fractions import Fraction
+from functools import cache
 from math import cos, floor, pi, sin
 
 import numpy as np
@@ -20,30 +21,41 @@ def images(seed: int, *shape: int, levels: int = 256) -> np.ndarray:
     return (values * (255 // (levels - 1))).astype(np.uint8)
 
 
-def offsets(P: int, R: float) -> list[tuple[Fraction, Fraction]]:
+@cache
+def neighbours(P: int, R: float) -> list[list[tuple[int, int, Fraction]]]:
+    """For each neighbour the pixels around its place: row, column, bilinear weight."""
+
     def decimal(value: float) -> Fraction:
         return Fraction(round(value * 10**5), 10**5)
 
-    angles = [2 * pi * p / P for p in range(P)]
-    return [(decimal(-R * sin(angle)), decimal(R * cos(angle))) for angle in angles]
-
-
-def bilinear(image: np.ndarray, row: Fraction, column: Fraction) -> Fraction:
-    def pixel(y: int, x: int) -> int:
-        inside = 0 <= y < image.shape[0] and 0 <= x < image.shape[1]
-        return int(image[y, x]) if inside else 0
-
-    y, x = floor(row), floor(column)
-    down, right = row - y, column - x
-    top = (1 - right) * pixel(y, x) + right * pixel(y, x + 1)
-    bottom = (1 - right) * pixel(y + 1, x) + right * pixel(y + 1, x + 1)
-    return (1 - down) * top + down * bottom
+    found = []
+    for p in range(P):
+        angle = 2 * pi * p / P
+        row, column = decimal(-R * sin(angle)), decimal(R * cos(angle))
+        y, x = floor(row), floor(column)
+        down, right = row - y, column - x
+        corners = [
+            (y, x, (1 - down) * (1 - right)),
+            (y, x + 1, (1 - down) * right),
+            (y + 1, x, down * (1 - right)),
+            (y + 1, x + 1, down * right),
+        ]
+        found.append([corner for corner in corners if corner[2] != 0])
+    return found
 
 
 def differences(image: np.ndarray, row: int, column: int, P: int, R: float) -> list[Fraction]:
-    """Each neighbour's value minus the centre's, exactly."""
-    centre = int(image[row, column])
-    return [bilinear(image, row + dy, column + dx) - centre for dy, dx in offsets(P, R)]
+    """Each neighbour's value minus the centre's, exactly; pixels outside the image are 0."""
+    height, width = image.shape
+
+    def pixel(y: int, x: int) -> int:
+        return int(image[y, x]) if 0 <= y < height and 0 <= x < width else 0
+
+    centre = pixel(row, column)
+    return [
+        sum((weight * pixel(row + y, column + x) for y, x, weight in around), -Fraction(centre))
+        for around in neighbours(P, R)
+    ]
 
 
 def reference_codes(image: np.ndarray, P: int, R: float) -> np.ndarray:
@@ -76,6 +88,37 @@ def test_codes_equal_the_exact_reference(image):
 def test_codes_for_any_points_and_radius_equal_the_exact_reference(image, pattern):
     P, R = pattern
     assert np.array_equal(lbp_codes(image[None], P, R)[0], reference_codes(image, P, R))
+
+
+def noise(rng: np.random.Generator, shape: tuple[int, int, int]) -> np.ndarray:
+    return rng.integers(0, 256, shape)
+
+
+def neighbouring_levels(rng: np.random.Generator, shape: tuple[int, int, int]) -> np.ndarray:
+    return rng.integers(126, 129, shape)
+
+
+def two_levels(rng: np.random.Generator, shape: tuple[int, int, int]) -> np.ndarray:
+    one, other = rng.integers(0, 256, (2, shape[0], 1, 1))
+    return np.where(rng.integers(0, 2, shape), one, other)
+
+
+def flat_regions(rng: np.random.Generator, shape: tuple[int, int, int]) -> np.ndarray:
+    """Two regions with a straight edge between them, or one."""
+    one, other = rng.integers(0, 256, (2, shape[0], 1, 1))
+    edge = rng.integers(0, shape[2] + 1, (shape[0], 1, 1))
+    return np.where(np.broadcast_to(np.arange(shape[2]) < edge, shape), one, other)
+
+
+@pytest.mark.parametrize("kind", [noise, neighbouring_levels, two_levels, flat_regions])
+@pytest.mark.parametrize(
+    ("number", "P", "R"),
+    [(1000, 8, 1.0), (300, 4, 1.0), (300, 5, 1.4), (300, 8, 1.5), (150, 12, 2.0), (50, 24, 3.0)],
+)
+def test_codes_of_thousands_of_images_equal_the_exact_reference(number, P, R, kind):
+    stack = kind(np.random.default_rng(P), (number, 3, 4)).astype(np.uint8)
+    for image, codes in zip(stack, lbp_codes(stack, P, R), strict=True):
+        assert np.array_equal(codes, reference_codes(image, P, R))
 
 
 def test_every_diagonal_comparison_of_three_pixels_and_centre_is_exact():
@@ -147,6 +190,18 @@ def test_horizontal_ramp():
     assert (lbp_codes(ramp[None])[0, 1:-1, 1:-1] == 0b11000111).all()
 
 
+def test_vertical_and_diagonal_ramps():
+    rows = np.tile(np.arange(0, 200, 10, dtype=np.uint8)[:, None], (1, 5))
+    # Greater to the south (bits 5, 6, 7), equal to the east and west (bits 0, 4).
+    assert (lbp_codes(rows[None])[0, 1:-1, 1:-1] == 0b11110001).all()
+    diagonal = 10 * np.indices((8, 9)).sum(axis=0).astype(np.uint8)
+    # Greater to the east, south and between (bits 0, 6, 7), equal across (bits 1, 5).
+    assert (lbp_codes(diagonal[None])[0, 1:-1, 1:-1] == 0b11100011).all()
+    for method, label in (("ror", 0b00011111), ("uniform", 5)):
+        for ramp in (rows, diagonal):
+            assert (lbp_codes(ramp[None], method=method)[0, 1:-1, 1:-1] == label).all()
+
+
 def test_checkerboard():
     board = (np.indices((6, 6)).sum(axis=0) % 2 * 200).astype(np.uint8)
     inside = lbp_codes(board[None])[0, 1:-1, 1:-1]
@@ -173,13 +228,76 @@ def test_labels_are_below_their_number(method):
         assert histogram.dtype == np.int64
 
 
-def test_rotation_by_90_degrees_leaves_rotation_invariant_labels():
-    stack = images(3, 2, 8, 8)
+def ror(code: int, P: int) -> int:
+    return min((code >> by | code << (P - by)) & (2**P - 1) for by in range(P))
+
+
+def reflected(codes: np.ndarray, P: int, shift: int) -> np.ndarray:
+    """Bit (shift - p) mod P becomes bit p."""
+    out = np.zeros_like(codes)
+    for p in range(P):
+        out |= (codes >> ((shift - p) % P) & 1) << p
+    return out
+
+
+@pytest.mark.parametrize(("P", "R"), [(4, 1.0), (8, 1.0), (8, 2.3), (12, 2.0), (24, 3.0)])
+def test_rotation_by_90_degrees_leaves_rotation_invariant_labels(P, R):
+    """A quarter turn maps the circle's points onto each other where 4 divides P."""
+    stack = images(3, 2, 8, 9, levels=4)
     turned = np.ascontiguousarray(np.rot90(stack, axes=(1, 2)))
     for method in ("ror", "uniform"):
-        expected = np.rot90(lbp_codes(stack, method=method), axes=(1, 2))
-        assert np.array_equal(lbp_codes(turned, method=method), expected)
-    assert not np.array_equal(lbp_codes(turned), np.rot90(lbp_codes(stack), axes=(1, 2)))
+        expected = np.rot90(lbp_codes(stack, P, R, method), axes=(1, 2))
+        assert np.array_equal(lbp_codes(turned, P, R, method), expected)
+    plain = np.rot90(lbp_codes(stack, P, R), axes=(1, 2))
+    assert not np.array_equal(lbp_codes(turned, P, R), plain)
+
+
+# Transposing swaps a neighbour's row and column offset, (-R sin t, R cos t), which turns the angle
+# t into 3/4 of a turn minus t: a point of the circle again where 4 divides P. Turning an image
+# upside down turns t into -t, and turning it left to right into half a turn minus t.
+REFLECTIONS = [
+    *[((0, 2, 1), None, P, R, 3 * P // 4) for P, R in ((4, 1.0), (8, 1.0), (8, 2.3), (24, 3.0))],
+    *[((0, 1, 2), 1, P, R, 0) for P, R in ((5, 1.4), (7, 2.0), (8, 1.0))],
+    *[((0, 1, 2), 2, P, R, P // 2) for P, R in ((6, 1.4), (8, 1.0), (10, 2.0))],
+]
+
+
+@pytest.mark.parametrize("levels", [2, 256])
+@pytest.mark.parametrize(("axes", "flipped", "P", "R", "shift"), REFLECTIONS)
+def test_reflecting_an_image_reverses_its_circles(axes, flipped, P, R, shift, levels):
+    def reflect(stack: np.ndarray) -> np.ndarray:
+        stack = stack.transpose(axes)
+        return stack if flipped is None else np.flip(stack, flipped)
+
+    stack = images(13, 4, 9, 12, levels=levels)
+    mirrored = np.ascontiguousarray(reflect(stack))
+    codes = reflect(lbp_codes(stack, P, R))
+    assert np.array_equal(lbp_codes(mirrored, P, R), reflected(codes, P, shift))
+
+    # Reversing the circle keeps the number of set bits and of changes: `uniform` stays as it is.
+    uniform = lbp_histogram(stack, P, R, "uniform")
+    assert np.array_equal(lbp_histogram(mirrored, P, R, "uniform"), uniform)
+    expected = reflect(lbp_codes(stack, P, R, "uniform"))
+    assert np.array_equal(lbp_codes(mirrored, P, R, "uniform"), expected)
+
+    # `ror` becomes the smallest rotation of its own reversal, which may be another label.
+    label, place = np.unique(reflect(lbp_codes(stack, P, R, "ror")), return_inverse=True)
+    reversed_label = np.array([ror(each, P) for each in reflected(label, P, 0).tolist()])
+    expected = reversed_label[place].reshape(codes.shape)
+    assert np.array_equal(lbp_codes(mirrored, P, R, "ror"), expected)
+
+
+def test_reversal_changes_ror_for_patterns_unlike_their_mirror_image():
+    """Of the 36 rotation-invariant patterns of 8 bits, 6 come in pairs that mirror each other."""
+    patterns = {ror(code, 8) for code in range(256)}
+    mirrored = {code: ror(int(reflected(np.array(code), 8, 0)), 8) for code in patterns}
+    assert len(patterns) == 36
+    assert sum(code != other for code, other in mirrored.items()) == 12
+    assert mirrored[0b00001011] == 0b00001101
+    # From P = 6 on: below, every pattern is like its mirror image.
+    for P in range(1, 7):
+        alike = all(ror(c, P) == ror(int(reflected(np.array(c), P, 0)), P) for c in range(2**P))
+        assert alike == (P < 6)
 
 
 @pytest.mark.parametrize("levels", [2, 4, 256])
