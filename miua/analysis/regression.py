@@ -1,13 +1,19 @@
-"""The study's regression: value = a ln(score) + b by least squares, with Pearson's r.
+"""Least-squares lines of a value on a score (linear) or on its logarithm, as the study fits them.
 
-Formulas: simple linear regression of the value on x = ln(score), as in any textbook; the band is
-the confidence interval of the mean value, b + a x0 +- t s sqrt(1/n + (x0 - mean x)^2 / Sxx).
+Formulas: simple linear regression, value = a x + b with x = score or x = ln(score), as in Draper
+and Smith, Applied Regression Analysis (3rd ed. 1998), chapter 1; the band is the confidence
+interval of the mean value, b + a x0 +- t s sqrt(1/n + (x0 - mean x)^2 / Sxx).
+
+Here live also the checks of input that every analysis shares: bad input is a ValueError that names
+the argument, and data that allow no answer are an UndecidedError that says why.
 """
 
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,23 +23,33 @@ from miua.errors import MiuaError
 
 FEWEST_POINTS = 3
 
+# Values that agree to this many parts are told apart by rounding alone.
+ROUNDING = 1e-12
+
+# Shapiro and Wilk's test: no p value below, no trustworthy one above (Royston 1995).
+SHAPIRO_FEWEST, SHAPIRO_MOST = 3, 5000
+
+Numbers = NDArray[np.float64]
+
 
 class UndecidedError(MiuaError):
-    """The points allow no regression; the message says why."""
+    """The data allow no answer; the message says why."""
 
 
 @dataclass(frozen=True)
-class LogarithmicFit:
-    """A least-squares line of a value on the natural logarithm of a score.
+class LeastSquaresFit(ABC):
+    """A least-squares line, value = a x + b; the subclass says what x is of a score.
 
     Attributes:
-        a, b: slope (value's unit per unit of ln score) and value at score 1.
+        a, b: slope (value's unit per unit of x) and value at x = 0.
         error_a, error_b: their standard errors.
         n: number of points.
-        pearson_r: correlation of the value with ln(score).
+        pearson_r: correlation of the value with x.
         p_value: two-sided p of the hypothesis of no correlation (t test, n - 2 degrees of freedom).
         residual_deviation: standard deviation of the residuals, n - 2 in the denominator.
-        mean_x, sum_squares_x: mean of ln(score) and its sum of squared deviations, for the band.
+        mean_x, sum_squares_x: mean of x and its sum of squared deviations, for the band.
+        shapiro_p: p of Shapiro and Wilk's test that the residuals are normal, which p_value and
+            the band assume; NaN where it cannot be had (no residuals at all, more than 5000).
     """
 
     a: float
@@ -46,18 +62,25 @@ class LogarithmicFit:
     residual_deviation: float
     mean_x: float
     sum_squares_x: float
+    shapiro_p: float
 
-    def predict(self, score: ArrayLike) -> NDArray[np.float64]:
-        """The line's value at each score (> 0)."""
-        return self.a * np.log(np.asarray(score, dtype=np.float64)) + self.b
+    @staticmethod
+    @abstractmethod
+    def abscissa(score: ArrayLike) -> Numbers:
+        """What the line is straight in: x of each score."""
 
-    def band(
-        self, score: ArrayLike, level: float = 0.95
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Lower and upper end of the confidence interval of the mean value at each score (> 0)."""
-        if not 0 < level < 1:
-            raise ValueError(f"level must lie between 0 and 1, not {level}")
-        x = np.log(np.asarray(score, dtype=np.float64))
+    def predict(self, score: ArrayLike) -> Numbers:
+        """The line's value at each score."""
+        return self.a * self.abscissa(score) + self.b
+
+    def band(self, score: ArrayLike, level: float = 0.95) -> tuple[Numbers, Numbers]:
+        """Lower and upper end of the confidence interval of the mean value at each score.
+
+        Raises:
+            ValueError: level is not between 0 and 1.
+        """
+        check_fraction("level", level)
+        x = self.abscissa(score)
         quantile = stats.t.ppf(0.5 + level / 2, self.n - 2)
         half = (
             quantile
@@ -66,6 +89,47 @@ class LogarithmicFit:
         )
         centre = self.a * x + self.b
         return centre - half, centre + half
+
+
+class LinearFit(LeastSquaresFit):
+    """A line in the score itself: value = a score + b."""
+
+    @staticmethod
+    def abscissa(score: ArrayLike) -> Numbers:
+        """The score as it is."""
+        return np.asarray(score, dtype=np.float64)
+
+
+class LogarithmicFit(LeastSquaresFit):
+    """A line in the natural logarithm of the score: value = a ln(score) + b; b is at score 1."""
+
+    @staticmethod
+    def abscissa(score: ArrayLike) -> Numbers:
+        """ln(score).
+
+        Raises:
+            ValueError: a score is not positive.
+        """
+        scores = np.asarray(score, dtype=np.float64)
+        if not (scores > 0).all():
+            raise ValueError("score must be positive: its logarithm is taken")
+        return np.log(scores)
+
+
+Kind = TypeVar("Kind", bound=LeastSquaresFit)
+
+
+def fit_line(score: ArrayLike, value: ArrayLike) -> LinearFit:
+    """Fit value = a score + b by least squares.
+
+    Args:
+        score, value: numbers, shape (n,).
+
+    Raises:
+        ValueError: shapes differ, or a number is not finite.
+        UndecidedError: fewer than three points, or constant scores or values.
+    """
+    return _fit(LinearFit, score, value)
 
 
 def fit_logarithm(score: ArrayLike, value: ArrayLike) -> LogarithmicFit:
@@ -79,35 +143,126 @@ def fit_logarithm(score: ArrayLike, value: ArrayLike) -> LogarithmicFit:
         ValueError: shapes differ, a number is not finite, or a score is not positive.
         UndecidedError: fewer than three points, or constant scores or values.
     """
-    scores = np.asarray(score, dtype=np.float64)
-    values = np.asarray(value, dtype=np.float64)
-    if scores.ndim != 1 or scores.shape != values.shape:
-        raise ValueError(
-            f"score and value must be of one length, not of shapes {scores.shape}, {values.shape}"
-        )
-    if not (np.isfinite(scores).all() and np.isfinite(values).all()):
-        raise ValueError("score and value must be finite")
-    if (scores <= 0).any():
-        raise ValueError("score must be positive: its logarithm is taken")
-    if scores.size < FEWEST_POINTS:
-        raise UndecidedError(f"{scores.size} points, at least {FEWEST_POINTS} are needed")
-    if np.ptp(scores) == 0:
-        raise UndecidedError("all scores are equal")
-    if np.ptp(values) == 0:
-        raise UndecidedError("all values are equal")
+    return _fit(LogarithmicFit, score, value)
 
-    x = np.log(scores)
+
+def _fit(kind: type[Kind], score: ArrayLike, value: ArrayLike) -> Kind:
+    scores, values = finite_columns(score=score, value=value)
+    x = kind.abscissa(scores)
+    check_varied(score=scores, value=values)
     line = stats.linregress(x, values)
     residuals = values - (line.slope * x + line.intercept)
-    return LogarithmicFit(
+    return kind(
         a=float(line.slope),
         b=float(line.intercept),
         error_a=float(line.stderr),
         error_b=float(line.intercept_stderr),
-        n=scores.size,
+        n=values.size,
         pearson_r=float(line.rvalue),
         p_value=float(line.pvalue),
-        residual_deviation=math.sqrt(float(residuals @ residuals) / (scores.size - 2)),
+        residual_deviation=math.sqrt(float(residuals @ residuals) / (values.size - 2)),
         mean_x=float(x.mean()),
         sum_squares_x=float(((x - x.mean()) ** 2).sum()),
+        shapiro_p=shapiro_p(residuals, scale=largest(values)),
     )
+
+
+def shapiro_p(residuals: Numbers, *, scale: float) -> float:
+    """p of Shapiro and Wilk's test of normality.
+
+    NaN where there is none: fewer than three residuals, more than 5000, or none that differ by
+    more than rounding from each other, at values as large as `scale`.
+    """
+    testable = SHAPIRO_FEWEST <= residuals.size <= SHAPIRO_MOST
+    if not testable or is_constant(residuals, scale=scale):
+        return math.nan
+    return float(stats.shapiro(residuals).pvalue)
+
+
+def finite_array(name: str, values: ArrayLike, dimensions: int = 1) -> Numbers:
+    """`values` as an array of finite numbers with so many dimensions.
+
+    Raises:
+        ValueError: it is not; the message names the argument.
+    """
+    try:
+        array = np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise ValueError(f"{name} must hold numbers only") from None
+    if array.ndim != dimensions:
+        raise ValueError(f"{name} must have {dimensions} dimension(s), not {array.ndim}")
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name} must be finite")
+    return array
+
+
+def finite_columns(**columns: ArrayLike) -> list[Numbers]:
+    """Columns of one table: finite numbers, one-dimensional, all of one length.
+
+    Raises:
+        ValueError: they are not; the message names the argument.
+    """
+    arrays = [finite_array(name, values) for name, values in columns.items()]
+    if len({array.size for array in arrays}) > 1:
+        lengths = ", ".join(str(array.size) for array in arrays)
+        raise ValueError(f"{' and '.join(columns)} must be of one length, not {lengths}")
+    return arrays
+
+
+def label_codes(name: str, labels: ArrayLike, n: int) -> tuple[tuple[Any, ...], NDArray[np.intp]]:
+    """The distinct labels of n rows, sorted, and which of them each row has.
+
+    Raises:
+        ValueError: not n labels of one kind, or a label is missing; the message names the argument.
+    """
+    array = np.asarray(labels)
+    if array.shape != (n,):
+        raise ValueError(f"{name} must hold {n} labels, one a row, not shape {array.shape}")
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        raise ValueError(f"{name} must be finite: a label is missing")
+    try:
+        distinct, codes = np.unique(array, return_inverse=True)
+    except TypeError:
+        raise ValueError(f"{name} must hold labels of one kind, none missing") from None
+    return tuple(distinct.tolist()), codes.reshape(-1)
+
+
+def check_varied(**columns: Numbers) -> None:
+    """Ask for three points or more, and for no constant column.
+
+    Raises:
+        UndecidedError: naming what is missing.
+    """
+    for name, column in columns.items():
+        if column.size < FEWEST_POINTS:
+            raise UndecidedError(f"{column.size} points, at least {FEWEST_POINTS} are needed")
+        if is_constant(column):
+            raise UndecidedError(f"all {name}s are equal")
+
+
+def is_constant(values: Numbers, *, scale: float | None = None) -> bool:
+    """Whether values differ by rounding at most; `scale` is the size of what they came from."""
+    return bool(np.ptp(values) <= ROUNDING * (largest(values) if scale is None else scale))
+
+
+def largest(values: Numbers) -> float:
+    """The largest magnitude."""
+    return float(np.abs(values).max())
+
+
+def check_fraction(name: str, value: float) -> None:
+    """Raise a ValueError that names the argument unless it lies between 0 and 1, ends excluded."""
+    if not 0 < value < 1:
+        raise ValueError(f"{name} must lie between 0 and 1, not {value}")
+
+
+def check_count(name: str, value: int, least: int) -> None:
+    """Raise a ValueError that names the argument unless it is a whole number, `least` or more."""
+    if not isinstance(value, int | np.integer) or value < least:
+        raise ValueError(f"{name} must be a whole number, at least {least}, not {value!r}")
+
+
+def check_positive(name: str, value: float) -> None:
+    """Raise a ValueError that names the argument unless it is a positive finite number."""
+    if not (math.isfinite(value) and value > 0):
+        raise ValueError(f"{name} must be a positive number, not {value}")

@@ -1,10 +1,21 @@
-"""The logarithmic regression against cases with a known answer."""
+"""The regressions, and the checks of input that all analyses share, against known answers."""
+
+import math
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy import stats
 
-from miua.analysis.regression import UndecidedError, fit_logarithm
+from miua.analysis.regression import (
+    UndecidedError,
+    check_count,
+    finite_array,
+    fit_line,
+    fit_logarithm,
+    label_codes,
+)
 
 SCORES = np.array([1.0, 1.5, 2.0, 2.0, 3.0, 4.0, 5.0])
 
@@ -17,6 +28,52 @@ def test_a_planted_line_is_recovered():
     assert fit.p_value < 1e-12
     assert fit.residual_deviation == pytest.approx(0, abs=1e-12)
     np.testing.assert_allclose(fit.predict([1.0, np.e]), [-7.5, -4.25])
+    assert math.isnan(fit.shapiro_p)
+
+
+def test_norris_of_the_reference_datasets():
+    # NIST Statistical Reference Datasets, Norris: certified values of a straight line.
+    pairs = """0.1 0.2 338.8 337.4 118.1 118.2 888.0 884.6 9.2 10.1 228.1 226.5 668.5 666.3
+        998.5 996.3 449.1 448.6 778.9 777.0 559.2 558.2 0.3 0.4 0.1 0.6 778.1 775.5 668.8 666.9
+        339.3 338.0 448.9 447.5 10.8 11.6 557.7 556.0 228.3 228.1 998.0 995.8 888.8 887.6
+        119.6 120.2 0.3 0.3 0.6 0.3 557.6 556.8 339.3 339.1 888.0 887.2 998.5 999.0 778.9 779.0
+        10.2 11.1 117.6 118.3 228.9 229.2 668.4 669.1 449.2 448.9 0.2 0.5"""
+    value, score = np.array(pairs.split(), dtype=float).reshape(-1, 2).T
+    fit = fit_line(score, value)
+    assert fit.a == pytest.approx(1.00211681802045, rel=1e-11)
+    assert fit.b == pytest.approx(-0.262323073774029, rel=1e-10)
+    assert fit.error_a == pytest.approx(0.429796848199937e-3, rel=1e-10)
+    assert fit.error_b == pytest.approx(0.232818234301152, rel=1e-10)
+    assert fit.residual_deviation == pytest.approx(0.884796396144373, rel=1e-10)
+
+
+@given(st.floats(-50, 50), st.floats(-50, 50))
+def test_a_line_moves_with_the_value(slope, shift):
+    values = np.arange(7.0) ** 2
+    plain, moved = fit_line(SCORES, values), fit_line(SCORES, values + slope * SCORES + shift)
+    assert moved.a == pytest.approx(plain.a + slope, abs=1e-9)
+    assert moved.b == pytest.approx(plain.b + shift, abs=1e-9)
+    assert moved.residual_deviation == pytest.approx(plain.residual_deviation, rel=1e-6)
+
+
+def test_a_logarithmic_fit_is_a_line_in_the_logarithm():
+    values = np.arange(7.0) ** 2
+    logarithmic, linear = fit_logarithm(SCORES, values), fit_line(np.log(SCORES), values)
+    assert vars(logarithmic) == vars(linear)
+    np.testing.assert_array_equal(logarithmic.band(3.0), linear.band(np.log(3.0)))
+
+
+def test_shapiro_tells_normal_residuals_from_skewed_ones():
+    draws = np.random.default_rng(3)
+    score = np.arange(1.0, 31.0)
+    assert fit_line(score, score + draws.exponential(size=30) ** 2).shapiro_p < 0.001
+    rejected = [fit_line(score, score + draws.normal(size=30)).shapiro_p < 0.05 for _ in range(400)]
+    assert stats.binomtest(sum(rejected), 400, 0.05).pvalue > 0.001
+
+
+def test_shapiro_has_no_p_for_too_many_residuals():
+    draws = np.random.default_rng(4).normal(size=5001)
+    assert math.isnan(fit_line(np.arange(5001), draws).shapiro_p)
 
 
 def test_noise_orthogonal_to_the_line_leaves_it_in_place_and_gives_the_closed_form():
@@ -65,14 +122,17 @@ def test_the_band_is_narrowest_at_the_mean_of_ln_score():
 @pytest.mark.parametrize(
     ("score", "value", "reason"),
     [
+        ([], [], "0 points"),
         ([1.0, 2.0], [1.0, 2.0], "2 points"),
+        ([0.1 + 0.2, 0.3, 0.3], [1.0, 2.0, 3.0], "scores are equal"),
         ([2.0, 2.0, 2.0], [1.0, 2.0, 3.0], "scores are equal"),
         ([1.0, 2.0, 3.0], [4.0, 4.0, 4.0], "values are equal"),
     ],
 )
 def test_too_little_is_undecided(score, value, reason):
-    with pytest.raises(UndecidedError, match=reason):
-        fit_logarithm(score, value)
+    for fit in (fit_logarithm, fit_line):
+        with pytest.raises(UndecidedError, match=reason):
+            fit(score, value)
 
 
 @pytest.mark.parametrize(
@@ -80,9 +140,33 @@ def test_too_little_is_undecided(score, value, reason):
     [
         ([1.0, 2.0, 3.0], [1.0, 2.0], "one length"),
         ([1.0, 0.0, 3.0], [1.0, 2.0, 3.0], "positive"),
-        ([1.0, 2.0, 3.0], [1.0, np.nan, 3.0], "finite"),
+        ([1.0, 2.0, 3.0], [1.0, np.nan, 3.0], "value must be finite"),
+        ([1.0, 2.0, 3.0], [1.0, "x", 3.0], "value must hold numbers"),
+        ([[1.0, 2.0, 3.0]], [1.0, 2.0, 3.0], "score must have 1 dimension"),
     ],
 )
 def test_misuse_is_an_error(score, value, message):
     with pytest.raises(ValueError, match=message):
         fit_logarithm(score, value)
+
+
+def test_no_value_is_predicted_where_there_is_no_logarithm():
+    with pytest.raises(ValueError, match="score must be positive"):
+        fit_logarithm(SCORES, np.arange(7.0)).predict([1.0, 0.0])
+
+
+def test_labels_are_told_apart_and_missing_ones_refused():
+    labels, codes = label_codes("groups", ["b", "a", "b"], 3)
+    assert labels == ("a", "b")
+    assert codes.tolist() == [1, 0, 1]
+    for missing in ([1.0, np.nan, 2.0], np.array(["a", None, "b"], dtype=object), ["a", "b"]):
+        with pytest.raises(ValueError, match="groups must"):
+            label_codes("groups", missing, 3)
+
+
+def test_counts_are_whole_numbers():
+    for wrong in (1.0, -1, None, "3"):
+        with pytest.raises(ValueError, match="seed must"):
+            check_count("seed", wrong, 0)
+    with pytest.raises(ValueError, match="table must be finite"):
+        finite_array("table", [[1.0, np.inf]], dimensions=2)
