@@ -1,0 +1,293 @@
+"""Correlations against published values, and the family test against known truth."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from miua.analysis.correlation import correlate, largest_correlation
+from miua.analysis.regression import UndecidedError
+
+# Hollander and Wolfe (1973), p. 187: tuna's lightness and quality; the example of R's cor.test.
+LIGHTNESS = np.array([44.4, 45.9, 41.9, 53.3, 44.7, 44.1, 50.7, 45.2, 60.1])
+QUALITY = np.array([2.6, 3.1, 2.5, 5.0, 3.6, 4.0, 5.2, 2.8, 3.8])
+
+
+def keeps_level(rejected, draws, level=0.05):
+    return stats.binomtest(int(rejected), draws, level).pvalue > 0.001
+
+
+def pair(draws, n, rho):
+    x, noise = draws.normal(size=(2, n))
+    return x, rho * x + math.sqrt(1 - rho**2) * noise
+
+
+def test_pearson_of_a_published_example():
+    # R: cor.test(x, y): t = 1.8411, df = 7, p-value = 0.1082, cor = 0.5711816.
+    found = correlate(LIGHTNESS, QUALITY)
+    assert found.r == pytest.approx(0.5711816, abs=5e-8)
+    assert found.p_value == pytest.approx(0.1082, abs=5e-5)
+    assert found.low < found.r < found.high
+    assert (found.n, found.clusters, found.method) == (9, 9, "pearson")
+
+
+def test_spearman_of_a_published_example():
+    # R: cor.test(x, y, method = "spearman"): rho = 0.6, exact p-value = 0.0968.
+    found = correlate(LIGHTNESS, QUALITY, method="spearman")
+    assert found.r == pytest.approx(0.6)
+    assert found.p_value == pytest.approx(0.0968, abs=4 * math.sqrt(0.0968 / 9999))
+    # Few points: all orders are tried. With 5 in one order, 2 of 120 are as extreme.
+    assert correlate(range(5), np.arange(5.0) ** 3, method="spearman").p_value == pytest.approx(
+        2 / 120
+    )
+
+
+@pytest.mark.parametrize("method", ["pearson", "spearman"])
+def test_the_null_keeps_its_level_and_a_planted_effect_is_found(method):
+    draws = np.random.default_rng(1)
+    # With 39 permutations 2 / 40 is the smallest p of Spearman's two-sided test.
+    found = [
+        correlate(*pair(draws, 15, 0.0), method=method, resamples=39, seed=seed).p_value
+        for seed in range(400)
+    ]
+    assert keeps_level(sum(p <= 0.05 for p in found), 400)
+    assert correlate(*pair(draws, 40, 0.8), method=method).p_value < 0.001
+
+
+def test_the_null_keeps_its_level_with_clusters_where_pairs_alone_do_not():
+    draws = np.random.default_rng(2)
+    clusters = np.repeat(np.arange(40), 3)
+    with_clusters, without = 0, 0
+    for seed in range(200):
+        x, y = (np.repeat(column, 3) for column in pair(draws, 40, 0.0))
+        x, y = x + 0.3 * draws.normal(size=120), y + 0.3 * draws.normal(size=120)
+        found = correlate(x, y, clusters=clusters, resamples=119, seed=seed)
+        with_clusters += found.p_value <= 0.05
+        without += stats.pearsonr(x, y).pvalue <= 0.05
+    assert found.clusters == 40
+    assert keeps_level(with_clusters, 200)
+    assert not keeps_level(without, 200)
+
+
+def test_a_planted_effect_is_found_with_clusters():
+    x, y = (np.repeat(column, 3) for column in pair(np.random.default_rng(3), 40, 0.8))
+    found = correlate(x, y, clusters=np.repeat(np.arange(40), 3))
+    assert found.p_value <= 0.001
+    assert found.low > 0.5
+
+
+@pytest.mark.parametrize("method", ["pearson", "spearman"])
+def test_the_interval_covers_as_often_as_it_says(method):
+    rho = 0.6
+    # Of normal columns: rho_s = 6 / pi asin(rho / 2) (Pearson 1907).
+    truth = rho if method == "pearson" else 6 / math.pi * math.asin(rho / 2)
+    draws = np.random.default_rng(4)
+    covered = 0
+    for seed in range(200):
+        found = correlate(*pair(draws, 60, rho), method=method, level=0.9, resamples=199, seed=seed)
+        covered += found.low <= truth <= found.high
+    assert keeps_level(covered, 200, 0.9)
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    scale=st.floats(0.01, 100) | st.floats(-100, -0.01),
+    shift=st.floats(-100, 100),
+    order=st.permutations(range(9)),
+)
+def test_units_and_order_of_the_rows_decide_nothing(scale, shift, order):
+    plain = correlate(LIGHTNESS, QUALITY, resamples=99)
+    other = correlate(scale * LIGHTNESS + shift, QUALITY, resamples=99)
+    assert math.copysign(1, scale) * other.r == pytest.approx(plain.r, abs=1e-9)
+    assert other.p_value == pytest.approx(plain.p_value, rel=1e-6)
+    if scale > 0:
+        assert (other.low, other.high) == pytest.approx((plain.low, plain.high), abs=1e-6)
+    moved = correlate(LIGHTNESS[order], QUALITY[order], resamples=99)
+    assert (moved.r, moved.p_value) == pytest.approx((plain.r, plain.p_value))
+
+
+def test_spearman_sees_order_alone():
+    plain = correlate(LIGHTNESS, QUALITY, method="spearman", resamples=199)
+    curved = correlate(np.exp(LIGHTNESS / 5), QUALITY**3, method="spearman", resamples=199)
+    assert (curved.r, curved.low, curved.p_value) == (plain.r, plain.low, plain.p_value)
+
+
+def test_points_on_a_line_have_an_interval_of_no_width():
+    found = correlate(LIGHTNESS, 3 - 2 * LIGHTNESS, resamples=199)
+    assert (found.r, found.low, found.high) == pytest.approx((-1, -1, -1))
+
+
+def test_constant_resamples_are_counted():
+    # Three of each of two scores: one in 32 resamples holds one score only.
+    found = correlate([1, 1, 1, 2, 2, 2], [3.0, 1, 2, 6, 4, 5], resamples=2000)
+    assert stats.binomtest(found.degenerate, 2000, 1 / 32).pvalue > 0.001
+    assert np.isfinite([found.low, found.high]).all()
+
+
+def test_normality_is_checked_for_each_column():
+    x = np.random.default_rng(5).normal(size=60)
+    found = correlate(np.exp(2 * x), x, resamples=99)
+    assert found.shapiro_p_x < 1e-6
+    assert found.shapiro_p_y > 0.01
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "reason"),
+    [
+        ([], [], "0 points"),
+        ([1, 2], [1, 2], "2 points"),
+        ([1, 1, 1], [1, 2, 3], "all x values are equal"),
+        ([1, 2, 3], [0.1 + 0.2, 0.3, 0.3], "all y values are equal"),
+        ([1, 1, 1, 1, 1, 1, 2], range(7), "resamples have no value"),
+    ],
+)
+def test_too_little_is_undecided(x, y, reason):
+    with pytest.raises(UndecidedError, match=reason):
+        correlate(x, y)
+
+
+def test_too_few_clusters_are_undecided():
+    with pytest.raises(UndecidedError, match="2 to resample"):
+        correlate(range(4), [1, 3, 2, 4], clusters=["a", "a", "b", "b"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"x": [1.0, np.nan, 2.0]}, "x must be finite"),
+        ({"y": [1.0, 2.0]}, "x and y"),
+        ({"method": "kendall"}, "method"),
+        ({"level": 1.0}, "level"),
+        ({"resamples": 0}, "resamples"),
+        ({"seed": None}, "seed"),
+        ({"clusters": [1, 2]}, "clusters"),
+    ],
+)
+def test_misuse_is_an_error(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        correlate(**{"x": [1.0, 2.0, 3.0], "y": [1.0, 3.0, 2.0], **arguments})
+
+
+def names(count):
+    return [f"candidate {index}" for index in range(count)]
+
+
+def likert(draws, n):
+    return draws.integers(1, 6, n).astype(float)
+
+
+def test_the_family_keeps_its_level_where_single_tests_do_not():
+    draws = np.random.default_rng(6)
+    family, single = 0, 0
+    for seed in range(400):
+        # Correlated candidates, and a score with ties, as in the study.
+        table = draws.normal(size=(20, 1)) + draws.normal(size=(20, 30))
+        score = likert(draws, 20)
+        found = largest_correlation(table, score, names=names(30), permutations=199, seed=seed)
+        family += found.p_value <= 0.05
+        single += stats.pearsonr(table, score[:, np.newaxis], axis=0).pvalue.min() <= 0.05
+    assert keeps_level(family, 400)
+    assert not keeps_level(single, 400)
+
+
+def test_a_planted_candidate_is_found_among_the_study_s_259():
+    draws = np.random.default_rng(7)
+    table, score = draws.normal(size=(20, 259)), likert(draws, 20)
+    table[:, 143] = -score + 0.3 * draws.normal(size=20)
+    found = largest_correlation(table, score, names=names(259))
+    assert found.strongest == "candidate 143"
+    assert found.strongest_r < -0.9
+    assert found.p_value == found.adjusted_p[143] <= 0.001
+    assert np.median(found.adjusted_p) > 0.5
+    assert found.r == pytest.approx(
+        stats.pearsonr(table, score[:, np.newaxis], axis=0).statistic.tolist()
+    )
+
+
+def test_the_critical_r_of_independent_candidates_is_the_closed_form():
+    # The maximum of C independent |r| stays below c with probability (1 - p(c))^C.
+    draws = np.random.default_rng(8)
+    table, score = draws.normal(size=(50, 200)), draws.normal(size=50)
+    found = largest_correlation(table, score, names=names(200))
+    t = stats.t.isf((1 - 0.95 ** (1 / 200)) / 2, 48)
+    assert found.critical_r == pytest.approx(t / math.sqrt(48 + t**2), abs=0.02)
+
+
+def test_one_candidate_of_few_points_is_the_exact_test():
+    # Of the 24 orders of four points, the given one and its reverse reach |r| = 1.
+    found = largest_correlation(np.arange(4.0)[:, np.newaxis], range(4), names=["one"])
+    assert found.p_value == found.adjusted_p[0] == pytest.approx(2 / 24)
+    assert found.exact
+    assert found.permutations == 24
+    score = [1.0, 2, 2, 5, 3]
+    wide = largest_correlation(np.array([[3.0, 1, 4, 1, 5]]).T, score, names=["one"])
+    peer = stats.permutation_test(
+        ([3.0, 1, 4, 1, 5],),
+        lambda x: abs(stats.pearsonr(x, score).statistic),
+        permutation_type="pairings",
+        alternative="greater",
+    )
+    assert wide.p_value == wide.adjusted_p[0] == pytest.approx(float(peer.pvalue))
+
+
+def test_constant_candidates_are_left_out_by_name():
+    draws = np.random.default_rng(9)
+    table = draws.normal(size=(10, 4))
+    table[:, 1], table[:, 3] = 7.0, 0.0
+    found = largest_correlation(table, likert(draws, 10), names=list("abcd"), permutations=99)
+    assert found.left_out == ("b", "d")
+    assert found.names == ("a", "c")
+    assert len(found.r) == len(found.adjusted_p) == 2
+
+
+def test_the_seed_decides_and_more_candidates_never_help():
+    draws = np.random.default_rng(10)
+    table, score = draws.normal(size=(20, 40)), likert(draws, 20)
+    first, again, other = (
+        largest_correlation(table, score, names=names(40), permutations=499, seed=seed)
+        for seed in (1, 1, 2)
+    )
+    assert first == again
+    assert first.adjusted_p != other.adjusted_p
+    few = largest_correlation(table[:, :5], score, names=names(5), permutations=499, seed=1)
+    assert all(a <= b for a, b in zip(few.adjusted_p, first.adjusted_p[:5], strict=True))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        ({"score": [2.0, 2, 2, 2]}, "all scores are equal"),
+        ({"candidates": np.ones((4, 2))}, "no candidate varies"),
+        ({"candidates": np.ones((0, 2)), "score": []}, "0 points"),
+        ({"candidates": np.ones((4, 0)), "names": []}, "no candidate varies"),
+    ],
+)
+def test_a_family_without_an_answer_is_undecided(arguments, reason):
+    table = np.array([[1.0, 2, 3, 5], [4, 1, 3, 2]]).T
+    with pytest.raises(UndecidedError, match=reason):
+        largest_correlation(
+            **{"candidates": table, "score": [1, 2, 3, 4], "names": ["a", "b"], **arguments}
+        )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"candidates": [[1.0, np.nan]] * 4}, "candidates must be finite"),
+        ({"candidates": [1.0, 2.0]}, "candidates must have 2"),
+        ({"score": [1.0, 2.0]}, "candidates and score"),
+        ({"names": ["a"]}, "names"),
+        ({"names": ["a", "a"]}, "names"),
+        ({"permutations": 0}, "permutations"),
+        ({"seed": -1}, "seed"),
+    ],
+)
+def test_misuse_of_a_family_is_an_error(arguments, message):
+    table = np.array([[1.0, 2, 3, 5], [4, 1, 3, 2]]).T
+    with pytest.raises(ValueError, match=message):
+        largest_correlation(
+            **{"candidates": table, "score": [1, 2, 3, 4], "names": ["a", "b"], **arguments}
+        )
