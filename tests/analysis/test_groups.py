@@ -1,0 +1,299 @@
+"""Comparisons and equivalence of groups against published examples, closed forms and the null."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from miua.analysis.groups import (
+    compare_blocked,
+    compare_groups,
+    equivalence,
+    equivalence_of_groups,
+)
+from miua.analysis.regression import UndecidedError
+
+DRAWS = 400
+SIZES = np.repeat([100, 300, 500, 800, 999], 4)
+EPOCHS = np.tile([300, 500, 800, 1000], 5)
+
+
+def long_table(*samples):
+    values = np.concatenate([np.asarray(sample, dtype=float) for sample in samples])
+    return values, np.repeat(np.arange(len(samples)), [len(sample) for sample in samples])
+
+
+def keeps_level(rejected, draws=DRAWS, level=0.05):
+    return stats.binomtest(int(rejected), draws, level).pvalue > 0.001
+
+
+def test_analysis_of_variance_of_a_published_example():
+    # McDonald et al. (1991), mussel shells, as worked in the Handbook of Biological Statistics:
+    # F(4, 34) = 7.12, p = 2.8e-4; the digits are scipy's documented ones.
+    found = compare_groups(
+        *long_table(
+            [0.0571, 0.0813, 0.0831, 0.0976, 0.0817, 0.0859, 0.0735, 0.0659, 0.0923, 0.0836],
+            [0.0873, 0.0662, 0.0672, 0.0819, 0.0749, 0.0649, 0.0835, 0.0725],
+            [0.0974, 0.1352, 0.0817, 0.1016, 0.0968, 0.1064, 0.105],
+            [0.1033, 0.0915, 0.0781, 0.0685, 0.0677, 0.0697, 0.0764, 0.0689],
+            [0.0703, 0.1026, 0.0956, 0.0973, 0.1039, 0.1045],
+        )
+    )
+    assert found.anova_f == pytest.approx(7.121019471642447)
+    assert found.anova_p == pytest.approx(0.0002812242314534544)
+    assert found.sizes == (10, 8, 7, 8, 6)
+    assert found.n == 39
+
+
+def test_kruskal_and_wallis_of_a_published_example():
+    # Hollander and Wolfe (1973), p. 116; R: kruskal.test: H = 0.77143, df = 2, p-value = 0.68.
+    found = compare_groups(
+        *long_table([2.9, 3.0, 2.5, 2.6, 3.2], [3.8, 2.7, 4.0, 2.4], [2.8, 3.4, 3.7, 2.2, 2.0])
+    )
+    assert found.kruskal_h == pytest.approx(0.77143, abs=5e-6)
+    assert found.kruskal_p == pytest.approx(0.68, abs=0.001)
+    assert found.epsilon_squared == pytest.approx(0.77143 * 15 / (14**2 - 1), abs=1e-6)
+
+
+def test_brown_and_forsythe_of_a_published_example():
+    # Data of R's onewaytests; R: lawstat::levene.test(location = "median"): p = 0.34710720452.
+    found = compare_groups(
+        *long_table(
+            [452, 874, 554, 447, 356, 754, 558, 574, 664, 682, 547, 435, 245],
+            [546, 547, 774, 465, 459, 665, 467, 365, 589, 534, 456, 651, 654, 665, 546, 537],
+            [785, 458, 886, 536, 669, 857, 821, 772, 732, 689, 654, 597, 830, 827],
+        )
+    )
+    assert found.levene_p == pytest.approx(0.3471072204516, rel=1e-10)
+
+
+def test_effect_sizes_are_the_shares_of_the_sums_of_squares():
+    values, groups = long_table([1, 2, 6], [4, 8, 9, 7], [3, 3])
+    found = compare_groups(values, groups)
+    means = np.array([3, 7, 3])[groups]
+    between, within = ((means - values.mean()) ** 2).sum(), ((values - means) ** 2).sum()
+    total, error = between + within, within / 6
+    assert found.means == (3, 7, 3)
+    assert found.eta_squared == pytest.approx(between / total)
+    assert found.omega_squared == pytest.approx((between - 2 * error) / (total + error))
+    assert math.isnan(found.levene_p)
+
+
+def test_two_groups_are_student_s_t_test():
+    a, b = np.random.default_rng(1).normal(size=(2, 9))
+    found, t = compare_groups(*long_table(a, b)), stats.ttest_ind(a, b)
+    assert found.anova_f == pytest.approx(float(t.statistic) ** 2)
+    assert found.anova_p == pytest.approx(float(t.pvalue))
+
+
+def test_the_null_keeps_its_level_and_a_planted_effect_is_found():
+    draws = np.random.default_rng(2)
+    found = [compare_groups(draws.normal(size=20), SIZES) for _ in range(DRAWS)]
+    for name in ("anova_p", "kruskal_p", "shapiro_p"):
+        assert keeps_level(sum(getattr(each, name) <= 0.05 for each in found)), name
+    # With four values a group Brown and Forsythe's test is conservative: below its level.
+    assert sum(each.levene_p <= 0.05 for each in found) <= stats.binom.ppf(0.999, DRAWS, 0.05)
+    planted = compare_groups(draws.normal(size=20) + SIZES / 100, SIZES)
+    assert max(planted.anova_p, planted.kruskal_p) < 0.005
+    assert min(planted.eta_squared, planted.omega_squared, planted.epsilon_squared) > 0.7
+
+
+def test_broken_assumptions_are_found():
+    draws = np.random.default_rng(3)
+    groups = np.repeat(["a", "b", "c"], 40)
+    unequal = draws.normal(size=120) * np.repeat([1, 1, 6], 40)
+    assert compare_groups(unequal, groups).levene_p < 1e-6
+    skewed = draws.exponential(size=120) ** 2
+    assert compare_groups(skewed, groups).shapiro_p < 1e-6
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.floats(0.01, 100), st.floats(-100, 100), st.permutations(range(20)))
+def test_units_order_and_names_decide_nothing(scale, shift, order):
+    values = np.random.default_rng(4).normal(size=20)
+    plain = compare_groups(values, SIZES)
+    order = np.array(order)
+    other = compare_groups((scale * values + shift)[order], np.char.mod("set %04d", SIZES[order]))
+    for name in ("anova_f", "anova_p", "eta_squared", "kruskal_h", "levene_p", "shapiro_p"):
+        assert getattr(other, name) == pytest.approx(getattr(plain, name), rel=1e-6), name
+    assert other.groups == tuple(f"set {size:04d}" for size in plain.groups)
+
+
+def test_friedman_of_a_published_example():
+    # Hollander and Wolfe (1973), p. 140, rounding first base; R: friedman.test(RoundingTimes):
+    # chi-squared = 11.143, df = 2, p-value = 0.003805.
+    printed = """5.40 5.50 5.55 5.85 5.70 5.75 5.20 5.60 5.50 5.55 5.50 5.40 5.90 5.85 5.70 5.45
+        5.55 5.60 5.40 5.40 5.35 5.45 5.50 5.35 5.25 5.15 5.00 5.85 5.80 5.70 5.25 5.20 5.10 5.65
+        5.55 5.45 5.60 5.35 5.45 5.05 5.00 4.95 5.50 5.50 5.40 5.45 5.55 5.50 5.55 5.55 5.35 5.45
+        5.50 5.55 5.50 5.45 5.25 5.65 5.60 5.40 5.70 5.65 5.55 6.30 6.30 6.25"""
+    times = np.array(printed.split(), dtype=float)
+    found = compare_blocked(times, np.tile(["round", "narrow", "wide"], 22), np.arange(66) // 3)
+    assert found.chi_squared == pytest.approx(11.143, abs=5e-4)
+    assert found.p_value == pytest.approx(0.003805, abs=5e-7)
+    assert found.kendall_w == pytest.approx(11.143 / 44, abs=1e-5)
+    assert found.blocks == 22
+    assert sum(found.mean_ranks) == pytest.approx(6)
+
+
+def test_kendall_s_w_is_one_for_one_order_and_zero_for_none():
+    same = compare_blocked(SIZES + EPOCHS, SIZES, EPOCHS)
+    assert same.kendall_w == pytest.approx(1)
+    assert same.mean_ranks == (1, 2, 3, 4, 5)
+    latin = np.array([[1, 2, 3], [2, 3, 1], [3, 1, 2]])
+    groups, blocks = np.tile(range(3), 3), np.repeat(range(3), 3)
+    assert compare_blocked(latin.ravel(), groups, blocks).kendall_w == pytest.approx(0)
+    order = np.random.default_rng(5).permutation(20)
+    assert compare_blocked((SIZES + EPOCHS)[order], SIZES[order], EPOCHS[order]) == same
+
+
+def test_friedman_keeps_its_level_whatever_the_blocks_add():
+    draws = np.random.default_rng(6)
+    rejected = sum(
+        compare_blocked(draws.normal(size=60) + 10 * (np.arange(60) // 5),
+                        np.arange(60) % 5, np.arange(60) // 5).p_value <= 0.05
+        for _ in range(DRAWS)
+    )  # fmt: skip
+    assert keeps_level(rejected)
+
+
+def test_equivalence_of_a_published_example():
+    # Jan and Shieh (British Journal of Mathematical and Statistical Psychology 72, 2019), with
+    # Wellek's epsilon = 0.5, that is f = 0.5 / sqrt(4): F = 0.0926, p = 0.0083.
+    values, groups = long_table(
+        [112.488, 103.738, 86.344, 101.708, 95.108, 105.931, 95.815, 91.864, 102.479, 102.644],
+        [100.421, 101.966, 99.636, 105.983, 88.377, 102.618, 105.486, 98.662, 94.137, 98.626,
+         89.367, 106.204],
+        [84.846, 100.488, 119.763, 103.736, 93.141, 108.254, 99.510, 89.005, 108.200, 82.209,
+         100.104, 103.706, 107.067],
+        [100.825, 100.255, 103.363, 93.230, 95.325, 100.288, 94.750, 107.129, 98.246, 96.365,
+         99.740, 106.049, 92.691, 93.111, 98.243],
+    )  # fmt: skip
+    found = equivalence_of_groups(values, groups, bound=0.25)
+    assert found.anova_f == pytest.approx(0.0926, abs=6e-4)
+    assert found.p_value == pytest.approx(0.0083, abs=1e-4)
+    assert found.equivalent
+    assert found.cohen_f == pytest.approx(math.sqrt(found.anova_f * 3 / 46))
+    assert stats.ncf.cdf(found.critical_f, 3, 46, 50 / 16) == pytest.approx(0.05)
+    assert found.power == pytest.approx(stats.f.cdf(found.critical_f, 3, 46))
+
+
+def at_effect(f):
+    """Group means of this Cohen's f, for five groups of four."""
+    shape = np.array([-1.0, -0.5, 0, 0.5, 1])
+    return (f * shape / shape.std())[np.arange(20) // 4]
+
+
+def test_groups_at_the_bound_are_called_equivalent_as_often_as_the_level_says():
+    draws = np.random.default_rng(7)
+    wrong = sum(
+        equivalence_of_groups(draws.normal(size=20) + at_effect(0.9), SIZES, bound=0.9).equivalent
+        for _ in range(DRAWS)
+    )
+    assert keeps_level(wrong)
+
+
+def test_equal_groups_are_called_equivalent_as_often_as_the_power_says():
+    draws = np.random.default_rng(8)
+    found = [equivalence_of_groups(draws.normal(size=20), SIZES, bound=0.9) for _ in range(DRAWS)]
+    assert 0.7 < found[0].power < 0.9
+    assert keeps_level(sum(each.equivalent for each in found), level=found[0].power)
+
+
+def test_absence_of_significance_is_no_equivalence():
+    values = np.random.default_rng(9).normal(size=20)
+    assert compare_groups(values, SIZES).anova_p > 0.05
+    found = equivalence_of_groups(values, SIZES, bound=0.25)
+    assert not found.equivalent
+    assert found.power < 0.1
+
+
+def test_two_one_sided_tests_are_the_closed_form():
+    a, b = [4.0, 6, 5, 7, 8], [5.0, 5, 9, 1, 6, 7, 2]
+    found = equivalence(a, b, margin=2.5)
+    u, v = np.var(a, ddof=1) / 5, np.var(b, ddof=1) / 7
+    degrees = (u + v) ** 2 / (u**2 / 4 + v**2 / 6)
+    error = math.sqrt(u + v)
+    assert found.difference == pytest.approx(6 - 5)
+    assert found.degrees_of_freedom == pytest.approx(degrees)
+    assert found.p_lower == pytest.approx(stats.t.sf((1 + 2.5) / error, degrees))
+    assert found.p_upper == pytest.approx(stats.t.cdf((1 - 2.5) / error, degrees))
+    assert found.p_value == found.p_upper
+    half = stats.t.ppf(0.95, degrees) * error
+    assert (found.low, found.high) == pytest.approx((1 - half, 1 + half))
+    assert (found.n_a, found.n_b) == (5, 7)
+
+
+def test_means_at_the_margin_are_called_equivalent_as_often_as_the_level_says():
+    draws = np.random.default_rng(10)
+    for side in (-1, 1):
+        wrong = sum(
+            equivalence(draws.normal(side, 1, 30), draws.normal(0, 2, 40), margin=1.0).equivalent
+            for _ in range(DRAWS)
+        )
+        assert keeps_level(wrong)
+    assert equivalence(draws.normal(0, 1, 90), draws.normal(0, 2, 90), margin=1.5).p_value < 0.001
+
+
+@given(shift=st.floats(-3, 3), margin=st.floats(0.1, 4), alpha=st.sampled_from([0.01, 0.05, 0.2]))
+def test_equivalent_is_the_interval_within_the_margin(shift, margin, alpha):
+    a, b = np.random.default_rng(11).normal(size=(2, 12))
+    found = equivalence(a + shift, b, margin=margin, alpha=alpha)
+    assert found.equivalent == (-margin < found.low and found.high < margin)
+    mirrored = equivalence(b, a + shift, margin=margin, alpha=alpha)
+    assert mirrored.p_value == pytest.approx(found.p_value)
+    assert mirrored.low == pytest.approx(-found.high)
+
+
+@pytest.mark.parametrize(
+    ("values", "groups", "reason"),
+    [
+        ([], [], "0 group"),
+        ([1, 2, 3], ["a", "a", "a"], "1 group"),
+        ([1, 2, 3], ["a", "b", "c"], "3 values in 3 groups"),
+        ([1, 1, 2, 2], ["a", "a", "b", "b"], "do not vary within any group"),
+        ([5, 5, 5, 5], ["a", "a", "b", "b"], "do not vary within any group"),
+    ],
+)
+def test_too_little_is_undecided(values, groups, reason):
+    with pytest.raises(UndecidedError, match=reason):
+        compare_groups(values, groups)
+    with pytest.raises(UndecidedError, match=reason):
+        equivalence_of_groups(values, groups, bound=0.5)
+
+
+def test_too_little_is_undecided_in_blocks_and_of_two_means():
+    with pytest.raises(UndecidedError, match="2 group"):
+        compare_blocked([1, 2, 3, 4], [0, 1, 0, 1], [0, 0, 1, 1])
+    with pytest.raises(UndecidedError, match="1 block"):
+        compare_blocked([1, 2, 3], [0, 1, 2], [0, 0, 0])
+    with pytest.raises(UndecidedError, match="0 group"):
+        compare_blocked([], [], [])
+    with pytest.raises(UndecidedError, match="each block are equal"):
+        compare_blocked(EPOCHS, SIZES, EPOCHS)
+    with pytest.raises(UndecidedError, match="1 and 2 values"):
+        equivalence([1.0], [1.0, 2.0], margin=1)
+    with pytest.raises(UndecidedError, match="do not vary"):
+        equivalence([1.0, 1.0], [2.0, 2.0], margin=1)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: compare_groups([1, np.nan, 2], [0, 0, 1]), "values must be finite"),
+        (lambda: compare_groups([1, 2, 3], [0, 1]), "groups must hold 3"),
+        (lambda: compare_groups([1, 2, 3], [0, np.nan, 1]), "groups must be finite"),
+        (lambda: equivalence_of_groups([1, 2, 3], [0, 0, 1], bound=0), "bound"),
+        (lambda: equivalence_of_groups([1, 2, 3], [0, 0, 1], bound=1, alpha=1), "alpha"),
+        (lambda: equivalence([1, 2], [1, 3], margin=-1), "margin"),
+        (lambda: equivalence([1, 2], [1, 3], margin=1, alpha=0.5), "alpha"),
+        (lambda: equivalence([1, 2], [1, np.inf], margin=1), "b must be finite"),
+        (lambda: compare_blocked(range(20), SIZES, SIZES), "block 100 holds group 100 4 times"),
+        (lambda: compare_blocked(range(19), SIZES[1:], EPOCHS[1:]), "group 100 0 times"),
+    ],
+)
+def test_misuse_is_an_error(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()

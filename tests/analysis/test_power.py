@@ -1,0 +1,129 @@
+"""Power against published tables and repeated draws."""
+
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from miua.analysis.power import (
+    anova_power,
+    chance_below,
+    correlation_power,
+    equivalence_power,
+    smallest_anova_effect,
+    smallest_correlation,
+    smallest_equivalence_bound,
+)
+from miua.analysis.regression import UndecidedError
+
+
+@pytest.mark.parametrize(
+    ("n", "r", "power"),
+    # Cohen (1988), table 3.3.5, two-sided 5 %.
+    [(20, 0.3, 0.25), (20, 0.5, 0.64), (50, 0.3, 0.57), (84, 0.3, 0.80)],
+)
+def test_the_power_of_a_correlation_is_the_published_one(n, r, power):
+    assert correlation_power(n, r) == pytest.approx(power, abs=0.006)
+    assert correlation_power(n, -r) == correlation_power(n, r)
+
+
+def test_84_pairs_are_the_fewest_for_a_correlation_of_0_3():
+    # G*Power 3.1 manual, exact bivariate normal model: rho = 0.3, power 0.8 needs n = 84.
+    assert correlation_power(83, 0.3) < 0.8 <= correlation_power(84, 0.3)
+
+
+@pytest.mark.parametrize("n", [3, 5, 20, 1000])
+def test_without_correlation_the_power_is_the_level(n):
+    assert correlation_power(n, 0.0) == pytest.approx(0.05, abs=1e-5)
+    assert correlation_power(n, 0.0, alpha=0.01) == pytest.approx(0.01, abs=1e-5)
+
+
+def test_drawn_correlations_are_found_as_often_as_the_power_says():
+    draws, count = np.random.default_rng(1), 20000
+    for n, rho in ((5, 0.8), (20, 0.41)):
+        x, noise = draws.normal(size=(2, count, n))
+        found = stats.pearsonr(x, rho * x + math.sqrt(1 - rho**2) * noise, axis=-1).pvalue < 0.05
+        assert stats.binomtest(int(found.sum()), count, correlation_power(n, rho)).pvalue > 0.001
+
+
+def test_the_power_of_analysis_of_variance_is_the_published_one():
+    # R: pwr.anova.test(f = 0.28, k = 4, n = 20, sig.level = 0.05): power = 0.5149793.
+    assert anova_power(80, 4, 0.28) == pytest.approx(0.5149793, abs=5e-7)
+    # PASS manual, one-way analysis of variance: three groups of 12, f = 0.559, power 0.8251.
+    means = np.array([527.86, 660.43, 649.14])
+    assert anova_power(36, 3, means.std() / 107.4304) == pytest.approx(0.8251, abs=1e-4)
+    assert anova_power(20, 5, 0.0, alpha=0.1) == pytest.approx(0.1)
+
+
+def test_drawn_groups_are_found_as_often_as_the_power_says():
+    draws, count = np.random.default_rng(2), 5000
+    means = np.array([-1.0, 0, 0, 0, 1])
+    values = draws.normal(size=(5, 4, count)) + means[:, np.newaxis, np.newaxis]
+    result = stats.f_oneway(*values)
+    power = anova_power(20, 5, float(means.std()))
+    assert stats.binomtest(int((result.pvalue < 0.05).sum()), count, power).pvalue > 0.001
+    bound = 1.0
+    below = result.statistic < stats.ncf.ppf(0.05, 4, 15, 20 * bound**2)
+    power = equivalence_power(20, 5, bound, f=float(means.std()))
+    assert stats.binomtest(int(below.sum()), count, power).pvalue > 0.001
+
+
+def test_equivalence_at_the_bound_has_the_level_and_without_a_difference_the_most_power():
+    assert equivalence_power(20, 5, 0.8, f=0.8) == pytest.approx(0.05)
+    powers = [equivalence_power(20, 5, 0.8, f=f) for f in (0.0, 0.2, 0.4, 0.8, 1.6)]
+    assert powers == sorted(powers, reverse=True)
+
+
+@pytest.mark.parametrize("power", [0.5, 0.8, 0.95])
+def test_the_smallest_effect_has_the_power_asked_for(power):
+    assert correlation_power(20, smallest_correlation(20, power=power)) == pytest.approx(power)
+    assert anova_power(20, 5, smallest_anova_effect(20, 5, power=power)) == pytest.approx(power)
+    bound = smallest_equivalence_bound(20, 5, power=power)
+    assert equivalence_power(20, 5, bound) == pytest.approx(power)
+
+
+def test_chances_too_small_for_a_float_are_none_at_all():
+    # Here scipy 1.17's noncentral F gives NaN.
+    assert chance_below(3.055568275906594, 20, 5, 10.804718223181286) == pytest.approx(0)
+    assert chance_below(1e20, 20, 5, 0.5) == pytest.approx(1)
+
+
+def test_published_sample_sizes_come_out_as_smallest_effects():
+    # R: pwr.anova.test(f = 0.28, k = 4, power = 0.80): n = 35.75789 a group.
+    assert smallest_anova_effect(36 * 4, 4) < 0.28 < smallest_anova_effect(35 * 4, 4)
+    assert smallest_correlation(84) < 0.3 < smallest_correlation(83)
+
+
+@pytest.mark.parametrize(
+    ("call", "reason"),
+    [
+        (lambda: correlation_power(2, 0.5), "2 pairs"),
+        (lambda: smallest_correlation(0), "0 pairs"),
+        (lambda: anova_power(20, 1, 0.5), "1 group"),
+        (lambda: anova_power(5, 5, 0.5), "no variation within groups"),
+        (lambda: equivalence_power(0, 0, 0.5), "0 group"),
+        (lambda: smallest_correlation(3, power=0.999999), "too few points"),
+    ],
+)
+def test_too_little_is_undecided(call, reason):
+    with pytest.raises(UndecidedError, match=reason):
+        call()
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: correlation_power(20, 1.0), "r must"),
+        (lambda: correlation_power(20.0, 0.1), "n must"),
+        (lambda: correlation_power(20, 0.1, alpha=5), "alpha"),
+        (lambda: anova_power(20, 5, -0.1), "f must"),
+        (lambda: anova_power(20, 5, math.nan), "f must"),
+        (lambda: equivalence_power(20, 5, 0.0), "bound"),
+        (lambda: smallest_correlation(20, power=80), "power"),
+        (lambda: smallest_correlation(20, power=0.01), "power must be above the test's level"),
+    ],
+)
+def test_misuse_is_an_error(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
