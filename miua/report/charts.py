@@ -12,13 +12,13 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
 
 from miua.analysis.clinician import HIGHEST_SCORE, LOWEST_SCORE, fit_scores
-from miua.analysis.measures import FID, MEASURES, Measure, measure
+from miua.analysis.measures import ALL_MEASURES, FID, Measure, measure
 from miua.analysis.regression import UndecidedError
 from miua.analysis.results import Results, figure_two_set, poster_sizes, read_log
 from miua.analysis.tables import COMPUTED, not_computed
-from miua.report import style
+from miua.report import sources, style
 from miua.report.numbers import plain
-from miua.report.pictures import read_stack, show, tile
+from miua.report.pictures import show_set
 
 CURVE_SCORES = np.linspace(LOWEST_SCORE, HIGHEST_SCORE, 200)
 
@@ -29,7 +29,7 @@ def draw_regression(results: Results, scores: pd.DataFrame) -> Figure:
     left, right = figure.subplots(1, 2, width_ratios=(1.6, 1))
     figure.legend(handles=_draw_scores(left, scores), loc="outside lower center", ncols=2)
     chosen = figure_two_set(results)
-    show(right, tile(read_stack(results, chosen), 3, 3))
+    show_set(right, results, chosen.name, 3, 3)
     right.set_title(f"{chosen.training_size} images, {chosen.epoch} epochs", pad=3)
     return figure
 
@@ -54,6 +54,8 @@ def _draw_scores(left: Axes, scores: pd.DataFrame) -> list[Line2D]:
             pass
         else:
             axes.plot(CURVE_SCORES, fit.predict(CURVE_SCORES), **{**look, "marker": ""})
+            band = fit.band(CURVE_SCORES)
+            axes.fill_between(CURVE_SCORES, *band, color=look["color"], alpha=0.1, linewidth=0)
             sign = "+" if fit.b >= 0 else "−"
             label = (
                 f"{shown.label} = {plain(fit.a, 2)} ln(x) {sign} {abs(fit.b):.2f}"
@@ -68,33 +70,34 @@ def _draw_scores(left: Axes, scores: pd.DataFrame) -> list[Line2D]:
 
 
 def draw_training_curves(results: Results) -> Figure:
-    """Losses (above) and discriminator accuracy (below) of the poster's two runs."""
+    """Of the poster's two runs: losses, accuracies, and accuracies as the notebook counts them."""
     sizes = poster_sizes(results)
-    figure = style.new_figure(height=56 * style.MILLIMETRE)
-    panels = figure.subplots(2, len(sizes), squeeze=False, sharex=True, sharey="row")
+    figure = style.new_figure(height=68 * style.MILLIMETRE)
+    panels = figure.subplots(3, len(sizes), squeeze=False, sharex=True, sharey="row")
     for column, size in enumerate(sizes):
         log = read_log(results, size)
-        losses, accuracies = panels[:, column]
+        losses, accuracies, published = panels[:, column]
         _draw_curve(losses, log, "generator_loss", "generator loss", style.GREEN, "-")
         _draw_curve(losses, log, "discriminator_loss", "discriminator loss", style.ORANGE, "--")
-        _draw_curve(accuracies, log, "accuracy_real", "accuracy on real", style.REAL_COLOUR, "-")
-        _draw_curve(
-            accuracies,
-            log,
-            "accuracy_synthetic",
-            "accuracy on synthetic",
-            style.SYNTHETIC_COLOUR,
-            "--",
-        )
+        # The notebook casts the label 0.9 of a real image to an integer, which is 0, that of a
+        # synthetic one: it counts the real images that were called fake.
+        as_published = log.assign(accuracy_real=1 - log["accuracy_real"])
+        for axes, counted in ((accuracies, log), (published, as_published)):
+            _draw_curve(axes, counted, *REAL)
+            _draw_curve(axes, counted, *SYNTHETIC)
+            axes.set_ylim(-0.03, 1.03)
         losses.set_title(f"{size} training images", pad=3)
-        accuracies.set_ylim(-0.03, 1.03)
-        accuracies.set_xlabel("Epoch")
-        accuracies.xaxis.set_major_locator(MaxNLocator(5, integer=True))
-    panels[0, 0].set_ylabel("Loss")
-    panels[1, 0].set_ylabel("Accuracy")
+        published.set_xlabel("Epoch")
+        published.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+    for row, label in enumerate(("Loss", "Accuracy", "Accuracy,\nas published")):
+        panels[row, 0].set_ylabel(label)
     handles = [*panels[0, 0].get_lines(), *panels[1, 0].get_lines()]
     figure.legend(handles=handles, loc="outside lower center", ncols=4, columnspacing=1.2)
     return figure
+
+
+REAL = ("accuracy_real", "accuracy on real", style.REAL_COLOUR, "-")
+SYNTHETIC = ("accuracy_synthetic", "accuracy on synthetic", style.SYNTHETIC_COLOUR, "--")
 
 
 def _draw_curve(
@@ -103,17 +106,17 @@ def _draw_curve(
     axes.plot(log["epoch"], log[column], color=colour, linestyle=line, label=label, linewidth=0.8)
 
 
-def draw_metrics(results: Results, metrics: pd.DataFrame) -> Figure:
+def draw_metrics(results: Results, metrics: pd.DataFrame, stand_in: str = "") -> Figure:
     """Each metric against training size, one line an epoch, with 95 % intervals."""
-    figure = style.new_figure(height=64 * style.MILLIMETRE)
-    panels = figure.subplots(2, 4).ravel()
-    for axes, shown in zip(panels, MEASURES, strict=False):
-        _draw_metric(axes, results, metrics, shown)
+    figure = style.new_figure(height=60 * style.MILLIMETRE)
+    panels = figure.subplots(2, 5).ravel()
+    for axes, shown in zip(panels, ALL_MEASURES, strict=False):
+        _draw_metric(axes, results, metrics, sources.marked(shown, stand_in))
     handles = [
         Line2D([], [], **style.series(index), label=f"{epoch} epochs")
         for index, epoch in enumerate(results.epochs)
     ]
-    legend = panels[len(MEASURES)]
+    legend = panels[len(ALL_MEASURES)]
     legend.set_axis_off()
     legend.legend(handles=handles, loc="center", title="Trained for")
     figure.supxlabel("Training images", fontsize=7)
@@ -121,7 +124,7 @@ def draw_metrics(results: Results, metrics: pd.DataFrame) -> Figure:
 
 
 def _draw_metric(axes: Axes, results: Results, metrics: pd.DataFrame, shown: Measure) -> None:
-    axes.set_title(shown.axis_label, pad=3)
+    axes.set_title(shown.axis_label, fontsize=6.5, pad=3)
     rows = metrics[(metrics["metric"] == shown.name) & (metrics["status"] == COMPUTED)]
     if rows.empty:
         style.annotate_missing(axes, _wrapped(_reason(metrics, shown)))
@@ -136,8 +139,9 @@ def _draw_metric(axes: Axes, results: Results, metrics: pd.DataFrame, shown: Mea
         axes.vlines(x, line["low"], line["high"], color=style.series(index)["color"], linewidth=0.8)
     axes.xaxis.set_major_locator(FixedLocator(list(places.values())))
     axes.xaxis.set_minor_locator(NullLocator())
-    axes.set_xticklabels([str(size) for size in places], fontsize=5.5)
-    axes.yaxis.set_major_locator(MaxNLocator(4))
+    axes.set_xticklabels([str(size) for size in places], fontsize=5, rotation=45)
+    axes.yaxis.set_major_locator(MaxNLocator(3))
+    axes.tick_params(axis="y", labelsize=5.5)
 
 
 def _reason(metrics: pd.DataFrame, shown: Measure) -> str:
@@ -147,4 +151,4 @@ def _reason(metrics: pd.DataFrame, shown: Measure) -> str:
 
 def _wrapped(text: str) -> str:
     """The text in lines that fit a panel of the figure; the tables hold all of a longer one."""
-    return "\n".join(textwrap.wrap(text, width=18, max_lines=6, placeholder=" …"))
+    return "\n".join(textwrap.wrap(text, width=16, max_lines=6, placeholder=" …"))

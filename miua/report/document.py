@@ -36,7 +36,6 @@ def write_paper(results: Path, study: Path, source: Path) -> Path:
         MiuaError: an input or LaTeX is missing, or LaTeX fails.
     """
     opened = Results.open(results)
-    _check_latex()
     generated = opened.paper / GENERATED
     write_latex(opened, study, generated)
     for figure in study_figures(opened, study):

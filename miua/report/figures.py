@@ -6,15 +6,22 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import pandas as pd
 from matplotlib.figure import Figure
 
 from miua.analysis.clinician import read_scores
 from miua.analysis.measures import FID
 from miua.analysis.results import Results, figure_two_set, poster_epochs, poster_sizes
 from miua.analysis.tables import not_computed, read_metrics
-from miua.report import style
+from miua.report import sources, style
 from miua.report.architecture import draw_architecture
+from miua.report.arms import draw_arms, draw_stability
 from miua.report.charts import draw_metrics, draw_regression, draw_training_curves
+from miua.report.experiment_charts import (
+    draw_equal_updates,
+    draw_noise_floor,
+    draw_sensitivity,
+)
 from miua.report.pictures import draw_overview, draw_poster_grids, draw_real_and_synthetic
 
 
@@ -43,7 +50,7 @@ def study_figures(results: Results, study: Path) -> list[StudyFigure]:
     sizes = " and ".join(str(size) for size in poster_sizes(results))
     epochs = " and ".join(str(epoch) for epoch in poster_epochs(results))
     metrics = read_metrics(results)
-    missing = not_computed(metrics, FID.name)
+    missing, stand_in = not_computed(metrics, FID.name), sources.fid_stand_in(metrics)
     return [
         StudyFigure(
             "architecture",
@@ -97,7 +104,57 @@ def study_figures(results: Results, study: Path) -> list[StudyFigure]:
             "See whether a line rises or falls by more than its intervals, which cover the choice "
             "of synthetic images, not a second training."
             + (f" FID was {missing}." if missing else ""),
-            lambda: draw_metrics(results, metrics),
+            lambda: draw_metrics(results, metrics, stand_in),
+        ),
+        *_experiment_figures(results, metrics),
+    ]
+
+
+def _experiment_figures(results: Results, metrics: pd.DataFrame) -> list[StudyFigure]:
+    """The figures of the experiments besides training-size at equal epochs."""
+    stand_in = sources.fid_stand_in(metrics)
+    return [
+        StudyFigure(
+            "equal_updates",
+            "Training size at equal epochs and at equal updates",
+            "Where the two lines differ, what looks like an effect of training size is one of "
+            "training length.",
+            lambda: draw_equal_updates(results, stand_in),
+        ),
+        StudyFigure(
+            "stability",
+            "Training at several image sizes: samples, losses, accuracies and signs",
+            "Below the samples stand the signs of instability that were found, if any. The first "
+            "four images of each arm's last set.",
+            lambda: draw_stability(results),
+        ),
+        StudyFigure(
+            "arms_learning_rate",
+            "Learning rates, batch sizes and the notebooks' settings",
+            "Compare points with the blue band, the range of repeated seeds: within it, an arm "
+            "cannot be told from the text's settings trained again.",
+            lambda: draw_arms(results, sources.LEARNING_RATE),
+        ),
+        StudyFigure(
+            "arms_augmentation",
+            "Augmentation: none, flip, rotation, both, and both with mid-grey corners",
+            "Compare points with the blue band, the range of repeated seeds.",
+            lambda: draw_arms(results, sources.AUGMENTATION),
+        ),
+        StudyFigure(
+            "noise_floor",
+            "The noise floor: real images against real images, beside the synthetic sets",
+            "Differences among synthetic sets that are smaller than the spread of real halves "
+            "tell nothing. Every mark is one comparison, the black bar their mean.",
+            lambda: draw_noise_floor(results, metrics, stand_in),
+        ),
+        StudyFigure(
+            "sensitivity",
+            "Known damage: which metrics respond, and in which direction",
+            "A row is a metric, a column a kind of damage in growing steps. The height is the "
+            "metric's change in standard deviations of undamaged halves (grey: two of them); blue "
+            "calls the damaged images worse, orange crosses better.",
+            lambda: draw_sensitivity(results, stand_in),
         ),
     ]
 

@@ -14,8 +14,8 @@ from miua.analysis.tables import COMPUTED, not_computed, read_metrics
 from miua.errors import MiuaError
 from miua.files import atomic_path, write_text
 from miua.report.figures import study_figures
-from miua.report.latex import read_regression
 from miua.report.numbers import p_value, plain
+from miua.report.sources import read_regression
 from miua.report.values import Conditions, study_values
 
 Cells = list[str]

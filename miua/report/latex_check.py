@@ -15,6 +15,8 @@ PROGRAMS = {
 TEX_FILES = {
     "llncs.cls": "texlive-publishers",
     "splncs04.bst": "texlive-publishers",
+    "array.sty": "texlive-latex-base",
+    "longtable.sty": "texlive-latex-base",
     "booktabs.sty": "texlive-latex-recommended",
     "microtype.sty": "texlive-latex-recommended",
     "xcolor.sty": "texlive-latex-recommended",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -9,7 +11,7 @@ from numpy.typing import NDArray
 
 from miua.analysis.results import Results, SyntheticSet, poster_epochs, poster_sizes
 from miua.errors import MiuaError
-from miua.files import read_array
+from miua.files import read_array, read_json
 from miua.report import style
 
 WHITE = 255
@@ -18,17 +20,29 @@ GAP = 2  # pixels between the images of a grid
 Stack = NDArray[np.uint8]
 
 
-def read_stack(results: Results, chosen: SyntheticSet | None) -> Stack:
-    """The image stack of a synthetic set, or the reference stack for None: uint8 (N, H, W).
+def read_stack(path: Path) -> Stack:
+    """An image stack: uint8 (N, H, W).
 
     Raises:
         MiuaError: the stack is missing or is none.
     """
-    path = results.reference_stack if chosen is None else results.set_stack(chosen)
     stack = read_array(path)
     if stack.dtype != np.uint8 or stack.ndim != 3 or not len(stack):
         raise MiuaError(f"{path} holds {stack.dtype} {stack.shape}, not a uint8 (N, H, W) stack.")
     return stack
+
+
+def read_set(results: Results, name: str) -> Stack | None:
+    """The images of a synthetic set; None if it has none, as its training diverged.
+
+    Raises:
+        MiuaError: the images are missing without that reason, or are none.
+    """
+    folder = results.folder / "sets" / name
+    record = folder / "provenance.json"
+    if record.exists() and read_json(record).get("not_made"):
+        return None
+    return read_stack(folder / "images.npy")
 
 
 def tile(stack: Stack, rows: int, columns: int) -> Stack:
@@ -47,6 +61,18 @@ def tile(stack: Stack, rows: int, columns: int) -> Stack:
     return tiled
 
 
+def show_set(axes: Axes, results: Results, name: str, rows: int, columns: int) -> None:
+    """The first images of a set, or in their place the word for a training that ended early."""
+    stack = read_set(results, name)
+    if stack is not None:
+        show(axes, tile(stack, rows, columns))
+        return
+    axes.set(xticks=[], yticks=[], xlim=(0, 1), ylim=(0, 1), box_aspect=rows / columns)
+    for spine in axes.spines.values():
+        spine.set(visible=True, color=style.GREY, linestyle=":")
+    axes.text(0.5, 0.5, "diverged", ha="center", va="center", color=style.GREY, fontsize=6)
+
+
 def show(axes: Axes, picture: Stack) -> None:
     """Show grey values 0 to 255 as they are, without an axis."""
     axes.imshow(picture, cmap="gray", vmin=0, vmax=WHITE, interpolation="none")
@@ -61,13 +87,13 @@ def draw_poster_grids(results: Results) -> Figure:
     sizes, epochs = poster_sizes(results), poster_epochs(results)
     rows, columns = 3, 6
     figure = style.new_figure(
-        height=len(sizes) * 32 * style.MILLIMETRE, width=0.88 * style.TEXT_WIDTH
+        height=len(sizes) * 26 * style.MILLIMETRE, width=0.74 * style.TEXT_WIDTH
     )
     panels = figure.subplots(len(sizes), len(epochs), squeeze=False)
     for down, size in enumerate(sizes):
         for across, epoch in enumerate(epochs):
-            stack = read_stack(results, SyntheticSet(size, epoch))
-            show(panels[down, across], tile(stack, rows, columns))
+            name = SyntheticSet(size, epoch).name
+            show_set(panels[down, across], results, name, rows, columns)
             panels[down, across].set_title(f"{size} training images, {epoch} epochs", pad=3)
     return figure
 
@@ -75,14 +101,14 @@ def draw_poster_grids(results: Results) -> Figure:
 def draw_overview(results: Results) -> Figure:
     """Nine synthetic images of every set: training sizes across, epochs down."""
     sizes, epochs = results.training_sizes, results.epochs
-    width = 0.8 * style.TEXT_WIDTH
+    width = 0.66 * style.TEXT_WIDTH
     cell = width / max(len(sizes), 4)
     figure = style.new_figure(height=0.94 * len(epochs) * cell + 7 * style.MILLIMETRE, width=width)
     panels = figure.subplots(len(epochs), len(sizes), squeeze=False)
     for row, epoch in enumerate(epochs):
         for column, size in enumerate(sizes):
             axes = panels[row, column]
-            show(axes, tile(read_stack(results, SyntheticSet(size, epoch)), 3, 3))
+            show_set(axes, results, SyntheticSet(size, epoch).name, 3, 3)
             if row == 0:
                 axes.set_title(f"{size} images", pad=2)
             if column == 0:
@@ -104,10 +130,12 @@ def draw_real_and_synthetic(results: Results) -> Figure:
         (last, f"Synthetic images ({last.training_size} training images, {last.epoch} epochs)"),
     )
     for axes, (chosen, caption) in zip(panels, captions, strict=True):
-        stack = read_stack(results, chosen)
-        if chosen is None:
-            # HC18 is roughly in order of head size: evenly spread images show all of it.
-            stack = stack[np.linspace(0, len(stack) - 1, min(len(stack), IN_A_ROW)).astype(int)]
-        show(axes, tile(stack, 1, IN_A_ROW))
         axes.set_title(caption, loc="left", pad=3)
+        if chosen is not None:
+            show_set(axes, results, chosen.name, 1, IN_A_ROW)
+            continue
+        stack = read_stack(results.reference_stack)
+        # HC18 is roughly in order of head size: evenly spread images show all of it.
+        stack = stack[np.linspace(0, len(stack) - 1, min(len(stack), IN_A_ROW)).astype(int)]
+        show(axes, tile(stack, 1, IN_A_ROW))
     return figure

@@ -10,8 +10,8 @@ import pandas as pd
 from miua.analysis.measures import MEASURES, Measure
 from miua.analysis.results import Results
 from miua.analysis.tables import COMPUTED, not_computed, read_metrics
-from miua.report.latex import read_regression
 from miua.report.numbers import MISSING, interval, plain
+from miua.report.sources import read_regression
 
 
 @dataclass(frozen=True)

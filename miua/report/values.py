@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
 from miua.analysis.clinician import COEFFICIENTS_FILE, TOLERATED_READING_ERRORS
-from miua.analysis.measures import FID, MEASURES, MUTUAL_INFORMATION, PSNR, measure
+from miua.analysis.measures import (
+    ALL_MEASURES,
+    FID,
+    LBPV_TOTAL_DIFFERENCE,
+    MUTUAL_INFORMATION,
+    PSNR,
+    measure,
+)
 from miua.analysis.results import (
     Results,
     figure_two_set,
@@ -19,28 +25,17 @@ from miua.analysis.results import (
 )
 from miua.analysis.tables import COMPUTED, not_computed, read_table
 from miua.errors import MiuaError
+from miua.report import sources
+from miua.report.claims import claim_conditions, claim_values, judged_claims
+from miua.report.experiment_values import experiment_conditions, experiment_values
 from miua.report.numbers import plain, whole
+from miua.report.value import Value
 
 FACTS_FILE = Path("data") / "published_facts.csv"
 FACTS_COLUMNS = ("name", "value", "source")
 SIGNIFICANCE = 0.05
 
 PLAN, METRICS, REGRESSION = "plan.yaml", "tables/metrics.csv", "tables/regression.csv"
-
-
-@dataclass(frozen=True)
-class Value:
-    """A number of the text, ready to print.
-
-    Attributes:
-        name: words that name it, such as "plan batch size".
-        text: how it is printed, as plain text.
-        source: the file that it comes from, relative to the results folder or the repository.
-    """
-
-    name: str
-    text: str
-    source: str
 
 
 Conditions = dict[str, tuple[bool, str]]
@@ -51,14 +46,22 @@ def study_values(
 ) -> tuple[list[Value], Conditions]:
     """All values of the text, and the conditions that its sentences depend on."""
     facts = read_facts(study)
+    claims = judged_claims(results, study)
     values = [
         *_plan_values(results),
         *_fact_values(facts),
         *_metric_values(metrics),
         *_regression_values(regression, facts),
         *_run_values(results),
+        *experiment_values(results),
+        *claim_values(claims),
     ]
-    return values, _conditions(results, metrics, regression, facts)
+    conditions = {
+        **_conditions(results, metrics, regression, facts),
+        **experiment_conditions(results),
+        **claim_conditions(claims),
+    }
+    return values, conditions
 
 
 def read_facts(study: Path) -> pd.DataFrame:
@@ -118,27 +121,39 @@ def _fact_values(facts: pd.DataFrame) -> Iterator[Value]:
 
 
 def _metric_values(metrics: pd.DataFrame) -> Iterator[Value]:
-    for shown in MEASURES:
-        rows = metrics[(metrics["metric"] == shown.name) & (metrics["status"] == COMPUTED)]
+    for shown in (*ALL_MEASURES, LBPV_TOTAL_DIFFERENCE):
+        rows = sources.computed(sources.with_total_difference(metrics), shown.name)
         for word, value in (("lowest", rows["value"].min()), ("highest", rows["value"].max())):
-            yield Value(f"sets {shown.label} {word}", plain(float(value), shown.decimals), METRICS)
+            text, row = plain(float(value), shown.decimals), {}
+            if len(rows) and shown != LBPV_TOTAL_DIFFERENCE:
+                extreme = rows.loc[rows["value"] == value, "set"].iloc[0]
+                row = {"set": str(extreme), "metric": shown.name}
+            yield Value(f"sets {shown.label} {word}", text, METRICS, row, "value" if row else "")
+    for shown in ALL_MEASURES:
+        for each in metrics[metrics["metric"] == shown.name].itertuples():
+            text = plain(float(str(each.value)), shown.decimals)
+            row = {"set": str(each.set), "metric": shown.name}
+            yield Value(f"set {each.set} {shown.label}", text, METRICS, row, "value")
     for shown in (MUTUAL_INFORMATION, PSNR, FID):
-        definitions = metrics.loc[metrics["metric"] == shown.name, "definition"].unique()
-        yield Value(f"sets {shown.label} definition", "; ".join(definitions), METRICS)
+        rows = metrics[metrics["metric"] == shown.name]
+        definitions = "; ".join(rows["definition"].unique())
+        yield Value(f"sets {shown.label} definition", definitions, METRICS)
     yield Value("sets FID status", not_computed(metrics, FID.name) or COMPUTED, METRICS)
+    yield Value("sets FID stand in", sources.fid_stand_in(metrics), METRICS)
 
 
 def _regression_values(regression: pd.DataFrame, facts: pd.DataFrame) -> Iterator[Value]:
     fitted = regression[regression["status"] == COMPUTED]
     for row in fitted.itertuples():
-        label = measure(str(row.metric)).label
-        for name, value, decimals in (
-            ("a", row.a, 3),
-            ("b", row.b, 3),
-            ("r", row.pearson_r, 2),
-            ("p", row.p_value, 3),
+        label, at = measure(str(row.metric)).label, {"metric": str(row.metric)}
+        for name, column, decimals in (
+            ("a", "a", 3),
+            ("b", "b", 3),
+            ("r", "pearson_r", 2),
+            ("p", "p_value", 3),
         ):
-            yield Value(f"refit {label} {name}", plain(float(str(value)), decimals), REGRESSION)
+            text = plain(float(getattr(row, column)), decimals)
+            yield Value(f"refit {label} {name}", text, REGRESSION, at, column)
     counts = {
         "number of metrics": len(regression),
         "number fitted": len(fitted),
@@ -188,6 +203,7 @@ def _conditions(
         "scientific": (results.plan.scientific, PLAN),
         "full scale": (_is_full_scale(results, facts), PLAN),
         "FID computed": (not not_computed(metrics, FID.name), METRICS),
+        "FID stand in": (bool(sources.fid_stand_in(metrics)), METRICS),
         "two poster runs": (len(poster_sizes(results)) == 2, PLAN),
         "all fitted": (len(fitted) == len(regression), REGRESSION),
         "all agree": (bool((regression["agrees"] == "yes").all()), REGRESSION),

@@ -1,4 +1,7 @@
-"""A small results folder with everything in it that a run of the study leaves."""
+"""A small results folder with everything in it that a run of the study leaves.
+
+Images, logs and the metrics of sets are drawn; all tables made of them are the analysis' own.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +12,20 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from miua.analysis import analyse
-from miua.analysis.results import SyntheticSet
-from miua.config import write_config
-from miua.plan import DataSource, Grid, Profile
-from miua.files import write_array, write_json, write_text
+from miua.analysis import analyse, clinician, collect
+from miua.analysis.ledger import write_claims
+from miua.analysis.noise_floor import (
+    draw_splits,
+    noise_floor,
+    pairing_effect,
+    summarise_noise_floor,
+)
+from miua.analysis.sensitivity import sensitivity, summarise_sensitivity
+from miua.analysis.tables import write_table
+from miua.config import TrainingConfig, write_config
+from miua.files import sha256_array, write_array, write_json, write_text
+from miua.metrics.subsets import SubsetTables
+from miua.plan import Cell, Profile, cells_csv, make_plan, read_experiments
 
 STUDY = Path(__file__).parents[2] / "experiments"
 PAPER = Path(__file__).parents[2] / "paper"
@@ -22,57 +34,62 @@ NO_WEIGHTS = (
     "not computed: the Inception weights are missing; get them with `miua fetch inception` "
     "(100% free) & run again"
 )
+PUBLISHED_WEIGHTS, STAND_IN_WEIGHTS = "weights 6726825d", "weights 0123abcd"
 TRAINING_SIZES = [100, 300, 500, 800, 999]
 EPOCHS = [300, 500, 800, 1000]
 SIDE = 64
+IMAGES_IN_A_SET = 24
+REFERENCE_IMAGES = 20
+# The learning rate ten times the text's: as a training goes that ends in numbers that are none.
+DIVERGED = "learning-rate_rate-times-10"
+DIVERGED_REASON = "a loss is not finite at epoch 5: the training diverged."
+
+Draws = np.random.Generator
+Stack = NDArray[np.uint8]
 
 
 def make_results(
     folder: Path,
     *,
     scientific: bool = False,
-    fid: bool = False,
+    fid: str = "",
     training_sizes: list[int] = TRAINING_SIZES,
     epochs: list[int] = EPOCHS,
+    everything: bool = True,
 ) -> Path:
-    """Write plan, runs, sets, metrics and tables; values are drawn, not computed from images."""
-    plan = Profile(
-        profile="paper" if scientific else "smoke",
-        description="for tests",
-        scientific=scientific,
-        banner="" if scientific else BANNER,
-        data=DataSource(
-            source="hc18" if scientific else "phantom", images=None if scientific else 1000
-        ),
-        image_size=SIDE,
-        reference_images=20,
-        synthetic_images=24,
-        experiments={"training-size": Grid(training_sizes=training_sizes, epochs=epochs)},
-    )
-    write_config(folder / "plan.yaml", plan)
+    """Write plan, runs, sets, metrics and tables.
+
+    fid: which weights FID is said to be computed with; "" for none. everything: all experiments,
+    not training-size and clinician alone.
+    """
+    profile = _profile(scientific, training_sizes, epochs, everything)
+    plan = make_plan(profile, read_experiments(STUDY))
+    write_config(folder / "plan.yaml", profile)
+    write_text(folder / "sets.csv", cells_csv(plan.cells))
     draws = np.random.default_rng(5)
-    reference = _heads(draws, 20, blur=0.0)
-    write_array(folder / "reference" / "images.npy", reference)
+    for name, config in plan.preparations().items():
+        reference = heads(draws, REFERENCE_IMAGES, config.image_size, blur=0.0)
+        _write_stack(folder / "reference" / name, reference, {})
+        _write_stack(folder / "real" / name, reference, {})
     reference_lbpv = draws.dirichlet(np.full(256, 0.3)) * SIDE**2
     write_array(folder / "metrics" / "reference.npy", reference_lbpv)
-    for size in training_sizes:
-        _write_run(folder / "runs" / f"n{size:04d}", size, epochs, draws)
-        for epoch in epochs:
-            chosen = SyntheticSet(size, epoch)
-            images = _heads(draws, 24, blur=0.35)
-            write_array(folder / "sets" / chosen.name / "images.npy", images)
-            write_json(folder / "sets" / chosen.name / "provenance.json", {"settings": {}})
-            lbpv = reference_lbpv + draws.normal(0, 2, 256)
-            write_array(folder / "metrics" / f"{chosen.name}.npy", lbpv)
-            table = _metrics(chosen, reference_lbpv - lbpv, fid, draws)
-            table.to_csv(folder / "metrics" / f"{chosen.name}.csv", index=False)
-    analyse(folder, STUDY)
+    for run, config in plan.runs.items():
+        _write_run(folder / "runs" / run, config, draws)
+    for cell in {cell.set: cell for cell in plan.cells}.values():
+        _write_set(folder, cell, reference_lbpv, fid, draws)
+    if everything:
+        _write_real_against_real(folder / "tables", draws)
+    for experiment in dict.fromkeys(cell.experiment for cell in plan.cells):
+        collect(folder, experiment)
+    clinician(folder, STUDY)
+    analyse(folder)
+    write_claims(folder, STUDY)
     return folder
 
 
-def _heads(draws: np.random.Generator, n: int, blur: float) -> NDArray[np.uint8]:
+def heads(draws: Draws, n: int, side: int, blur: float) -> Stack:
     """Bright ellipses on speckle, so that a person who looks at the output sees something."""
-    y, x = np.mgrid[-1 : 1 : SIDE * 1j, -1 : 1 : SIDE * 1j]
+    y, x = np.mgrid[-1 : 1 : side * 1j, -1 : 1 : side * 1j]
     images = []
     for _ in range(n):
         width, height, angle = draws.uniform(0.5, 0.8), draws.uniform(0.4, 0.6), draws.uniform(0, 3)
@@ -85,14 +102,60 @@ def _heads(draws: np.random.Generator, n: int, blur: float) -> NDArray[np.uint8]
     return np.stack(images)
 
 
-def _write_run(run: Path, size: int, epochs: list[int], draws: np.random.Generator) -> None:
+def _profile(
+    scientific: bool, training_sizes: list[int], epochs: list[int], everything: bool
+) -> Profile:
+    experiments: dict[str, object] = {
+        "training-size": {"training_sizes": training_sizes, "epochs": epochs}
+    }
+    if everything:
+        middle = {"training_size": 300, "epochs": [20]}
+        experiments["training-size"] = {
+            "training_sizes": training_sizes,
+            "epochs": epochs,
+            "equal_updates": 30000,
+        }
+        experiments |= {
+            "augmentation": middle,
+            "learning-rate": middle,
+            "seeds": {"training_size": 300, "epochs": [20], "seeds": [0, 1, 2]},
+            "image-size": middle,
+            "noise-floor": {"images": 8, "repeats": 6},
+            "sensitivity": {"images": 8, "repeats": 3},
+        }
+    return Profile.model_validate(
+        {
+            "profile": "paper" if scientific else "smoke",
+            "description": "for tests",
+            "scientific": scientific,
+            "banner": "" if scientific else BANNER,
+            "data": {
+                "source": "hc18" if scientific else "phantom",
+                "images": None if scientific else 1000,
+            },
+            "image_size": SIDE,
+            "reference_images": REFERENCE_IMAGES,
+            "synthetic_images": IMAGES_IN_A_SET,
+            "experiments": experiments,
+        }
+    )
+
+
+def _write_stack(place: Path, stack: Stack, record: dict[str, object]) -> None:
+    write_array(place / "images.npy", stack)
+    outputs = {"images": sha256_array(stack)}
+    write_json(place / "provenance.json", {"inputs": {}, "outputs": outputs, **record})
+
+
+def _write_run(run: Path, config: TrainingConfig, draws: Draws) -> None:
     lines = []
-    for epoch in range(1, epochs[-1] + 1):
-        progress = epoch / epochs[-1]
+    last = 5 if run.name == DIVERGED else config.epochs[-1]
+    for epoch in range(1, last + 1):
+        progress = epoch / last
         lines.append(
             {
                 "epoch": epoch,
-                "updates": epoch * (size // 10),
+                "updates": epoch * -(-(config.training_size or 0) // config.batch_size),
                 "generator_loss": 2 + 3 * progress + draws.normal(0, 0.3),
                 "discriminator_loss": 1 - 0.7 * progress + draws.normal(0, 0.1),
                 "accuracy_real": min(1.0, 0.7 + 0.28 * progress + draws.normal(0, 0.01)),
@@ -102,43 +165,92 @@ def _write_run(run: Path, size: int, epochs: list[int], draws: np.random.Generat
             }
         )
     write_text(run / "log.jsonl", "".join(json.dumps(line) + "\n" for line in lines))
-    write_text(run / "config.yaml", "image_size: 64\n")
-    write_json(run / "provenance.json", {"settings": {}})
+    write_config(run / "config.yaml", config)
+    if run.name == DIVERGED:
+        write_json(run / "diverged.json", {"epoch": 5, "reason": DIVERGED_REASON})
+    settings = {**config.model_dump(), "config_sha256": "c" * 64}
+    made = {"commit": "1" * 40, "uncommitted_changes": False, "inputs": {"images": "d" * 64}}
+    write_json(run / "provenance.json", {"settings": settings, **made})
+    for epoch in config.epochs:
+        facts = {"epoch": epoch, "sha256": _checkpoint(run.name, epoch)}
+        write_json(run / "checkpoints" / f"epoch_{epoch:04d}.json", facts)
 
 
-def _metrics(
-    chosen: SyntheticSet,
-    difference: NDArray[np.float64],
-    fid: bool,
-    draws: np.random.Generator,
-) -> pd.DataFrame:
+def _checkpoint(run: str, epoch: int) -> str:
+    return sha256_array(np.frombuffer(f"{run} {epoch}".encode(), np.uint8))
+
+
+def _write_set(
+    folder: Path, cell: Cell, reference: NDArray[np.float64], fid: str, draws: Draws
+) -> None:
+    place = folder / "sets" / cell.set
+    settings = {"run": cell.run, "epoch": cell.epoch, "images": IMAGES_IN_A_SET, "seed": 0}
+    diverged = cell.run == DIVERGED
+    if diverged:
+        record = {"inputs": {"checkpoint": ""}, "settings": settings, "not_made": DIVERGED_REASON}
+        write_json(place / "provenance.json", record)
+    else:
+        inputs = {"checkpoint": _checkpoint(cell.run, cell.epoch)}
+        images = heads(draws, IMAGES_IN_A_SET, cell.image_size, blur=0.35)
+        _write_stack(place, images, {"inputs": inputs, "settings": settings})
+    lbpv = reference + draws.normal(0, 2, 256)
+    write_array(folder / "metrics" / f"{cell.set}.npy", lbpv * (np.nan if diverged else 1))
+    table = _metrics(cell.set, reference - lbpv, fid, draws)
+    if diverged:
+        table[["value", "low", "high"]] = np.nan
+        table["status"] = f"not computed: {DIVERGED_REASON}"
+    table.to_csv(folder / "metrics" / f"{cell.set}.csv", index=False)
+
+
+def _metrics(name: str, difference: NDArray[np.float64], fid: str, draws: Draws) -> pd.DataFrame:
     rows = [
-        _row(chosen, "mutual_information", draws.normal(0.45, 0.01), 0.006, "nats"),
-        _row(chosen, "psnr", draws.normal(11.2, 0.1), 0.05, "dB"),
+        _row(name, "mutual_information", draws.normal(0.45, 0.01), 0.006, "nats"),
+        _row(name, "psnr", draws.normal(11.2, 0.1), 0.05, "dB"),
     ]
     if fid:
-        rows.append(_row(chosen, "fid", draws.normal(245, 5), np.nan, ""))
+        row = _row(name, "fid", draws.normal(245, 5), np.nan, "")
+        rows.append(row | {"definition": f"Frechet distance of drawn features, {fid}"})
     else:
-        rows.append(_row(chosen, "fid", np.nan, np.nan, "") | {"status": NO_WEIGHTS})
+        rows.append(_row(name, "fid", np.nan, np.nan, "") | {"status": NO_WEIGHTS})
     rows += [
-        _row(chosen, f"lbpv_{element:03d}_difference", value, 0.4, "counts per image")
+        _row(name, f"lbpv_{element:03d}_difference", value, 0.4, "counts per image")
         for element, value in enumerate(difference)
     ]
+    rows.append(_row(name, "fd_lbp", draws.normal(9000, 900), np.nan, "counts²"))
+    rows.append(_row(name, "diversity", draws.normal(0.9, 0.04), 0.02, ""))
     return pd.DataFrame(rows)
 
 
-def _row(
-    chosen: SyntheticSet, metric: str, value: float, half: float, unit: str
-) -> dict[str, object]:
+def _row(name: str, metric: str, value: float, half: float, unit: str) -> dict[str, object]:
     return {
-        "set": chosen.name,
+        "set": name,
         "metric": metric,
         "value": value,
         "low": value - half,
         "high": value + half,
         "unit": unit,
-        "n_reference": 20,
-        "n_synthetic": 24,
+        "n_reference": REFERENCE_IMAGES,
+        "n_synthetic": IMAGES_IN_A_SET,
         "definition": "drawn at random for tests",
         "status": "computed",
     }
+
+
+def _write_real_against_real(tables: Path, draws: Draws) -> None:
+    """Noise floor and sensitivity of a few images, two of each subject."""
+    images = heads(draws, 24, SIDE, blur=0.0)
+    subjects = np.arange(24) // 2
+    measured = SubsetTables.of(images)
+    by_subject = draw_splits(subjects, 8, 6, seed=0)
+    by_image = draw_splits(subjects, 8, 6, seed=0, by="image")
+    floor = noise_floor(measured, by_subject + by_image)
+    response = sensitivity(measured, subjects, half=8, repeats=3, seed=0)
+    written = {
+        "noise-floor": floor,
+        "noise-floor-summary": summarise_noise_floor(floor),
+        "noise-floor-pairing": pairing_effect(measured, by_subject),
+        "sensitivity": response,
+        "sensitivity-summary": summarise_sensitivity(response),
+    }
+    for name, table in written.items():
+        write_table(tables / f"{name}.csv", table)
