@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ from miua.metrics import (
     mutual_information_all_pairs,
     peak_signal_to_noise_ratio_all_pairs,
 )
+from miua.metrics.stacks import image_stack
 
 SETS = _kernels.instruction_sets()
 
@@ -72,9 +74,7 @@ def test_tensors_are_read_where_they_lie():
     assert np.array_equal(lbp_codes(tensor.to(torch.uint16)), lbp_codes(stack))
     assert np.array_equal(mutual_information(tensor, stack), mutual_information(stack, stack))
     assert np.isposinf(np.diag(peak_signal_to_noise_ratio_all_pairs(tensor, stack))).all()
-    # The same memory: a change in the tensor is seen.
-    tensor[:] = 0
-    assert (lbp_codes(tensor) == 255).all()
+    assert image_stack(tensor, "stack").ctypes.data == tensor.data_ptr()
 
 
 @pytest.mark.parametrize(
@@ -109,6 +109,59 @@ def run(program: str, **options) -> subprocess.CompletedProcess:
         timeout=60,
         **options,
     )
+
+
+CALLS = (
+    "lbp_codes(stack, 24, 9.0, threads={})",
+    "lbp_histogram(stack, 24, 9.0, 'uniform', threads={})",
+    "joint_histogram(stack, stack, threads={})",
+    "entropy(stack, threads={})",
+    "mutual_information(stack, stack, threads={})",
+    "mutual_information_all_pairs(stack, stack, threads={})",
+)
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="counts threads as Linux does")
+@pytest.mark.parametrize(
+    ("call", "wanted", "threads", "started"),
+    [
+        *((call, "3", 0, 2) for call in CALLS),
+        (CALLS[0], "1", 0, 0),
+        (CALLS[0], "3", 1, 0),
+        (CALLS[0], "1", 4, 3),
+    ],
+)
+def test_threads_are_what_the_call_or_else_the_environment_says(call, wanted, threads, started):
+    program = f"""
+import os
+stack = np.zeros((64, 8, 8), np.uint8)
+before = len(os.listdir("/proc/self/task"))
+{call.format(threads)}
+print(len(os.listdir("/proc/self/task")) - before)
+"""
+    answer = run(program, env={**os.environ, "OMP_NUM_THREADS": wanted})
+    assert answer.stdout == f"{started}\n"
+
+
+@pytest.mark.parametrize(
+    ("images", "call"), list(zip((400, 400, 5000, 40000, 20000, 400), CALLS, strict=True))
+)
+def test_other_python_threads_run_during_a_call(images, call):
+    # Were the interpreter locked during the call, the main thread could not count until it is over.
+    program = f"""
+import threading
+stack = np.zeros(({images}, 64, 64), np.uint8)
+over = threading.Event()
+def work():
+    {call.format(1)}
+    over.set()
+threading.Thread(target=work).start()
+times = 0
+while not over.wait(0.001):
+    times += 1
+print(times)
+"""
+    assert int(run(program).stdout) > 10
 
 
 def test_a_forked_child_does_not_wait_for_its_parents_threads():

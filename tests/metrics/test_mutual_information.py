@@ -61,6 +61,32 @@ def test_independent_images_share_nothing():
     assert mutual_information(rows, columns, 16)[0] == pytest.approx(0, abs=1e-14)
 
 
+def test_checkerboards():
+    """Two levels, equally often: a checkerboard tells all about its inverse, nothing of stripes."""
+    rows, columns = np.indices((1, 8, 8))[1:]
+    board = ((rows + columns) % 2 * 255).astype(np.uint8)
+    stripes = (columns % 2 * 255).astype(np.uint8)
+    assert entropy(board)[0] == pytest.approx(log(2), rel=1e-14)
+    assert mutual_information(board, 255 - board)[0] == pytest.approx(log(2), rel=1e-14)
+    assert mutual_information(board, stripes)[0] == 0
+
+
+@pytest.mark.parametrize("estimator", ["plug-in", "grassberger"])
+def test_where_pixels_lie_changes_nothing(estimator):
+    """Transposed, turned, mirrored or shuffled, both images alike: the counts are the same."""
+    a, b = related(21)
+    expected = mutual_information(a, b, estimator=estimator)
+    order = np.random.default_rng(22).permutation(a[0].size)
+    for move in (
+        lambda stack: stack.transpose(0, 2, 1),
+        lambda stack: np.rot90(stack, axes=(1, 2)),
+        lambda stack: stack[:, ::-1],
+        lambda stack: stack.reshape(len(stack), -1)[:, order].reshape(stack.shape),
+    ):
+        moved = [np.ascontiguousarray(move(stack)) for stack in (a, b)]
+        assert np.array_equal(mutual_information(*moved, estimator=estimator), expected)
+
+
 def test_two_levels_that_agree_in_three_of_four_pixels():
     a = np.array([0, 0, 255, 255] * 4, np.uint8).reshape(1, 4, 4)
     b = np.array([0, 255, 255, 0] * 2 + [0, 0, 255, 255] * 2, np.uint8).reshape(1, 4, 4)
@@ -96,6 +122,29 @@ def test_joint_histogram_equals_numpy(bins):
     ):
         expected, _, _ = np.histogram2d(first.ravel(), second.ravel(), bins=(edges, edges))
         assert np.array_equal(counts, expected)
+
+
+def information_by_numpy(a: np.ndarray, b: np.ndarray, bins: int) -> float:
+    counts, _, _ = np.histogram2d(a.ravel(), b.ravel(), bins=bins, range=[[0, bins], [0, bins]])
+    p = counts / counts.sum()
+    independent = np.outer(p.sum(axis=1), p.sum(axis=0))
+    some = p > 0
+    return float((p[some] * np.log(p[some] / independent[some])).sum())
+
+
+@pytest.mark.parametrize("levels", [2, 5, 256])
+@pytest.mark.parametrize("bins", [2, 10, 64])
+def test_information_of_thousands_of_pairs_equals_that_of_numpy_and_scikit_learn(bins, levels):
+    """Images of few levels, flat ones among them, and of many."""
+    rng = np.random.default_rng([bins, levels])
+    a, b = rng.choice(rng.integers(0, 256, levels), (2, 300, 4, 5)).astype(np.uint8)
+    b[:100] = a[:100] | b[:100]  # related
+    b[290:] = 7
+    a[280:] = rng.integers(0, 256, (20, 1, 1))
+    found = mutual_information(a, b, bins)
+    for first, second, value in zip(binned(a, bins), binned(b, bins), found, strict=True):
+        assert value == pytest.approx(information_by_numpy(first, second, bins), abs=1e-12)
+        assert value == pytest.approx(mutual_info_score(first.ravel(), second.ravel()), abs=1e-12)
 
 
 @pytest.mark.parametrize("bins", BINS)
