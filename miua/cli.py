@@ -262,7 +262,7 @@ def lbpv_command(
 @app.command("conformance")
 def conformance_command(
     images: Annotated[
-        Path | None, typer.Option(help="Compare peers on these; on phantoms if not given.")
+        Path | None, typer.Option(help="Compare others on these; on phantoms if not given.")
     ] = None,
     size: Annotated[
         int | None, typer.Option(min=2, help="Resize the images to this square; not if not given.")
@@ -399,7 +399,7 @@ def _check_conformance(
 ) -> None:
     from miua.conformance import failures
 
-    for threads in (1, 2, 7):
+    for threads in (1, 2, 3, 7):
         wrong = failures(cases, kernel, threads)
         if wrong:
             listed = "".join(f"\n  {case}" for case in wrong[:10])
@@ -407,34 +407,28 @@ def _check_conformance(
                 f"{name}, {threads} threads: {len(wrong)} of {len(cases)} results are not those "
                 f"on file. Do not trust this build. The first:{listed}"
             )
-    print(f"{name}: all {len(cases)} results are those on file, with 1, 2 and 7 threads")
+    print(f"{name}: all {len(cases)} results are those on file, with 1, 2, 3 and 7 threads")
 
 
 def _print_peers(images: Path | None, size: int | None) -> None:
-    from miua.data import read_stack
-    from miua.peers import differences
+    from miua.peers import compare, phantoms, stacks_of
 
-    if images is None:
-        import numpy as np
-
-        from miua.data.phantom import phantom
-
-        stack = np.stack([phantom(0, subject, 1).image for subject in range(1, 5)])
-    else:
-        stack = read_stack(images, size).images
-    found, absent = differences(stack)
+    compared = compare(phantoms() if images is None else stacks_of(images, size))
     kind = "phantoms" if images is None else "images"
-    _, height, width = stack.shape
-    title = f"Other than by the exact definition, on {len(stack)} {kind} of {width} x {height}"
-    table = Table(title=title, title_justify="left")
+    height, width = next(iter(compared.sizes))
+    of = f"{width} x {height}" if len(compared.sizes) == 1 else f"{len(compared.sizes)} sizes"
+    table = Table(
+        title=f"Pixels that others code or count otherwise: {compared.images} {kind} of {of}",
+        title_justify="left",
+    )
     for column in ("library", "what", "pixels", "share", "remark"):
         table.add_column(column, justify="right" if column in ("pixels", "share") else "left")
-    for row in found:
+    for row in compared.rows:
         share = f"{100 * row.pixels / row.of:.4f} %"
         table.add_row(row.peer, row.what, f"{row.pixels:,}", share, row.remark)
     Console().print(table)
-    if absent:
-        print(f"Not installed, so not compared: {', '.join(absent)}")
+    if compared.absent:
+        print(f"Not installed, so not compared: {', '.join(compared.absent)}")
 
 
 def _print_outcome(folder: Path) -> None:

@@ -3,96 +3,160 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from math import cos, floor, pi, sin
+from itertools import groupby, islice
+from math import cos, pi, sin
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from miua.data.phantom import phantom
+from miua.data.stack import _grey_image, _RefusedError, image_paths, read_stack
+from miua.errors import MiuaError
+from miua.files import sha256_file
 from miua.metrics import joint_histogram, lbp_codes, lbp_histogram
+from miua.progress import Progress
 
 Stack = NDArray[np.uint8]
 UNIT = 10**5  # neighbours' offsets are rounded to five decimals
+IMAGES_AT_ONCE = 16  # so that memory stays bounded
 
 
 @dataclass(frozen=True)
 class Difference:
     """How a peer differs on some images.
 
-    pixels: how many of `of` pixels it codes or counts otherwise. remark: why, where it is known.
+    pixels: how many of `of` pixels it codes or counts otherwise. ties: at how many of them both
+    sides of every comparison that it decides otherwise are exactly equal, where that is known.
     """
 
     peer: str
     what: str
     pixels: int
     of: int
-    remark: str = ""
+    ties: int | None = None
+
+    @property
+    def remark(self) -> str:
+        """Why it differs, where it is known."""
+        if self.peer == "mahotas":
+            # A flat image has the code 0 there, and not 255.
+            return "> instead of >="
+        if self.ties is None or self.pixels == 0:
+            return ""
+        if self.ties == self.pixels:
+            return "all exact ties"
+        return f"{self.pixels - self.ties:,} are no ties"
+
+    def __add__(self, other: Difference) -> Difference:
+        """The same comparison on both its and the other's images."""
+        ties = None if self.ties is None or other.ties is None else self.ties + other.ties
+        pixels, of = self.pixels + other.pixels, self.of + other.of
+        return Difference(self.peer, self.what, pixels, of, ties)
 
 
-def differences(images: Stack) -> tuple[list[Difference], list[str]]:
-    """What the installed peers make of the images (N, H, W), and which are not there."""
-    found, absent = [], []
-    for library, module, compare in _PEERS:
+@dataclass(frozen=True)
+class Comparison:
+    """rows: all comparisons. absent: the peers that are not installed.
+
+    images: how many images were compared; sizes: of which sizes (height, width).
+    """
+
+    rows: list[Difference]
+    absent: list[str]
+    images: int
+    sizes: set[tuple[int, int]]
+
+
+def compare(stacks: Iterable[Stack]) -> Comparison:
+    """What the installed peers make of the images.
+
+    stacks: (N, H, W) each, taken one after another; their sizes may differ.
+    """
+    peers, absent = [], []
+    for library, module, differences in _PEERS:
         try:
-            peer = importlib.import_module(module)
+            peers.append((importlib.import_module(module), differences))
         except ImportError:
             absent.append(library)
-            continue
-        found += [
-            Difference(library, what, pixels, images.size, remark)
-            for what, pixels, remark in compare(peer, images)
-        ]
-    return found, absent
+    found: dict[tuple[str, str], Difference] = {}
+    sizes = set()
+    with Progress("Comparing with other libraries", unit="images") as shown:
+        for stack in stacks:
+            for peer, differences in peers:
+                for row in differences(peer, stack):
+                    key = (row.peer, row.what)
+                    found[key] = found[key] + row if key in found else row
+            sizes.add(stack.shape[1:])
+            shown.advance(len(stack))
+    return Comparison(list(found.values()), absent, shown.done, sizes)
 
 
-_Rows = list[tuple[str, int, str]]
+def stacks_of(source: Path, size: int | None) -> Iterator[Stack]:
+    """The images of a folder or .npy stack, a few at a time; with no size, each in its own."""
+    if size is None and source.is_dir() and not (source / "images.npy").is_file():
+        images: Iterator[NDArray[np.uint8]] = map(_read_image, image_paths(source))
+    else:
+        images = iter(read_stack(source, size).images)
+    for _, alike in groupby(images, key=np.shape):
+        while some := list(islice(alike, IMAGES_AT_ONCE)):
+            yield np.stack(some)
 
 
-def _scikit_image(peer: Any, images: Stack) -> _Rows:
+def _read_image(path: Path) -> NDArray[np.uint8]:
+    try:
+        return np.asarray(_grey_image(path, sha256_file(path)))
+    except _RefusedError as refused:
+        raise MiuaError(f"{path} {refused}") from None
+
+
+def phantoms() -> Iterator[Stack]:
+    """Four images that look like HC18's."""
+    yield np.stack([phantom(0, subject, 1).image for subject in range(1, 5)])
+
+
+def _scikit_image(peer: Any, images: Stack) -> list[Difference]:
     rows = []
     for P, R in ((8, 1), (24, 3)):
         ours = lbp_codes(images, P, R)
-        theirs = np.stack([peer.local_binary_pattern(image, P, R) for image in images])
-        changed = ours ^ theirs.astype(np.uint32)
-        places = np.argwhere(changed)
-        ties = sum(_only_ties(images, place, int(changed[tuple(place)]), P, R) for place in places)
-        remark = f"{ties:,} exact ties" if len(places) else ""
-        rows.append((f"LBP, P={P} R={R}", len(places), remark))
+        changed = np.empty_like(ours)
+        for image, codes, out in zip(images, ours, changed, strict=True):
+            out[:] = codes ^ peer.local_binary_pattern(image, P, R).astype(np.uint32)
+        pixels, ties = int(np.count_nonzero(changed)), _count_ties(images, changed, P, R)
+        rows.append(Difference("scikit-image", f"LBP, P={P} R={R}", pixels, images.size, ties))
     return rows
 
 
-def _only_ties(images: Stack, place: NDArray[np.int64], bits: int, P: int, R: int) -> bool:
-    """Whether all neighbours in `bits` are exactly as bright as the centre."""
-    index, row, column = (int(part) for part in place)
-    image = images[index]
-
-    def pixel(y: int, x: int) -> int:
-        inside = 0 <= y < image.shape[0] and 0 <= x < image.shape[1]
-        return int(image[y, x]) if inside else 0
-
-    def excess(p: int) -> int:
-        y = row * UNIT + round(-R * sin(2 * pi * p / P) * UNIT)
-        x = column * UNIT + round(R * cos(2 * pi * p / P) * UNIT)
-        top, left = floor(y / UNIT), floor(x / UNIT)
-        down, right = y - top * UNIT, x - left * UNIT
-        value = (UNIT - down) * (UNIT - right) * pixel(top, left)
-        value += (UNIT - down) * right * pixel(top, left + 1)
-        value += down * (UNIT - right) * pixel(top + 1, left)
-        value += down * right * pixel(top + 1, left + 1)
-        return value - UNIT * UNIT * pixel(row, column)
-
-    return all(excess(p) == 0 for p in range(P) if bits >> p & 1)
+def _count_ties(images: Stack, changed: NDArray[np.uint32], P: int, R: int) -> int:
+    """At how many changed codes the neighbours of all changed bits are as bright as the centre."""
+    index, row, column = np.nonzero(changed)
+    bits = changed[index, row, column]
+    frame = R + 1
+    framed = np.pad(images, ((0, 0), (frame, frame), (frame, frame))).astype(np.int64)
+    row, column = row + frame, column + frame
+    centre = framed[index, row, column]
+    tied = np.ones(len(index), dtype=bool)
+    for p in range(P):
+        top, down = divmod(round(-R * sin(2 * pi * p / P) * UNIT), UNIT)
+        left, right = divmod(round(R * cos(2 * pi * p / P) * UNIT), UNIT)
+        y, x = row + top, column + left
+        value = (UNIT - down) * (UNIT - right) * framed[index, y, x]
+        value += (UNIT - down) * right * framed[index, y, x + 1]
+        value += down * (UNIT - right) * framed[index, y + 1, x]
+        value += down * right * framed[index, y + 1, x + 1]
+        tied &= (bits >> p & 1 == 0) | (value == UNIT * UNIT * centre)
+    return int(np.count_nonzero(tied))
 
 
-def _mahotas(peer: Any, images: Stack) -> _Rows:
+def _mahotas(peer: Any, images: Stack) -> list[Difference]:
     ours = lbp_histogram(images, 8, 1, "ror")
     labels = np.unique(lbp_codes(_all_codes(), 8, 1, "ror"))
     theirs = np.stack([peer.lbp(image, 1, 8) for image in images])
     moved = np.abs(ours[:, labels] - theirs).sum() / 2
-    # It asks for a neighbour above the centre, so that a flat image has the code 0 and not 255.
-    return [("LBP, P=8 R=1, ror", int(np.ceil(moved)), "> instead of >=")]
+    return [Difference("mahotas", "LBP, P=8 R=1, ror", int(np.ceil(moved)), images.size)]
 
 
 def _all_codes() -> Stack:
@@ -100,7 +164,7 @@ def _all_codes() -> Stack:
     return np.random.default_rng(0).integers(0, 256, (20, 100, 100), dtype=np.uint8)
 
 
-def _opencv(peer: Any, images: Stack) -> _Rows:
+def _opencv(peer: Any, images: Stack) -> list[Difference]:
     rows = []
     others = np.ascontiguousarray(images[::-1])
     for bins in (64, 100):
@@ -112,11 +176,12 @@ def _opencv(peer: Any, images: Stack) -> _Rows:
                 for a, b in zip(images, others, strict=True)
             ]
         )
-        rows.append((f"joint, {bins} bins", int(np.abs(ours - theirs).sum() / 2), ""))
+        moved = int(np.abs(ours - theirs).sum() / 2)
+        rows.append(Difference("OpenCV", f"joint, {bins} bins", moved, images.size))
     return rows
 
 
-_PEERS: list[tuple[str, str, Callable[[Any, Stack], _Rows]]] = [
+_PEERS: list[tuple[str, str, Callable[[Any, Stack], list[Difference]]]] = [
     ("scikit-image", "skimage.feature", _scikit_image),
     ("mahotas", "mahotas.features", _mahotas),
     ("OpenCV", "cv2", _opencv),

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from typer.testing import CliRunner
 
-from miua import conformance
+from miua import conformance, peers
 from miua.cli import app
 from miua.errors import MiuaError
-from miua.peers import differences
+from miua.metrics import lbp_codes
 from tests.make_conformance import cases as listed_cases
 
 ON_FILE = Path(__file__).with_name("conformance.json")
@@ -63,8 +64,9 @@ def test_the_command_checks_and_compares():
         [str(Path(sys.executable).with_name("miua")), "conformance"], capture_output=True, text=True
     )
     assert answer.returncode == 0, answer.stderr
-    assert answer.stdout.count("with 1, 2 and 7 threads") == len(conformance.instruction_sets())
+    assert answer.stdout.count("with 1, 2, 3 and 7 threads") == len(conformance.instruction_sets())
     assert "LBP, P=24 R=3" in answer.stdout
+    assert "no ties" not in answer.stdout
 
 
 def test_the_command_says_when_results_are_others():
@@ -74,10 +76,58 @@ def test_the_command_says_when_results_are_others():
     assert "Do not trust this build" in str(answer.exception)
 
 
+def ramp() -> np.ndarray:
+    """Along its diagonals, pixels are equal: ties, some of which scikit-image decides otherwise."""
+    return np.indices((80, 80)).sum(axis=0).astype(np.uint8) + 60
+
+
 def test_scikit_image_differs_at_exact_ties_only():
-    flat = np.repeat(np.repeat(np.arange(16, dtype=np.uint8), 8), 16).reshape(1, 32, 64) * 16
-    found, _ = differences(np.concatenate([flat, flat[:, ::-1]]))
-    rows = [row for row in found if row.peer == "scikit-image"]
+    compared = peers.compare([np.stack([ramp(), ramp()[:, ::-1]])])
+    rows = [row for row in compared.rows if row.peer == "scikit-image"]
     assert len(rows) == 2
+    assert any(row.pixels for row in rows)
     for row in rows:
-        assert row.pixels == 0 or row.remark == f"{row.pixels:,} exact ties"
+        assert row.ties == row.pixels
+        assert row.remark == ("all exact ties" if row.pixels else "")
+
+
+def test_a_difference_that_is_no_tie_is_told(monkeypatch):
+    def wrong(image, P, R):
+        codes = lbp_codes(image[None], P, R)[0]
+        codes[0, :3] ^= 1
+        return codes
+
+    monkeypatch.setattr("skimage.feature.local_binary_pattern", wrong)
+    noise = np.random.default_rng(0).integers(1, 256, (2, 9, 9), dtype=np.uint8)
+    flat = np.full((1, 9, 9), 5, np.uint8)
+    row = peers.compare([noise, flat]).rows[0]
+    assert (row.pixels, row.ties, row.of) == (9, 3, 3 * 81)
+    assert row.remark == "6 are no ties"
+
+
+def test_images_of_several_sizes_are_compared_a_few_at_a_time(tmp_path, monkeypatch):
+    monkeypatch.setattr(peers, "IMAGES_AT_ONCE", 2)
+    shapes = [(80, 80), (80, 80), (80, 80), (20, 30), (80, 80)]
+    for number, (height, width) in enumerate(shapes):
+        Image.fromarray(ramp()[:height, :width]).save(tmp_path / f"{number:03}.png")
+    stacks = list(peers.stacks_of(tmp_path, None))
+    assert [stack.shape for stack in stacks] == [
+        (2, 80, 80), (1, 80, 80), (1, 20, 30), (1, 80, 80)
+    ]  # fmt: skip
+    compared = peers.compare(stacks)
+    alone = peers.compare([ramp()[None]]).rows[1]
+    assert compared.images == 5
+    assert compared.sizes == {(80, 80), (20, 30)}
+    assert compared.rows[1].of == 4 * 80 * 80 + 20 * 30
+    assert compared.rows[1].pixels >= 4 * alone.pixels > 0
+
+    answer = CliRunner().invoke(app, ["conformance", "--images", str(tmp_path)])
+    assert answer.exit_code == 0
+    assert "5 images of 2 sizes" in answer.stdout
+    assert [stack.shape for stack in peers.stacks_of(tmp_path, 8)] == [(2, 8, 8)] * 2 + [(1, 8, 8)]
+
+
+def test_an_image_that_cannot_be_taken_is_named(tmp_path):
+    Image.new("RGB", (4, 4), (1, 2, 3)).save(tmp_path / "coloured.png")
+    with pytest.raises(MiuaError, match=r"coloured\.png has coloured pixels"):
+        list(peers.stacks_of(tmp_path, None))
