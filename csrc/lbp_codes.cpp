@@ -38,15 +38,18 @@ struct PlainCodes81 {
                                 const std::uint8_t* below, std::ptrdiff_t width,
                                 std::uint8_t* codes) {
         for (std::ptrdiff_t x = 0; x < width; ++x) {
-            const int centre = row[x];
-            const int east = row[x + 1], north = above[x], west = row[x - 1], south = below[x];
-            int code = (east >= centre) | (north >= centre) << 2 | (west >= centre) << 4 |
-                       (south >= centre) << 6;
-            code |= diagonal_is_set(above[x + 1], north, east, centre) << 1;
-            code |= diagonal_is_set(above[x - 1], north, west, centre) << 3;
-            code |= diagonal_is_set(below[x - 1], south, west, centre) << 5;
-            code |= diagonal_is_set(below[x + 1], south, east, centre) << 7;
-            codes[x] = static_cast<std::uint8_t>(code);
+            const std::uint8_t centre = row[x];
+            const std::uint8_t east = row[x + 1], north = above[x], west = row[x - 1],
+                               south = below[x];
+            std::uint8_t code = east >= centre ? 1 : 0;
+            code |= diagonal_is_set(above[x + 1], north, east, centre) ? 2 : 0;
+            code |= north >= centre ? 4 : 0;
+            code |= diagonal_is_set(above[x - 1], north, west, centre) ? 8 : 0;
+            code |= west >= centre ? 16 : 0;
+            code |= diagonal_is_set(below[x - 1], south, west, centre) ? 32 : 0;
+            code |= south >= centre ? 64 : 0;
+            code |= diagonal_is_set(below[x + 1], south, east, centre) ? 128 : 0;
+            codes[x] = code;
         }
     }
 
