@@ -6,20 +6,34 @@ the published points give the published line, and what that line is worth.
 
 from __future__ import annotations
 
+import math
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
+from miua.analysis.correlation import correlate
 from miua.analysis.measures import measure
-from miua.analysis.regression import LogarithmicFit, UndecidedError, fit_logarithm
-from miua.analysis.tables import read_table
+from miua.analysis.power import correlation_power, smallest_correlation
+from miua.analysis.regression import (
+    LogarithmicFit,
+    Numbers,
+    UndecidedError,
+    finite_array,
+    fit_logarithm,
+)
+from miua.analysis.tables import COMPUTED, read_table
 from miua.errors import MiuaError
 
 SCORES_FILE = Path("data") / "digitised_scores.csv"
 COEFFICIENTS_FILE = Path("data") / "published_coefficients.csv"
+FACTS_FILE = Path("data") / "published_facts.csv"
 SCORES_COLUMNS = ("metric", "clinician_score", "value")
 COEFFICIENTS_COLUMNS = ("metric", "a", "b", "reading_error", "lowest", "highest")
+FACTS_COLUMNS = ("name", "value", "source")
 LOWEST_SCORE, HIGHEST_SCORE = 1.0, 5.0
 
 # One reading error for a disc that stands alone, three because overlapping discs carry more.
@@ -43,6 +57,48 @@ REGRESSION_COLUMNS = (
     "published_highest",
     "status",
 )
+
+# The correlation that the study claims to exceed, and the power asked of a test that seeks it.
+CLAIMED_R = 0.2
+WANTED_POWER = 0.8
+
+
+@dataclass(frozen=True)
+class ClinicianRow:
+    """What one metric's published points carry: a row of tables/clinician.csv.
+
+    Attributes:
+        metric, n: the metric and its number of points.
+        pearson_r, pearson_low, pearson_high: correlation of the metric with ln(score) and its
+            95 % bootstrap interval.
+        p_value, p_holm: p of the t test of no correlation, and the same adjusted after Holm (1979)
+            over all metrics of the table.
+        spearman_r, spearman_low, spearman_high, spearman_p: rank correlation, its 95 % bootstrap
+            interval, and p of its permutation test.
+        power_at_found, power_at_claimed: power of the t test were the true r the one found, or
+            CLAIMED_R.
+        smallest_detectable_r: the true r that it finds with a power of WANTED_POWER.
+        status: "computed", or "undecided: why".
+    """
+
+    metric: str
+    n: int
+    pearson_r: float = math.nan
+    pearson_low: float = math.nan
+    pearson_high: float = math.nan
+    p_value: float = math.nan
+    p_holm: float = math.nan
+    spearman_r: float = math.nan
+    spearman_low: float = math.nan
+    spearman_high: float = math.nan
+    spearman_p: float = math.nan
+    power_at_found: float = math.nan
+    power_at_claimed: float = math.nan
+    smallest_detectable_r: float = math.nan
+    status: str = COMPUTED
+
+
+CLINICIAN_COLUMNS = tuple(ClinicianRow.__dataclass_fields__)
 
 
 def read_scores(study: Path) -> pd.DataFrame:
@@ -79,6 +135,19 @@ def read_published(study: Path) -> pd.DataFrame:
     return table.set_index("metric")
 
 
+def read_facts(study: Path) -> dict[str, str]:
+    """The study's other published numbers, as they are printed, by name.
+
+    Raises:
+        MiuaError: the file is missing or damaged, or gives a name twice.
+    """
+    path = study / FACTS_FILE
+    table = read_table(path, FACTS_COLUMNS, numbers=())
+    if table["name"].duplicated().any():
+        raise MiuaError(f"{path} gives a name twice.")
+    return dict(zip(table["name"], table["value"], strict=True))
+
+
 def fit_scores(scores: pd.DataFrame, metric: str) -> LogarithmicFit:
     """The refit for one metric.
 
@@ -109,6 +178,63 @@ def refit(study: Path) -> pd.DataFrame:
     rows = [_row(str(line.Index), scores, line) for line in published.itertuples()]
     table = pd.DataFrame(rows, columns=list(REGRESSION_COLUMNS))
     return table.astype({"n": "int64"})
+
+
+def clinician_table(study: Path) -> pd.DataFrame:
+    """Strength, significance and power of each published correlation: CLINICIAN_COLUMNS.
+
+    Raises:
+        MiuaError: a file of the study folder is missing or damaged.
+    """
+    scores = read_scores(study)
+    rows = [_strength(str(metric), points) for metric, points in scores.groupby("metric")]
+    table = pd.DataFrame([asdict(row) for row in rows], columns=list(CLINICIAN_COLUMNS))
+    tested = table["status"] == COMPUTED
+    table.loc[tested, "p_holm"] = holm(table.loc[tested, "p_value"])
+    return table
+
+
+def holm(p_values: ArrayLike) -> Numbers:
+    """p values adjusted for being several (Holm 1979): below alpha, each is sound among all.
+
+    Raises:
+        ValueError: a p value is not finite.
+    """
+    p = finite_array("p_values", p_values)
+    order = np.argsort(p, kind="stable")
+    adjusted = np.empty_like(p)
+    steps = p[order] * np.arange(p.size, 0, -1)
+    adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1.0)
+    return adjusted
+
+
+def _strength(metric: str, points: pd.DataFrame) -> ClinicianRow:
+    n = len(points)
+    logarithm, value = np.log(points["clinician_score"]), points["value"]
+    try:
+        pearson = correlate(logarithm, value)
+        spearman = correlate(logarithm, value, method="spearman")
+        # Points on one line leave nothing that could miss them; power is asked just below r = 1.
+        found = math.copysign(min(abs(pearson.r), 1 - 1e-9), pearson.r)
+        powers = [correlation_power(n, r) for r in (found, CLAIMED_R)]
+        smallest = smallest_correlation(n, power=WANTED_POWER)
+    except UndecidedError as error:
+        return ClinicianRow(metric, n, status=f"undecided: {error}")
+    return ClinicianRow(
+        metric=metric,
+        n=n,
+        pearson_r=pearson.r,
+        pearson_low=pearson.low,
+        pearson_high=pearson.high,
+        p_value=pearson.p_value,
+        spearman_r=spearman.r,
+        spearman_low=spearman.low,
+        spearman_high=spearman.high,
+        spearman_p=spearman.p_value,
+        power_at_found=powers[0],
+        power_at_claimed=powers[1],
+        smallest_detectable_r=smallest,
+    )
 
 
 def _row(metric: str, scores: pd.DataFrame, published: Any) -> dict[str, object]:

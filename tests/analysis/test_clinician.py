@@ -4,10 +4,21 @@ import re
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
-from miua.analysis.clinician import COEFFICIENTS_FILE, SCORES_FILE, refit
+from miua.analysis.clinician import (
+    CLINICIAN_COLUMNS,
+    COEFFICIENTS_FILE,
+    FACTS_FILE,
+    SCORES_FILE,
+    clinician_table,
+    holm,
+    read_facts,
+    refit,
+)
 from miua.errors import MiuaError
 
 STUDY = Path(__file__).parents[2] / "experiments"
@@ -102,3 +113,74 @@ def test_a_missing_file_is_named(study):
     (study / SCORES_FILE).unlink()
     with pytest.raises(MiuaError, match=r"digitised_scores\.csv is missing"):
         refit(study)
+
+
+@pytest.fixture(scope="module")
+def strengths():
+    return clinician_table(STUDY).set_index("metric")
+
+
+def test_strengths_agree_with_the_refit_and_with_scipy(strengths):
+    assert (strengths.index.name, *strengths.columns) == CLINICIAN_COLUMNS
+    fits = refit(STUDY).set_index("metric")
+    scores = pd.read_csv(STUDY / SCORES_FILE)
+    assert set(strengths.index) == set(fits.index)
+    for metric, row in strengths.iterrows():
+        assert row["status"] == "computed"
+        assert row["pearson_r"] == pytest.approx(fits.loc[metric, "pearson_r"])
+        assert row["p_value"] == pytest.approx(fits.loc[metric, "p_value"])
+        points = scores[scores["metric"] == metric]
+        rank = stats.spearmanr(points["clinician_score"], points["value"])
+        assert row["spearman_r"] == pytest.approx(rank.statistic)
+        assert row["spearman_p"] == pytest.approx(rank.pvalue, abs=0.02)
+        assert row["pearson_low"] < row["pearson_r"] < row["pearson_high"]
+        assert row["spearman_low"] < row["spearman_r"] < row["spearman_high"]
+
+
+def test_twenty_points_have_little_power(strengths):
+    # Cohen 1988, table 3.3.5: n = 20, two-sided 0.05, r = 0.20 has a power of 0.14; r near 0.58
+    # is needed for 0.80.
+    assert strengths["power_at_claimed"].to_numpy() == pytest.approx(0.14, abs=0.01)
+    assert strengths["smallest_detectable_r"].to_numpy() == pytest.approx(0.58, abs=0.01)
+    assert strengths["power_at_found"].between(0.19, 0.45).all()
+
+
+def test_holm_multiplies_the_smallest_by_their_number_and_keeps_the_order():
+    # 0.01 x 4, 0.02 x 3, 0.03 x 2 raised to 0.06, 0.9 x 1
+    assert holm([0.9, 0.01, 0.03, 0.02]) == pytest.approx([0.9, 0.04, 0.06, 0.06])
+    assert holm([0.7, 0.6]) == pytest.approx([1.0, 1.0])
+    assert holm([]).size == 0
+    draws = np.random.default_rng(0).uniform(size=(4000, 5))
+    false_findings = np.mean([(holm(row) < 0.05).any() for row in draws])
+    assert false_findings == pytest.approx(0.05, abs=0.011)
+
+
+def test_holm_is_over_the_metrics_that_have_a_p_value(study):
+    scores = pd.read_csv(study / SCORES_FILE)
+    scores.loc[scores["metric"] == "fid", "value"] = 240.0
+    kept = scores["metric"].isin(["fid", "lbpv_008_difference", "lbpv_240_difference"])
+    scores[kept].to_csv(study / SCORES_FILE, index=False)
+    table = clinician_table(study).set_index("metric")
+    assert table.loc["fid", "status"].startswith("undecided: all y values are equal")
+    assert np.isnan(table.loc["fid", "p_holm"])
+    assert table.loc["lbpv_008_difference", "p_holm"] == pytest.approx(
+        max(2 * table.loc["lbpv_008_difference", "p_value"], 0)
+    )
+
+
+def test_points_on_one_line_are_certain(study):
+    scores = pd.read_csv(study / SCORES_FILE)
+    line = scores[scores["metric"] == "fid"].copy()
+    line["value"] = -np.log(line["clinician_score"])
+    line.to_csv(study / SCORES_FILE, index=False)
+    row = clinician_table(study).iloc[0]
+    assert row["pearson_r"] == pytest.approx(-1)
+    assert row["power_at_found"] == pytest.approx(1)
+
+
+def test_facts_are_as_printed_and_each_is_given_once(study):
+    assert read_facts(study)["called_real_percent"] == "56.14"
+    path = study / FACTS_FILE
+    path.write_text(path.read_text() + "sets,21,elsewhere\n")
+    with pytest.raises(MiuaError, match=r"published_facts\.csv gives a name twice"):
+        read_facts(study)
