@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from miua.errors import MissingExtraError, MiuaError
 from miua.progress import say
@@ -296,6 +297,17 @@ def analyse_command(results: Results, study: Study = STUDY) -> None:
         print(path)
 
 
+@app.command("claims")
+def claims_command(results: Results, study: Study = STUDY) -> None:
+    """Judge every claim of the study by the results' tables."""
+    from miua.analysis.ledger import write_claims
+
+    paths = write_claims(results, study)
+    _print_claims(results)
+    for path in paths:
+        print(path)
+
+
 @app.command("figures")
 def figures_command(results: Results, study: Study = STUDY) -> None:
     """Draw every figure, as PDF and PNG."""
@@ -392,6 +404,27 @@ def _print_records(records: Sequence[MetricRecord]) -> None:
         said, last = (record.definition if record.definition != last else ""), record.definition
         table.add_row(measure.label, value, interval, measure.unit, said)
     Console(highlight=False).print(table)
+
+
+def _print_claims(results: Path) -> None:
+    """The ledger as a table, and how many claims have each verdict."""
+    from miua.analysis.claim_tests import VERDICTS
+    from miua.analysis.ledger import read_ledger
+    from miua.analysis.results import Results
+
+    ledger = read_ledger(Results.open(results))
+    # The words say it; colours only help to find them.
+    styles = {"reproduced": "green", "not reproduced": "red", "undecided": "yellow"}
+    table = Table(title=ledger["banner"] or None, box=None, padding=(0, 1, 1, 0))
+    table.add_column("claim", max_width=18, overflow="fold")
+    table.add_column("verdict", max_width=14)
+    table.add_column("reason")
+    for claim in ledger["claims"]:
+        style = styles.get(claim["verdict"], "")
+        table.add_row(claim["id"], Text(claim["verdict"], style=style), Text(claim["reason"]))
+    console = Console(highlight=False)
+    console.print(table)
+    console.print(", ".join(f"{ledger['verdicts'][verdict]} {verdict}" for verdict in VERDICTS))
 
 
 def _check_conformance(

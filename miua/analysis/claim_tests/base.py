@@ -1,0 +1,274 @@
+"""What every test of the ledger shares: its evidence, its finding, and the register of tests.
+
+A test is a function of the evidence, of its inputs and of its thresholds; the types of the latter
+two say which keys a claim may give it. It decides by these alone.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_type_hints
+
+import numpy as np
+import pandas as pd
+from pydantic import AfterValidator, Field
+
+from miua.analysis.clinician import read_facts, read_published, read_scores
+from miua.analysis.experiments import experiment_path, read_experiment
+from miua.analysis.measures import measure
+from miua.analysis.results import Results
+from miua.analysis.tables import COMPUTED, read_table
+from miua.config import Strict
+from miua.errors import MiuaError
+from miua.metrics.inception_weights import SHA256 as PUBLISHED_WEIGHTS
+from miua.plan import SCALES
+
+Verdict = Literal["reproduced", "not reproduced", "undecided", "not testable here"]
+REPRODUCED: Verdict = "reproduced"
+NOT_REPRODUCED: Verdict = "not reproduced"
+UNDECIDED: Verdict = "undecided"
+NOT_TESTABLE: Verdict = "not testable here"
+VERDICTS = (REPRODUCED, NOT_REPRODUCED, UNDECIDED, NOT_TESTABLE)
+
+FID = "fid"
+GRID = "training-size"
+SEEDS = "seeds"
+
+
+class NotTestableError(MiuaError):
+    """Something that the test needs is not there; the message names it."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a test found.
+
+    Attributes:
+        reason: one sentence with the numbers, ready to print.
+        numbers: every number that the verdict rests on, by name.
+        power: of the test at the effect that was sought, where the verdict depends on it.
+        n: number of values, sets or images that were tested.
+        missing: what would have to be there for a verdict.
+    """
+
+    verdict: Verdict
+    reason: str
+    numbers: dict[str, float] = field(default_factory=dict)
+    power: float | None = None
+    n: int | None = None
+    missing: tuple[str, ...] = ()
+
+
+@dataclass
+class Evidence:
+    """What one claim may be judged by: the tables of its experiments and the study's own data.
+
+    `sources` collects which files were read.
+    """
+
+    results: Results
+    study: Path
+    experiments: tuple[str, ...]
+    cache: dict[str, pd.DataFrame | None] = field(default_factory=dict)
+    sources: list[str] = field(default_factory=list)
+
+    def sets(self, experiment: str | None = None, arm: str | None = None) -> pd.DataFrame:
+        """Metrics of the sets of an experiment, the claim's first one if none is named.
+
+        Raises:
+            NotTestableError: the experiment was not run, or has no such arm.
+        """
+        experiment = experiment or self.experiments[0]
+        name = experiment_path(self.results, experiment).name
+        if experiment not in self.cache:
+            self.cache[experiment] = read_experiment(self.results, experiment)
+        table = self.cache[experiment]
+        if table is None:
+            raise NotTestableError(f"the experiment {experiment} (tables/{name} is not there)")
+        self._note(f"tables/{name}")
+        return table if arm is None else of_arm(table, arm, experiment)
+
+    def table(self, name: str, columns: Sequence[str], numbers: Sequence[str]) -> pd.DataFrame:
+        """tables/NAME.csv, with exactly these columns.
+
+        Raises:
+            NotTestableError: it is not there, as its experiment was not run.
+            MiuaError: it is damaged.
+        """
+        if name not in self.cache:
+            path = self.results.tables / f"{name}.csv"
+            self.cache[name] = read_table(path, columns, numbers) if path.exists() else None
+        table = self.cache[name]
+        if table is None:
+            raise NotTestableError(f"tables/{name}.csv, which its experiment would have made")
+        self._note(f"tables/{name}.csv")
+        return table
+
+    def scores(self) -> pd.DataFrame:
+        """The clinician's digitised scores."""
+        self._note(f"{self.study.name}/data/digitised_scores.csv")
+        return read_scores(self.study)
+
+    def published(self) -> pd.DataFrame:
+        """The published coefficients with their reading error, by metric."""
+        self._note(f"{self.study.name}/data/published_coefficients.csv")
+        return read_published(self.study)
+
+    def facts(self) -> dict[str, str]:
+        """The study's published numbers by name, as printed."""
+        self._note(f"{self.study.name}/data/published_facts.csv")
+        return read_facts(self.study)
+
+    def reference_lbpv(self) -> np.ndarray[Any, np.dtype[np.float64]] | None:
+        """The reference's LBP vector in counts per image, or None if it was not kept."""
+        path = self.results.reference_lbpv
+        if not path.is_file():
+            return None
+        self._note(str(path.relative_to(self.results.folder)))
+        return np.asarray(np.load(path, allow_pickle=False), dtype=np.float64)
+
+    def _note(self, source: str) -> None:
+        if source not in self.sources:
+            self.sources.append(source)
+
+
+Judge = Callable[[Evidence, Any, Any], Finding]
+
+
+@dataclass(frozen=True)
+class ClaimTest:
+    """A registered test, and the models of what a claim may give it."""
+
+    judge: Judge
+    inputs: type[Strict]
+    thresholds: type[Strict]
+
+
+TESTS: dict[str, ClaimTest] = {}
+
+
+def claim_test(function: Judge) -> Judge:
+    """Register a test under its name, with hyphens."""
+    hints = get_type_hints(function)
+    name = function.__name__.replace("_", "-")
+    TESTS[name] = ClaimTest(function, hints["inputs"], hints["thresholds"])
+    return function
+
+
+def _metric(name: str) -> str:
+    try:
+        measure(name)
+    except ValueError as error:
+        raise ValueError(
+            f"{error}. Known: mutual_information, psnr, fid, fd_lbp, diversity, "
+            "lbpv_total_difference, lbpv_000_difference to lbpv_255_difference"
+        ) from None
+    return name
+
+
+def _experiment(name: str) -> str:
+    if name not in SCALES:
+        raise ValueError(f"unknown experiment {name!r}. Known: {', '.join(SCALES)}")
+    return name
+
+
+Metric = Annotated[str, AfterValidator(_metric)]
+Metrics = Annotated[list[Metric], Field(min_length=1)]
+ExperimentName = Annotated[str, AfterValidator(_experiment)]
+Fraction = Annotated[float, Field(gt=0, lt=1)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+class Nothing(Strict):
+    """No inputs."""
+
+
+class Level(Strict):
+    """The level of a test of significance."""
+
+    alpha: Fraction
+
+
+def of_arm(table: pd.DataFrame, arm: str, experiment: str) -> pd.DataFrame:
+    """The rows of one arm.
+
+    Raises:
+        NotTestableError: there are none.
+    """
+    rows = table[table["arm"] == arm]
+    if rows.empty:
+        raise NotTestableError(f"the arm {arm!r} of {experiment}")
+    return rows
+
+
+def computed(table: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """The rows of a metric that have a value.
+
+    Raises:
+        NotTestableError: there are none, or they are an FID with other weights than the published.
+    """
+    rows = table[table["metric"] == metric]
+    found = rows[rows["status"] == COMPUTED]
+    label = measure(metric).label
+    if found.empty:
+        reason = f" ({rows['status'].iloc[0]})" if len(rows) else ""
+        raise NotTestableError(f"{label}{reason}")
+    if metric == FID and "definition" in found and found["definition"].map(_stand_in).any():
+        raise NotTestableError("FID with the published Inception weights (stand-ins were used)")
+    return found
+
+
+def nearest_computed(tables: Sequence[pd.DataFrame], metrics: Sequence[str]) -> str:
+    """The first metric that every one of the tables has.
+
+    Raises:
+        NotTestableError: none; the message is that of the last.
+    """
+    for metric in metrics:
+        try:
+            for table in tables:
+                computed(table, metric)
+        except NotTestableError as error:
+            missing = error
+        else:
+            return metric
+    raise missing
+
+
+def without_significance(power: float, least: float) -> Verdict:
+    """The verdict where nothing significant was found: a powerful test would have found it."""
+    return NOT_REPRODUCED if power >= least else UNDECIDED
+
+
+def number(value: float, digits: int = 3) -> str:
+    """A number in so many significant digits, with a true minus sign."""
+    if math.isnan(value):
+        return "–"
+    if value and not 1e-4 <= abs(value) < 10**6:
+        return f"{value:.{digits - 1}e}".replace("-", "−")
+    rounded = float(f"{value:.{digits}g}")
+    places = max(0, digits - 1 - math.floor(math.log10(abs(rounded)))) if rounded else 0
+    return f"{rounded:.{places}f}".replace("-", "−")
+
+
+def p_text(value: float) -> str:
+    """A p value behind its letter."""
+    return "p < 0.001" if value < 0.001 else f"p = {value:.3f}"
+
+
+def percent(value: float) -> str:
+    """A share as a percentage."""
+    return f"{100 * value:.3g} %"
+
+
+def labels(metrics: Sequence[str]) -> str:
+    """The metrics' short names."""
+    return ", ".join(measure(metric).label for metric in metrics)
+
+
+def _stand_in(definition: str) -> bool:
+    _, told, digits = str(definition).rpartition("weights ")
+    return bool(told) and not PUBLISHED_WEIGHTS.startswith(digits.strip()[:8])

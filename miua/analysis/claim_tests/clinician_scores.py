@@ -1,0 +1,264 @@
+"""Tests of what the clinician's published scores carry: line, strength, significance, family."""
+
+from __future__ import annotations
+
+import math
+from contextlib import suppress
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from pydantic import Field
+from scipy import stats
+
+from miua.analysis.claim_tests.base import (
+    FID,
+    GRID,
+    NOT_REPRODUCED,
+    REPRODUCED,
+    Evidence,
+    Finding,
+    Fraction,
+    Metric,
+    Metrics,
+    NotTestableError,
+    Positive,
+    claim_test,
+    computed,
+    labels,
+    number,
+    p_text,
+    percent,
+    without_significance,
+)
+from miua.analysis.clinician import CLINICIAN_COLUMNS, REGRESSION_COLUMNS
+from miua.analysis.correlation import FAMILY_LEVEL, largest_correlation
+from miua.analysis.measures import LBPV_ELEMENTS, MUTUAL_INFORMATION, PSNR, element_name, measure
+from miua.analysis.power import correlation_power, smallest_correlation
+from miua.analysis.regression import UndecidedError
+from miua.analysis.tables import COMPUTED
+from miua.config import Strict
+from miua.plan import EQUAL_EPOCHS
+
+
+class OfMetrics(Strict):
+    metrics: Metrics
+
+
+class ReadingErrors(Strict):
+    reading_errors: Positive = Field(
+        description="how many errors of reading a disc off the plot a coefficient may be away"
+    )
+
+
+class Correlation(Strict):
+    r: Fraction
+
+
+class StrongAndWeak(Strict):
+    strong: Metrics
+    weak: Metrics
+
+
+class Adjusted(Strict):
+    metrics: Metrics
+    adjustment: Literal["none", "Holm"]
+
+
+class Significance(Strict):
+    alpha: Fraction
+    r: Fraction = Field(description="the correlation sought, at which power is stated")
+    power: Fraction
+
+
+class Sought(Strict):
+    r: Fraction = Field(description="the correlation sought, at which power is stated")
+    power: Fraction
+
+
+class OfMetric(Strict):
+    metric: Metric
+    sign: Literal["positive", "negative"]
+
+
+class Slope(Strict):
+    slope: float = Field(description="on which side of this the slope has to lie")
+
+
+@claim_test
+def coefficients_agree(evidence: Evidence, inputs: OfMetrics, thresholds: ReadingErrors) -> Finding:
+    """Each refitted a and b lies within so many reading errors of the published one."""
+    rows = _regression(evidence, inputs.metrics)
+    reading_error = evidence.published()["reading_error"]
+    numbers, distances = {}, {}
+    for metric, row in rows.iterrows():
+        for coefficient in ("a", "b"):
+            here, published = row[coefficient], row[f"{coefficient}_published"]
+            distances[str(metric), coefficient] = abs(here - published) / reading_error[str(metric)]
+            numbers[f"{metric} {coefficient}"] = here
+            numbers[f"{metric} {coefficient} published"] = published
+    furthest = max(distances, key=distances.__getitem__)
+    worst = numbers["largest distance in reading errors"] = distances[furthest]
+    return Finding(
+        REPRODUCED if worst <= thresholds.reading_errors else NOT_REPRODUCED,
+        f"The refitted coefficients lie within {number(worst, 2)} reading errors of the published "
+        f"ones (furthest: {furthest[1]} of {measure(furthest[0]).label}; allowed: "
+        f"{number(thresholds.reading_errors, 2)}).",
+        numbers,
+        n=int(rows["n"].sum()),
+    )
+
+
+@claim_test
+def correlations_exceed(evidence: Evidence, inputs: OfMetrics, thresholds: Correlation) -> Finding:
+    """Each |r| with the logarithm of the score is above the threshold, as a point estimate."""
+    rows = _regression(evidence, inputs.metrics)
+    strength = rows["pearson_r"].abs()
+    return Finding(
+        REPRODUCED if (strength > thresholds.r).all() else NOT_REPRODUCED,
+        f"|r| is {number(strength.min(), 2)} to {number(strength.max(), 2)} for "
+        f"{labels(inputs.metrics)} (claimed: above {thresholds.r:g}), without regard to chance.",
+        {f"r {metric}": r for metric, r in rows["pearson_r"].items()},
+        n=int(rows["n"].min()),
+    )
+
+
+@claim_test
+def correlations_stronger(
+    evidence: Evidence, inputs: StrongAndWeak, thresholds: Correlation
+) -> Finding:
+    """Each strong metric's |r| is above the threshold and above each weak one's."""
+    rows = _regression(evidence, [*inputs.strong, *inputs.weak])
+    strength = rows["pearson_r"].abs()
+    least, most = strength[inputs.strong].min(), strength[inputs.weak].max()
+    return Finding(
+        REPRODUCED if least > max(most, thresholds.r) else NOT_REPRODUCED,
+        f"|r| is at least {number(least, 2)} for {labels(inputs.strong)} and at most "
+        f"{number(most, 2)} for {labels(inputs.weak)}.",
+        {f"r {metric}": r for metric, r in rows["pearson_r"].items()},
+        n=int(rows["n"].min()),
+    )
+
+
+@claim_test
+def correlations_significant(
+    evidence: Evidence, inputs: Adjusted, thresholds: Significance
+) -> Finding:
+    """Each correlation has p below alpha, as it is or adjusted for all metrics of the table."""
+    table = evidence.table(
+        "clinician", CLINICIAN_COLUMNS, [c for c in CLINICIAN_COLUMNS if c not in TEXT]
+    )
+    rows = _rows(table, inputs.metrics)
+    p = rows["p_value" if inputs.adjustment == "none" else "p_holm"]
+    n = int(rows["n"].min())
+    power = correlation_power(n, thresholds.r, alpha=thresholds.alpha)
+    smallest = smallest_correlation(n, power=thresholds.power, alpha=thresholds.alpha)
+    significant = int((p < thresholds.alpha).sum())
+    verdict = REPRODUCED if significant == len(p) else without_significance(power, thresholds.power)
+    adjusted = ", adjusted after Holm" if inputs.adjustment == "Holm" else ""
+    return Finding(
+        verdict,
+        f"{significant} of {len(p)} correlations have p < {thresholds.alpha:g}{adjusted} "
+        f"(smallest {p_text(p.min())}, n = {n}); the power at r = {thresholds.r:g} is "
+        f"{number(power, 2)}, and only r of {number(smallest, 2)} or more would be found with a "
+        f"power of {thresholds.power:g}.",
+        {f"p {metric}": value for metric, value in p.items()} | {"smallest r found": smallest},
+        power=power,
+        n=n,
+    )
+
+
+@claim_test
+def correlation_beyond_family(evidence: Evidence, inputs: OfMetrics, thresholds: Sought) -> Finding:
+    """The largest published |r| exceeds what the best of all candidates reaches by chance.
+
+    The published candidates are not there, so those of our own sets stand in: their scores are the
+    clinician's in random order, which says how large the largest |r| of so many metrics, as
+    dependent on each other as these, becomes without any relation.
+    """
+    strength = _regression(evidence, inputs.metrics)["pearson_r"].abs()
+    scores = evidence.scores()
+    score = scores.loc[scores["metric"] == inputs.metrics[0], "clinician_score"].to_numpy()
+    sets = evidence.sets(GRID, EQUAL_EPOCHS)
+    candidates = _candidates(sets)
+    n = len(candidates)
+    if n != len(score):
+        raise UndecidedError(f"{n} sets cannot take the places of the {len(score)} scored ones")
+    # The level a single test needs, to be as strict as the family's critical |r|.
+    test = largest_correlation(candidates, np.log(score), names=list(candidates.columns))
+    critical = test.critical_r
+    single = 2 * float(stats.t.sf(critical * math.sqrt((n - 2) / (1 - critical**2)), n - 2))
+    power = correlation_power(n, thresholds.r, alpha=single)
+    strongest = str(strength.idxmax())
+    verdict = (
+        REPRODUCED if strength.max() > critical else without_significance(power, thresholds.power)
+    )
+    without = "" if FID in candidates else ", FID not among them"
+    return Finding(
+        verdict,
+        f"The largest published |r| is {number(strength.max(), 2)} "
+        f"({measure(strongest).label}), and chance alone reaches {number(critical, 2)} as the "
+        f"largest of {len(test.names)} candidates in {percent(1 - FAMILY_LEVEL)} of permutations"
+        f"{without}; the power at "
+        f"r = {thresholds.r:g} is {number(power, 2)}.",
+        {
+            "largest published r": float(strength.max()),
+            "critical r": critical,
+            "candidates": len(test.names),
+            "permutations": test.permutations,
+        },
+        power=power,
+        n=n,
+    )
+
+
+@claim_test
+def slope_has_sign(evidence: Evidence, inputs: OfMetric, thresholds: Slope) -> Finding:
+    """The published slope and the refitted one both lie on the stated side of the threshold."""
+    row = _regression(evidence, [inputs.metric]).iloc[0]
+    side = 1 if inputs.sign == "positive" else -1
+    slopes = (row["a_published"], row["a"])
+    agree = all(side * (slope - thresholds.slope) > 0 for slope in slopes)
+    return Finding(
+        REPRODUCED if agree else NOT_REPRODUCED,
+        f"{measure(inputs.metric).label} changes by {number(slopes[1])} (published: "
+        f"{number(slopes[0])}) for each unit of ln(score), r = {number(row['pearson_r'], 2)}, "
+        f"{p_text(row['p_value'])}.",
+        {
+            "a": slopes[1],
+            "a published": slopes[0],
+            "r": row["pearson_r"],
+            "p": row["p_value"],
+        },
+        n=int(row["n"]),
+    )
+
+
+TEXT = ("metric", "status")
+
+
+def _regression(evidence: Evidence, metrics: list[str]) -> pd.DataFrame:
+    numbers = [column for column in REGRESSION_COLUMNS if column not in (*TEXT, "agrees")]
+    return _rows(evidence.table("regression", REGRESSION_COLUMNS, numbers), metrics)
+
+
+def _rows(table: pd.DataFrame, metrics: list[str]) -> pd.DataFrame:
+    indexed = table.set_index("metric")
+    absent = [metric for metric in metrics if metric not in indexed.index]
+    if absent:
+        raise NotTestableError(f"published points of {labels(absent)}")
+    rows = indexed.loc[metrics]
+    for metric, status in rows["status"].items():
+        if status != COMPUTED:
+            reason = str(status).removeprefix("undecided: ")
+            raise UndecidedError(f"{measure(str(metric)).label}: {reason}")
+    return rows
+
+
+def _candidates(sets: pd.DataFrame) -> pd.DataFrame:
+    """Every metric that the study could have correlated, one row a set, one column a metric."""
+    names = [MUTUAL_INFORMATION.name, PSNR.name, *map(element_name, range(LBPV_ELEMENTS))]
+    with suppress(NotTestableError):
+        names.append(computed(sets, FID)["metric"].iloc[0])
+    wide = sets[sets["metric"].isin(names)].pivot(index="set", columns="metric", values="value")
+    return wide.dropna(axis="columns")

@@ -1,0 +1,247 @@
+"""The ledger: each claim of claims.yaml with its verdict, decided by data and thresholds alone."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+import pandas as pd
+from pydantic import BaseModel, Field, ValidationError
+
+from miua.analysis.claim_tests import (
+    NOT_TESTABLE,
+    TESTS,
+    UNDECIDED,
+    VERDICTS,
+    Evidence,
+    Finding,
+    NotTestableError,
+    Verdict,
+)
+from miua.analysis.regression import UndecidedError
+from miua.analysis.results import Results
+from miua.analysis.tables import write_table
+from miua.config import Strict, read_config
+from miua.errors import MiuaError
+from miua.files import read_json, write_json
+from miua.plan import CLAIMS, read_experiments
+
+# Raised by one whenever a key of claims.json changes its name or meaning.
+SCHEMA = 1
+
+CLAIMS_COLUMNS = (
+    "id",
+    "claim",
+    "section",
+    "experiments",
+    "test",
+    "thresholds",
+    "verdict",
+    "reason",
+    "missing",
+    "power",
+    "n",
+    "sources",
+)
+
+Need = Literal["real_images", "fid", "readers", "clinician_scores_of_our_sets"]
+# What no run of this project has, whatever its profile: people.
+PEOPLE: dict[Need, str] = {
+    "readers": "readers who judge these sets",
+    "clinician_scores_of_our_sets": "a clinician's scores of these sets",
+}
+REAL_IMAGES: Need = "real_images"
+Model = TypeVar("Model", bound=BaseModel)
+Words = Annotated[str, Field(min_length=1)]
+
+
+class Claim(Strict):
+    """One row of claims.yaml.
+
+    The first experiment is the one tested; others give what it is compared with. `inputs` and
+    `thresholds` have the keys that the test defines.
+    """
+
+    id: str = Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")
+    claim: Words
+    section: Words = Field(description="of the paper, or 'reader' for what a careful reader finds")
+    experiments: list[str] = Field(min_length=1)
+    test: str
+    inputs: dict[str, Any] = Field(default_factory=dict)
+    thresholds: dict[str, Any] = Field(min_length=1)
+    needs: list[Need] = Field(default_factory=list)
+    reproduced: Words = Field(description="what the verdict 'reproduced' means, in words")
+
+
+class ClaimsFile(Strict):
+    """claims.yaml; its rows are checked one by one, so that an error names the claim."""
+
+    claims: list[dict[str, Any]] = Field(min_length=1)
+
+
+def read_claims(study: Path) -> list[Claim]:
+    """The claims of the folder `study` (experiments/), in their order.
+
+    Raises:
+        MiuaError: the file is missing, or a claim has an unknown key, test, experiment, metric or
+            need, or an id twice; the message names file, claim and what is known.
+    """
+    path = study / f"{CLAIMS}.yaml"
+    known = list(read_experiments(study))
+    claims: dict[str, Claim] = {}
+    for place, row in enumerate(read_config(path, ClaimsFile).claims, start=1):
+        where = f"{path}: claim {row.get('id', f'number {place}')}"
+        claim = _checked(Claim, row, where)
+        if claim.id in claims:
+            raise MiuaError(f"{where} is there twice. Give each claim its own id.")
+        for experiment in claim.experiments:
+            if experiment not in known:
+                raise MiuaError(
+                    f"{where}: unknown experiment {experiment!r}. Known: {', '.join(known)}."
+                )
+        if claim.test not in TESTS:
+            raise MiuaError(
+                f"{where}: unknown test {claim.test!r}. Known: {', '.join(sorted(TESTS))}."
+            )
+        test = TESTS[claim.test]
+        _checked(test.inputs, claim.inputs, f"{where}: inputs of {claim.test}")
+        _checked(test.thresholds, claim.thresholds, f"{where}: thresholds of {claim.test}")
+        claims[claim.id] = claim
+    return list(claims.values())
+
+
+def judge(claim: Claim, evidence: Evidence) -> Finding:
+    """A claim's verdict.
+
+    Where something that the claim needs is missing, the verdict says so whatever the test found,
+    and what it found stays as evidence.
+
+    Raises:
+        MiuaError: a table is damaged.
+    """
+    test = TESTS[claim.test]
+    inputs = test.inputs.model_validate(claim.inputs)
+    thresholds = test.thresholds.model_validate(claim.thresholds)
+    try:
+        finding = test.judge(evidence, inputs, thresholds)
+    except NotTestableError as error:
+        finding = Finding(NOT_TESTABLE, f"Missing: {error}.", missing=(str(error),))
+    except UndecidedError as error:
+        finding = Finding(UNDECIDED, f"The data allow no answer: {error}.")
+    lacking = [PEOPLE[need] for need in claim.needs if need in PEOPLE]
+    instead = "the published data give"
+    if REAL_IMAGES in claim.needs and not evidence.results.plan.scientific:
+        lacking.insert(0, "real images")
+        instead = "phantoms give"
+    if not lacking:
+        return finding
+    missing = tuple(dict.fromkeys([*lacking, *finding.missing]))
+    if finding.verdict == NOT_TESTABLE:
+        reason = f"Missing: {'; '.join(missing)}."
+    else:
+        reason = f"Missing: {'; '.join(missing)}. What {instead}: {finding.reason}"
+    return replace(finding, verdict=NOT_TESTABLE, reason=reason, missing=missing)
+
+
+def write_claims(results: Path, study: Path) -> list[Path]:
+    """Judge every claim; returns the files written: claims.json and tables/claims.csv.
+
+    Raises:
+        MiuaError: claims.yaml is invalid, or the results folder or one of its tables is damaged.
+    """
+    opened = Results.open(results)
+    cache: dict[str, pd.DataFrame | None] = {}
+    entries = []
+    for claim in read_claims(study):
+        evidence = Evidence(opened, study, tuple(claim.experiments), cache)
+        entries.append(_entry(claim, judge(claim, evidence), evidence.sources))
+    plan = opened.plan
+    document = {
+        "schema": SCHEMA,
+        "profile": plan.profile,
+        "scientific": plan.scientific,
+        "banner": plan.banner,
+        "verdicts": count_verdicts(entries),
+        "claims": entries,
+    }
+    paths = [claims_path(opened), opened.tables / f"{CLAIMS}.csv"]
+    write_json(paths[0], document)
+    write_table(paths[1], pd.DataFrame([_flat(entry) for entry in entries])[list(CLAIMS_COLUMNS)])
+    return paths
+
+
+def claims_path(results: Results) -> Path:
+    return results.folder / f"{CLAIMS}.json"
+
+
+def read_ledger(results: Results) -> dict[str, Any]:
+    """claims.json as `write_claims` wrote it.
+
+    Raises:
+        MiuaError: it is missing, damaged, or of another version.
+    """
+    path = claims_path(results)
+    document = read_json(path)
+    if not isinstance(document, dict) or document.get("schema") != SCHEMA:
+        raise MiuaError(f"{path} is not of schema {SCHEMA}. Run `miua claims` again.")
+    return document
+
+
+def count_verdicts(entries: Iterable[dict[str, Any]]) -> dict[Verdict, int]:
+    """How many claims have each verdict, also those that none has; entries of claims.json."""
+    given = [entry["verdict"] for entry in entries]
+    return {verdict: given.count(verdict) for verdict in VERDICTS}
+
+
+def _checked(model: type[Model], values: Any, where: str) -> Model:
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        raise MiuaError(f"{where}: {_explained(model, error)}") from None
+
+
+def _explained(model: type[BaseModel], error: ValidationError) -> str:
+    said = []
+    for problem in error.errors():
+        key = ".".join(str(part) for part in problem["loc"]) or "(all)"
+        message = problem["msg"].removeprefix("Value error, ")
+        if problem["type"] == "extra_forbidden":
+            message = f"unknown key. Known keys: {', '.join(model.model_fields) or 'none'}"
+        said.append(f"{key}: {message}")
+    return "; ".join(said)
+
+
+def _entry(claim: Claim, finding: Finding, sources: list[str]) -> dict[str, Any]:
+    return {
+        "id": claim.id,
+        "claim": claim.claim,
+        "section": claim.section,
+        "experiments": claim.experiments,
+        "test": claim.test,
+        "inputs": claim.inputs,
+        "thresholds": claim.thresholds,
+        "needs": claim.needs,
+        "means": claim.reproduced,
+        "verdict": finding.verdict,
+        "reason": finding.reason,
+        "missing": list(finding.missing),
+        "numbers": {name: _finite(value) for name, value in finding.numbers.items()},
+        "power": _finite(finding.power),
+        "n": finding.n,
+        "sources": sources,
+    }
+
+
+def _flat(entry: dict[str, Any]) -> dict[str, Any]:
+    """An entry as a row of a table: lists and mappings become text."""
+    thresholds = "; ".join(f"{name} = {value}" for name, value in entry["thresholds"].items())
+    lists = {key: "; ".join(entry[key]) for key in ("experiments", "missing", "sources")}
+    return {**entry, **lists, "thresholds": thresholds}
+
+
+def _finite(value: float | None) -> float | None:
+    """JSON has no NaN: a number that is none is null."""
+    return None if value is None or not math.isfinite(value) else float(value)

@@ -1,0 +1,391 @@
+"""The ledger as a whole: claims.yaml, the rule on phantoms, and what is written and printed."""
+
+import functools
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+import yaml
+
+from miua.analysis.claim_tests import TESTS, VERDICTS, Evidence, Finding
+from miua.analysis.claim_tests.base import ClaimTest
+from miua.analysis.clinician import clinician_table, refit
+from miua.analysis.ledger import (
+    CLAIMS_COLUMNS,
+    count_verdicts,
+    judge,
+    read_claims,
+    read_ledger,
+    write_claims,
+)
+from miua.analysis.measures import element_name
+from miua.analysis.noise_floor import COLUMNS as FLOOR_COLUMNS
+from miua.analysis.noise_floor import PAIRING_COLUMNS
+from miua.analysis.results import Results
+from miua.config import read_config
+from miua.errors import MiuaError
+from miua.plan import Profile, make_plan, read_experiments
+from tests.analysis.test_claim_tests import DAMAGES, FIVE, FOUR, STUDY, World, drawn
+
+PAPER_IDS = (
+    "stability", "hyperparameters", "augmentation", "training-size", "indistinguishable",
+    "clinician", "correlation", "closeness", "collapse",
+)  # fmt: skip
+CLAIMS = read_claims(STUDY)
+BY_ID = {claim.id: claim for claim in CLAIMS}
+NAMES = list(BY_ID)
+
+
+def plant(folder, *, scientific):
+    """A results folder in which nearly every claim holds."""
+    world = World(folder, scientific=scientific)
+    draw = drawn(1)
+    closest = {element_name(e): 0.1 * (e % 7 + 1) for e in (8, 20, 143, 240)}
+
+    def metrics(*_):
+        return (
+            {"mutual_information": draw(0.4, 0.001), "psnr": draw(11, 0.1), "fid": draw(245, 2)}
+            | {"fd_lbp": draw(100), "diversity": (0.8, 0.7, 0.9)}
+            | {element_name(e): draw(20, 0.5) for e in range(256)}
+            | {name: value + draw(0, 0.01) for name, value in closest.items()}
+        )
+
+    world.grid(metrics, updates_value_of=lambda _: {"fid": draw(245, 0.1), "fd_lbp": draw(100)})
+    study = read_experiments(STUDY)
+    for name, best in (("augmentation", "both"), ("learning-rate", "text")):
+        cells = [
+            (arm, 300, 1000, {"fid": 200.0 if arm == best else 300.0}) for arm in study[name].arms
+        ]
+        world.sets(name, cells)
+    world.sets(
+        "seeds", [(f"seed-{i}", 300, 1000, {"fid": 200.0 + 0.1 * i, "fd_lbp": 1}) for i in range(3)]
+    )
+    signs = {
+        ("image-size", arm): "" if arm == "64" else "non-finite loss"
+        for arm in study["image-size"].arms
+    }
+    signs |= {
+        ("learning-rate", arm): "" if arm == "text" else "non-finite loss"
+        for arm in study["learning-rate"].arms
+    }
+    signs[("training-size", "equal epochs")] = ""
+    tables = []
+    for experiment in ("image-size", "learning-rate", "training-size"):
+        world.stability(experiment, {a: seen for (e, a), seen in signs.items() if e == experiment})
+        tables.append(pd.read_csv(folder / "tables" / "stability.csv"))
+    pd.concat(tables).to_csv(folder / "tables" / "stability.csv", index=False)
+    world.floor({"fid": (30, 28, 32)} | dict.fromkeys(FOUR, (0, -8, 8)))
+    rows = [(s, 400, r, 90 * (s == "image"), "psnr", 11, "computed") for s in ("image", "subject")
+            for r in range(2)]  # fmt: skip
+    world.write("noise-floor", rows, FLOOR_COLUMNS)
+    pairs = [(way, metric, value) for metric in ("psnr", "mutual_information")
+             for way, value in (("all", 1), ("nearest", 9))]  # fmt: skip
+    world.write("noise-floor-pairing", pairs, PAIRING_COLUMNS)
+    judged = [*FIVE, "mutual_information", "psnr", "fd_lbp", "diversity"]
+    world.sensitivity({(damage, metric): "as it should" for damage in DAMAGES for metric in judged})
+    refit(STUDY).to_csv(folder / "tables" / "regression.csv", index=False)
+    strengths().to_csv(folder / "tables" / "clinician.csv", index=False)
+    return folder
+
+
+@functools.cache
+def strengths():
+    return clinician_table(STUDY)
+
+
+@pytest.fixture(scope="module")
+def real(tmp_path_factory):
+    return plant(tmp_path_factory.mktemp("ledger") / "paper", scientific=True)
+
+
+@pytest.fixture(scope="module")
+def smoke(tmp_path_factory):
+    return plant(tmp_path_factory.mktemp("ledger") / "smoke", scientific=False)
+
+
+@pytest.fixture(scope="module")
+def ledgers(real, smoke):
+    """claims.json of both, by claim."""
+    for folder in (real, smoke):
+        write_claims(folder, STUDY)
+    documents = [read_ledger(Results.open(folder)) for folder in (real, smoke)]
+    return [{entry["id"]: entry for entry in document["claims"]} for document in documents]
+
+
+# --- claims.yaml ------------------------------------------------------------------------------
+
+
+def test_every_claim_of_the_paper_has_its_row():
+    assert set(PAPER_IDS) <= set(NAMES)
+    for claim in CLAIMS:
+        assert (
+            any(claim.id.startswith(name) for name in PAPER_IDS)
+            or claim.section == "reader"
+            or (claim.id in ("fid-range", "lbpv-range"))
+        )
+
+
+def test_every_registered_test_judges_a_claim():
+    assert {claim.test for claim in CLAIMS} == set(TESTS)
+
+
+@pytest.mark.parametrize("profile", ["smoke", "cpu", "paper"])
+def test_every_arm_of_a_claim_is_one_of_its_experiment(profile):
+    plan = make_plan(
+        read_config(STUDY / "profiles" / f"{profile}.yaml", Profile), read_experiments(STUDY)
+    )
+    known = {(cell.experiment, cell.arm) for cell in plan.cells}
+    for claim in CLAIMS:
+        experiment, inputs = claim.experiments[0], claim.inputs
+        # sets-within-floor takes its sets from the grid, whatever the experiment of the claim.
+        named = [inputs.get("arm"), inputs.get("best")]
+        for key in ("others", "beside", "stable", "unstable"):
+            named += inputs.get(key, [])
+        assert {(experiment, arm) for arm in named if arm} <= known, claim.id
+        for runs in (inputs.get("wide"), inputs.get("narrow")):
+            if runs and "arm" in runs:
+                assert (runs["experiment"], runs["arm"]) in known
+
+
+@pytest.fixture
+def study(tmp_path):
+    shutil.copytree(STUDY, tmp_path / "experiments")
+    return tmp_path / "experiments"
+
+
+def damaged(study, claim_id, **changes):
+    """claims.yaml with one claim changed; None removes a key."""
+    path = study / "claims.yaml"
+    document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    (row,) = [row for row in document["claims"] if row["id"] == claim_id]
+    row.update(changes)
+    for key in [key for key, value in changes.items() if value is None]:
+        del row[key]
+    path.write_text(yaml.safe_dump(document), encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"experiments": ["training-sizes"]}, r"unknown experiment 'training-sizes'.*seeds"),
+        ({"test": "t-test"}, r"unknown test 't-test'.*best-arm"),
+        ({"inputs": {"metrics": ["ssim"], "arm": "equal epochs"}}, r"'ssim' is no metric.*fd_lbp"),
+        ({"inputs": {"metrics": ["psnr"], "arm": "a", "arms": 1}}, r"arms: unknown key.*metrics"),
+        ({"needs": ["money"]}, r"needs\.0.*'real_images', 'fid', 'readers'"),
+        ({"thresholds": {"alpha": 1.5, "cohen_f": 0.4}}, r"thresholds.*alpha.*less than 1"),
+        ({"thresholds": {"alpha": 0.05}}, r"cohen_f: Field required"),
+        ({"verdict": "reproduced"}, r"verdict: unknown key. Known keys: id, claim"),
+        ({"claim": None}, r"claim: Field required"),
+    ],
+)
+def test_a_wrong_claim_is_named_with_what_is_known(study, changes, said):
+    damaged(study, "training-size-psnr", **changes)
+    with pytest.raises(MiuaError, match=said) as caught:
+        read_claims(study)
+    assert "claims.yaml: claim training-size-psnr" in str(caught.value)
+
+
+def test_an_id_given_twice_is_an_error(study):
+    damaged(study, "training-size-psnr", id="training-size-fid")
+    with pytest.raises(MiuaError, match=r"claim training-size-fid is there twice"):
+        read_claims(study)
+
+
+def test_a_missing_and_an_empty_file_are_named(study):
+    (study / "claims.yaml").write_text("claims: []\n", encoding="utf-8")
+    with pytest.raises(MiuaError, match=r"claims\.yaml"):
+        read_claims(study)
+    (study / "claims.yaml").unlink()
+    with pytest.raises(MiuaError, match=r"claims\.yaml: no such"):
+        read_claims(study)
+
+
+# --- verdicts ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("claim_id", NAMES)
+def test_phantoms_reproduce_nothing_that_needs_real_images(ledgers, smoke, claim_id, monkeypatch):
+    claim, (real, phantoms) = BY_ID[claim_id], ledgers
+    if "real_images" in claim.needs:
+        entry = phantoms[claim_id]
+        assert entry["verdict"] == "not testable here"
+        assert entry["missing"][0] == "real images"
+        # What the phantoms gave stays: same numbers as with the same tables of real images.
+        assert entry["numbers"] == real[claim_id]["numbers"]
+        if real[claim_id]["verdict"] != "not testable here":
+            assert real[claim_id]["reason"] in entry["reason"]
+    # Whatever a test says.
+    test = TESTS[claim.test]
+    agreeing = ClaimTest(lambda *_: Finding("reproduced", "Yes."), test.inputs, test.thresholds)
+    monkeypatch.setitem(TESTS, claim.test, agreeing)
+    evidence = Evidence(Results.open(smoke), STUDY, tuple(claim.experiments))
+    free = not {"real_images", "readers", "clinician_scores_of_our_sets"} & set(claim.needs)
+    assert (judge(claim, evidence).verdict == "reproduced") == free
+
+
+def test_where_the_tables_agree_the_claims_are_reproduced(ledgers):
+    real, _ = ledgers
+    others = {name: entry["verdict"] for name, entry in real.items()
+              if entry["verdict"] != "reproduced"}  # fmt: skip
+    assert others.pop("indistinguishable") == "not testable here"
+    assert others.pop("clinician") == "not testable here"
+    assert others.pop("correlation-others") == "not testable here"
+    # By the published data alone:
+    assert others.pop("correlation-significance") == "undecided"
+    assert others.pop("correlation-holm") == "undecided"
+    assert others.pop("correlation-family") == "undecided"
+    assert others.pop("indistinguishable-chance") == "undecided"
+    # Without an effect, 20 sets show no equivalence, and sizes spread as seeds would.
+    assert {name for name in others if not name.startswith("training-size")} == set()
+    assert set(others.values()) <= {"undecided", "not reproduced"}
+
+
+def test_the_published_data_are_judged_alike_in_every_profile(ledgers):
+    for ledger in ledgers:
+        coefficients, significance = (
+            ledger[f"correlation-{name}"] for name in ("coefficients", "significance")
+        )
+        assert coefficients["verdict"] == "reproduced"
+        p = refit(STUDY).set_index("metric")["p_value"]
+        assert significance["numbers"]["p fid"] == pytest.approx(p["fid"])
+        assert (p > 0.05).all()
+        assert significance["verdict"] == "undecided"
+        assert significance["power"] == pytest.approx(0.135, abs=0.001)
+        assert significance["numbers"]["smallest r found"] == pytest.approx(0.579, abs=0.001)
+        assert ledger["correlation"]["verdict"] == "reproduced"
+        assert ledger["correlation-direction"]["verdict"] == "reproduced"
+
+
+def test_an_undecided_claim_tells_power_or_reason(ledgers):
+    for entry in (entry for ledger in ledgers for entry in ledger.values()):
+        if entry["verdict"] == "undecided":
+            assert entry["power"] is not None or "no answer" in entry["reason"]
+        if entry["verdict"] == "not testable here":
+            assert entry["missing"]
+
+
+@pytest.fixture
+def copy(real, tmp_path):
+    shutil.copytree(real, tmp_path / "results")
+    return tmp_path / "results"
+
+
+def verdicts(folder, study=STUDY):
+    write_claims(folder, study)
+    return {entry["id"]: entry for entry in read_ledger(Results.open(folder))["claims"]}
+
+
+def test_without_any_table_nothing_that_needs_one_is_decided(copy):
+    shutil.rmtree(copy / "tables")
+    ledger = verdicts(copy)
+    decided = {name for name, entry in ledger.items() if entry["verdict"] != "not testable here"}
+    assert decided == {
+        "training-size-power", "indistinguishable-counts", "indistinguishable-chance",
+        "clinician-bound", "accuracy-on-real",
+    }  # fmt: skip
+    assert "training-size" in ledger["training-size-psnr"]["missing"][0]
+
+
+def test_without_fid_no_claim_on_fid_is_decided(copy):
+    for path in (copy / "tables").glob("*.csv"):
+        table = pd.read_csv(path, dtype=str, keep_default_na=False)
+        if (
+            "metric" not in table
+            or "status" not in table
+            or path.stem in ("regression", "clinician")
+        ):
+            continue
+        fid = table["metric"] == "fid"
+        table.loc[fid, "status"] = "not computed: no Inception weights"
+        table.loc[fid, [c for c in ("value", "mean", "low", "high") if c in table]] = ""
+        table.to_csv(path, index=False)
+    ledger = verdicts(copy)
+    for claim in CLAIMS:
+        if "fid" in claim.needs:
+            assert ledger[claim.id]["verdict"] == "not testable here"
+            assert "no Inception weights" in ledger[claim.id]["missing"][0]
+    assert "no Inception weights" in ledger["training-size"]["reason"]
+    assert ledger["epochs-or-updates"]["reason"].startswith("FD-LBP")
+
+
+def test_an_empty_table_is_an_error_that_names_it(copy):
+    path = copy / "tables" / "training-size.csv"
+    path.write_text(path.read_text().splitlines()[0] + "\n")
+    with pytest.raises(MiuaError, match=r"training-size\.csv has a head and no rows"):
+        write_claims(copy, STUDY)
+
+
+# --- what is written --------------------------------------------------------------------------
+
+
+def test_ledger_and_table_hold_the_same(real, ledgers):
+    document = json.loads((real / "claims.json").read_text(encoding="utf-8"))
+    assert document["schema"] == 1
+    assert document["scientific"] is True
+    assert document["verdicts"] == count_verdicts(document["claims"])
+    assert sum(document["verdicts"].values()) == len(CLAIMS)
+    assert set(document["verdicts"]) == set(VERDICTS)
+    table = pd.read_csv(real / "tables" / "claims.csv", keep_default_na=False)
+    assert tuple(table.columns) == CLAIMS_COLUMNS
+    assert table["id"].tolist() == NAMES == [entry["id"] for entry in document["claims"]]
+    assert table["verdict"].tolist() == [entry["verdict"] for entry in document["claims"]]
+    for entry in document["claims"]:
+        assert entry["reason"].strip().endswith(".")
+        assert not re.search(r"nan|inf\b", entry["reason"])
+        for source in entry["sources"]:
+            there = STUDY.parent / source if source.startswith("experiments") else real / source
+            assert there.is_file()
+
+
+def test_counting_verdicts_tells_also_what_none_has():
+    counts = count_verdicts([{"verdict": "undecided"}, {"verdict": "undecided"}])
+    assert counts == {
+        "reproduced": 0, "not reproduced": 0, "undecided": 2, "not testable here": 0
+    }  # fmt: skip
+
+
+def test_judging_twice_writes_the_same_bytes(real, ledgers, copy):
+    (copy / "claims.json").unlink()
+    write_claims(copy, STUDY)
+    assert (copy / "claims.json").read_bytes() == (real / "claims.json").read_bytes()
+
+
+def test_a_ledger_of_another_schema_is_refused(copy):
+    (copy / "claims.json").write_text('{"schema": 0}')
+    with pytest.raises(MiuaError, match="schema 1"):
+        read_ledger(Results.open(copy))
+
+
+def test_the_command_prints_every_claim_at_80_columns(smoke):
+    command = "from miua.cli import main; main()"
+    result = subprocess.run(
+        [sys.executable, "-c", command, "claims", str(smoke), "--study", str(STUDY)],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "COLUMNS": "80", "NO_COLOR": "1"},
+        check=True,
+    )
+    lines = result.stdout.splitlines()
+    assert max(len(line) for line in lines if "claims." not in line) <= 80
+    text = re.sub(r"\s+", "", result.stdout)
+    for name in NAMES:
+        first_line = name[:18]
+        assert first_line in text
+    assert "notascientificresult" in text
+    assert "nottestablehere" in text
+    assert "claims.json" in text
+
+
+def test_a_claim_is_judged_by_its_thresholds(real, study):
+    damaged(study, "fid-range", thresholds={"low": 0, "high": 1})
+    found = {}
+    for folder in (STUDY, study):
+        (claim,) = [claim for claim in read_claims(folder) if claim.id == "fid-range"]
+        evidence = Evidence(Results.open(real), folder, tuple(claim.experiments))
+        found[folder] = judge(claim, evidence).verdict
+    assert found == {STUDY: "reproduced", study: "not reproduced"}
