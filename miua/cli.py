@@ -333,6 +333,30 @@ def paper_command(results: Results, study: Study = STUDY, source: Paper = PAPER)
     print(make_paper(results, study, source))
 
 
+@app.command("trace")
+def trace_command(
+    value: Annotated[
+        str | None, typer.Argument(help="A value's id, its macro in the paper, or a claim's id.")
+    ] = None,
+    results: Annotated[
+        Path | None, typer.Argument(help="A results folder, such as results/smoke.")
+    ] = None,
+    listed: Annotated[
+        Path | None, typer.Option("--list", help="Print all that this results folder can trace.")
+    ] = None,
+) -> None:
+    """Show where a number of the paper comes from, back to the run that made it."""
+    from miua.report import list_values, trace_value
+
+    if listed is not None:
+        lines = list_values(listed)
+    elif value is None or results is None:
+        raise MiuaError("Name a value and a results folder: miua trace VALUE-ID RESULTS.")
+    else:
+        lines = trace_value(results, value)
+    print(*lines, sep="\n")
+
+
 @app.command("reproduce")
 def reproduce_command(
     profile: ProfileName = None,

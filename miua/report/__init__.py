@@ -1,7 +1,6 @@
 """From the results' tables to figures, the printed paper and the HTML report.
 
-`make_figures`, `make_report`, `make_paper` and `results_summary` load what they need when called,
-so that importing this package stays light.
+Its functions load what they need when called, so that importing this package stays light.
 """
 
 from __future__ import annotations
@@ -14,7 +13,14 @@ from miua.analysis import missing_extra
 if TYPE_CHECKING:
     from miua.report.summary import Summary
 
-__all__ = ["make_figures", "make_paper", "make_report", "results_summary"]
+__all__ = [
+    "list_values",
+    "make_figures",
+    "make_paper",
+    "make_report",
+    "results_summary",
+    "trace_value",
+]
 
 
 def make_figures(results: Path, study: Path) -> list[Path]:
@@ -58,6 +64,28 @@ def latex_problem() -> str:
     from miua.report.latex_check import missing_latex
 
     return missing_latex()
+
+
+def trace_value(results: Path, name: str) -> list[str]:
+    """Where a number of the paper, or a claim's verdict, comes from: lines of text.
+
+    Raises:
+        MiuaError: the paper was not made, or it holds no such value; the message names near ones.
+    """
+    try:
+        from miua.report.trace import as_lines, trace
+    except ModuleNotFoundError as error:
+        raise missing_extra("Tracing a value", error) from None
+    return as_lines(trace(results, name))
+
+
+def list_values(results: Path) -> list[str]:
+    """Every claim and value that `trace_value` knows, one a line."""
+    try:
+        from miua.report.trace import listing
+    except ModuleNotFoundError as error:
+        raise missing_extra("Tracing a value", error) from None
+    return listing(results)
 
 
 def results_summary(results: Path) -> Summary:

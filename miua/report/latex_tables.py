@@ -207,7 +207,7 @@ def ledger_table(claims: list[JudgedClaim]) -> str:
         chosen = [claim for claim in claims if claim.of_the_paper == of_the_paper]
         parts.append((title, [_ledger_row(claim) for claim in chosen]))
     return long_table(
-        ("25mm", "36mm", "55mm"), ["Claim and verdict", "What it says", "Evidence"], parts
+        ("27mm", "92mm"), ["Claim, verdict", "What is claimed, and what was found"], parts
     )
 
 

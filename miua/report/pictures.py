@@ -94,7 +94,7 @@ def draw_poster_grids(results: Results) -> Figure:
         for across, epoch in enumerate(epochs):
             name = SyntheticSet(size, epoch).name
             show_set(panels[down, across], results, name, rows, columns)
-            panels[down, across].set_title(f"{size} training images, {epoch} epochs", pad=3)
+            panels[down, across].set_title(f"{size} images, {epoch} epochs", pad=3)
     return figure
 
 
@@ -110,9 +110,9 @@ def draw_overview(results: Results) -> Figure:
             axes = panels[row, column]
             show_set(axes, results, SyntheticSet(size, epoch).name, 3, 3)
             if row == 0:
-                axes.set_title(f"{size} images", pad=2)
+                axes.set_title(f"{size} images", fontsize=6, pad=2)
             if column == 0:
-                axes.set_ylabel(f"{epoch} epochs")
+                axes.set_ylabel(f"{epoch} epochs", fontsize=6)
     return figure
 
 

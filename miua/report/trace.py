@@ -1,0 +1,216 @@
+"""From a number of the printed paper back to the run that it comes from.
+
+The chain is read from the files themselves: values.json beside the paper, the table it names, the
+sets' and runs' provenance. What can be checked on the way is checked.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from miua.analysis.ledger import claims_path, read_ledger
+from miua.analysis.results import Results
+from miua.errors import MiuaError
+from miua.files import read_array, read_json, sha256_array
+from miua.report.document import GENERATED
+from miua.report.latex import VALUES
+from miua.report.origins import SCHEMA
+
+# A value of a whole table rests on many runs; this many are told in full.
+SHOWN_IN_FULL = 3
+LIKE_THE_UNKNOWN = 5
+
+
+@dataclass(frozen=True)
+class Step:
+    """One link of the chain: what it is, which file or folder, and what that says."""
+
+    kind: str
+    place: str
+    facts: tuple[str, ...] = ()
+
+
+def trace(results: Path, name: str) -> list[Step]:
+    """The chain of a value or claim, from the printed text to the training images.
+
+    Args:
+        results: a results folder whose paper was written.
+        name: a value's id, its macro with or without the backslash, or a claim's id.
+
+    Raises:
+        MiuaError: there is no paper, no such value, or a file of the chain is missing.
+    """
+    opened = Results.open(results)
+    values = read_values(opened)
+    entry, claim = _find(opened, values, name)
+    if claim is not None:
+        sets, runs = entry["sets"], entry["runs"]
+        steps = list(_claim_steps(claim))
+    else:
+        sets, runs = entry.get("sets", []), entry.get("runs", [])
+        steps = [Step("text", f"\\{entry['macro']}", (f"prints: {entry['text']}",))]
+        steps += _source_steps(opened, entry)
+    if len(sets) == 1:
+        steps.append(_set_step(opened, sets[0]))
+    elif sets:
+        steps.append(Step("sets", "sets/", (f"{len(sets)}: {', '.join(sets)}",)))
+    epoch = _epoch(opened, sets[0]) if len(sets) == 1 else None
+    steps += [_run_step(opened, run, epoch) for run in runs[:SHOWN_IN_FULL]]
+    if rest := runs[SHOWN_IN_FULL:]:
+        steps.append(Step("runs", "runs/", (f"and {len(rest)} more: {', '.join(rest)}",)))
+    return steps
+
+
+def read_values(results: Results) -> dict[str, dict[str, Any]]:
+    """The values of values.json by id.
+
+    Raises:
+        MiuaError: it is missing or of another version.
+    """
+    path = results.paper / GENERATED / VALUES
+    if not path.exists():
+        raise MiuaError(
+            f"{path} is missing: it is written with the paper. Make that with: miua paper "
+            f"{results.folder}"
+        )
+    document = read_json(path)
+    if not isinstance(document, dict) or document.get("schema") != SCHEMA:
+        raise MiuaError(f"{path} is not of schema {SCHEMA}. Make the paper again.")
+    values: dict[str, dict[str, Any]] = document["values"]
+    return values
+
+
+def _find(
+    results: Results, values: dict[str, dict[str, Any]], name: str
+) -> tuple[dict[str, Any], dict[str, Any] | None]:
+    """The entry of a value, or that of a claim's reason together with the claim."""
+    claims: dict[str, dict[str, Any]] = {}
+    if claims_path(results).exists():
+        claims = {claim["id"]: claim for claim in read_ledger(results)["claims"]}
+    wanted = name.removeprefix("\\")
+    if wanted in values:
+        return values[wanted], None
+    if wanted in claims and (reason := values.get(f"claim-{wanted}-reason")):
+        return reason, claims[wanted]
+    for entry in values.values():
+        if entry["macro"] == wanted:
+            return entry, None
+    known = [*values, *claims, *(entry["macro"] for entry in values.values())]
+    near = difflib.get_close_matches(wanted, known, n=LIKE_THE_UNKNOWN, cutoff=0.5)
+    hint = f" Did you mean {', '.join(near)}?" if near else ""
+    raise MiuaError(
+        f"There is no value or claim {name!r} in the paper of {results.folder}.{hint} "
+        f"All of them: miua trace --list {results.folder}"
+    )
+
+
+def _claim_steps(claim: dict[str, Any]) -> Iterator[Step]:
+    verdict = f"verdict: {claim['verdict']}"
+    facts = (claim["claim"], verdict, f"reason: {claim['reason']}")
+    yield Step("claim", f"claims.json, {claim['id']}", facts)
+    test = f"{claim['test']}, thresholds {_pairs(claim['thresholds'])}"
+    numbers = [f"{word} = {value}" for word, value in claim["numbers"].items()]
+    yield Step("test", test, (*numbers, f"read from: {', '.join(claim['sources']) or 'no table'}"))
+
+
+def _source_steps(results: Results, entry: dict[str, Any]) -> Iterator[Step]:
+    for place, source in enumerate(entry["sources"]):
+        path = results.folder / source
+        facts: tuple[str, ...] = ()
+        if place == 0 and entry.get("row"):
+            facts = (f"row: {_pairs(entry['row'])}", f"column: {entry['column']}")
+            if path.suffix == ".csv":
+                facts += _fields(path, entry["row"])
+        elif path.suffix == ".csv":
+            facts = ("from all of its rows that apply",)
+        yield Step("table" if path.suffix == ".csv" else "file", source, facts)
+
+
+def _fields(path: Path, row: dict[str, str]) -> tuple[str, ...]:
+    """Every field of the row, as it stands in the table; of several rows, their number."""
+    try:
+        table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    except FileNotFoundError:
+        raise MiuaError(f"{path} is missing. Run the analysis again.") from None
+    for column, text in row.items():
+        table = table[table[column] == text]
+    if len(table) != 1:
+        return (f"{len(table)} rows",)
+    fields = table.iloc[0].to_dict()
+    return tuple(f"{name}: {text}" for name, text in fields.items() if text and name not in row)
+
+
+def _set_step(results: Results, name: str) -> Step:
+    folder = results.folder / "sets" / name
+    record = read_json(folder / "provenance.json")
+    if record.get("not_made"):
+        return Step("set", f"sets/{name}", (f"no images: {record['not_made']}",))
+    settings, digest = record["settings"], record["outputs"]["images"]
+    stack = folder / "images.npy"
+    found = sha256_array(read_array(stack)) if stack.exists() else ""
+    agrees = "as images.npy has it" if found == digest else "NOT that of images.npy"
+    facts = [
+        f"{settings['images']} images, seed {settings['seed']}",
+        f"checkpoint sha256: {record['inputs']['checkpoint']}",
+        f"images sha256: {digest} ({agrees})",
+    ]
+    measured = results.folder / "metrics" / f"{name}.json"
+    if measured.exists():
+        reference = read_json(measured)["inputs"]["real"]
+        facts.append(f"measured against the images of sha256: {reference}")
+    return Step("set", f"sets/{name}", tuple(facts))
+
+
+def _epoch(results: Results, name: str) -> int:
+    record = read_json(results.folder / "sets" / name / "provenance.json")
+    return int(record["settings"]["epoch"])
+
+
+def _run_step(results: Results, run: str, epoch: int | None) -> Step:
+    folder = results.folder / "runs" / run
+    record = read_json(folder / "provenance.json")
+    settings = record["settings"]
+    commit = str(record.get("commit") or "unknown")
+    dirty = " with uncommitted changes" if record.get("uncommitted_changes") else ""
+    facts = [
+        f"configuration: runs/{run}/config.yaml, sha256 {settings['config_sha256']}",
+        f"training images {settings['training_size']}, batch {settings['batch_size']}, seed "
+        f"{settings['seed']}",
+        f"code: commit {commit}{dirty}",
+        f"log: runs/{run}/log.jsonl" + (f", line of epoch {epoch}" if epoch else ""),
+        f"training images sha256: {record['inputs']['images']}",
+    ]
+    checkpoint = folder / "checkpoints" / f"epoch_{epoch or 0:04d}.json"
+    if checkpoint.exists():
+        facts.insert(0, f"checkpoint sha256: {read_json(checkpoint)['sha256']}")
+    return Step("run", f"runs/{run}", tuple(facts))
+
+
+def _pairs(values: dict[str, Any]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in values.items())
+
+
+def as_lines(steps: Sequence[Step]) -> list[str]:
+    """The chain as text: a line a link, what it says indented below."""
+    lines = []
+    for step in steps:
+        lines.append(f"{step.kind:<6} {step.place}")
+        lines += [f"       {fact}" for fact in step.facts]
+    return lines
+
+
+def listing(results: Path) -> list[str]:
+    """Every value that can be traced, one a line: its id and what is printed, claims first."""
+    opened = Results.open(results)
+    values = read_values(opened)
+    lines = []
+    if claims_path(opened).exists():
+        claims = read_ledger(opened)["claims"]
+        lines = [f"{claim['id']}: {claim['verdict']}" for claim in claims]
+    return lines + [f"{name}: {entry['text']}" for name, entry in values.items()]
