@@ -181,7 +181,7 @@ def compare_groups(values: ArrayLike, groups: ArrayLike) -> GroupComparison:
     """Test whether groups of independent values differ.
 
     Eta and omega squared follow from F and the degrees of freedom (Kirk, Experimental Design,
-    4th ed. 2013, section 4.4). Values that are no independent replicates, such as snapshots of one
+    4th ed. 2013, chapter 4). Values that are no independent replicates, such as snapshots of one
     training, belong in compare_blocked.
 
     Args:

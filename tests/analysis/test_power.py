@@ -29,7 +29,7 @@ def test_the_power_of_a_correlation_is_the_published_one(n, r, power):
 
 
 def test_84_pairs_are_the_fewest_for_a_correlation_of_0_3():
-    # G*Power 3.1 manual, exact bivariate normal model: rho = 0.3, power 0.8 needs n = 84.
+    # G*Power 3.1, exact bivariate normal model: rho = 0.3, power 0.8, two-sided 5 % needs n = 84.
     assert correlation_power(83, 0.3) < 0.8 <= correlation_power(84, 0.3)
 
 
