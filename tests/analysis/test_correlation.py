@@ -72,6 +72,14 @@ def test_the_null_keeps_its_level_with_clusters_where_pairs_alone_do_not():
     assert not keeps_level(without, 200)
 
 
+def test_the_p_value_with_clusters_counts_both_sides():
+    # Clusters on a circle have no correlation, and resamples fall on both sides alike.
+    angles = np.repeat(np.arange(25), 2) * 2 * math.pi / 25
+    found = correlate(np.cos(angles), np.sin(angles), clusters=np.arange(50) // 2, resamples=999)
+    assert found.r == pytest.approx(0, abs=1e-12)
+    assert found.p_value > 0.8
+
+
 def test_a_planted_effect_is_found_with_clusters():
     x, y = (np.repeat(column, 3) for column in pair(np.random.default_rng(3), 40, 0.8))
     found = correlate(x, y, clusters=np.repeat(np.arange(40), 3))

@@ -100,6 +100,7 @@ def test_half_way_values_print_both_ways_and_ends_stay_in_range():
     assert (5, 8) not in possible_counts("62.4", 1, 8)
     assert Decimal("62.5").quantize(Decimal(1), rounding=ROUND_DOWN) == 62
     assert possible_counts("100", 0, 3) == ((1, 1), (2, 2), (3, 3))
+    assert all(count <= of for count, of in possible_counts("100", 0, 300))
     assert possible_counts("0.0", 1, 2) == ((0, 1), (0, 2))
     assert possible_counts("33.4", 1, 20) == ()
 
