@@ -108,14 +108,15 @@ def pytest_terminal_summary(
     table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False)
     table.add_column("work")
     table.add_column("peer", no_wrap=True)
-    for column in ("its time", "ours", "ratio", "target"):
+    for column in ("theirs", "ours", "ratio", "target"):
         table.add_column(column, justify="right", no_wrap=True)
     table.add_column("met")
     for row in found:
         met, ours = "yes" if row["met"] else "NO", duration(row["our_seconds"])
         if "peer" in row:
             star = "*" if row["extrapolated_from"] else ""
-            theirs, ratio = duration(row["peer_seconds"]) + star, f"{row['ratio']:.0f} x"
+            theirs = duration(row["peer_seconds"]) + star
+            ratio = f"{row['ratio']:.{0 if row['ratio'] >= 10 else 1}f} x"
             target = f">= {row['at_least']} x"
             table.add_row(row["work"], row["peer"], theirs, ours, ratio, target, met)
         else:

@@ -159,7 +159,7 @@ WORKS = [
         (Peer("OpenCV", opencv, 5, close), Peer("scikit-learn", scikit_learn, 300, close)),
     ),
     Work(
-        "MI, all 800 x 800 pairs of 64x64",
+        "MI, 800 x 800 pairs of 64x64",
         noisy_pairs,
         mutual_information_all_pairs,
         (Peer("OpenCV", opencv_20_rows, 10, close, parts=40),),
