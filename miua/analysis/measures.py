@@ -56,7 +56,25 @@ def _element(element: int) -> Measure:
 MUTUAL_INFORMATION = Measure("mutual_information", "MI", "mutual information", "nats", 3)
 PSNR = Measure("psnr", "PSNR", "peak signal-to-noise ratio", "dB", 2)
 FID = Measure("fid", "FID", "Fréchet inception distance", "", 1)
+# What the study itself measured; figures and tables of its results show these.
 MEASURES = (MUTUAL_INFORMATION, PSNR, FID, *(_element(element) for element in STUDY_ELEMENTS))
+
+# Companions: what the study lacked. Both need nothing that must be fetched.
+FD_LBP = Measure("fd_lbp", "FD-LBP", "Fréchet distance of LBP histograms", "counts²", 0)
+DIVERSITY = Measure(
+    "diversity", "Diversity", "difference between images, synthetic over reference", "", 3
+)
+COMPANIONS = (FD_LBP, DIVERSITY)
+ALL_MEASURES = MEASURES + COMPANIONS
+
+# In the experiments with real images alone (noise floor, sensitivity), not in a set's own table.
+LBPV_TOTAL_DIFFERENCE = Measure(
+    "lbpv_total_difference",
+    "Σ|V|",
+    "absolute differences of all 256 LBPv elements, summed",
+    "counts",
+    1,
+)
 
 
 def measure(name: str) -> Measure:
@@ -65,7 +83,7 @@ def measure(name: str) -> Measure:
     Raises:
         ValueError: no metric has this name.
     """
-    for known in MEASURES:
+    for known in (*ALL_MEASURES, LBPV_TOTAL_DIFFERENCE):
         if known.name == name:
             return known
     match = _ELEMENT_NAME.fullmatch(name)

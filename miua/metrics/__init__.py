@@ -1,10 +1,12 @@
-"""The four measures of the study, for image stacks: `uint8` arrays of shape (N, H, W).
+"""Measures of image stacks: `uint8` arrays of shape (N, H, W).
 
-Local binary patterns (lbp), mutual information, PSNR and the Frechet inception distance
-(frechet), and `evaluate`, which takes all four of a synthetic set. Importing this package loads
-neither torch nor anything else that the light install lacks.
+The study's four, local binary patterns (lbp), mutual information, PSNR and the Frechet inception
+distance (frechet); two companions, the Frechet distance of LBP histograms and diversity; and
+`evaluate`, which takes all of a synthetic set. Importing this package loads neither torch nor
+anything else that the light install lacks.
 """
 
+from miua.metrics.diversity import diversity, root_mean_squared_difference
 from miua.metrics.evaluate import (
     METRICS,
     Evaluation,
@@ -13,7 +15,12 @@ from miua.metrics.evaluate import (
     write_lbpv,
     write_records,
 )
-from miua.metrics.frechet import frechet_distance, frechet_inception_distance, inception_features
+from miua.metrics.frechet import (
+    frechet_distance,
+    frechet_inception_distance,
+    frechet_lbp_distance,
+    inception_features,
+)
 from miua.metrics.inception_weights import NotComputedError
 from miua.metrics.lbp import lbp_codes, lbp_histogram, lbp_vector
 from miua.metrics.mutual_information import (
@@ -37,10 +44,12 @@ __all__ = [
     "MetricRecord",
     "NearestNeighbours",
     "NotComputedError",
+    "diversity",
     "entropy",
     "evaluate",
     "frechet_distance",
     "frechet_inception_distance",
+    "frechet_lbp_distance",
     "inception_features",
     "joint_histogram",
     "lbp_codes",
@@ -53,6 +62,7 @@ __all__ = [
     "nearest_neighbours",
     "peak_signal_to_noise_ratio",
     "peak_signal_to_noise_ratio_all_pairs",
+    "root_mean_squared_difference",
     "write_lbpv",
     "write_records",
 ]

@@ -1,4 +1,4 @@
-"""All four metrics of one synthetic set against the reference images, as tidy records."""
+"""All metrics of one synthetic set against the reference images, as tidy records."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from miua.errors import MissingExtraError, MiuaError
 from miua.files import write_array, write_text
-from miua.metrics.frechet import LAYER, frechet_inception_distance
+from miua.metrics.diversity import root_mean_squared_difference
+from miua.metrics.frechet import LAYER, frechet_distance, frechet_inception_distance
 from miua.metrics.inception_weights import (
     InceptionWeights,
     NotComputedError,
@@ -26,12 +27,17 @@ from miua.metrics.mutual_information import (
     mutual_information,
     mutual_information_all_pairs,
 )
-from miua.metrics.psnr import peak_signal_to_noise_ratio, peak_signal_to_noise_ratio_all_pairs
+from miua.metrics.psnr import (
+    mean_squared_error_all_pairs,
+    peak_signal_to_noise_ratio,
+    peak_signal_to_noise_ratio_all_pairs,
+)
 
 Pairing = Literal["all", "index"]
 
 RESAMPLES = 1000
 COMPUTED = "computed"
+LBPV_DIFFERENCES = tuple(f"lbpv_{code:03d}_difference" for code in range(256))
 
 
 @dataclass(frozen=True)
@@ -71,7 +77,7 @@ def evaluate(
     synthetic: NDArray[np.uint8],
     *,
     set_name: str = "synthetic",
-    metrics: Sequence[str] = ("mutual_information", "psnr", "fid", "lbpv"),
+    metrics: Sequence[str] = ("mutual_information", "psnr", "fid", "lbpv", "fd_lbp", "diversity"),
     pairing: Pairing = "all",
     bins: int = BINS,
     inception_weights: Path | InceptionWeights | None = None,
@@ -213,7 +219,7 @@ def _lbpv(task: _Task) -> list[_Measurement]:
     definition = "mean counts per image of an LBP code (P=8, R=1), reference - synthetic"
     return [
         _Measurement(
-            f"lbpv_{code:03d}_difference",
+            LBPV_DIFFERENCES[code],
             float(difference[code]),
             float(low[code]),
             float(high[code]),
@@ -224,11 +230,52 @@ def _lbpv(task: _Task) -> list[_Measurement]:
     ]
 
 
+def _fd_lbp(task: _Task) -> list[_Measurement]:
+    definition = (
+        "Frechet distance of LBP histograms (P=8, R=1); no interval, as resampling repeats "
+        "images and so biases the distance upwards"
+    )
+    value, status = None, COMPUTED
+    if min(len(task.reference), len(task.synthetic)) < 2:
+        status = "not computed: a covariance needs two images; give both sides two images or more"
+    else:
+        value = frechet_distance(task.reference_counts, task.synthetic_counts)
+    return [_Measurement("fd_lbp", value, None, None, "counts²", definition, status)]
+
+
+def _diversity(task: _Task) -> list[_Measurement]:
+    definition = (
+        "root mean squared grey-level difference over pairs of different images, synthetic / "
+        "reference; 1: as varied as the reference"
+    )
+
+    def missing(reason: str) -> list[_Measurement]:
+        return [
+            _Measurement("diversity", None, None, None, "", definition, f"not computed: {reason}")
+        ]
+
+    if min(len(task.reference), len(task.synthetic)) < 2:
+        return missing("a pair needs two images; give both sides two images or more")
+    within_reference = root_mean_squared_difference(
+        mean_squared_error_all_pairs(task.reference, task.reference)
+    )
+    if within_reference == 0:
+        return missing("the reference images are all the same; give images that differ")
+    errors = mean_squared_error_all_pairs(task.synthetic, task.synthetic)
+    value = root_mean_squared_difference(errors) / within_reference
+    resampled = root_mean_squared_difference(errors, task.drawn) / within_reference
+    resampled = resampled[np.isfinite(resampled)]  # in small sets some draw one image alone
+    low, high = map(float, _interval(resampled)) if resampled.size else (None, None)
+    return [_Measurement("diversity", float(value), low, high, "", definition)]
+
+
 _MEASURES: dict[str, Callable[[_Task], list[_Measurement]]] = {
     "mutual_information": _mutual_information,
     "psnr": _psnr,
     "fid": _fid,
     "lbpv": _lbpv,
+    "fd_lbp": _fd_lbp,
+    "diversity": _diversity,
 }
 METRICS = tuple(_MEASURES)
 

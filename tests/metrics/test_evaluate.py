@@ -9,8 +9,10 @@ from miua.errors import MiuaError
 from miua.metrics import (
     METRICS,
     NotComputedError,
+    diversity,
     evaluate,
     frechet_distance,
+    frechet_lbp_distance,
     inception_features,
     lbp_vector,
     mutual_information,
@@ -81,7 +83,7 @@ def test_lbpv_differences_are_reference_minus_synthetic():
 def test_records_follow_the_order_of_metrics():
     records = evaluate(images(1, 2), images(2, 2), metrics=("psnr", "mutual_information")).records
     assert [record.metric for record in records] == ["psnr", "mutual_information"]
-    assert METRICS == ("mutual_information", "psnr", "fid", "lbpv")
+    assert METRICS == ("mutual_information", "psnr", "fid", "lbpv", "fd_lbp", "diversity")
 
 
 def test_identical_pairs_are_left_out_of_psnr_and_told():
@@ -172,6 +174,50 @@ def test_fid_with_weights(stand_in_weights):
     assert stand_in_weights.sha256[:8] in record.definition
 
 
+def test_companions_are_measured_as_by_their_functions():
+    reference, synthetic = images(1, 9), images(2, 12) // 2
+    records = by_metric(evaluate(reference, synthetic))
+    distance, ratio = records["fd_lbp"], records["diversity"]
+    assert distance.value == pytest.approx(frechet_lbp_distance(reference, synthetic), rel=1e-12)
+    assert distance.low is distance.high is None
+    assert "no interval" in distance.definition
+    assert distance.unit == "counts²"
+    assert ratio.value == pytest.approx(diversity(reference, synthetic), rel=1e-12)
+    assert ratio.low < ratio.value < ratio.high
+
+
+def test_the_interval_of_diversity_is_not_pulled_down_by_repeated_draws():
+    """Were copies in a resample paired, its middle would lie at sqrt(1 - 1 / M) of the value."""
+    reference, synthetic = images(1, 9), images(2, 10)
+    record = by_metric(evaluate(reference, synthetic, metrics=["diversity"]))["diversity"]
+    assert record.low <= record.value <= record.high
+    assert (record.low + record.high) / 2 > 0.98 * record.value
+
+
+@pytest.mark.parametrize(("n_reference", "n_synthetic"), [(1, 3), (3, 1)])
+def test_companions_of_one_image_are_not_computed(n_reference, n_synthetic):
+    evaluation = evaluate(images(1, n_reference), images(2, n_synthetic))
+    for metric in ("fd_lbp", "diversity"):
+        record = by_metric(evaluation)[metric]
+        assert record.value is record.low is record.high is None
+        assert record.status.startswith("not computed: ")
+        assert "two images" in record.status
+
+
+def test_diversity_beside_a_reference_of_equal_images_is_not_computed():
+    equal = np.repeat(images(1, 1), 4, axis=0)
+    record = by_metric(evaluate(equal, images(2, 4), metrics=["diversity"]))["diversity"]
+    assert record.value is None
+    assert "reference images are all the same" in record.status
+
+
+def test_diversity_of_two_images_without_a_resample_that_holds_both():
+    evaluation = evaluate(images(1, 4), images(2, 2), metrics=["diversity"], resamples=0)
+    record = by_metric(evaluation)["diversity"]
+    assert record.value > 0
+    assert record.low is record.high is None
+
+
 def test_records_on_disk(tmp_path):
     evaluation = evaluate(images(1, 2), images(2, 3), set_name="a set, with a comma")
     path = tmp_path / "metrics.csv"
@@ -182,7 +228,7 @@ def test_records_on_disk(tmp_path):
         "set,metric,value,low,high,unit,n_reference,n_synthetic,definition,status"
     )
     assert path.read_text().splitlines()[0] == ",".join(COLUMNS)
-    assert len(rows) == len(evaluation.records) == 2 + 1 + 256
+    assert len(rows) == len(evaluation.records) == 2 + 1 + 256 + 2
     for row, record in zip(rows, evaluation.records, strict=True):
         assert row["set"] == "a set, with a comma"
         assert row["status"] == record.status

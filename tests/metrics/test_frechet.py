@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 
 from miua.errors import MissingExtraError, MiuaError
-from miua.metrics import frechet, frechet_distance, inception_features
+from miua.metrics import (
+    frechet,
+    frechet_distance,
+    frechet_lbp_distance,
+    inception_features,
+    lbp_histogram,
+)
 from miua.metrics.frechet import InceptionNetwork, feature_statistics
 from miua.metrics.inception_weights import InceptionWeights, find_inception_weights
 
@@ -169,3 +175,20 @@ def test_features_of_no_image_stack_are_refused(stack, error, tmp_path, monkeypa
     monkeypatch.setattr(frechet, "_load", lambda torch, _: torch.nn.Identity())
     with pytest.raises(error, match="stack must"):
         inception_features(stack, InceptionWeights(tmp_path / "weights.pth", "0" * 64))
+
+
+def test_frechet_lbp_distance_of_flat_images():
+    """Flat images have one histogram, so the covariances vanish and the means' distance is left."""
+    bright, black = np.full((2, 8, 8), 9, np.uint8), np.zeros((3, 8, 8), np.uint8)
+    difference = (lbp_histogram(bright)[0] - lbp_histogram(black)[0]).astype(float)
+    assert difference.any()
+    assert frechet_lbp_distance(bright, black) == pytest.approx(difference @ difference)
+
+
+def test_frechet_lbp_distance_sees_texture_and_not_brightness():
+    dim = images(12, 30) // 4
+    assert frechet_lbp_distance(dim, dim) == pytest.approx(0, abs=1e-6)
+    assert frechet_lbp_distance(dim, 3 * dim) == pytest.approx(0, abs=1e-6)
+    assert frechet_lbp_distance(dim, np.sort(dim, axis=2)) > 100
+    with pytest.raises(ValueError, match="n >= 2"):
+        frechet_lbp_distance(dim, dim[:1])
