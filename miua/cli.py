@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from rich.console import Console
@@ -17,8 +17,13 @@ from miua.errors import MissingExtraError, MiuaError
 from miua.progress import say
 
 if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    from numpy.typing import NDArray
+
     from miua.conformance import Case
     from miua.metrics import MetricRecord
+    from miua.metrics.subsets import SubsetTables
 
 STUDY_PACKAGES = {
     "jinja2",
@@ -54,6 +59,17 @@ ProfileName = Annotated[
 ]
 ResultsParent = Annotated[Path, typer.Option(help="Where results folders go.")]
 Cores = Annotated[int | None, typer.Option(min=1, help="CPU cores; all if not given.")]
+Real = Annotated[
+    Path, typer.Argument(help="Folder of real images, named as HC18's: NNN_HC.png, NNN_2HC.png.")
+]
+OutTable = Annotated[
+    Path, typer.Option(help="The .csv to write, its provenance beside it (.json).")
+]
+Side = Annotated[int, typer.Option(min=2, help="Side of the square, pixels.")]
+Half = Annotated[
+    int | None, typer.Option(min=1, help="Images in each half; as many as fit, up to 400.")
+]
+Weights = Annotated[Path | None, typer.Option(help="Weights file for FID, if it was not fetched.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the steps only.")]
 
 INTERRUPTED = 130  # the exit status that typer gives to Ctrl-C
@@ -209,9 +225,7 @@ def evaluate_command(
         typer.Option(help="Write the table here, and its provenance beside it (.json)."),
     ] = None,
     lbpv: Annotated[Path | None, typer.Option(help="Write the set's LBP vector here.")] = None,
-    inception_weights: Annotated[
-        Path | None, typer.Option(help="Weights file for FID, if it was not fetched.")
-    ] = None,
+    inception_weights: Weights = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the bootstrap.")] = 0,
     threads: Threads = None,
 ) -> None:
@@ -257,6 +271,56 @@ def lbpv_command(
     from miua.metrics import lbp_vector, write_lbpv
 
     write_lbpv(out, lbp_vector(read_stack(source, size).images))
+    print(out)
+
+
+@app.command("noise-floor")
+def noise_floor_command(
+    real: Real,
+    out: OutTable,
+    size: Side = 64,
+    images: Half = None,
+    repeats: Annotated[int, typer.Option(min=1, help="How many splits of each kind.")] = 100,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the splits.")] = 0,
+    inception_weights: Weights = None,
+    threads: Threads = None,
+) -> None:
+    """Measure real images against other real images."""
+    _one_blas_thread()
+    from miua.analysis.noise_floor import draw_splits, noise_floor, pairing_effect
+    from miua.analysis.tables import write_table
+
+    tables, subjects, half, record = _real_against_real(
+        real, size, images, repeats, seed, inception_weights, threads
+    )
+    by_subject = draw_splits(subjects, half, repeats, seed)
+    by_image = draw_splits(subjects, half, repeats, seed, by="image")
+    pairing = out.with_name("pairing.csv")
+    _write_with_provenance(out, noise_floor(tables, by_subject + by_image), record)
+    write_table(pairing, pairing_effect(tables, by_subject))
+    print(out, pairing, sep="\n")
+
+
+@app.command("sensitivity")
+def sensitivity_command(
+    real: Real,
+    out: OutTable,
+    size: Side = 64,
+    images: Half = None,
+    repeats: Annotated[int, typer.Option(min=2, help="How many splits.")] = 20,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the splits and the damage.")] = 0,
+    inception_weights: Weights = None,
+    threads: Threads = None,
+) -> None:
+    """Measure real images that were damaged in known steps."""
+    _one_blas_thread()
+    from miua.analysis.sensitivity import sensitivity
+
+    tables, subjects, half, record = _real_against_real(
+        real, size, images, repeats, seed, inception_weights, threads
+    )
+    found = sensitivity(tables, subjects, half=half, repeats=repeats, seed=seed)
+    _write_with_provenance(out, found, record)
     print(out)
 
 
@@ -408,14 +472,56 @@ def _need_for_study() -> None:
         _need(package, "Reproducing the study")
 
 
+def _one_blas_thread() -> None:
+    """Small matrices by the hundred: threads of numpy's OpenBLAS would only wait for each other.
+
+    It reads this when numpy is loaded, which no command has done before.
+    """
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+
+def _real_against_real(
+    real: Path,
+    size: int,
+    images: int | None,
+    repeats: int,
+    seed: int,
+    inception_weights: Path | None,
+    threads: int | None,
+) -> tuple[SubsetTables, NDArray[np.int64], int, dict[str, Any]]:
+    """Tables of all real images, their subjects, the images in a half, and the provenance."""
+    from miua.analysis.noise_floor import half_size
+    from miua.data import read_stack, subjects_of
+    from miua.metrics.subsets import Instruments, SubsetTables
+    from miua.provenance import provenance
+
+    stack = read_stack(real, size)
+    subjects = subjects_of(stack.names)
+    half = half_size(subjects, images)
+    instruments = Instruments.ready(inception_weights=inception_weights, threads=threads or 0)
+    settings = {"size": size, "images": half, "repeats": repeats, "seed": seed}
+    record = provenance(
+        inputs={"real": stack.digest}, settings={**settings, "fid": instruments.fid_status}
+    )
+    return SubsetTables.of(stack.images, instruments), subjects, half, record
+
+
+def _write_with_provenance(path: Path, table: pd.DataFrame, record: dict[str, Any]) -> None:
+    from miua.analysis.tables import write_table
+    from miua.files import write_json
+
+    write_json(path.with_suffix(".json"), record)
+    write_table(path, table)
+
+
 def _print_records(records: Sequence[MetricRecord]) -> None:
     """The table of one set; of the 256 LBPv elements only those that the study names."""
-    from miua.analysis.measures import MEASURES
+    from miua.analysis.measures import ALL_MEASURES
 
     by_name = {record.metric: record for record in records}
     table = Table("metric", "value", "95 % interval", "unit", "what it is", box=None)
     last = ""
-    for measure in MEASURES:
+    for measure in ALL_MEASURES:
         record = by_name[measure.name]
         if record.value is None:
             table.add_row(measure.label, "-", "", "", record.status)

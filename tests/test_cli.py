@@ -1,5 +1,6 @@
 """The command line: reads well, chains the steps, and fails with one message and status 1."""
 
+import json
 import os
 import signal
 import subprocess
@@ -12,7 +13,8 @@ from PIL import Image
 
 COMMANDS = [
     "fetch", "phantom", "stack", "train", "train-config", "generate", "evaluate", "lbpv",
-    "analyse", "figures", "report", "paper", "reproduce", "experiment",
+    "noise-floor", "sensitivity", "analyse", "figures", "report", "paper", "reproduce",
+    "experiment",
 ]  # fmt: skip
 
 
@@ -68,9 +70,53 @@ def test_the_steps_chain_on_folders(folder, tmp_path):
     assert made.returncode == 0, made.stderr
     measured = miua("evaluate", "--real", folder, "--synthetic", images, "--size", 32)
     assert measured.returncode == 0, measured.stderr
-    for label in ("MI", "PSNR", "FID", "V8", "V20", "V143", "V240"):
+    for label in ("MI", "PSNR", "FID", "V8", "V20", "V143", "V240", "FD-LBP", "Diversity"):
         assert label in measured.stdout
     assert "miua fetch inception" in " ".join(measured.stdout.split())
+
+
+@pytest.fixture
+def named_as_hc18(folder):
+    """The twelve images again, named as HC18's: three of eight subjects have further ones."""
+    names = [f"{subject:03d}_HC.png" for subject in range(8)]
+    names += ["000_2HC.png", "000_3HC.png", "004_2HC.png", "007_2HC.png"]
+    for path, name in zip(sorted(folder.iterdir()), names, strict=True):
+        path.rename(folder / name)
+    return folder
+
+
+def test_real_against_real_and_against_itself_damaged(named_as_hc18, tmp_path):
+    for command in ("noise-floor", "sensitivity"):
+        out = tmp_path / command / "table.csv"
+        result = miua(command, named_as_hc18, "--size", 16, "--repeats", 2, "--out", out)
+        assert result.returncode == 0, result.stderr
+        assert result.stdout.splitlines()[0] == str(out)
+        head, *rows = out.read_text().splitlines()
+        record = json.loads(out.with_suffix(".json").read_text())
+        assert record["settings"]["images"] == 5
+        assert "miua fetch inception" in record["settings"]["fid"]
+        if command == "noise-floor":
+            assert head == "split,images,repeat,shared_subjects,metric,value,status"
+            assert len(rows) == 2 * 2 * (6 + 256)
+            assert all(row.startswith("subject,5,0,0,") for row in rows[: 6 + 256])
+            pairing = (out.parent / "pairing.csv").read_text().splitlines()
+            assert pairing[0] == "pairing,metric,value"
+            assert len(pairing) == 1 + 3 * 2
+        else:
+            assert head == "degradation,level,amount,unit,repeat,metric,value,status"
+
+
+def test_real_against_real_needs_subjects_and_enough_images(folder, tmp_path):
+    out = ["--size", 16, "--out", tmp_path / "table.csv"]
+    for command in ("noise-floor", "sensitivity"):
+        message = fails(command, folder, *out)
+        assert "'000.png' is not named as HC18's images are" in message
+    for number, path in enumerate(sorted(folder.iterdir())[:9], start=1):
+        path.rename(folder / f"000_{number}HC.png")
+    for path in folder.glob("0??.png"):
+        path.unlink()
+    assert "9 images of 1 subject are too few" in fails("noise-floor", folder, *out)
+    assert not (tmp_path / "table.csv").exists()
 
 
 def test_printed_configuration_is_valid(folder, tmp_path):
@@ -131,6 +177,7 @@ def test_a_command_that_needs_the_study_extra_says_so(tmp_path):
     for arguments in (
         ["train", "--config", "c", "--images", "i", "--out", "o"],
         ["fetch", "hc18"],
+        ["noise-floor", str(tmp_path), "--out", "o.csv"],
         ["analyse", str(tmp_path)],
         ["reproduce"],
     ):

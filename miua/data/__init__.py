@@ -1,6 +1,6 @@
 """Images: HC18, phantoms in its format, and image stacks. Light to import: no torch."""
 
-from miua.data.hc18 import fetch_hc18, hc18_folder, subject_of
+from miua.data.hc18 import fetch_hc18, hc18_folder, subject_of, subjects_of
 from miua.data.phantom import write_phantoms
 from miua.data.stack import Fit, ImageStack, image_paths, read_stack, subset
 
@@ -12,6 +12,7 @@ __all__ = [
     "image_paths",
     "read_stack",
     "subject_of",
+    "subjects_of",
     "subset",
     "write_phantoms",
 ]

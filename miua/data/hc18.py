@@ -18,6 +18,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from miua.data.archive import extract_zip
 from miua.data.download import Download, download
 from miua.data.stack import image_folder, image_paths
@@ -126,6 +129,17 @@ def subject_of(name: str) -> int:
     if match is None:
         raise ValueError(f"{name!r} is not named as HC18's images are (NNN_HC.png, NNN_2HC.png)")
     return int(match[1])
+
+
+def subjects_of(names: Sequence[str]) -> NDArray[np.int64]:
+    """The subject of each image, (N,); MiuaError where a name does not tell it."""
+    try:
+        return np.array([subject_of(name) for name in names], dtype=np.int64)
+    except ValueError as error:
+        raise MiuaError(
+            f"Which subject an image shows is read off its file name, but {error}. "
+            "Give a folder of HC18's images or of phantoms."
+        ) from None
 
 
 def read_table(path: Path) -> dict[str, tuple[float, float]]:

@@ -20,6 +20,7 @@ from miua.data.hc18 import (
     hc18_folder,
     read_table,
     subject_of,
+    subjects_of,
 )
 from miua.data.stack import read_stack
 from miua.errors import MiuaError
@@ -170,6 +171,12 @@ def test_subjects_by_file_name() -> None:
     for name in ("003_HC_Annotation.png", "3_HC.png", "cat.png", "003_HC.png.bak"):
         with pytest.raises(ValueError, match="not named as HC18"):
             subject_of(name)
+
+
+def test_subjects_of_a_folder() -> None:
+    assert subjects_of(["003_2HC.png", "010_HC.png"]).tolist() == [3, 10]
+    with pytest.raises(MiuaError, match=r"'cat\.png' is not named as HC18's images are"):
+        subjects_of(["003_HC.png", "cat.png"])
 
 
 def test_the_published_release_is_as_documented() -> None:

@@ -1,0 +1,157 @@
+"""Sensitivity: damage that is known is seen, and the summary calls responses by their rule."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from miua.analysis.measures import measure
+from miua.analysis.sensitivity import (
+    COLUMNS,
+    METRICS,
+    SUMMARY_COLUMNS,
+    sensitivity,
+    summarise_sensitivity,
+)
+from miua.data.degradation import IMAGE_DEGRADATIONS
+from miua.errors import MiuaError
+from miua.metrics.subsets import SubsetTables
+from tests.analysis.test_noise_floor import textures
+
+HALF, REPEATS = 40, 4
+
+
+@pytest.fixture(scope="module")
+def table():
+    """Dim textures of 90 subjects, so that gain has room."""
+    stack = textures(0, 90, size=24) // 3
+    tables = SubsetTables.of(stack)
+    return sensitivity(tables, np.arange(90), half=HALF, repeats=REPEATS, seed=1)
+
+
+def values(table, degradation, metric, level=None):
+    chosen = table[(table["degradation"] == degradation) & (table["metric"] == metric)]
+    return chosen if level is None else chosen.loc[chosen["level"] == level, "value"].to_numpy()
+
+
+def test_every_damage_level_and_repeat_has_every_metric(table):
+    assert tuple(table.columns) == COLUMNS
+    damages = [*(damage.name for damage in IMAGE_DEGRADATIONS), "collapse", "memorisation"]
+    assert table["degradation"].unique().tolist() == damages
+    for _, group in table.groupby(["degradation", "level", "repeat"]):
+        assert tuple(group["metric"]) == METRICS
+    # 100 images cannot be kept of 40: collapse has one level less.
+    levels = table.groupby("degradation")["level"].nunique()
+    assert levels.drop("collapse").eq(6).all()
+    assert table.loc[table["degradation"] == "collapse", "amount"].unique().tolist() == [
+        HALF, 30, 10, 3, 1,
+    ]  # fmt: skip
+    assert table["repeat"].unique().tolist() == list(range(REPEATS))
+    for name in METRICS:
+        assert measure(name).name == name
+
+
+def test_level_0_is_the_same_untouched_half_for_every_damage(table):
+    start = table[table["level"] == 0].pivot_table(
+        index=["repeat", "metric"], columns="degradation", values="value"
+    )
+    assert start.nunique(axis=1).eq(1).all()
+
+
+def test_collapse_to_one_image_has_no_diversity(table):
+    assert (values(table, "collapse", "diversity", level=4) == 0).all()
+    assert (values(table, "collapse", "diversity", level=0) > 0.8).all()
+
+
+def test_a_set_of_copies_is_the_reference(table):
+    assert (values(table, "memorisation", "lbpv_total_difference", level=5) == 0).all()
+    assert values(table, "memorisation", "fd_lbp", level=5) == pytest.approx(0, abs=1e-6)
+    assert (values(table, "memorisation", "diversity", level=5) == 1).all()
+
+
+def test_gain_raises_diversity_by_its_factor(table):
+    untouched = values(table, "gain", "diversity", level=0)
+    doubled = values(table, "gain", "diversity", level=4)
+    assert doubled == pytest.approx(2 * untouched, rel=0.01)
+
+
+def test_damage_that_is_plain_to_see_is_seen(table):
+    summary = summarise_sensitivity(table).set_index(["degradation", "metric"])
+    assert tuple(summary.reset_index().columns) == SUMMARY_COLUMNS
+    for damage in ("speckle", "blur"):
+        for metric in ("fd_lbp", "lbpv_total_difference"):
+            row = summary.loc[(damage, metric)]
+            assert row["response"] == "as it should", (damage, metric)
+            assert row["spearman"] == 1
+            assert row["monotone"] == "yes"
+    # Blurred images are closer to any other image: PSNR rewards blur.
+    assert summary.loc[("blur", "psnr"), "response"] == "wrong way"
+    assert summary.loc[("memorisation", "fd_lbp"), "response"] == "wrong way"
+    assert summary.loc[("memorisation", "fd_lbp"), "direction"] == "falls"
+    assert summary.loc[("blur", "fid"), "status"].startswith("not computed")
+
+
+def planted(metric, levels, status="computed", noise=0.1):
+    """Two repeats around each level's mean."""
+    return pd.DataFrame(
+        [
+            ("d", level, level, "", repeat, metric, mean + sign * noise, status)
+            for level, mean in enumerate(levels)
+            for repeat, sign in enumerate((-1, 1))
+        ],
+        columns=list(COLUMNS),
+    )
+
+
+@pytest.mark.parametrize(
+    ("metric", "means", "spearman", "monotone", "direction", "first", "response"),
+    [
+        ("fd_lbp", [1, 2, 3], 1, "yes", "rises", 1, "as it should"),
+        ("fd_lbp", [3, 2, 1], -1, "yes", "falls", 1, "wrong way"),
+        ("fid", [1, 1.05, 1.01], 0.5, "no", "rises", None, "none"),
+        ("psnr", [20, 19.95, 18], -1, "yes", "falls", 2, "as it should"),
+        ("psnr", [20, 19, 21], 0.5, "no", "rises", 1, "wrong way"),
+        ("mutual_information", [1, 1, 2], math.sqrt(0.75), "no", "rises", 2, "wrong way"),
+        ("diversity", [1, 0.5, 0], -1, "yes", "falls", 1, "as it should"),
+        ("diversity", [1, 1.5, 2], 1, "yes", "rises", 1, "as it should"),
+        ("diversity", [0.7, 0.8, 1], 1, "yes", "rises", 2, "wrong way"),
+        ("lbpv_008_difference", [0, -1, -2], -1, "yes", "falls", 1, "as it should"),
+        ("lbpv_008_difference", [-2, -1, 0], 1, "yes", "rises", 1, "wrong way"),
+        ("lbpv_total_difference", [5, 5, 5], math.nan, "no", "", None, "none"),
+    ],
+)
+def test_summary_of_planted_means(metric, means, spearman, monotone, direction, first, response):
+    (row,) = summarise_sensitivity(planted(metric, means, noise=0.125)).to_dict("records")
+    assert (row["degradation"], row["metric"], row["levels"]) == ("d", metric, 3)
+    assert row["spearman"] == pytest.approx(spearman, nan_ok=True)
+    assert (row["monotone"], row["direction"], row["response"]) == (monotone, direction, response)
+    assert (
+        pd.isna(row["first_level_beyond_floor"])
+        if first is None
+        else (row["first_level_beyond_floor"] == first)
+    )
+    assert row["status"] == "computed"
+
+
+def test_what_was_not_computed_has_no_response():
+    table = planted("fid", [np.nan, np.nan], "not computed: why")
+    (row,) = summarise_sensitivity(table).to_dict("records")
+    assert math.isnan(row["spearman"])
+    assert (row["monotone"], row["direction"], row["response"]) == ("", "", "")
+    assert row["status"] == "not computed: why"
+
+
+def test_tables_that_say_nothing_are_refused():
+    table = planted("fid", [1, 2])
+    with pytest.raises(MiuaError, match="sensitivity table has no rows"):
+        summarise_sensitivity(table.iloc[:0])
+    with pytest.raises(MiuaError, match="lacks the column level"):
+        summarise_sensitivity(table.drop(columns="level"))
+    with pytest.raises(MiuaError, match="holds one repeat"):
+        summarise_sensitivity(table[table["repeat"] == 0])
+
+
+def test_halves_that_do_not_fit_are_refused():
+    with pytest.raises(MiuaError, match="Halves of 9 images cannot be drawn from 8 images"):
+        sensitivity(SubsetTables.of(textures(1, 8)), np.arange(8), half=9, repeats=2, seed=0)
