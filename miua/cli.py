@@ -227,11 +227,18 @@ def evaluate_command(
     lbpv: Annotated[Path | None, typer.Option(help="Write the set's LBP vector here.")] = None,
     inception_weights: Weights = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the bootstrap.")] = 0,
+    allow_divergence: Annotated[
+        bool, typer.Option(help="A set that was not made is measured as not computed.")
+    ] = False,
     threads: Threads = None,
 ) -> None:
     """Measure synthetic images against real ones."""
     from miua.data import read_stack
     from miua.metrics import evaluate, write_lbpv, write_records
+
+    if allow_divergence and (reason := _not_made(synthetic)):
+        _write_not_made(name, reason, csv, lbpv)
+        return
 
     reference, made = read_stack(real, size), read_stack(synthetic, size)
     evaluation = evaluate(
@@ -287,7 +294,12 @@ def noise_floor_command(
 ) -> None:
     """Measure real images against other real images."""
     _one_blas_thread()
-    from miua.analysis.noise_floor import draw_splits, noise_floor, pairing_effect
+    from miua.analysis.noise_floor import (
+        draw_splits,
+        noise_floor,
+        pairing_effect,
+        summarise_noise_floor,
+    )
     from miua.analysis.tables import write_table
 
     tables, subjects, half, record = _real_against_real(
@@ -295,10 +307,15 @@ def noise_floor_command(
     )
     by_subject = draw_splits(subjects, half, repeats, seed)
     by_image = draw_splits(subjects, half, repeats, seed, by="image")
-    pairing = out.with_name("pairing.csv")
-    _write_with_provenance(out, noise_floor(tables, by_subject + by_image), record)
-    write_table(pairing, pairing_effect(tables, by_subject))
-    print(out, pairing, sep="\n")
+    found = noise_floor(tables, by_subject + by_image)
+    beside = {
+        out.with_name(f"{out.stem}-summary.csv"): summarise_noise_floor(found),
+        out.with_name(f"{out.stem}-pairing.csv"): pairing_effect(tables, by_subject),
+    }
+    _write_with_provenance(out, found, record)
+    for path, table in beside.items():
+        write_table(path, table)
+    print(out, *beside, sep="\n")
 
 
 @app.command("sensitivity")
@@ -314,14 +331,17 @@ def sensitivity_command(
 ) -> None:
     """Measure real images that were damaged in known steps."""
     _one_blas_thread()
-    from miua.analysis.sensitivity import sensitivity
+    from miua.analysis.sensitivity import sensitivity, summarise_sensitivity
+    from miua.analysis.tables import write_table
 
     tables, subjects, half, record = _real_against_real(
         real, size, images, repeats, seed, inception_weights, threads
     )
     found = sensitivity(tables, subjects, half=half, repeats=repeats, seed=seed)
+    summary = out.with_name(f"{out.stem}-summary.csv")
     _write_with_provenance(out, found, record)
-    print(out)
+    write_table(summary, summarise_sensitivity(found))
+    print(out, summary, sep="\n")
 
 
 @app.command("conformance")
@@ -352,12 +372,33 @@ def conformance_command(
     _print_peers(images, size)
 
 
+@app.command("collect")
+def collect_command(
+    results: Results,
+    experiment: Annotated[str, typer.Argument(help="One that trains, such as augmentation.")],
+) -> None:
+    """Join the metrics of one experiment's sets."""
+    from miua.analysis import collect
+
+    for path in collect(results, experiment):
+        print(path)
+
+
+@app.command("clinician")
+def clinician_command(results: Results, study: Study = STUDY) -> None:
+    """Refit the published scores of the clinician."""
+    from miua.analysis import clinician
+
+    for path in clinician(results, study):
+        print(path)
+
+
 @app.command("analyse")
-def analyse_command(results: Results, study: Study = STUDY) -> None:
-    """Join all sets' metrics into tables; refit scores."""
+def analyse_command(results: Results) -> None:
+    """Join all sets' metrics into tables."""
     from miua.analysis import analyse
 
-    for path in analyse(results, study):
+    for path in analyse(results):
         print(path)
 
 
@@ -512,6 +553,26 @@ def _write_with_provenance(path: Path, table: pd.DataFrame, record: dict[str, An
 
     write_json(path.with_suffix(".json"), record)
     write_table(path, table)
+
+
+def _not_made(synthetic: Path) -> str:
+    """Why a synthetic set has no images, in the words of its provenance; "" if it has."""
+    from miua.files import read_json
+
+    path = synthetic / "provenance.json"
+    return str(read_json(path).get("not_made", "")) if path.is_file() else ""
+
+
+def _write_not_made(name: str, reason: str, csv: Path | None, lbpv: Path | None) -> None:
+    from miua.metrics import not_computed_records, write_lbpv, write_records
+
+    if lbpv:
+        import numpy as np
+
+        write_lbpv(lbpv, np.full(256, np.nan))
+    if csv:
+        write_records(csv, not_computed_records(name, reason))
+        print(csv)
 
 
 def _print_records(records: Sequence[MetricRecord]) -> None:

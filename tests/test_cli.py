@@ -99,7 +99,7 @@ def test_real_against_real_and_against_itself_damaged(named_as_hc18, tmp_path):
             assert head == "split,images,repeat,shared_subjects,metric,value,status"
             assert len(rows) == 2 * 2 * (6 + 256)
             assert all(row.startswith("subject,5,0,0,") for row in rows[: 6 + 256])
-            pairing = (out.parent / "pairing.csv").read_text().splitlines()
+            pairing = (out.parent / f"{out.stem}-pairing.csv").read_text().splitlines()
             assert pairing[0] == "pairing,metric,value"
             assert len(pairing) == 1 + 3 * 2
         else:

@@ -12,6 +12,7 @@ from miua.metrics.evaluate import (
     Evaluation,
     MetricRecord,
     evaluate,
+    not_computed_records,
     write_lbpv,
     write_records,
 )
@@ -60,6 +61,7 @@ __all__ = [
     "mutual_information",
     "mutual_information_all_pairs",
     "nearest_neighbours",
+    "not_computed_records",
     "peak_signal_to_noise_ratio",
     "peak_signal_to_noise_ratio_all_pairs",
     "root_mean_squared_difference",

@@ -129,6 +129,20 @@ def evaluate(
     )
 
 
+def not_computed_records(set_name: str, reason: str) -> list[MetricRecord]:
+    """The records of a set that there is not, such as one whose training diverged.
+
+    All of them say "not computed" and why; there are no images on either side.
+    """
+    units = {"mutual_information": "nats", "psnr": "dB", "fid": ""}
+    units |= dict.fromkeys(LBPV_DIFFERENCES, "counts per image")
+    units |= {"fd_lbp": "counts²", "diversity": ""}
+    return [
+        MetricRecord(set_name, metric, None, None, None, unit, 0, 0, "", f"not computed: {reason}")
+        for metric, unit in units.items()
+    ]
+
+
 def write_records(path: Path, records: Sequence[MetricRecord]) -> None:
     """Write records as CSV with a header, whole or not at all; None becomes an empty cell."""
     text = io.StringIO()

@@ -17,6 +17,7 @@ from miua.metrics import (
     lbp_vector,
     mutual_information,
     mutual_information_all_pairs,
+    not_computed_records,
     peak_signal_to_noise_ratio,
     peak_signal_to_noise_ratio_all_pairs,
     write_lbpv,
@@ -271,3 +272,12 @@ def test_sets_that_do_not_fit_are_refused(reference, synthetic, options, message
 def test_what_is_no_image_stack_is_refused(synthetic):
     with pytest.raises(TypeError, match="synthetic must be a uint8 array"):
         evaluate(images(1, 2), synthetic)
+
+
+def test_a_set_that_there_is_not_has_the_records_of_any_other():
+    made = evaluate(images(1, 4), images(2, 4), resamples=2).records
+    records = not_computed_records("n0024_e0001", "the training diverged")
+    assert [(r.metric, r.unit) for r in records] == [(r.metric, r.unit) for r in made]
+    assert {r.value for r in records} == {None}
+    assert {r.status for r in records} == {"not computed: the training diverged"}
+    assert {r.set for r in records} == {"n0024_e0001"}
