@@ -3,22 +3,35 @@
 from __future__ import annotations
 
 import shutil
+from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 
 import jinja2
 import pandas as pd
 
-from miua.analysis.measures import FID, MEASURES, measure
+from miua.analysis.measures import ALL_MEASURES, FID, measure
 from miua.analysis.results import Results
 from miua.analysis.tables import COMPUTED, not_computed, read_metrics
 from miua.errors import MiuaError
 from miua.files import atomic_path, write_text
+from miua.report import sources
+from miua.report.claims import judged_claims
 from miua.report.figures import study_figures
 from miua.report.numbers import p_value, plain
+from miua.report.rows import arm_rows, correlation_rows, floor_rows, stability_rows
 from miua.report.sources import read_regression
-from miua.report.values import Conditions, study_values
+from miua.report.values import study_values
 
 Cells = list[str]
+
+# How to read a verdict; the ledger's words first.
+MEANINGS = {
+    "reproduced": "the test finds what was claimed",
+    "not reproduced": "the test contradicts it, or would most likely have found it",
+    "undecided": "the data allow no decision; the evidence gives the power of the test",
+    "not testable here": "something is missing in this run, which the evidence names",
+}
 
 
 def write_report(results: Path, study: Path) -> Path:
@@ -29,7 +42,8 @@ def write_report(results: Path, study: Path) -> Path:
     """
     opened = Results.open(results)
     metrics, regression = read_metrics(opened), read_regression(opened)
-    values, conditions = study_values(opened, study, metrics, regression)
+    values, _ = study_values(opened, study, metrics, regression)
+    claims = judged_claims(opened, study)
     figures = study_figures(opened, study)
     for figure in figures:
         _copy(opened.figures / f"{figure.name}.png", opened.report / f"{figure.name}.png")
@@ -38,9 +52,13 @@ def write_report(results: Path, study: Path) -> Path:
         .get_template("report.html")
         .render(
             plan=opened.plan,
-            measures=MEASURES,
+            measures=[sources.marked(m, sources.fid_stand_in(metrics)) for m in ALL_MEASURES],
             values={value.name: value for value in values},
-            verdicts=_verdicts({value.name: value.text for value in values}, conditions),
+            claims=claims,
+            counts=Counter(claim.verdict for claim in claims),
+            meanings=MEANINGS,
+            experiment_tables=_experiment_tables(opened, metrics),
+            fid_stand_in=sources.fid_stand_in(metrics),
             training_sizes=opened.training_sizes,
             epochs=opened.epochs,
             sets=_sets(opened, metrics),
@@ -72,36 +90,50 @@ def _copy(source: Path, target: Path) -> None:
         shutil.copyfile(source, temporary)
 
 
-def _verdicts(values: dict[str, str], conditions: Conditions) -> list[tuple[str, str]]:
-    """What the data decide, as pairs of an answer and a sentence; for the first screen."""
-    agree, fitted = values["refit number agreeing"], values["refit number fitted"]
-    total, points = values["refit number of metrics"], values["refit number of points"]
-    above, claim = values["refit number above claim"], values["study claimed_correlation"]
-    significant = values["refit number significant"]
-    return [
-        (
-            _yes(conditions["all agree"]),
-            f"{agree} of {total} published regression lines come out of the published points.",
-        ),
-        (
-            _yes(conditions["all above claim"]),
-            f"{above} of {fitted} correlations with the clinician's score exceed {claim}.",
-        ),
-        (
-            _yes(conditions["any significant"]),
-            f"{significant} of {fitted} correlations reach p < 0.05 (n = {points}), before any "
-            "correction for having been chosen among many.",
-        ),
-        (
-            "Not tested",
-            "Whether people take our images for real, and whether our metrics follow their "
-            "opinion: nobody has judged these images.",
-        ),
-    ]
+@dataclass(frozen=True)
+class PlainTable:
+    """A table of an experiment: what it is, its heads and rows; no rows if it was not run."""
+
+    experiment: str
+    title: str
+    head: list[str]
+    rows: list[Cells]
 
 
-def _yes(condition: tuple[bool, str]) -> str:
-    return "Yes" if condition[0] else "No"
+def _experiment_tables(results: Results, metrics: pd.DataFrame) -> list[PlainTable]:
+    stand_in = sources.fid_stand_in(metrics)
+    metric_heads = [sources.marked(shown, stand_in).axis_label for shown in ALL_MEASURES]
+    arms = ["Arm", "Epochs", "Updates", *metric_heads]
+    signs = ["Arm", "Pixels", "Epochs", "Updates", "D right on real", "D right on synthetic",
+             "Epochs saturated (share)", "Diversity", "Signs of instability"]  # fmt: skip
+    stability = stability_rows(results)
+    tables = [
+        PlainTable(
+            "clinician",
+            "What the published correlations can carry: 95 % bootstrap intervals, p adjusted "
+            "after Holm, power at r = 0.2, and the least r found with a power of 0.8",
+            ["Metric", "n", "Pearson's r", "p", "p (Holm)", "Spearman's r", "p", "Power",
+             "Least r"],
+            correlation_rows(results),
+        ),
+        PlainTable(
+            "noise-floor",
+            "Real halves against each other, the seeds' deviation, and the synthetic sets",
+            ["Metric", "By subject, mean", "By subject, 95 % of splits", "By image, mean",
+             "Deviation over seeds", "Synthetic sets"],
+            floor_rows(results, metrics)
+            if sources.read_floor_summary(results) is not None
+            else [],
+        ),
+    ]  # fmt: skip
+    for experiment in (sources.IMAGE_SIZE, sources.LEARNING_RATE, sources.AUGMENTATION):
+        title = "Metrics of each arm at its end"
+        tables.append(PlainTable(experiment, title, arms, arm_rows(results, experiment)))
+        title = "Signs of instability"
+        tables.append(PlainTable(experiment, title, signs, stability.get(experiment, [])))
+    title = "Metrics of each seed at the end"
+    tables.append(PlainTable("seeds", title, arms, arm_rows(results, sources.SEEDS)))
+    return tables
 
 
 def _sets(results: Results, metrics: pd.DataFrame) -> list[dict[str, object]]:
@@ -113,7 +145,9 @@ def _sets(results: Results, metrics: pd.DataFrame) -> list[dict[str, object]]:
             "training_size": chosen.training_size,
             "epoch": chosen.epoch,
             "run": results.run(chosen.training_size).name,
-            "cells": [_cell(by_set[chosen.name], shown.name, shown.decimals) for shown in MEASURES],
+            "cells": [
+                _cell(by_set[chosen.name], shown.name, shown.decimals) for shown in ALL_MEASURES
+            ],
         }
         for chosen in results.sets
     ]

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from miua.analysis.experiments import experiment_path, read_experiment
 from miua.analysis.measures import ALL_MEASURES, Measure, measure
 from miua.analysis.results import Results, read_log
 from miua.analysis.tables import COMPUTED
-from miua.plan import Experiment, RealImages, read_experiments
+from miua.plan import read_experiments
 from miua.report import sources
 from miua.report.claims import JudgedClaim
-from miua.report.experiment_values import MEASURED
 from miua.report.latex_text import escape, long_table, tabular
-from miua.report.numbers import MISSING, interval, p_value, plain, whole
+from miua.report.numbers import MISSING, p_value, plain, whole
+from miua.report.rows import (
+    NOT_COMPUTED,
+    correlation_rows,
+    floor_rows,
+    scale_in_words,
+    stability_rows,
+)
 
-NOT_COMPUTED = "n. c."
-CLINICIAN = "clinician"
 RAGGED = r">{\raggedright\arraybackslash}p{%dmm}"
 
 
@@ -82,65 +84,17 @@ def _regression_row(row: Any) -> list[str]:
 
 def correlation_table(results: Results) -> str:
     """What each published correlation carries: intervals, adjusted p, power."""
-    heads = [
-        ["Metric", "n", "Pearson's r", "p", "p (Holm)", "Spearman's r", "p", "power", "least r"]
-    ]
-    table = sources.read_clinician(results)
-    rows = [_correlation_row(row) for row in table.itertuples()] if table is not None else []
-    return tabular("lr" + "r" * 7, heads, rows)
-
-
-def _correlation_row(row: Any) -> list[str]:
-    p_values = (row.p_value, row.p_holm, row.spearman_p)
-    single, adjusted, rank = (p_value(p).removeprefix("= ") for p in p_values)
-    return [
-        measure(row.metric).label,
-        str(int(row.n)),
-        _with_interval(row.pearson_r, row.pearson_low, row.pearson_high),
-        single,
-        adjusted,
-        _with_interval(row.spearman_r, row.spearman_low, row.spearman_high),
-        rank,
-        plain(row.power_at_claimed, 2),
-        plain(row.smallest_detectable_r, 2),
-    ]
-
-
-def _with_interval(value: Any, low: Any, high: Any) -> str:
-    if math.isnan(value):
-        return MISSING
-    return f"{plain(value, 2)} ({interval(low, high, 2)})"
+    head = ["Metric", "n", "Pearson's r", "p", "p (Holm)", "Spearman's r", "p", "power", "least r"]
+    return tabular("lr" + "r" * 7, [head], correlation_rows(results))
 
 
 def floor_table(results: Results, metrics: pd.DataFrame) -> str:
     """Real halves against each other, the seeds' spread and the range of sets, by metric."""
-    stand_in = sources.fid_stand_in(metrics)
-    floor = sources.read_floor_summary(results)
-    sets = sources.with_total_difference(metrics)
     heads = [
         ["", "Real halves, by subject", "", "by image", "Seeds", "Synthetic sets"],
         ["Metric", "mean", "95 % of splits", "mean", "deviation", "lowest to highest"],
     ]
-    rows = []
-    for each in (sources.marked(shown, stand_in) for shown in MEASURED):
-        by_subject, by_image = (_floor_row(floor, split, each) for split in ("subject", "image"))
-        values = sources.computed(sets, each.name)["value"]
-        spread = sources.seed_spread(results, each.name)
-        span = interval(values.min(), values.max(), each.decimals) if len(values) else NOT_COMPUTED
-        deviation = plain(spread.deviation, each.decimals + 1) if spread else MISSING
-        rows.append([each.axis_label, *by_subject, by_image[0], deviation, span])
-    return tabular("lrrrrr", heads, rows)
-
-
-def _floor_row(floor: pd.DataFrame | None, split: str, shown: Measure) -> list[str]:
-    """Mean and range of the splits."""
-    if floor is None:
-        return [MISSING, MISSING]
-    rows = floor[(floor["split"] == split) & (floor["metric"] == shown.name)]
-    if rows.empty or rows.iloc[0]["status"] != COMPUTED:
-        return [NOT_COMPUTED, NOT_COMPUTED]
-    mean, low, high = (float(rows.iloc[0][column]) for column in ("mean", "low", "high"))
-    return [plain(mean, shown.decimals), interval(low, high, shown.decimals)]
+    return tabular("lrrrrr", heads, floor_rows(results, metrics))
 
 
 def stability_table(results: Results) -> str:
@@ -149,25 +103,10 @@ def stability_table(results: Results) -> str:
         ["", "", "", "", "D right on", "", "", "Diver-", ""],
         ["Arm", "Pixels", "Epochs", "Updates", "real", "synth.", "Sat.", "sity", "Signs"],
     ]
-    table = sources.read_stability(results)
     rows: list[list[str] | None] = []
-    for experiment in (sources.IMAGE_SIZE, sources.LEARNING_RATE, sources.AUGMENTATION):
-        part = table[table["experiment"] == experiment] if table is not None else pd.DataFrame()
-        if len(part) and rows:
-            rows.append(None)
-        planned = read_experiment(results, experiment)
-        order = sources.arms_of(planned) if planned is not None else []
-        arms = sorted(part.itertuples(), key=lambda each: order.index(str(each.arm)))
-        rows += [_stability_row(row) for row in arms]
+    for part in stability_rows(results).values():
+        rows += [None, *part] if rows else part
     return tabular("l" + "r" * 7 + "l", heads, rows)
-
-
-def _stability_row(row: Any) -> list[str]:
-    numbers = [str(int(row.image_size)), str(int(row.epochs)), whole(row.updates)]
-    shares = (row.accuracy_real_last, row.accuracy_synthetic_last, row.saturated_share)
-    signs = row.signs.replace(" discriminator", " D").replace("; ", ", ") or "none"
-    shown = [plain(share, 2) for share in shares]
-    return [str(row.arm), *numbers, *shown, plain(row.diversity, 2), signs]
 
 
 def experiments_table(results: Results, study: Path) -> str:
@@ -177,24 +116,6 @@ def experiments_table(results: Results, study: Path) -> str:
         rows.append([name, experiment.question, scale_in_words(results, experiment)])
     head = [["Experiment", "Question", "This run"]]
     return tabular("".join(RAGGED % width for width in (20, 54, 40)), head, rows)
-
-
-def scale_in_words(results: Results, experiment: Experiment) -> str:
-    """How large an experiment is in these results."""
-    if experiment.name == CLINICIAN:
-        return "published points, no training"
-    scale = results.plan.experiments.get(experiment.name)
-    if not experiment_path(results, experiment.name).exists():
-        return "not run"
-    if isinstance(scale, RealImages):
-        return f"{scale.repeats} pairs of halves of {scale.images} images"
-    table = read_experiment(results, experiment.name)
-    assert table is not None
-    sizes, epochs = sorted(set(table["training_size"])), sorted(set(table["epoch"]))
-    images = f"{sizes[0]}" if len(sizes) == 1 else f"{sizes[0]} to {sizes[-1]}"
-    length = f"{epochs[0]}" if len(epochs) == 1 else f"{epochs[0]} to {epochs[-1]}"
-    runs, sets = table["run"].nunique(), table["set"].nunique()
-    return f"{runs} trainings on {images} images, {length} epochs; {sets} sets"
 
 
 def ledger_table(claims: list[JudgedClaim]) -> str:

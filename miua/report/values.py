@@ -24,6 +24,7 @@ from miua.analysis.results import (
     read_log,
 )
 from miua.analysis.tables import COMPUTED, not_computed, read_table
+from miua.config import VARIANTS, TrainingConfig
 from miua.errors import MiuaError
 from miua.report import sources
 from miua.report.claims import claim_conditions, claim_values, judged_claims
@@ -50,6 +51,7 @@ def study_values(
     values = [
         *_plan_values(results),
         *_fact_values(facts),
+        *_notebook_values(),
         *_metric_values(metrics),
         *_regression_values(regression, facts),
         *_run_values(results),
@@ -118,6 +120,15 @@ def _fact_values(facts: pd.DataFrame) -> Iterator[Value]:
     for fact in facts.itertuples():
         source = f"experiments/{FACTS_FILE.as_posix()}: {fact.source}"
         yield Value(f"study {fact.Index}", str(fact.value), source)
+
+
+def _notebook_values() -> Iterator[Value]:
+    """The settings of the released notebooks, as this project trains by them."""
+    for variant in VARIANTS:
+        config = TrainingConfig.model_validate({"variant": variant})
+        for name, value in config.model_dump().items():
+            if isinstance(value, int | float):
+                yield Value(f"{variant} {name}", f"{value:g}", "miua/config.py")
 
 
 def _metric_values(metrics: pd.DataFrame) -> Iterator[Value]:

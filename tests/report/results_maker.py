@@ -191,7 +191,9 @@ def _write_set(
         write_json(place / "provenance.json", record)
     else:
         inputs = {"checkpoint": _checkpoint(cell.run, cell.epoch)}
-        images = heads(draws, IMAGES_IN_A_SET, cell.image_size, blur=0.35)
+        images = heads(
+            draws, IMAGES_IN_A_SET if cell.image_size == SIDE else 4, cell.image_size, blur=0.35
+        )
         _write_stack(place, images, {"inputs": inputs, "settings": settings})
     lbpv = reference + draws.normal(0, 2, 256)
     write_array(folder / "metrics" / f"{cell.set}.npy", lbpv * (np.nan if diverged else 1))

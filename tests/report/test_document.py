@@ -1,5 +1,6 @@
 """The paper: built once for real, whole or not at all, with errors that say what to do."""
 
+import json
 import re
 import shutil
 
@@ -49,19 +50,51 @@ def test_the_paper_says_what_it_is_and_holds_the_numbers(paper):
     assert text.count(BANNER) > 10
     assert "no scientific result" in text
     assert "FID was not computed in this run" in text
-    assert "r = 0.26 and r = 0.41" in text
-    assert "none is below 0.05" in text
+    assert "r = 0.26 to 0.41, p = 0.076 to 0.270, n = 20" in text
+    assert "none reaches p < 0.05" in text
+    assert "0 of 5 correlations have p < 0.05" in text
+
+
+def test_another_verdict_prints_another_sentence(folder):
+    path = folder / "claims.json"
+    ledger = json.loads(path.read_text(encoding="utf-8"))
+    for claim in ledger["claims"]:
+        if claim["id"] == "augmentation":
+            claim.update(verdict="not reproduced", reason="Flips alone came closest of all.")
+    ledger["claims"] = [c for c in ledger["claims"] if c["id"] != "collapse"]
+    path.write_text(json.dumps(ledger), encoding="utf-8")
+    text = text_of(make_paper(folder, STUDY, PAPER))
+    assert text.count("Flips alone came closest of all. [not reproduced]") == 1
+    assert "These results do not hold the claim collapse" not in text
+    assert "does not hold the claim collapse. [not judged]" in text
+
+
+def test_the_paper_of_a_run_without_the_other_experiments_says_so(single):
+    text = text_of(make_paper(single, STUDY, PAPER))
+    assert "??" not in text
+    assert text.count("This experiment is not part of this run.") == 6
+    assert "An arm with equal updates is not part of this run." in text
+    assert "FID was not computed" not in text
+
+
+def test_stand_in_weights_are_marked_wherever_fid_is_shown(stand_in):
+    text = text_of(make_paper(stand_in, STUDY, PAPER))
+    assert "other weights, 0123abcd, stand in for the published ones" in text
+    assert text.lower().count("with stand-in weights") >= 3
+    assert "stand-ins were used" in text  # the ledger: not testable with them
 
 
 def test_each_macro_of_the_text_is_generated(smoke, real, tmp_path):
     sources = (PAPER / "main.tex").read_text(encoding="utf-8")
-    used = set(re.findall(r"\\(?:if)?((?:Plan|Study|Sets|Refit|Runs)[A-Za-z]+)", sources))
-    assert len(used) > 50
+    prefixes = "Plan|Study|Sets|Refit|Runs|Claims?|Floor|Pairing|Seeds|Response|Notebook"
+    used = set(re.findall(rf"\\((?:{prefixes})[A-Z][A-Za-z]+)", sources))
+    conditions = set(re.findall(r"\\if((?:Ran|Holds|FID|All|Any|Full|Two|Scientific)\w*)", sources))
+    assert len(used) > 100
+    assert len(conditions) > 12
     write_latex(Results.open(smoke), STUDY, tmp_path)
-    defined = set(
-        re.findall(r"newcommand\{\\(\w+)\}", (tmp_path / "numbers.tex").read_text("utf-8"))
-    )
-    assert used <= defined
+    numbers = (tmp_path / "numbers.tex").read_text("utf-8")
+    assert used <= set(re.findall(r"newcommand\{\\(\w+)\}", numbers))
+    assert conditions <= set(re.findall(r"newif\\if(\w+?)\\", numbers))
 
 
 def test_no_number_of_a_result_is_typed_into_the_text():

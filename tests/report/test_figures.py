@@ -6,24 +6,30 @@ import subprocess
 import sys
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
 from miua.analysis.clinician import read_scores
+from miua.analysis.experiments import read_experiment
 from miua.analysis.results import Results, SyntheticSet
 from miua.analysis.tables import read_metrics
 from miua.dcgan import discriminator_layers, generator_layers
 from miua.errors import MiuaError
 from miua.report import make_figures, style
 from miua.report.architecture import draw_architecture
+from miua.report.arms import draw_arms, draw_stability
 from miua.report.charts import draw_metrics, draw_regression, draw_training_curves
+from miua.report.experiment_charts import draw_equal_updates, draw_noise_floor, draw_sensitivity
 from miua.report.figures import study_figures
 from miua.report.pictures import tile
+from miua.report.sources import fid_stand_in, seed_spread
 from tests.report.results_maker import BANNER, STUDY
 
 NAMES = [
     "architecture", "regression", "real_and_synthetic", "overview", "poster_grids",
-    "training_curves", "metrics",
+    "training_curves", "metrics", "equal_updates", "stability", "arms_learning_rate",
+    "arms_augmentation", "noise_floor", "sensitivity",
 ]  # fmt: skip
 
 
@@ -34,8 +40,8 @@ def texts(figure):
     return "\n".join(found)
 
 
-def test_every_figure_is_there_as_vector_and_as_picture(smoke, real):
-    for folder in (smoke, real):
+def test_every_figure_is_there_as_vector_and_as_picture(smoke, single):
+    for folder in (smoke, single):
         assert [figure.name for figure in study_figures(Results.open(folder), STUDY)] == NAMES
         for name in NAMES:
             pdf = (folder / "figures" / f"{name}.pdf").read_bytes()
@@ -46,8 +52,8 @@ def test_every_figure_is_there_as_vector_and_as_picture(smoke, real):
                 assert np.asarray(picture.convert("L")).std() > 5
 
 
-def test_another_process_draws_the_same_bytes(real, tmp_path):
-    shutil.copytree(real, tmp_path / "again")
+def test_another_process_draws_the_same_bytes(single, tmp_path):
+    shutil.copytree(single, tmp_path / "again")
     again = tmp_path / "again" / "figures"
     shutil.rmtree(again)
     code = (
@@ -55,7 +61,7 @@ def test_another_process_draws_the_same_bytes(real, tmp_path):
         "make_figures(Path(sys.argv[1]), Path(sys.argv[2]))"
     )
     subprocess.run([sys.executable, "-c", code, str(again.parent), str(STUDY)], check=True)
-    before = {path.name: path.read_bytes() for path in (real / "figures").iterdir()}
+    before = {path.name: path.read_bytes() for path in (single / "figures").iterdir()}
     assert set(before) == {f"{name}.{ending}" for name in NAMES for ending in ("pdf", "png")}
     assert [name for name in before if (again / name).read_bytes() != before[name]] == []
 
@@ -114,25 +120,86 @@ def test_an_undecided_regression_has_points_and_no_curve(smoke):
     assert len(figure.axes[0].lines) == 1
 
 
-def test_a_missing_fid_leaves_a_panel_that_says_so(smoke, real):
+def test_a_missing_fid_leaves_a_panel_that_says_so(smoke, single, stand_in):
     results = Results.open(smoke)
     figure = draw_metrics(results, read_metrics(results))
     panel = figure.axes[2]
     assert panel.get_title() == "FID"
     assert not panel.lines
     assert re.search(r"not computed: the\s+Inception weights", texts(panel))
-    results = Results.open(real)
+    results = Results.open(single)
     panel = draw_metrics(results, read_metrics(results)).axes[2]
     assert len(panel.lines) == 1
     assert "not computed" not in texts(panel)
+    for folder, title in ((single, "FID"), (stand_in, "FID (stand-in)")):
+        results = Results.open(folder)
+        metrics = read_metrics(results)
+        figure = draw_metrics(results, metrics, fid_stand_in(metrics))
+        assert figure.axes[2].get_title() == title
 
 
 def test_curves_show_the_log(smoke):
     results = Results.open(smoke)
     figure = draw_training_curves(results)
     assert "800 training images" in texts(figure)
+    assert len(figure.axes) == 6
     for axes in figure.axes:
         assert [len(line.get_xdata()) for line in axes.lines] == [1000, 1000]
+
+
+def test_the_published_accuracy_on_real_is_one_minus_ours(smoke):
+    results = Results.open(smoke)
+    ours, published = (
+        draw_training_curves(results).axes[2].lines,
+        draw_training_curves(results).axes[4].lines,
+    )
+    assert np.allclose(ours[0].get_ydata() + published[0].get_ydata(), 1)
+    assert np.array_equal(ours[1].get_ydata(), published[1].get_ydata())
+
+
+def test_a_training_that_diverged_leaves_a_tile_that_says_so(smoke):
+    figure = draw_arms(Results.open(smoke), "learning-rate")
+    assert texts(figure).count("diverged") == 1
+    assert "diverged" not in texts(draw_arms(Results.open(smoke), "augmentation"))
+
+
+def test_the_seeds_range_is_a_band_behind_the_arms(smoke, folder):
+    results = Results.open(smoke)
+    spread = seed_spread(results, "psnr")
+    values = read_experiment(results, "seeds").query("metric == 'psnr'")["value"]
+    assert (spread.low, spread.high) == (values.min(), values.max())
+    assert spread.deviation == pytest.approx(values.std())
+    (folder / "tables" / "seeds.csv").unlink()
+    assert seed_spread(Results.open(folder), "psnr") is None
+
+
+def test_known_damage_is_marked_by_what_the_metric_makes_of_it(folder):
+    path = folder / "tables" / "sensitivity-summary.csv"
+
+    def markers():
+        figure = draw_sensitivity(Results.open(folder))
+        return [line.get_marker() for line in figure.axes[0].lines]
+
+    summary = pd.read_csv(path)
+    counts = summary["response"].value_counts()
+    assert markers().count("x") == counts.get("wrong way", 0)
+    assert markers().count("o") == counts["as it should"]
+    summary.loc[summary["response"] == "as it should", "response"] = "wrong way"
+    summary.to_csv(path, index=False)
+    assert "o" not in markers()
+
+
+def test_an_experiment_that_was_not_run_is_said_in_its_figure(single):
+    results = Results.open(single)
+    metrics = read_metrics(results)
+    for figure, name in (
+        (draw_arms(results, "augmentation"), "augmentation"),
+        (draw_stability(results), "image-size"),
+        (draw_noise_floor(results, metrics), "noise-floor"),
+        (draw_sensitivity(results), "sensitivity"),
+    ):
+        assert f"The experiment {name} is not part of this run." in texts(figure)
+    assert "Equal updates are not part of this run." in texts(draw_equal_updates(results))
 
 
 def test_a_tile_shows_the_first_images_and_leaves_the_rest_white():

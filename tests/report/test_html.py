@@ -1,5 +1,7 @@
 """The HTML report: complete, self-contained, marked, every link real."""
 
+import html
+import json
 import re
 from html.parser import HTMLParser
 
@@ -50,26 +52,48 @@ def test_every_link_leads_somewhere_and_nothing_is_loaded_from_the_network(smoke
     assert "<script" not in page
 
 
-def test_every_section_carries_the_banner_of_a_run_that_is_no_result(page, real):
+def test_every_section_carries_the_banner_of_a_run_that_is_no_result(page, single):
     figures = page.count("<figure")
-    assert figures == 7
-    # A section each but for the answers, which stand below the head's.
-    assert page.count(BANNER) == Page(page).sections + figures
-    assert BANNER not in make_report(real, STUDY).read_text(encoding="utf-8")
+    assert figures == 13
+    # A section each, and the head.
+    assert page.count(BANNER) == Page(page).sections + 1 + figures
+    assert BANNER not in make_report(single, STUDY).read_text(encoding="utf-8")
 
 
 def test_it_holds_all_sets_the_regression_and_the_answers(page):
     assert len(re.findall(r'<a href="\.\./sets/n\d{4}_e\d{4}/">', page)) == 20
     assert page.count("../runs/n0999/log.jsonl") == 1
     assert "6.9610" in page
-    assert "0 of 5 correlations reach p &lt; 0.05 (n = 20)" in page
+    assert "0 of 5 correlations have p &lt; 0.05 (smallest p = 0.076, n = 20)" in page
 
 
-def test_a_missing_fid_is_said_with_its_reason(page, real):
+def test_every_claim_is_there_with_its_verdict(smoke, page):
+    ledger = json.loads((smoke / "claims.json").read_text(encoding="utf-8"))
+    for claim in ledger["claims"]:
+        (row,) = re.findall(rf'<li id="claim-{claim["id"]}">.*?</li>', page, re.DOTALL)
+        assert f">{claim['verdict']}</b>" in row
+        assert html.escape(claim["reason"], quote=False) in row.replace("&#39;", "'")
+    for verdict, count in ledger["verdicts"].items():
+        assert f"<dt>{verdict}</dt><dd>{count} of {len(ledger['claims'])}</dd>" in page
+
+
+def test_an_experiment_that_was_not_run_is_said(single, page):
+    assert "is not part of this run" not in page
+    text = make_report(single, STUDY).read_text(encoding="utf-8")
+    assert text.count("This experiment is not part of this run.") == 8
+
+
+def test_stand_in_weights_are_said(stand_in, page):
+    text = make_report(stand_in, STUDY).read_text(encoding="utf-8")
+    assert "FID rests on stand-in weights (0123abcd)" in text
+    assert "stand-in weights" not in page
+
+
+def test_a_missing_fid_is_said_with_its_reason(page, single):
     assert page.count(">not computed<") == 20
     assert "FID not computed: the Inception weights are missing" in page
     assert "(100% free) &amp; run again" in page
-    assert "not computed" not in make_report(real, STUDY).read_text(encoding="utf-8")
+    assert "FID not computed" not in make_report(single, STUDY).read_text(encoding="utf-8")
 
 
 def test_the_same_results_give_the_same_page(folder):
@@ -91,7 +115,7 @@ def test_a_missing_figure_is_named(folder):
         make_report(folder, STUDY)
 
 
-def test_the_summary_for_the_terminal(smoke, real):
+def test_the_summary_for_the_terminal(smoke, single):
     summary = results_summary(smoke)
     rows = {row["metric"]: row for row in summary.rows}
     assert list(rows) == [
@@ -102,11 +126,11 @@ def test_the_summary_for_the_terminal(smoke, real):
     assert re.fullmatch(r"0\.4\d\d", rows["MI (nats)"]["999"])
     assert re.fullmatch(r"−\d\.\d\d to \d\.\d\d", rows["V8 (counts)"]["all 20 sets"])
     assert re.fullmatch(
-        r"2\d\d\.\d", {r["metric"]: r for r in results_summary(real).rows}["FID"]["300"]
+        r"2\d\d\.\d", {r["metric"]: r for r in results_summary(single).rows}["FID"]["300"]
     )
     notes = " ".join(summary.notes)
     assert "FID not computed: " in notes
     assert "miua fetch inception" in notes
     assert "5 of 5 agree" in notes
     assert "not a scientific result" in notes
-    assert "not computed" not in " ".join(results_summary(real).notes)
+    assert "not computed" not in " ".join(results_summary(single).notes)

@@ -8,20 +8,17 @@ from hypothesis import strategies as st
 
 from miua.analysis.results import Results
 from miua.analysis.tables import read_metrics
-from miua.report.latex import (
-    escape,
-    macro_name,
-    numbers_tex,
-    read_regression,
-    regression_table,
-    sets_table,
-    write_latex,
-)
-from miua.report.values import Value, listing
+from miua.report.claims import judged_claims
+from miua.report.latex import numbers_tex, write_latex
+from miua.report.latex_tables import floor_table, ledger_table, regression_table, sets_table
+from miua.report.latex_text import escape
+from miua.report.sources import read_regression
+from miua.report.value import Value, macro_name
+from miua.report.values import listing
 from tests.report.results_maker import STUDY
 
 COMMAND = re.compile(
-    r"\\(text\w+\{\}|allowbreak\{\}|ensuremath\{(-|\\times)\}|'e|,|[{}$&#%_])|\{-\}"
+    r"\\(text\w+\{\}|allowbreak\{\}|ensuremath\{(-|\\[A-Za-z]+|\^2)\}|'e|,|[{}$&#%_])|\{-\}"
 )
 
 
@@ -87,7 +84,7 @@ def test_every_line_of_the_numbers_carries_an_origin(smoke, tmp_path):
     lines = (tmp_path / "numbers.tex").read_text(encoding="utf-8").splitlines()[1:]
     assert len(lines) > 60
     assert all(re.search(r"[}e] % \S+", line) for line in lines)
-    assert r"\newcommand{\RefitFIDA}{6.961} % tables/regression.csv" in lines
+    assert r"\newcommand{\RefitFIDA}{6.961} % tables/regression.csv: metric fid" in lines
     assert r"\newcommand{\PlanPosterSizes}{300 and 800} % plan.yaml" in lines
     assert any(line.startswith(r"\newif\ifAnySignificant\AnySignificantfalse") for line in lines)
 
@@ -106,8 +103,8 @@ def test_a_missing_fid_is_said_and_no_number_takes_its_place(smoke, tmp_path):
     assert fid == ["FID", "", *["n. c."] * 20, r"\textendash{}"]
 
 
-def test_a_computed_fid_is_printed(real, tmp_path):
-    results = Results.open(real)
+def test_a_computed_fid_is_printed(single, tmp_path):
+    results = Results.open(single)
     write_latex(results, STUDY, tmp_path)
     metrics = read_metrics(results)
     fid = metrics.loc[metrics["metric"] == "fid", "value"].item()
@@ -122,7 +119,7 @@ def test_the_table_of_sets_holds_each_set_with_its_updates(smoke):
     table = sets_table(results, read_metrics(results))
     for size in results.training_sizes:
         for epoch in results.epochs:
-            updates = size // 10 * epoch
+            updates = -(-size // 10) * epoch
             thousands = rf"{updates:,}".replace(",", r"\,") if updates > 9999 else str(updates)
             start = f"{size} & {epoch} & {thousands} &"
             assert start in table
@@ -135,6 +132,38 @@ def test_an_undecided_line_of_the_regression_has_no_numbers(smoke):
     line = regression_table(regression).splitlines()[4]
     dash = r"\textendash{}"
     assert line == f"FID & 7.0221 & {dash} & 240.9400 & {dash} & {dash} & {dash} & undecided \\\\"
+
+
+def test_every_claim_stands_in_the_ledger_with_verdict_and_reason(real):
+    claims = judged_claims(Results.open(real), STUDY)
+    table = ledger_table(claims)
+    assert len(claims) > 40
+    for claim in claims:
+        assert escape(claim.reason) in table
+        assert escape(claim.id).replace("{-}", r"{-}\allowbreak{}") in table
+    assert table.index("Claims of the paper") < table.index("careful reader")
+
+
+def test_the_noise_floor_stands_beside_the_sets_and_says_what_is_missing(smoke, single):
+    results = Results.open(smoke)
+    lines = floor_table(results, read_metrics(results)).splitlines()
+    (fid,) = [line for line in lines if line.startswith("FID")]
+    assert fid.count("n. c.") == 4
+    assert len(lines) == 17  # ten metrics
+    results = Results.open(single)
+    assert r"MI (nats) & \textendash{} & \textendash{}" in floor_table(
+        results, read_metrics(results)
+    )
+
+
+def test_weights_that_stand_in_are_named_wherever_fid_is_shown(stand_in, real, tmp_path):
+    for folder, marked in ((stand_in, True), (real, False)):
+        write_latex(Results.open(folder), STUDY, tmp_path)
+        numbers = (tmp_path / "numbers.tex").read_text(encoding="utf-8")
+        assert (r"\FIDStandIntrue" in numbers) == marked
+        assert (r"\newcommand{\SetsFIDStandIn}{0123abcd}" in numbers) == marked
+        for name in ("table_sets.tex", "table_floor.tex"):
+            assert ("stand{-}in" in (tmp_path / name).read_text("utf-8")) == marked
 
 
 def test_listing():
