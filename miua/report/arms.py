@@ -30,7 +30,7 @@ def draw_arms(results: Results, experiment: str) -> Figure:
         return empty_figure(sources.not_run(experiment))
     last = sources.last_sets(table)
     arms = sources.arms_of(last)
-    side = style.TEXT_WIDTH / (len(arms) + 0.8)
+    side = style.TEXT_WIDTH / (max(len(arms), 6) + 1.2)
     height = side + (8 + 9 * len(COMPARED)) * style.MILLIMETRE
     figure = style.new_figure(height=height)
     ratios = [side / style.MILLIMETRE, *[8] * len(COMPARED)]
@@ -44,7 +44,8 @@ def draw_arms(results: Results, experiment: str) -> Figure:
         axes = figure.add_subplot(grid[row, :])
         values = sources.computed(last, each.name).drop_duplicates("arm").set_index("arm")
         _draw_values(axes, results, each.name, arms, values)
-        axes.set_ylabel(each.axis_label.replace(" (", "\n("), fontsize=6)
+        label = each.axis_label.replace(" (", "\n(")
+        axes.set_ylabel(label, fontsize=6, rotation=0, ha="right", va="center")
     return figure
 
 

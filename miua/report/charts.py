@@ -25,7 +25,7 @@ CURVE_SCORES = np.linspace(LOWEST_SCORE, HIGHEST_SCORE, 200)
 
 def draw_regression(results: Results, scores: pd.DataFrame) -> Figure:
     """Figure 2: metrics against the clinician's score, and nine synthetic images."""
-    figure = style.new_figure(height=66 * style.MILLIMETRE)
+    figure = style.new_figure(height=60 * style.MILLIMETRE)
     left, right = figure.subplots(1, 2, width_ratios=(1.6, 1))
     figure.legend(handles=_draw_scores(left, scores), loc="outside lower center", ncols=2)
     chosen = figure_two_set(results)
@@ -72,7 +72,7 @@ def _draw_scores(left: Axes, scores: pd.DataFrame) -> list[Line2D]:
 def draw_training_curves(results: Results) -> Figure:
     """Of the poster's two runs: losses, accuracies, and accuracies as the notebook counts them."""
     sizes = poster_sizes(results)
-    figure = style.new_figure(height=68 * style.MILLIMETRE)
+    figure = style.new_figure(height=60 * style.MILLIMETRE)
     panels = figure.subplots(3, len(sizes), squeeze=False, sharex=True, sharey="row")
     for column, size in enumerate(sizes):
         log = read_log(results, size)
@@ -108,7 +108,7 @@ def _draw_curve(
 
 def draw_metrics(results: Results, metrics: pd.DataFrame, stand_in: str = "") -> Figure:
     """Each metric against training size, one line an epoch, with 95 % intervals."""
-    figure = style.new_figure(height=60 * style.MILLIMETRE)
+    figure = style.new_figure(height=56 * style.MILLIMETRE)
     panels = figure.subplots(2, 5).ravel()
     for axes, shown in zip(panels, ALL_MEASURES, strict=False):
         _draw_metric(axes, results, metrics, sources.marked(shown, stand_in))

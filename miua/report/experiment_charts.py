@@ -37,7 +37,7 @@ def draw_equal_updates(results: Results, stand_in: str = "") -> Figure:
     table = read_experiment(results, sources.TRAINING_SIZE)
     if table is None or EQUAL_UPDATES not in set(table["arm"]):
         return empty_figure("Equal updates are not part of this run.")
-    figure = style.new_figure(height=62 * style.MILLIMETRE)
+    figure = style.new_figure(height=56 * style.MILLIMETRE)
     panels = figure.subplots(2, 5)
     table = sources.with_total_difference(table)
     arms = (EQUAL_EPOCHS, EQUAL_UPDATES)

@@ -86,7 +86,7 @@ def long_table(
     for number, (title, rows) in enumerate(parts):
         lines += [r"\midrule"] if number else []
         lines.append(rf"\multicolumn{{{len(widths)}}}{{@{{}}l}}{{\textbf{{{escape(title)}}}}} \\*")
-        lines += [r"\addlinespace[2pt]" + "\n" + " & ".join(row) + r" \\" for row in rows]
+        lines += [r"\addlinespace[1pt]" + "\n" + " & ".join(row) + r" \\" for row in rows]
     return "\n".join([*lines, r"\end{longtable}"]) + "\n"
 
 

@@ -101,7 +101,7 @@ def draw_poster_grids(results: Results) -> Figure:
 def draw_overview(results: Results) -> Figure:
     """Nine synthetic images of every set: training sizes across, epochs down."""
     sizes, epochs = results.training_sizes, results.epochs
-    width = 0.66 * style.TEXT_WIDTH
+    width = 0.6 * style.TEXT_WIDTH
     cell = width / max(len(sizes), 4)
     figure = style.new_figure(height=0.94 * len(epochs) * cell + 7 * style.MILLIMETRE, width=width)
     panels = figure.subplots(len(epochs), len(sizes), squeeze=False)

@@ -126,7 +126,7 @@ def test_a_missing_fid_leaves_a_panel_that_says_so(smoke, single, stand_in):
     panel = figure.axes[2]
     assert panel.get_title() == "FID"
     assert not panel.lines
-    assert re.search(r"not computed: the\s+Inception weights", texts(panel))
+    assert re.search(r"not computed:\s+the\s+Inception\s+weights", texts(panel))
     results = Results.open(single)
     panel = draw_metrics(results, read_metrics(results)).axes[2]
     assert len(panel.lines) == 1

@@ -28,7 +28,7 @@ def test_importing_analysis_and_report_loads_nothing_heavy():
 @pytest.mark.parametrize(
     ("call", "package"),
     [
-        ("from miua.analysis import analyse; analyse(results, study)", "pandas"),
+        ("from miua.analysis import analyse; analyse(results)", "pandas"),
         ("from miua.report import make_figures; make_figures(results, study)", "matplotlib"),
         ("from miua.report import make_report; make_report(results, study)", "jinja2"),
         ("from miua.report import make_paper; make_paper(results, study, paper)", "matplotlib"),
