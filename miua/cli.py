@@ -307,7 +307,8 @@ def noise_floor_command(
     )
     by_subject = draw_splits(subjects, half, repeats, seed)
     by_image = draw_splits(subjects, half, repeats, seed, by="image")
-    found = noise_floor(tables, by_subject + by_image)
+    in_order = draw_splits(subjects, half, repeats, seed, by="order")
+    found = noise_floor(tables, by_subject + by_image + in_order)
     beside = {
         out.with_name(f"{out.stem}-summary.csv"): summarise_noise_floor(found),
         out.with_name(f"{out.stem}-pairing.csv"): pairing_effect(tables, by_subject),

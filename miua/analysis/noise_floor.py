@@ -3,6 +3,7 @@
 A difference between synthetic sets that is smaller than this is none. Real images are split again
 and again into two disjoint halves. Images of one subject resemble each other, so a subject's
 images must not lie on both sides; halves drawn by image, where they do, show what that changes.
+So do halves that are not drawn but cut off in the order of the files: HC18's files go by head size.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from miua.metrics.evaluate import COMPUTED
 from miua.metrics.subsets import SubsetTables, finite_mean
 from miua.progress import progress
 
-SplitBy = Literal["subject", "image"]
+SplitBy = Literal["subject", "image", "order"]
 
 COLUMNS = ("split", "images", "repeat", "shared_subjects", "metric", "value", "status")
 SUMMARY_COLUMNS = (
@@ -46,7 +47,7 @@ class Split:
     """Two disjoint halves of a stack, as indices, equally many in each.
 
     Attributes:
-        by: what was drawn, whole "subject"s or single "image"s.
+        by: what was drawn, whole "subject"s or single "image"s; or "order", where nothing was.
         repeat: 0, 1, ...
         first, second: indices of images, (half,) each, in random order.
         shared_subjects: how many subjects have images in both halves; 0 by subject.
@@ -96,16 +97,19 @@ def draw_splits(
         half: images in each half.
         repeats: how many splits; those of fewer are the first of more.
         seed: of the draw.
-        by: whole subjects, or images whatever their subject.
+        by: whole subjects; or images whatever their subject; or "order", for the first images and
+            those that follow them, of which there is one split, whatever `repeats` says.
 
     Raises:
         MiuaError: the halves do not fit.
     """
     if by not in get_args(SplitBy):
-        raise ValueError(f"by must be 'subject' or 'image', not {by!r}")
+        raise ValueError(f"by must be 'subject', 'image' or 'order', not {by!r}")
     if repeats < 1:
         raise ValueError(f"repeats must be at least 1, not {repeats}")
     half = half_size(subjects, half)
+    if by == "order":
+        repeats = 1
     return [_draw(subjects, half, repeat, seed, by) for repeat in range(repeats)]
 
 
@@ -187,8 +191,9 @@ def check_table(table: pd.DataFrame, columns: Sequence[str], name: str) -> None:
 def _draw(subjects: NDArray[np.int64], half: int, repeat: int, seed: int, by: SplitBy) -> Split:
     # The last number keeps these draws apart from others of the same seed.
     draw = np.random.default_rng([seed, repeat, 1])
-    if by == "image":
-        order = draw.permutation(len(subjects))
+    if by != "subject":
+        every = np.arange(len(subjects))
+        order = draw.permutation(every) if by == "image" else every
         first, second = order[:half], order[half : 2 * half]
     else:
         unique, inverse = np.unique(subjects, return_inverse=True)

@@ -89,9 +89,12 @@ class World:
         ]
         self.write("stability", rows, STABILITY_COLUMNS)
 
-    def floor(self, values, *, images=400):
-        """values: {metric: (mean, low, high)}, or a status."""
-        rows = []
+    def floor(self, values, *, images=400, in_order=None):
+        """values: {metric: (mean, low, high)}, or a status; in_order: {metric: difference}."""
+        rows = [
+            ("order", images, metric, 1, value, math.nan, abs(value), value, value, "computed")
+            for metric, value in (in_order or {}).items()
+        ]
         for metric, value in values.items():
             mean, low, high = (math.nan,) * 3 if isinstance(value, str) else value
             status = value if isinstance(value, str) else "computed"
@@ -736,6 +739,21 @@ def test_the_floor_reaches_what_is_stated_or_not(world):
     inputs = {"values": {"lbpv_143_difference": 7}}
     constant = world.judge("floor-reaches", inputs, {"multiple": 1.0}, **FLOOR)
     assert constant.verdict == "undecided"
+
+
+@pytest.mark.parametrize(
+    ("difference", "verdict"),
+    [(-8.5, "reproduced"), (9.0, "reproduced"), (7.5, "not reproduced")],
+)
+def test_the_order_of_the_files_matters_beyond_what_is_drawn(world, difference, verdict):
+    name = "lbpv_143_difference"
+    world.floor({name: (0.0, -8.0, 7.5)}, in_order={name: difference})
+    given = ("order-matters", {"metrics": [name]}, {"multiple": 1.0})
+    finding = world.judge(*given, **FLOOR)
+    assert finding.verdict == verdict
+    assert finding.numbers[f"{name} in order"] == difference
+    world.floor({name: (0.0, -8.0, 7.5)})
+    assert world.judge(*given, **FLOOR).verdict == "not testable here"
 
 
 def test_sets_stay_within_the_floor_or_go_beyond(world):

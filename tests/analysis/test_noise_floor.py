@@ -40,9 +40,9 @@ def textures(seed: int, n: int, size: int = 16) -> np.ndarray:
 @given(
     st.lists(st.integers(1, 4), min_size=4, max_size=30),
     st.integers(0, 99),
-    st.sampled_from(["subject", "image"]),
+    st.sampled_from(["subject", "image", "order"]),
 )
-def test_halves_are_full_and_disjoint_and_share_a_subject_only_by_image(counts, seed, by):
+def test_halves_are_full_and_disjoint_and_share_no_subject_by_subject(counts, seed, by):
     subjects = np.repeat(np.arange(len(counts)), counts)
     fits = (len(subjects) - (max(counts) - 1)) // 2
     if fits < 2:
@@ -55,6 +55,12 @@ def test_halves_are_full_and_disjoint_and_share_a_subject_only_by_image(counts, 
         assert split.by == by
         if by == "subject":
             assert not shared
+
+
+def test_in_order_there_is_one_split_the_first_images_and_the_next():
+    (split,) = draw_splits(HC18, 400, 100, 3, by="order")
+    assert list(split.first) == list(range(400))
+    assert list(split.second) == list(range(400, 800))
 
 
 def test_most_that_fit_up_to_the_studys_half():
@@ -90,7 +96,7 @@ def test_splits_differ_and_depend_on_the_seed_alone():
 
 
 def test_splits_of_no_known_kind_or_number_are_refused():
-    with pytest.raises(ValueError, match="by must be 'subject' or 'image'"):
+    with pytest.raises(ValueError, match="by must be 'subject', 'image' or 'order'"):
         draw_splits(HC18, 400, 1, 0, by="pixel")
     with pytest.raises(ValueError, match="repeats must be at least 1"):
         draw_splits(HC18, 400, 0, 0)

@@ -187,6 +187,27 @@ def splits_share_subjects(evidence: Evidence, inputs: Nothing, thresholds: Share
 
 
 @claim_test
+def order_matters(evidence: Evidence, inputs: OfSets, thresholds: Multiple) -> Finding:
+    """Halves in the order of the files differ by more than 95 % of the splits that are drawn."""
+    bounds = _bound(_floor(evidence, inputs.metrics))
+    in_order = _floor(evidence, inputs.metrics, split="order")
+    differences = {metric: float(in_order["mean"][metric]) for metric in inputs.metrics}
+    beyond = {m: abs(value) > thresholds.multiple * bounds[m] for m, value in differences.items()}
+    told = ", ".join(
+        f"{measure(metric).label} {number(value, 2)} (drawn: within {number(bounds[metric], 2)})"
+        for metric, value in differences.items()
+    )
+    return Finding(
+        REPRODUCED if all(beyond.values()) else NOT_REPRODUCED,
+        f"Between the first {_halves(in_order)} images and those that follow, the differences are "
+        f"{told}.",
+        {f"{metric} in order": value for metric, value in differences.items()}
+        | {f"{metric} drawn": bounds[metric] for metric in inputs.metrics},
+        n=1,
+    )
+
+
+@claim_test
 def metric_responds(evidence: Evidence, inputs: Damages, thresholds: Responds) -> Finding:
     """The metric calls so large a share of known damages worse, steadily with their level."""
     numbers_of = ["levels", "spearman", "first_level_beyond_floor"]
@@ -214,11 +235,13 @@ def metric_responds(evidence: Evidence, inputs: Damages, thresholds: Responds) -
     )
 
 
-def _floor(evidence: Evidence, metrics: list[str]) -> pd.DataFrame:
-    """The floor of these metrics, by metric, of splits that share no subject."""
+def _floor(evidence: Evidence, metrics: list[str], split: str = "subject") -> pd.DataFrame:
+    """The floor of these metrics, by metric; if not said otherwise, of splits by subject."""
     numbers = [c for c in SUMMARY_COLUMNS if c not in ("split", "metric", "status")]
     table = evidence.table("noise-floor-summary", SUMMARY_COLUMNS, numbers)
-    table = table[table["split"] == "subject"]
+    table = table[table["split"] == split]
+    if table.empty:
+        raise NotTestableError(f"halves by {split} in tables/noise-floor-summary.csv")
     return pd.concat([computed(table, metric) for metric in metrics]).set_index("metric")
 
 
