@@ -36,6 +36,8 @@ def install(session: nox.Session) -> None:
     digest = hashlib.sha256()
     for path in sorted(path for pattern in BUILT_FROM for path in ROOT.glob(pattern)):
         digest.update(path.read_bytes())
+    # An installed package knows its modules by name; a module that moved needs another install.
+    digest.update("\n".join(sorted(map(str, (ROOT / "miua").rglob("*.py")))).encode())
     stamp = Path(session.virtualenv.location) / "installed-from.txt"
     if stamp.exists() and stamp.read_text() == digest.hexdigest():
         return
