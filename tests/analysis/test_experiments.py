@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from miua.analysis import collect
+from miua.analysis.expected import write_expected
 from miua.analysis.experiments import join_stability, read_cells, read_experiment
 from miua.analysis.results import Results
 from miua.analysis.stability import saturated_share
@@ -175,3 +176,29 @@ def test_stability_of_all_experiments_is_joined(results):
         "augmentation",
         "augmentation",
     ]
+
+
+def test_what_to_expect_holds_the_named_measures_and_where_they_come_from(results, tmp_path):
+    collect(results.folder, "augmentation")
+    write_text(results.tables / "claims.csv", "id,verdict\na,undecided\n")
+    write_json(results.folder / "runs" / "n0020" / "provenance.json", {"commit": "abc"})
+    out = tmp_path / "expected"
+    for _ in range(2):  # an older one is replaced
+        written = write_expected(results, out)
+    names = {str(path.relative_to(out)) for path in written}
+    assert names == {"plan.yaml", "claims.csv", "sets.csv", "provenance/n0020.json"}
+    sets = pd.read_csv(out / "sets.csv")
+    assert list(sets["arm"]) == ["both", "both", "none", "none"]
+    assert set(sets["metric"]) == {"psnr", "diversity"}
+    assert "definition" not in sets.columns
+
+
+def test_what_to_expect_replaces_nothing_else_and_needs_a_ledger(results, tmp_path):
+    with pytest.raises(MiuaError, match="holds no ledger yet"):
+        write_expected(results, tmp_path / "new")
+    write_text(results.tables / "claims.csv", "id,verdict\n")
+    other = tmp_path / "other"
+    write_text(other / "precious.txt", "")
+    with pytest.raises(MiuaError, match="holds other files"):
+        write_expected(results, other)
+    assert (other / "precious.txt").exists()

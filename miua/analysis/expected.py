@@ -1,0 +1,86 @@
+"""The small outcome of a reproduction, kept in place of its large one: what a rerun should give.
+
+Of each synthetic set it holds the measures that have a name, not all 256 LBPv elements; of every
+run the provenance, which leads to its images, configuration and commit.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+
+import pandas as pd
+
+from miua.analysis.experiments import read_cells, read_experiment
+from miua.analysis.measures import ALL_MEASURES
+from miua.analysis.results import Results
+from miua.analysis.tables import write_table
+from miua.errors import MiuaError
+
+MARK = "plan.yaml"
+# Copied whole where the results hold them.
+TABLES = (
+    "claims.csv",
+    "clinician.csv",
+    "noise-floor-pairing.csv",
+    "noise-floor-summary.csv",
+    "regression.csv",
+    "sensitivity-summary.csv",
+    "stability.csv",
+    "summary.csv",
+)
+# The same for every set of a plan, and long: the results folder says it.
+LEFT_OUT = ["preparation", "unit", "definition"]
+
+
+def write_expected(results: Results, out: Path) -> list[Path]:
+    """Write the outcome of a results folder into the folder `out`, in place of an older one.
+
+    Returns:
+        The files written: plan.yaml, claims.csv and the other TABLES there are, sets.csv (a row a
+        set and measure), provenance/ (one file a run, one for the noise floor and sensitivity).
+
+    Raises:
+        MiuaError: nothing was judged yet, or `out` is no folder that this made.
+    """
+    if not (results.tables / "claims.csv").exists():
+        raise MiuaError(f"{results.folder} holds no ledger yet. Make it with: miua claims")
+    if out.exists() and not (out / MARK).exists() and any(out.iterdir()):
+        raise MiuaError(f"{out} holds other files. Choose an empty or new folder for --out.")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".partial-", dir=out.parent) as name:
+        made = Path(name) / out.name
+        _fill(results, made)
+        if out.exists():
+            out.replace(Path(name) / "replaced")
+        made.replace(out)
+    return sorted(path for path in out.rglob("*") if path.is_file())
+
+
+def _fill(results: Results, folder: Path) -> None:
+    provenance = folder / "provenance"
+    provenance.mkdir(parents=True)
+    shutil.copyfile(results.folder / "plan.yaml", folder / MARK)
+    for name in TABLES:
+        if (results.tables / name).exists():
+            shutil.copyfile(results.tables / name, folder / name)
+    write_table(folder / "sets.csv", _sets(results))
+    for run in sorted((results.folder / "runs").glob("*/provenance.json")):
+        shutil.copyfile(run, provenance / f"{run.parent.name}.json")
+    for name in ("noise-floor", "sensitivity"):
+        if (results.tables / f"{name}.json").exists():
+            shutil.copyfile(results.tables / f"{name}.json", provenance / f"{name}.json")
+
+
+def _sets(results: Results) -> pd.DataFrame:
+    """All experiments' sets with the named measures."""
+    named = [known.name for known in ALL_MEASURES]
+    tables = [
+        table[table["metric"].isin(named)].drop(columns=LEFT_OUT)
+        for experiment in read_cells(results)["experiment"].unique()
+        if (table := read_experiment(results, str(experiment))) is not None
+    ]
+    if not tables:
+        raise MiuaError(f"{results.tables} holds the table of no experiment.")
+    return pd.concat(tables, ignore_index=True)
