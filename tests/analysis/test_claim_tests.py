@@ -465,6 +465,26 @@ def arms(world, *, both, none=100.0, flip=120.0, seeds=(99.0, 100.0, 101.0), fid
     return world.judge("best-arm", BEST, {"alpha": 0.05}, experiments=("augmentation", "seeds"))
 
 
+def test_an_arm_that_is_prepared_otherwise_is_told_and_not_ranked(world):
+    cells = [(arm, 300, 40, {"fd_lbp": v}) for arm, v in (("both", 95.5), ("none", 100.0))]
+    repeated = [(f"seed-{i}", 300, 40, {"fd_lbp": v}) for i, v in enumerate((99.0, 100.0, 101.0))]
+    world.sets("augmentation", [*cells, ("flip", 300, 40, {"fd_lbp": 1.0})])
+    world.sets("seeds", repeated)
+    given = ("best-arm", {**BEST, "distance": ["fd_lbp"]}, {"alpha": 0.05})
+    experiments = ("augmentation", "seeds")
+    assert world.judge(*given, experiments=experiments).verdict == "not reproduced"
+    path = world.folder / "tables" / "augmentation.csv"
+    table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    table.loc[table["arm"] == "flip", "preparation"] = "64_crop500"
+    table.to_csv(path, index=False)
+    finding = world.judge(*given, experiments=experiments)
+    assert finding.verdict == "reproduced"
+    assert "flip has 1.00 to images prepared otherwise" in finding.reason
+    table.loc[table["arm"] == "none", "preparation"] = "64_crop500"
+    table.to_csv(path, index=False)
+    assert world.judge(*given, experiments=experiments).verdict == "undecided"
+
+
 # One-sided t on 2 degrees of freedom: 2.92 for the margin to the next, 4.30 to be beaten by one of
 # two; times sqrt(2) for the difference of two runs, times the standard deviation 1 of the seeds.
 @pytest.mark.parametrize(

@@ -69,7 +69,8 @@ def best_arm(evidence: Evidence, inputs: Best, thresholds: Level) -> Finding:
     """An arm is closer to real images than each other one, by more than seeds explain.
 
     Every margin over another arm must exceed the one-sided quantile at alpha; that another arm is
-    better is found at alpha over all of them (Bonferroni).
+    better is found at alpha over all of them (Bonferroni). An arm whose images are prepared
+    otherwise, such as cropped, has another reference: its distance is told and decides nothing.
     """
     experiment = evidence.experiments[0]
     sets, seeds = evidence.sets(experiment), evidence.sets(SEEDS)
@@ -78,10 +79,16 @@ def best_arm(evidence: Evidence, inputs: Best, thresholds: Level) -> Finding:
     metric = nearest_computed([arms[inputs.best], seeds], inputs.distance)
     # An arm without the metric that the best one has gave no images: its training diverged.
     distances = {arm: _last(rows, metric) for arm, rows in arms.items() if _has(rows, metric)}
-    best, others = distances[inputs.best], [arm for arm in inputs.others if arm in distances]
+    best = distances[inputs.best]
     failed = [arm for arm in inputs.others if arm not in distances]
+    there = [arm for arm in inputs.others if arm in distances]
+    others = [arm for arm in there if distances[arm]["preparation"] == best["preparation"]]
+    elsewhere = [arm for arm in there if arm not in others]
     if not others:
-        raise UndecidedError(f"{', '.join(failed)} gave no images to compare with")
+        reasons = [f"{', '.join(failed)} gave no images to compare with"] if failed else []
+        if elsewhere:
+            reasons.append(f"the images of {', '.join(elsewhere)} are prepared otherwise")
+        raise UndecidedError("; ".join(reasons))
     same = computed(seeds, metric)
     same = same[
         (same["epoch"] == best["epoch"]) & (same["training_size"] == best["training_size"])
@@ -120,6 +127,11 @@ def best_arm(evidence: Evidence, inputs: Best, thresholds: Level) -> Finding:
         f"; {arm} has {number(distances[arm]['value'])} at epoch {distances[arm]['epoch']}"
         for arm in inputs.beside
         if arm in distances
+    )
+    beside += "".join(
+        f"; {arm} has {number(distances[arm]['value'])} to images prepared otherwise, which no "
+        "other arm can be compared with"
+        for arm in elsewhere
     )
     return Finding(
         verdict,
