@@ -126,7 +126,8 @@ def no_difference_over_sizes(
     left = f"; without {'; '.join([*gaps, *reasons])}" if gaps or reasons else ""
     bound = f"Cohen's f = {thresholds.cohen_f:g}"
     if differ:
-        verdict, end = NOT_REPRODUCED, f"{labels(differ)} differ with training size"
+        verb = "differs" if len(differ) == 1 else "differ"
+        verdict, end = NOT_REPRODUCED, f"{labels(differ)} {verb} with training size"
     elif equal_all:
         verdict, end = REPRODUCED, f"the sizes are equivalent within {bound}"
     else:
