@@ -72,7 +72,7 @@ def _draw_scores(left: Axes, scores: pd.DataFrame) -> list[Line2D]:
 def draw_training_curves(results: Results) -> Figure:
     """Of the poster's two runs: losses, accuracies, and accuracies as the notebook counts them."""
     sizes = poster_sizes(results)
-    figure = style.new_figure(height=60 * style.MILLIMETRE)
+    figure = style.new_figure(height=64 * style.MILLIMETRE)
     panels = figure.subplots(3, len(sizes), squeeze=False, sharex=True, sharey="row")
     for column, size in enumerate(sizes):
         log = read_log(results, size)
@@ -89,7 +89,7 @@ def draw_training_curves(results: Results) -> Figure:
         losses.set_title(f"{size} training images", pad=3)
         published.set_xlabel("Epoch")
         published.xaxis.set_major_locator(MaxNLocator(5, integer=True))
-    for row, label in enumerate(("Loss", "Accuracy", "Accuracy,\nas published")):
+    for row, label in enumerate(("Loss", "Accuracy", "As in the\nnotebook")):
         panels[row, 0].set_ylabel(label)
     handles = [*panels[0, 0].get_lines(), *panels[1, 0].get_lines()]
     figure.legend(handles=handles, loc="outside lower center", ncols=4, columnspacing=1.2)

@@ -83,12 +83,13 @@ def draw_noise_floor(results: Results, metrics: pd.DataFrame, stand_in: str = ""
     if floor is None:
         return empty_figure(sources.not_run(sources.NOISE_FLOOR))
     sets = sources.with_total_difference(metrics)
-    figure = style.new_figure(height=56 * style.MILLIMETRE)
+    figure = style.new_figure(height=54 * style.MILLIMETRE)
     panels = figure.subplots(2, 5, sharey=True)
     kinds = [
-        ("Real halves\nby subject", floor[floor["split"] == "subject"], style.REAL_COLOUR, "|"),
-        ("Real halves\nby image", floor[floor["split"] == "image"], style.SKY, "|"),
-        ("Synthetic\nsets", sets, style.SYNTHETIC_COLOUR, "o"),
+        ("By subject", floor[floor["split"] == "subject"], style.REAL_COLOUR, "|"),
+        ("By image", floor[floor["split"] == "image"], style.SKY, "|"),
+        ("In file order", floor[floor["split"] == "order"], style.PURPLE, "D"),
+        ("Synthetic sets", sets, style.SYNTHETIC_COLOUR, "o"),
     ]
     for axes, each in zip(panels.ravel(), MEASURED, strict=True):
         axes.set_title(sources.marked(each, stand_in).axis_label, fontsize=6.5, pad=3)
@@ -105,7 +106,7 @@ def draw_noise_floor(results: Results, metrics: pd.DataFrame, stand_in: str = ""
         if drawn:
             axes.xaxis.set_major_locator(MaxNLocator(2))
         axes.tick_params(axis="x", labelsize=5.5)
-        axes.tick_params(axis="y", length=0)
+        axes.tick_params(axis="y", length=0, labelsize=6)
     return figure
 
 
@@ -116,7 +117,8 @@ def _draw_strip(axes: Axes, values: pd.Series[float], place: int, colour: str, m
     size, edge = (5, 0.5) if marker == "|" else (2.4, 0)
     rows = np.full(len(values), place)
     axes.plot(values, rows, marker, color=colour, alpha=0.6, markersize=size, markeredgewidth=edge)
-    axes.vlines(values.mean(), place - 0.34, place + 0.34, color="black", linewidth=1.2)
+    if len(values) > 1:
+        axes.vlines(values.mean(), place - 0.34, place + 0.34, color="black", linewidth=1.2)
 
 
 # Responses are measured by the spread among undamaged halves; up to here linearly, then by orders

@@ -81,7 +81,7 @@ def _scale_values(results: Results) -> Iterator[Value]:
 
 def _floor_values(results: Results) -> Iterator[Value]:
     floor = sources.read_floor_summary(results)
-    for split in ("subject", "image"):
+    for split in ("subject", "image", "order"):
         for shown in MEASURED:
             row = _floor_row(floor, split, shown)
             at = {"split": split, "metric": shown.name}

@@ -245,7 +245,8 @@ def _write_real_against_real(tables: Path, draws: Draws) -> None:
     measured = SubsetTables.of(images)
     by_subject = draw_splits(subjects, 8, 6, seed=0)
     by_image = draw_splits(subjects, 8, 6, seed=0, by="image")
-    floor = noise_floor(measured, by_subject + by_image)
+    in_order = draw_splits(subjects, 8, 1, seed=0, by="order")
+    floor = noise_floor(measured, by_subject + by_image + in_order)
     response = sensitivity(measured, subjects, half=8, repeats=3, seed=0)
     written = {
         "noise-floor": floor,
