@@ -147,6 +147,10 @@ class Profile(Strict):
         assert isinstance(grid, Grid)
         return grid
 
+    def epochs(self, experiment: str) -> list[int]:
+        """The epochs at which an experiment's sets are made; none if it trains nothing."""
+        return getattr(self.experiments.get(experiment), "epochs", [])
+
     @field_validator("experiments", mode="before")
     @classmethod
     def _each_experiment_has_its_scale(cls, values: Any) -> Any:

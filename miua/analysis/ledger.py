@@ -146,6 +146,21 @@ def judge(claim: Claim, evidence: Evidence) -> Finding:
     return replace(finding, verdict=NOT_TESTABLE, reason=reason, missing=missing)
 
 
+def at_scale(finding: Finding, epochs: list[int], published: dict[str, Any]) -> Finding:
+    """A finding on trainings shorter than the published ones says so: it holds for this length.
+
+    Args:
+        finding: the finding.
+        epochs: at which the experiment's sets were made; none where it trains nothing.
+        published: the published scale, with its `epochs`.
+    """
+    longest = max(published.get("epochs", [0]))
+    if finding.verdict == NOT_TESTABLE or not epochs or epochs[-1] >= longest:
+        return finding
+    said = f"Trained for {epochs[-1]} epochs here, up to {longest} in the study."
+    return replace(finding, reason=f"{finding.reason} {said}")
+
+
 def write_claims(results: Path, study: Path) -> list[Path]:
     """Judge every claim; returns the files written: claims.json and tables/claims.csv.
 
@@ -155,10 +170,11 @@ def write_claims(results: Path, study: Path) -> list[Path]:
     opened = Results.open(results)
     cache: dict[str, pd.DataFrame | None] = {}
     entries = []
+    plan, published = opened.plan, read_experiments(study)["training-size"].published
     for claim in read_claims(study):
         evidence = Evidence(opened, study, tuple(claim.experiments), cache)
-        entries.append(_entry(claim, judge(claim, evidence), evidence.sources))
-    plan = opened.plan
+        finding = at_scale(judge(claim, evidence), plan.epochs(claim.experiments[0]), published)
+        entries.append(_entry(claim, finding, evidence.sources))
     document = {
         "schema": SCHEMA,
         "profile": plan.profile,

@@ -17,6 +17,7 @@ from miua.analysis.claim_tests.base import ClaimTest
 from miua.analysis.clinician import clinician_table, refit
 from miua.analysis.ledger import (
     CLAIMS_COLUMNS,
+    at_scale,
     count_verdicts,
     judge,
     read_claims,
@@ -79,7 +80,9 @@ def plant(folder, *, scientific):
         world.stability(experiment, {a: seen for (e, a), seen in signs.items() if e == experiment})
         tables.append(pd.read_csv(folder / "tables" / "stability.csv"))
     pd.concat(tables).to_csv(folder / "tables" / "stability.csv", index=False)
-    world.floor({"fid": (30, 28, 32)} | dict.fromkeys(FOUR, (0, -8, 8)))
+    world.floor(
+        {"fid": (30, 28, 32)} | dict.fromkeys(FOUR, (0, -8, 8)), in_order=dict.fromkeys(FOUR, 9)
+    )
     rows = [(s, 400, r, 90 * (s == "image"), "psnr", 11, "computed") for s in ("image", "subject")
             for r in range(2)]  # fmt: skip
     world.write("noise-floor", rows, FLOOR_COLUMNS)
@@ -389,3 +392,21 @@ def test_a_claim_is_judged_by_its_thresholds(real, study):
         evidence = Evidence(Results.open(real), folder, tuple(claim.experiments))
         found[folder] = judge(claim, evidence).verdict
     assert found == {STUDY: "reproduced", study: "not reproduced"}
+
+
+@pytest.mark.parametrize(
+    ("verdict", "epochs", "said"),
+    [
+        ("reproduced", [12, 40], True),
+        ("not reproduced", [40], True),
+        ("undecided", [40], True),
+        ("not testable here", [40], False),
+        ("reproduced", [300, 1000], False),
+        ("reproduced", [], False),  # trains nothing
+    ],
+)
+def test_a_finding_on_shorter_trainings_says_so(verdict, epochs, said):
+    finding = at_scale(Finding(verdict, "So it is."), epochs, {"epochs": [300, 1000]})
+    scale = " Trained for 40 epochs here, up to 1000 in the study."
+    assert finding.reason == "So it is." + (scale if said else "")
+    assert finding.verdict == verdict

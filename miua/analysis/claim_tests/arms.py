@@ -176,8 +176,8 @@ def arms_are_stable(evidence: Evidence, inputs: Arms, thresholds: Signs) -> Find
     elif short:
         verdict = UNDECIDED
         end = (
-            f"that {', '.join(short)} shows no sign decides nothing before "
-            f"{thresholds.least_epochs} epochs"
+            f"without a sign before {thresholds.least_epochs} epochs, {', '.join(short)} may "
+            "still show one"
         )
     return Finding(verdict, f"{said}: {end}.", sign_counts | {"epochs": longest}, n=len(chosen))
 
