@@ -11,11 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-COMMANDS = [
-    "fetch", "phantom", "stack", "train", "train-config", "generate", "evaluate", "lbpv",
-    "noise-floor", "sensitivity", "analyse", "figures", "report", "paper", "reproduce",
-    "experiment",
-]  # fmt: skip
+from miua.cli import COMMANDS
 
 
 def miua(*arguments, **environment):
@@ -51,13 +47,23 @@ def folder(tmp_path):
 
 
 def test_help_names_every_command_with_a_sentence():
-    result = miua("--help")
+    result = miua("--help", COLUMNS="80")
     assert result.returncode == 0
     lines = [line.split(maxsplit=1) for line in result.stdout.splitlines() if line.strip()]
     sentences = {words[0]: words[1] for words in lines if len(words) == 2}
     for command in COMMANDS:
         assert len(sentences[command]) > 10
+        assert not sentences[command].endswith("..."), "cut short, at 80 columns"
         assert miua(command, "--help").returncode == 0
+
+
+def test_help_is_there_without_what_takes_long_to_load():
+    program = (
+        "import sys, miua.cli;"
+        "print({'torch', 'numpy', 'pandas', 'pydantic', 'rich.console'} & set(sys.modules))"
+    )
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert result.stdout == "set()\n", result.stderr
 
 
 def test_the_steps_chain_on_folders(folder, tmp_path):
@@ -97,7 +103,7 @@ def test_real_against_real_and_against_itself_damaged(named_as_hc18, tmp_path):
         assert "miua fetch inception" in record["settings"]["fid"]
         if command == "noise-floor":
             assert head == "split,images,repeat,shared_subjects,metric,value,status"
-            assert len(rows) == 2 * 2 * (6 + 256)
+            assert len(rows) == (2 + 2 + 1) * (6 + 256)  # there is one order of the files
             assert all(row.startswith("subject,5,0,0,") for row in rows[: 6 + 256])
             pairing = (out.parent / f"{out.stem}-pairing.csv").read_text().splitlines()
             assert pairing[0] == "pairing,metric,value"

@@ -1,0 +1,77 @@
+"""The command `miua`: each step of the study, alone, on folders a person can look into.
+
+A module here holds the commands of one stage and what they print; `COMMANDS` lists them all.
+Commands import what they work with when they are called: help is there at once, without torch.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+
+import typer
+
+from miua.cli import checking, images, measuring, study, training
+from miua.cli.extras import STUDY_PACKAGES
+from miua.errors import MissingExtraError, MiuaError
+
+INTERRUPTED = 130  # the exit status that typer gives to Ctrl-C
+
+# In the order the work happens; `miua --help` shows them in it.
+COMMANDS: dict[str, Callable[..., None]] = {
+    "fetch": images.fetch_command,
+    "phantom": images.phantom_command,
+    "stack": images.stack_command,
+    "train-config": training.train_config_command,
+    "train": training.train_command,
+    "generate": training.generate_command,
+    "evaluate": measuring.evaluate_command,
+    "lbpv": measuring.lbpv_command,
+    "noise-floor": measuring.noise_floor_command,
+    "sensitivity": measuring.sensitivity_command,
+    "conformance": checking.conformance_command,
+    "collect": study.collect_command,
+    "clinician": study.clinician_command,
+    "analyse": study.analyse_command,
+    "claims": study.claims_command,
+    "figures": study.figures_command,
+    "report": study.report_command,
+    "paper": study.paper_command,
+    "trace": study.trace_command,
+    "reproduce": study.reproduce_command,
+    "experiment": study.experiment_command,
+}
+
+app = typer.Typer(
+    help="Rerun a study of synthetic fetal head ultrasound images, and measure your own.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+for name, command in COMMANDS.items():
+    app.command(name)(command)
+
+
+def main() -> None:
+    """Run the command line; a MiuaError is one message, not a traceback."""
+    try:
+        app(prog_name="miua")
+    except MiuaError as error:
+        if os.environ.get("MIUA_TRACEBACK"):
+            raise
+        sys.exit(f"miua: {error}")
+    except ModuleNotFoundError as error:
+        package = (error.name or "").split(".")[0]
+        if os.environ.get("MIUA_TRACEBACK") or package not in STUDY_PACKAGES:
+            raise
+        sys.exit(f"miua: {MissingExtraError('This command', package)}")
+    except OSError as error:
+        if os.environ.get("MIUA_TRACEBACK") or error.filename is None:
+            raise
+        sys.exit(f"miua: {error.filename}: {error.strerror}.")
+    except SystemExit as stop:
+        if stop.code == INTERRUPTED:
+            print("miua: interrupted. The same command goes on or starts again.", file=sys.stderr)
+        raise

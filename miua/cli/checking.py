@@ -1,0 +1,81 @@
+"""Whether the kernels compute what they must: `miua conformance`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from miua.errors import MiuaError
+
+if TYPE_CHECKING:
+    from miua.conformance import Case
+
+
+def conformance_command(
+    images: Annotated[
+        Path | None, typer.Option(help="Compare others on these; on phantoms if not given.")
+    ] = None,
+    size: Annotated[
+        int | None, typer.Option(min=2, help="Resize the images to this square; not if not given.")
+    ] = None,
+    runner: Annotated[
+        str | None,
+        typer.Option(help="Check this kernel_runner, not what is installed."),
+    ] = None,
+) -> None:
+    """Check the kernels bit for bit; show where others differ."""
+    import shlex
+
+    from miua import conformance
+
+    cases = conformance.read_cases()
+    if runner:
+        _check_conformance(runner, cases, conformance.runner(shlex.split(runner)))
+        return
+    for name in conformance.instruction_sets():
+        with conformance.forced(name):
+            _check_conformance(f"installed, {name}", cases, conformance.installed)
+    _print_peers(images, size)
+
+
+def _check_conformance(
+    name: str, cases: Sequence[Case], kernel: Callable[[Case, int], bytes]
+) -> None:
+    from miua.conformance import failures
+
+    for threads in (1, 2, 3, 7):
+        wrong = failures(cases, kernel, threads)
+        if wrong:
+            listed = "".join(f"\n  {case}" for case in wrong[:10])
+            raise MiuaError(
+                f"{name}, {threads} threads: {len(wrong)} of {len(cases)} results are not those "
+                f"on file. Do not trust this build. The first:{listed}"
+            )
+    print(f"{name}: all {len(cases)} results are those on file, with 1, 2, 3 and 7 threads")
+
+
+def _print_peers(images: Path | None, size: int | None) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from miua.peers import compare, phantoms, stacks_of
+
+    compared = compare(phantoms() if images is None else stacks_of(images, size))
+    kind = "phantoms" if images is None else "images"
+    height, width = next(iter(compared.sizes))
+    of = f"{width} x {height}" if len(compared.sizes) == 1 else f"{len(compared.sizes)} sizes"
+    table = Table(
+        title=f"Pixels that others code or count otherwise: {compared.images} {kind} of {of}",
+        title_justify="left",
+    )
+    for column in ("library", "what", "pixels", "share", "remark"):
+        table.add_column(column, justify="right" if column in ("pixels", "share") else "left")
+    for row in compared.rows:
+        share = f"{100 * row.pixels / row.of:.4f} %"
+        table.add_row(row.peer, row.what, f"{row.pixels:,}", share, row.remark)
+    Console().print(table)
+    if compared.absent:
+        print(f"Not installed, so not compared: {', '.join(compared.absent)}")

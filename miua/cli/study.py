@@ -1,0 +1,204 @@
+"""From metrics to the printed paper, and the whole way at once.
+
+`miua collect`, `clinician`, `analyse`, `claims`, `figures`, `report`, `paper`, `trace`, and
+`reproduce`, `experiment`, which run all steps.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from miua.cli.extras import need
+from miua.cli.options import (
+    PAPER,
+    RESULTS,
+    STUDY,
+    Cores,
+    DryRun,
+    Paper,
+    ProfileName,
+    Results,
+    ResultsParent,
+    Study,
+)
+from miua.errors import MiuaError
+
+
+def collect_command(
+    results: Results,
+    experiment: Annotated[str, typer.Argument(help="One that trains, such as augmentation.")],
+) -> None:
+    """Join the metrics of one experiment's sets."""
+    from miua.analysis import collect
+
+    for path in collect(results, experiment):
+        print(path)
+
+
+def clinician_command(results: Results, study: Study = STUDY) -> None:
+    """Refit the published scores of the clinician."""
+    from miua.analysis import clinician
+
+    for path in clinician(results, study):
+        print(path)
+
+
+def analyse_command(results: Results) -> None:
+    """Join all sets' metrics into tables."""
+    from miua.analysis import analyse
+
+    for path in analyse(results):
+        print(path)
+
+
+def claims_command(results: Results, study: Study = STUDY) -> None:
+    """Judge every claim of the study by the results' tables."""
+    from miua.analysis.ledger import write_claims
+
+    paths = write_claims(results, study)
+    _print_claims(results)
+    for path in paths:
+        print(path)
+
+
+def figures_command(results: Results, study: Study = STUDY) -> None:
+    """Draw every figure, as PDF and PNG."""
+    from miua.report import make_figures
+
+    for path in make_figures(results, study):
+        print(path)
+
+
+def report_command(results: Results, study: Study = STUDY) -> None:
+    """Write the HTML report from tables and figures."""
+    from miua.report import make_report
+
+    print(make_report(results, study))
+
+
+def paper_command(results: Results, study: Study = STUDY, source: Paper = PAPER) -> None:
+    """Print the paper from results and LaTeX sources."""
+    from miua.report import make_paper
+
+    print(make_paper(results, study, source))
+
+
+def trace_command(
+    value: Annotated[
+        str | None, typer.Argument(help="A value's id, its macro in the paper, or a claim's id.")
+    ] = None,
+    results: Annotated[
+        Path | None, typer.Argument(help="A results folder, such as results/smoke.")
+    ] = None,
+    listed: Annotated[
+        Path | None, typer.Option("--list", help="Print all that this results folder can trace.")
+    ] = None,
+) -> None:
+    """Trace a number of the paper back to the run that made it."""
+    from miua.report import list_values, trace_value
+
+    if listed is not None:
+        lines = list_values(listed)
+    elif value is None or results is None:
+        raise MiuaError("Name a value and a results folder: miua trace VALUE-ID RESULTS.")
+    else:
+        lines = trace_value(results, value)
+    print(*lines, sep="\n")
+
+
+def reproduce_command(
+    profile: ProfileName = None,
+    study: Study = STUDY,
+    paper: Paper = PAPER,
+    results: ResultsParent = RESULTS,
+    cores: Cores = None,
+    dry_run: DryRun = False,
+) -> None:
+    """Rerun the study, from images to the paper."""
+    _need_for_study()
+    from miua.reproduce import reproduce
+
+    folder = reproduce(
+        profile, study=study, paper=paper, results=results, cores=cores, dry_run=dry_run
+    )
+    if not dry_run:
+        _print_outcome(folder)
+
+
+def experiment_command(
+    name: Annotated[str, typer.Argument(help="A file in experiments/, such as training-size.")],
+    profile: ProfileName = None,
+    study: Study = STUDY,
+    paper: Paper = PAPER,
+    results: ResultsParent = RESULTS,
+    cores: Cores = None,
+    dry_run: DryRun = False,
+) -> None:
+    """Rerun one experiment, up to its figures."""
+    _need_for_study()
+    from miua.reproduce import reproduce
+
+    folder = reproduce(
+        profile,
+        study=study,
+        paper=paper,
+        results=results,
+        cores=cores,
+        dry_run=dry_run,
+        experiment=name,
+    )
+    print(folder / "tables")
+
+
+def _need_for_study() -> None:
+    for package in ("torch", "snakemake"):
+        need(package, "Reproducing the study")
+
+
+def _print_claims(results: Path) -> None:
+    """The ledger as a table, and how many claims have each verdict."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from miua.analysis.claim_tests import VERDICTS
+    from miua.analysis.ledger import read_ledger
+    from miua.analysis.results import Results
+
+    ledger = read_ledger(Results.open(results))
+    # The words say it; colours only help to find them.
+    styles = {"reproduced": "green", "not reproduced": "red", "undecided": "yellow"}
+    table = Table(title=ledger["banner"] or None, box=None, padding=(0, 1, 1, 0))
+    table.add_column("claim", max_width=18, overflow="fold")
+    table.add_column("verdict", max_width=14)
+    table.add_column("reason")
+    for claim in ledger["claims"]:
+        style = styles.get(claim["verdict"], "")
+        table.add_row(claim["id"], Text(claim["verdict"], style=style), Text(claim["reason"]))
+    console = Console(highlight=False)
+    console.print(table)
+    console.print(", ".join(f"{ledger['verdicts'][verdict]} {verdict}" for verdict in VERDICTS))
+
+
+def _print_outcome(folder: Path) -> None:
+    """Where everything is, and what came out, in short."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from miua.report import results_summary
+
+    summary = results_summary(folder)
+    table = Table(*summary.rows[0], box=None, padding=(0, 1, 0, 0))
+    for row in summary.rows:
+        table.add_row(*row.values())
+    console = Console(highlight=False)
+    console.print(f"\n{summary.title}:")
+    console.print(table)
+    for note in summary.notes:
+        console.print(f"\n{note}", soft_wrap=False, markup=False)
+    console.print(f"\npaper   {folder / 'paper' / 'main.pdf'}")
+    console.print(f"report  {folder / 'report' / 'index.html'}")
+    console.print(f"tables  {folder / 'tables'}")
