@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import stats
 
-from miua.analysis.regression import (
+from miua.analysis.checks import (
     ROUNDING,
     Numbers,
     UndecidedError,

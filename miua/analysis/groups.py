@@ -14,13 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import stats
 
-from miua.analysis.power import (
-    chance_below,
-    degrees_of_freedom,
-    equivalence_critical_f,
-    equivalence_power,
-)
-from miua.analysis.regression import (
+from miua.analysis.checks import (
     Numbers,
     UndecidedError,
     check_fraction,
@@ -31,6 +25,12 @@ from miua.analysis.regression import (
     label_codes,
     largest,
     shapiro_p,
+)
+from miua.analysis.power import (
+    chance_below,
+    degrees_of_freedom,
+    equivalence_critical_f,
+    equivalence_power,
 )
 
 # Friedman's test of two groups would be the sign test; scipy's asks for three groups.

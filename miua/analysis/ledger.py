@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, TypeVar
 import pandas as pd
 from pydantic import BaseModel, Field, ValidationError
 
+from miua.analysis.checks import UndecidedError
 from miua.analysis.claim_tests import (
     NOT_TESTABLE,
     TESTS,
@@ -21,7 +22,6 @@ from miua.analysis.claim_tests import (
     NotTestableError,
     Verdict,
 )
-from miua.analysis.regression import UndecidedError
 from miua.analysis.results import Results
 from miua.analysis.tables import write_table
 from miua.config import Strict, read_config
@@ -173,7 +173,8 @@ def write_claims(results: Path, study: Path) -> list[Path]:
     plan, published = opened.plan, read_experiments(study)["training-size"].published
     for claim in read_claims(study):
         evidence = Evidence(opened, study, tuple(claim.experiments), cache)
-        finding = at_scale(judge(claim, evidence), plan.epochs(claim.experiments[0]), published)
+        epochs = plan.epochs(claim.experiments[0]) if REAL_IMAGES in claim.needs else []
+        finding = at_scale(judge(claim, evidence), epochs, published)
         entries.append(_entry(claim, finding, evidence.sources))
     document = {
         "schema": SCHEMA,

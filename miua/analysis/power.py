@@ -20,7 +20,7 @@ from collections.abc import Callable
 import numpy as np
 from scipy import optimize, special, stats
 
-from miua.analysis.regression import (
+from miua.analysis.checks import (
     FEWEST_POINTS,
     UndecidedError,
     check_count,

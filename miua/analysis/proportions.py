@@ -10,7 +10,7 @@ from typing import Literal
 
 from scipy import stats
 
-from miua.analysis.regression import UndecidedError, check_count, check_fraction
+from miua.analysis.checks import UndecidedError, check_count, check_fraction
 
 Alternative = Literal["two-sided", "less", "greater"]
 

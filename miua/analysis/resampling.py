@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
-from miua.analysis.regression import (
+from miua.analysis.checks import (
     FEWEST_POINTS,
     Numbers,
     UndecidedError,

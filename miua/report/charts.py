@@ -11,9 +11,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
 
+from miua.analysis.checks import UndecidedError
 from miua.analysis.clinician import HIGHEST_SCORE, LOWEST_SCORE, fit_scores
 from miua.analysis.measures import ALL_MEASURES, FID, Measure, measure
-from miua.analysis.regression import UndecidedError
 from miua.analysis.results import Results, figure_two_set, poster_sizes, read_log
 from miua.analysis.tables import COMPUTED, not_computed
 from miua.report import sources, style

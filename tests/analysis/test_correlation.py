@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from miua.analysis.checks import UndecidedError
 from miua.analysis.correlation import correlate, largest_correlation
-from miua.analysis.regression import UndecidedError
 
 # Hollander and Wolfe (1973), p. 187: tuna's lightness and quality; the example of R's cor.test.
 LIGHTNESS = np.array([44.4, 45.9, 41.9, 53.3, 44.7, 44.1, 50.7, 45.2, 60.1])

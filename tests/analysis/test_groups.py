@@ -8,13 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from miua.analysis.checks import UndecidedError
 from miua.analysis.groups import (
     compare_blocked,
     compare_groups,
     equivalence,
     equivalence_of_groups,
 )
-from miua.analysis.regression import UndecidedError
 
 DRAWS = 400
 SIZES = np.repeat([100, 300, 500, 800, 999], 4)

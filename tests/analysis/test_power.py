@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from miua.analysis.checks import UndecidedError
 from miua.analysis.power import (
     anova_power,
     chance_below,
@@ -15,7 +16,6 @@ from miua.analysis.power import (
     smallest_correlation,
     smallest_equivalence_bound,
 )
-from miua.analysis.regression import UndecidedError
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from miua.analysis.checks import UndecidedError
 from miua.analysis.proportions import compare_proportion, exact_interval, possible_counts
-from miua.analysis.regression import UndecidedError
 
 
 def test_a_published_example():

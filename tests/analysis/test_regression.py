@@ -1,4 +1,4 @@
-"""The regressions, and the checks of input that all analyses share, against known answers."""
+"""The regressions, against known answers."""
 
 import math
 
@@ -8,14 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from miua.analysis.regression import (
-    UndecidedError,
-    check_count,
-    finite_array,
-    fit_line,
-    fit_logarithm,
-    label_codes,
-)
+from miua.analysis.checks import UndecidedError
+from miua.analysis.regression import fit_line, fit_logarithm
 
 SCORES = np.array([1.0, 1.5, 2.0, 2.0, 3.0, 4.0, 5.0])
 
@@ -153,20 +147,3 @@ def test_misuse_is_an_error(score, value, message):
 def test_no_value_is_predicted_where_there_is_no_logarithm():
     with pytest.raises(ValueError, match="score must be positive"):
         fit_logarithm(SCORES, np.arange(7.0)).predict([1.0, 0.0])
-
-
-def test_labels_are_told_apart_and_missing_ones_refused():
-    labels, codes = label_codes("groups", ["b", "a", "b"], 3)
-    assert labels == ("a", "b")
-    assert codes.tolist() == [1, 0, 1]
-    for missing in ([1.0, np.nan, 2.0], np.array(["a", None, "b"], dtype=object), ["a", "b"]):
-        with pytest.raises(ValueError, match="groups must"):
-            label_codes("groups", missing, 3)
-
-
-def test_counts_are_whole_numbers():
-    for wrong in (1.0, -1, None, "3"):
-        with pytest.raises(ValueError, match="seed must"):
-            check_count("seed", wrong, 0)
-    with pytest.raises(ValueError, match="table must be finite"):
-        finite_array("table", [[1.0, np.inf]], dimensions=2)

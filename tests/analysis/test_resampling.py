@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from miua.analysis.regression import UndecidedError, fit_logarithm
+from miua.analysis.checks import UndecidedError
+from miua.analysis.regression import fit_logarithm
 from miua.analysis.resampling import bootstrap, cluster_bootstrap
 
 

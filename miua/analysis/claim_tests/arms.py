@@ -14,6 +14,7 @@ import pandas as pd
 from pydantic import Field
 from scipy import stats
 
+from miua.analysis.checks import UndecidedError
 from miua.analysis.claim_tests.base import (
     NOT_REPRODUCED,
     REPRODUCED,
@@ -31,7 +32,6 @@ from miua.analysis.claim_tests.base import (
     of_arm,
 )
 from miua.analysis.measures import measure
-from miua.analysis.regression import UndecidedError
 from miua.analysis.stability import STABILITY_COLUMNS
 from miua.config import Strict
 

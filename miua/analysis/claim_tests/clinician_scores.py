@@ -11,6 +11,7 @@ import pandas as pd
 from pydantic import Field
 from scipy import stats
 
+from miua.analysis.checks import UndecidedError
 from miua.analysis.claim_tests.base import (
     FID,
     GRID,
@@ -35,7 +36,6 @@ from miua.analysis.clinician import CLINICIAN_COLUMNS, REGRESSION_COLUMNS
 from miua.analysis.correlation import FAMILY_LEVEL, largest_correlation
 from miua.analysis.measures import LBPV_ELEMENTS, MUTUAL_INFORMATION, PSNR, element_name, measure
 from miua.analysis.power import correlation_power, smallest_correlation
-from miua.analysis.regression import UndecidedError
 from miua.analysis.tables import COMPUTED
 from miua.config import Strict
 from miua.plan import EQUAL_EPOCHS

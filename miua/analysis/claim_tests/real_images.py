@@ -7,6 +7,7 @@ from typing import Literal
 import pandas as pd
 from pydantic import Field
 
+from miua.analysis.checks import UndecidedError
 from miua.analysis.claim_tests.base import (
     GRID,
     NOT_REPRODUCED,
@@ -27,7 +28,6 @@ from miua.analysis.claim_tests.base import (
 from miua.analysis.measures import measure
 from miua.analysis.noise_floor import COLUMNS as FLOOR_COLUMNS
 from miua.analysis.noise_floor import PAIRING_COLUMNS, SUMMARY_COLUMNS
-from miua.analysis.regression import UndecidedError
 from miua.analysis.sensitivity import AS_IT_SHOULD
 from miua.analysis.sensitivity import SUMMARY_COLUMNS as SENSITIVITY_COLUMNS
 from miua.config import Strict

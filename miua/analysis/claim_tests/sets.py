@@ -7,6 +7,7 @@ import pandas as pd
 from pydantic import Field
 from scipy import stats
 
+from miua.analysis.checks import Numbers, UndecidedError
 from miua.analysis.claim_tests.base import (
     NOT_REPRODUCED,
     REPRODUCED,
@@ -25,7 +26,6 @@ from miua.analysis.claim_tests.base import (
     without_significance,
 )
 from miua.analysis.measures import LBPV_ELEMENTS, element_name, measure
-from miua.analysis.regression import Numbers, UndecidedError
 from miua.config import Strict
 
 # Draws of elements for the power; the draws' own error is then below 1 %.

@@ -11,6 +11,7 @@ import pandas as pd
 from pydantic import Field
 from scipy import stats
 
+from miua.analysis.checks import UndecidedError
 from miua.analysis.claim_tests.base import (
     NOT_REPRODUCED,
     REPRODUCED,
@@ -41,7 +42,6 @@ from miua.analysis.groups import (
 )
 from miua.analysis.measures import measure
 from miua.analysis.power import anova_power, smallest_anova_effect
-from miua.analysis.regression import UndecidedError
 from miua.config import Strict
 
 
