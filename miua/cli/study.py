@@ -1,7 +1,7 @@
 """From metrics to the printed paper, and the whole way at once.
 
-`miua collect`, `clinician`, `analyse`, `claims`, `figures`, `report`, `paper`, `trace`, and
-`reproduce`, `experiment`, which run all steps.
+`miua collect`, `clinician`, `analyse`, `claims`, `figures`, `report`, `paper`, `trace`,
+`expected`, and `reproduce`, `experiment`, which run all steps.
 """
 
 from __future__ import annotations
@@ -109,6 +109,18 @@ def trace_command(
     print(*lines, sep="\n")
 
 
+def expected_command(
+    results: Results,
+    out: Annotated[Path, typer.Option(help="Folder, such as experiments/expected/cpu.")],
+) -> None:
+    """Write the small outcome of a run, to keep and compare."""
+    from miua.analysis.expected import write_expected
+    from miua.analysis.results import Results as ResultsFolder
+
+    for path in write_expected(ResultsFolder.open(results), out):
+        print(path)
+
+
 def reproduce_command(
     profile: ProfileName = None,
     study: Study = STUDY,
@@ -188,6 +200,9 @@ def _print_outcome(folder: Path) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from miua.analysis.claim_tests import VERDICTS
+    from miua.analysis.ledger import read_ledger
+    from miua.analysis.results import Results
     from miua.report import results_summary
 
     summary = results_summary(folder)
@@ -199,6 +214,10 @@ def _print_outcome(folder: Path) -> None:
     console.print(table)
     for note in summary.notes:
         console.print(f"\n{note}", soft_wrap=False, markup=False)
+    counts = read_ledger(Results.open(folder))["verdicts"]
+    told = ", ".join(f"{counts[verdict]} {verdict}" for verdict in VERDICTS)
+    console.print(f"\nClaims: {told}.")
     console.print(f"\npaper   {folder / 'paper' / 'main.pdf'}")
     console.print(f"report  {folder / 'report' / 'index.html'}")
+    console.print(f"claims  {folder / 'tables' / 'claims.csv'}")
     console.print(f"tables  {folder / 'tables'}")

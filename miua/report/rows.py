@@ -92,7 +92,8 @@ def stability_rows(results: Results) -> dict[str, list[list[str]]]:
 def _stability_row(row: Any) -> list[str]:
     numbers = [str(int(row.image_size)), str(int(row.epochs)), whole(row.updates)]
     shares = (row.accuracy_real_last, row.accuracy_synthetic_last, row.saturated_share)
-    signs = row.signs.replace(" discriminator", " D").replace("; ", ", ") or "none"
+    words = row.signs.replace(" discriminator", " D").replace(" samples", "")
+    signs = words.replace("; ", ", ") or "none"
     shown = [plain(share, 2) for share in shares]
     return [str(row.arm), *numbers, *shown, plain(row.diversity, 2), signs]
 
