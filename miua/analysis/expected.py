@@ -1,7 +1,8 @@
 """The small outcome of a reproduction, kept in place of its large one: what a rerun should give.
 
 Of each synthetic set it holds the measures that have a name, not all 256 LBPv elements; of every
-run the provenance, which leads to its images, configuration and commit.
+run the provenance, which leads to its images, configuration and commit. It is meant to be handed
+on, so commands name the places of one machine by their last part alone.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from miua.analysis.measures import ALL_MEASURES
 from miua.analysis.results import Results
 from miua.analysis.tables import write_table
 from miua.errors import MiuaError
+from miua.files import read_json, write_json
 
 MARK = "plan.yaml"
 # Copied whole where the results hold them.
@@ -67,10 +69,20 @@ def _fill(results: Results, folder: Path) -> None:
             shutil.copyfile(results.tables / name, folder / name)
     write_table(folder / "sets.csv", _sets(results))
     for run in sorted((results.folder / "runs").glob("*/provenance.json")):
-        shutil.copyfile(run, provenance / f"{run.parent.name}.json")
+        _copy_provenance(run, provenance / f"{run.parent.name}.json")
     for name in ("noise-floor", "sensitivity"):
         if (results.tables / f"{name}.json").exists():
-            shutil.copyfile(results.tables / f"{name}.json", provenance / f"{name}.json")
+            _copy_provenance(results.tables / f"{name}.json", provenance / f"{name}.json")
+
+
+def _copy_provenance(source: Path, target: Path) -> None:
+    record = read_json(source)
+    for started in (record, *record.get("resumed", [])):
+        started["command"] = [
+            Path(word).name if Path(word).is_absolute() else word
+            for word in started.get("command", [])
+        ]
+    write_json(target, record)
 
 
 def _sets(results: Results) -> pd.DataFrame:

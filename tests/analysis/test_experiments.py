@@ -14,7 +14,7 @@ from miua.analysis.stability import saturated_share
 from miua.analysis.tables import SET_COLUMNS
 from miua.config import write_config
 from miua.errors import MiuaError
-from miua.files import write_array, write_json, write_text
+from miua.files import read_json, write_array, write_json, write_text
 from miua.plan import Experiment, Profile, cells_csv, make_plan
 
 EPOCHS = [2, 4]
@@ -181,7 +181,9 @@ def test_stability_of_all_experiments_is_joined(results):
 def test_what_to_expect_holds_the_named_measures_and_where_they_come_from(results, tmp_path):
     collect(results.folder, "augmentation")
     write_text(results.tables / "claims.csv", "id,verdict\na,undecided\n")
-    write_json(results.folder / "runs" / "n0020" / "provenance.json", {"commit": "abc"})
+    record = {"commit": "abc", "command": ["miua", "train", "--images", "/home/me/images.npy"]}
+    record["resumed"] = [{"command": ["miua", "train", "--out", "/home/me/run"]}]
+    write_json(results.folder / "runs" / "n0020" / "provenance.json", record)
     out = tmp_path / "expected"
     for _ in range(2):  # an older one is replaced
         written = write_expected(results, out)
@@ -191,6 +193,9 @@ def test_what_to_expect_holds_the_named_measures_and_where_they_come_from(result
     assert list(sets["arm"]) == ["both", "both", "none", "none"]
     assert set(sets["metric"]) == {"psnr", "diversity"}
     assert "definition" not in sets.columns
+    kept = read_json(out / "provenance" / "n0020.json")
+    assert kept["command"] == ["miua", "train", "--images", "images.npy"]
+    assert kept["resumed"][0]["command"][-1] == "run"
 
 
 def test_what_to_expect_replaces_nothing_else_and_needs_a_ledger(results, tmp_path):
