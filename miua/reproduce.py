@@ -62,7 +62,7 @@ def reproduce(
         results: the parent of the results folders.
         cores: how many CPU cores to use; all if None.
         dry_run: print what would be done, and change no plan and no result.
-        experiment: only this one, up to its figures; None for all, report and paper included.
+        experiment: only this one, up to its table; None for all, report and paper included.
 
     Returns:
         The results folder of the profile.

@@ -14,10 +14,12 @@ size epsilon^2 = groups f^2).
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import optimize, special, stats
 
 from miua.analysis.checks import (
@@ -55,7 +57,7 @@ def correlation_power(n: int, r: float, *, alpha: float = 0.05) -> float:
         raise ValueError(f"r must lie between -1 and 1, not {r}")
     if n < FEWEST_POINTS:
         raise UndecidedError(f"{n} pairs, at least {FEWEST_POINTS} are needed")
-    points, weights = np.polynomial.legendre.leggauss(QUADRATURE_POINTS)
+    points, weights = _quadrature()
     probabilities, weights = (points + 1) / 2, weights / 2
     spread_x = np.sqrt(stats.chi2.ppf(probabilities, n - 1))[:, np.newaxis]
     spread_residuals = np.sqrt(stats.chi2.ppf(probabilities, n - 2) / (n - 2))
@@ -189,3 +191,10 @@ def _smallest(power_of: Callable[[float], float], power: float, most: float) -> 
     if power_of(most) < power:
         raise UndecidedError(f"too few points: no effect gives a power of {power:g}")
     return float(optimize.brentq(lambda effect: power_of(effect) - power, SMALLEST_EFFECT, most))
+
+
+@functools.cache
+def _quadrature() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Points and weights; finding them takes longer than using them."""
+    points, weights = np.polynomial.legendre.leggauss(QUADRATURE_POINTS)
+    return points, weights

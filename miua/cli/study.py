@@ -149,7 +149,7 @@ def experiment_command(
     cores: Cores = None,
     dry_run: DryRun = False,
 ) -> None:
-    """Rerun one experiment, up to its figures."""
+    """Rerun one experiment, up to its table."""
     _need_for_study()
     from miua.reproduce import reproduce
 
