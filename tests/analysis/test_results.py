@@ -56,9 +56,8 @@ def test_a_log_is_read_in_order_and_its_faults_are_named(folder):
     results = Results.open(folder)
     log = results.run(30) / "log.jsonl"
     lines = log.read_text(encoding="utf-8").splitlines()
-    further = lines[-1].replace('"epoch": 20', '"epoch": 21')  # than the plan asks
-    assert further != lines[-1]
-    log.write_text("\n".join([further, *reversed(lines)]), encoding="utf-8")
+    assert len(lines) > 20  # another experiment trained the run further than the grid asks
+    log.write_text("\n".join(reversed(lines)), encoding="utf-8")
     assert read_log(results, 30)["epoch"].tolist() == list(range(1, 21))
     log.write_text(lines[0].replace("accuracy_real", "accuracy"), encoding="utf-8")
     with pytest.raises(MiuaError, match="lacks accuracy_real"):
