@@ -31,7 +31,7 @@ from miua.analysis.results import Results
 from miua.config import read_config
 from miua.errors import MiuaError
 from miua.plan import Profile, make_plan, read_experiments
-from tests.analysis.test_claim_tests import DAMAGES, FIVE, FOUR, STUDY, World, drawn
+from tests.analysis.claim_tests.world import DAMAGES, FIVE, FOUR, STUDY, World, drawn
 
 PAPER_IDS = (
     "stability", "hyperparameters", "augmentation", "training-size", "indistinguishable",

@@ -1,0 +1,154 @@
+"""The published regression's tests, on scores whose answer is known."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from miua.analysis.clinician import refit
+from miua.analysis.measures import element_name
+from tests.analysis.claim_tests.world import (
+    CLINICIAN,
+    FIVE,
+    MISSING_FID,
+    drawn,
+)
+
+
+def plant_scores(study, r, metrics=FIVE, n=20):
+    """Points of each metric that correlate with ln(score) by exactly r."""
+    scores = np.linspace(1.2, 4.8, n)
+    x = np.log(scores) - np.log(scores).mean()
+    noise = np.random.default_rng(1).normal(size=n)
+    noise -= noise.mean() + x * (noise @ x) / (x @ x)
+    value = r * x / np.linalg.norm(x) + math.sqrt(1 - r * r) * noise / np.linalg.norm(noise)
+    points = [
+        (metric, score, v) for metric in metrics for score, v in zip(scores, value, strict=True)
+    ]
+    table = pd.DataFrame(points, columns=["metric", "clinician_score", "value"])
+    table.to_csv(study / "data" / "digitised_scores.csv", index=False)
+    lines = [(metric, 1, 0, 0.1, "", "") for metric in metrics]
+    columns = ["metric", "a", "b", "reading_error", "lowest", "highest"]
+    path = study / "data" / "published_coefficients.csv"
+    pd.DataFrame(lines, columns=columns).to_csv(path, index=False)
+
+
+def scored(world, study):
+    world.study = study
+    refit(study).to_csv(world.folder / "tables" / "regression.csv", index=False)
+    return world
+
+
+def test_coefficients_agree_within_reading_errors_and_not_beyond(world, study):
+    scored(world, study)
+    given = ("coefficients-agree", {"metrics": FIVE})
+    assert world.judge(*given, {"reading_errors": 3}, **CLINICIAN).verdict == "reproduced"
+    strict = world.judge(*given, {"reading_errors": 0.5}, **CLINICIAN)
+    assert strict.verdict == "not reproduced"
+    # FID: |6.961 - 7.0221| and |240.856 - 240.94| by 0.1; V8: |-3.623 + 3.6923| by 0.03.
+    assert strict.numbers["largest distance in reading errors"] == pytest.approx(2.3, abs=0.1)
+
+
+def test_correlations_exceed_their_threshold_or_do_not(world, study):
+    plant_scores(study, 0.25)
+    scored(world, study)
+    given = ("correlations-exceed", {"metrics": FIVE})
+    assert world.judge(*given, {"r": 0.2}, **CLINICIAN).verdict == "reproduced"
+    assert world.judge(*given, {"r": 0.3}, **CLINICIAN).verdict == "not reproduced"
+
+
+def test_correlations_stronger_needs_the_weak_ones_and_compares_them(world, study):
+    inputs = {"strong": FIVE, "weak": ["psnr"]}
+    scored(world, study)
+    absent = world.judge("correlations-stronger", inputs, {"r": 0.2}, **CLINICIAN)
+    assert absent.verdict == "not testable here"
+    assert absent.missing == ("published points of PSNR",)
+    plant_scores(study, 0.5, [*FIVE, "psnr"])
+    scored(world, study)
+    equal = world.judge("correlations-stronger", inputs, {"r": 0.2}, **CLINICIAN)
+    assert equal.verdict == "not reproduced"
+    path = study / "data" / "digitised_scores.csv"
+    points = pd.read_csv(path)
+    psnr = points["metric"] == "psnr"
+    points.loc[psnr, "value"] = np.random.default_rng(3).permutation(points.loc[psnr, "value"])
+    points.to_csv(path, index=False)
+    scored(world, study)
+    weaker = world.judge("correlations-stronger", inputs, {"r": 0.2}, **CLINICIAN)
+    assert weaker.verdict == "reproduced"
+
+
+@pytest.mark.parametrize(
+    ("p", "sought", "singly", "as_a_family"),
+    [
+        (0.001, 0.2, "reproduced", "reproduced"),
+        (0.025, 0.2, "reproduced", "undecided"),
+        (0.3, 0.2, "undecided", "undecided"),  # 20 points would not find 0.2
+        (0.3, 0.7, "not reproduced", "not reproduced"),  # but they would find 0.7
+    ],
+)
+def test_significance_is_found_missed_or_excluded_by_power(world, p, sought, singly, as_a_family):
+    world.strengths(p, 20)
+    for adjustment, verdict in (("none", singly), ("Holm", as_a_family)):
+        finding = world.judge(
+            "correlations-significant",
+            {"metrics": FIVE, "adjustment": adjustment},
+            {"alpha": 0.05, "r": sought, "power": 0.8},
+            **CLINICIAN,
+        )
+        assert finding.verdict == verdict
+        assert (finding.power >= 0.8) == (sought == 0.7)
+        assert finding.n == 20
+
+
+@pytest.mark.parametrize(
+    ("r", "sought", "verdict"),
+    [(0.95, 0.2, "reproduced"), (0.4, 0.2, "undecided"), (0.4, 0.97, "not reproduced")],
+)
+def test_the_family_of_candidates_raises_what_chance_reaches(world, study, r, sought, verdict):
+    plant_scores(study, r)
+    scored(world, study)
+    draw = drawn()
+    world.grid(lambda *_: {element_name(e): draw() for e in range(256)} | {"fid": MISSING_FID})
+    finding = world.judge(
+        "correlation-beyond-family", {"metrics": FIVE}, {"r": sought, "power": 0.8}
+    )
+    assert finding.verdict == verdict
+    assert 0.6 < finding.numbers["critical r"] < 0.9
+    assert finding.numbers["candidates"] == 256
+    assert "FID not among them" in finding.reason
+
+
+def test_another_number_of_sets_than_of_scores_is_undecided(world, study):
+    scored(world, study)
+    draw = drawn()
+    world.grid(lambda *_: {"psnr": draw()}, sizes=[100])
+    finding = world.judge("correlation-beyond-family", {"metrics": FIVE}, {"r": 0.2, "power": 0.8})
+    assert finding.verdict == "undecided"
+    assert "4 sets" in finding.reason
+
+
+def test_the_slope_has_a_sign(world, study):
+    plant_scores(study, 0.5)
+    scored(world, study)
+    for sign, verdict in (("positive", "reproduced"), ("negative", "not reproduced")):
+        inputs = {"metric": "fid", "sign": sign}
+        finding = world.judge("slope-has-sign", inputs, {"slope": 0}, **CLINICIAN)
+        assert finding.verdict == verdict
+
+
+def test_constant_scores_are_undecided(world, study):
+    path = study / "data" / "digitised_scores.csv"
+    points = pd.read_csv(path)
+    points.loc[points["metric"] == "fid", "value"] = 240.0
+    points.to_csv(path, index=False)
+    scored(world, study)
+    finding = world.judge("correlations-exceed", {"metrics": FIVE}, {"r": 0.2}, **CLINICIAN)
+    assert finding.verdict == "undecided"
+    assert "FID: all values are equal" in finding.reason
+
+
+def test_without_its_table_a_claim_is_not_testable(world):
+    finding = world.judge("correlations-exceed", {"metrics": FIVE}, {"r": 0.2}, **CLINICIAN)
+    assert finding.verdict == "not testable here"
+    assert "tables/regression.csv" in finding.missing[0]

@@ -1,0 +1,160 @@
+"""Results folders whose tables are planted, so that each claim has a known answer."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from miua.analysis.claim_tests import Evidence
+from miua.analysis.clinician import CLINICIAN_COLUMNS
+from miua.analysis.experiments import EXPERIMENT_COLUMNS
+from miua.analysis.ledger import Claim, judge
+from miua.analysis.measures import STUDY_ELEMENTS, element_name
+from miua.analysis.noise_floor import SUMMARY_COLUMNS
+from miua.analysis.results import Results
+from miua.analysis.sensitivity import SUMMARY_COLUMNS as SENSITIVITY_COLUMNS
+from miua.analysis.stability import STABILITY_COLUMNS
+from miua.config import write_config
+from miua.plan import DataSource, Grid, Profile
+
+STUDY = Path(__file__).parents[3] / "experiments"
+SIZES, EPOCHS = (100, 300, 500, 800, 999), (300, 500, 800, 1000)
+FOUR = [element_name(element) for element in STUDY_ELEMENTS]
+FIVE = ["fid", *FOUR]
+MISSING_FID = "not computed: the Inception weights have not been fetched"
+DAMAGES = ("blur", "speckle", "gain", "compression", "rotation", "collapse", "memorisation")
+CLINICIAN = {"experiments": ("clinician",)}
+
+
+class World:
+    """A results folder whose tables are planted."""
+
+    def __init__(self, folder, *, scientific=True):
+        self.folder = folder
+        source = {"source": "hc18"} if scientific else {"source": "phantom", "images": 1000}
+        plan = Profile(
+            profile="paper" if scientific else "smoke",
+            description="for tests",
+            scientific=scientific,
+            banner="" if scientific else "not a scientific result",
+            data=DataSource(**source),
+            reference_images=20,
+            synthetic_images=20,
+            experiments={"training-size": Grid(training_sizes=SIZES, epochs=EPOCHS)},
+        )
+        (folder / "tables").mkdir(parents=True)
+        write_config(folder / "plan.yaml", plan)
+
+    def write(self, name, table, columns):
+        frame = pd.DataFrame(table, columns=list(columns))
+        frame.to_csv(self.folder / "tables" / f"{name}.csv", index=False)
+
+    def sets(self, experiment, cells):
+        """cells: (arm, size, epoch, {metric: value, (value, low, high) or status})."""
+        rows = [
+            row(experiment, arm, size, epoch, metric, value)
+            for arm, size, epoch, metrics in cells
+            for metric, value in metrics.items()
+        ]
+        self.write(experiment, rows, EXPERIMENT_COLUMNS)
+
+    def grid(self, value_of, *, updates_value_of=None, epochs=EPOCHS, sizes=SIZES):
+        """The 20 sets; value_of(size, epoch) gives {metric: value}."""
+        cells = [("equal epochs", s, e, value_of(s, e)) for s in sizes for e in epochs]
+        if updates_value_of:
+            cells += [("equal updates", s, 60000 // s, updates_value_of(s)) for s in sizes]
+        self.sets("training-size", cells)
+
+    def stability(self, experiment, signs, epochs=1000):
+        """signs: {arm: signs of its run}."""
+        rows = [
+            {
+                **dict.fromkeys(STABILITY_COLUMNS, 0),
+                "experiment": experiment,
+                "arm": arm,
+                "run": arm,
+                "epochs": epochs,
+                "diverged_epoch": "",
+                "signs": seen,
+                "stable": "no" if seen else "yes",
+            }
+            for arm, seen in signs.items()
+        ]
+        self.write("stability", rows, STABILITY_COLUMNS)
+
+    def floor(self, values, *, images=400, in_order=None):
+        """values: {metric: (mean, low, high)}, or a status; in_order: {metric: difference}."""
+        rows = [
+            ("order", images, metric, 1, value, math.nan, abs(value), value, value, "computed")
+            for metric, value in (in_order or {}).items()
+        ]
+        for metric, value in values.items():
+            mean, low, high = (math.nan,) * 3 if isinstance(value, str) else value
+            status = value if isinstance(value, str) else "computed"
+            size = max(abs(low), abs(high)) / 2
+            rows.append(("subject", images, metric, 20, mean, 1.0, size, low, high, status))
+        self.write("noise-floor-summary", rows, SUMMARY_COLUMNS)
+
+    def sensitivity(self, responses, spearman=1.0):
+        """responses: {(damage, metric): response}."""
+        rows = [
+            (damage, metric, 6, spearman, "yes", "rises", 1, response, "computed")
+            for (damage, metric), response in responses.items()
+        ]
+        self.write("sensitivity-summary", rows, SENSITIVITY_COLUMNS)
+
+    def strengths(self, p, n):
+        """The clinician's table of five metrics with one p."""
+        nothing = dict.fromkeys(CLINICIAN_COLUMNS, "")
+        found = {"n": n, "p_value": p, "p_holm": min(1.0, 5 * p), "status": "computed"}
+        rows = [{**nothing, "metric": metric, **found} for metric in FIVE]
+        self.write("clinician", rows, CLINICIAN_COLUMNS)
+
+    def judge(self, test, inputs, thresholds, *, experiments=("training-size",), needs=()):
+        claim = Claim(
+            id="planted",
+            claim="planted",
+            section="reader",
+            experiments=list(experiments),
+            test=test,
+            inputs=inputs,
+            thresholds=thresholds,
+            needs=list(needs),
+            reproduced="planted",
+        )
+        evidence = Evidence(Results.open(self.folder), self.study, tuple(experiments))
+        finding = judge(claim, evidence)
+        assert finding.reason.endswith(".")
+        assert all(math.isfinite(value) for value in finding.numbers.values())
+        return finding
+
+    study = STUDY
+
+
+def row(experiment, arm, size, epoch, metric, value):
+    value, low, high = value if isinstance(value, tuple) else (value, math.nan, math.nan)
+    status = "computed"
+    if isinstance(value, str):
+        value, status = math.nan, value
+    return {
+        **dict.fromkeys(EXPERIMENT_COLUMNS, 1),
+        "experiment": experiment,
+        "arm": arm,
+        "set": f"{arm}_{size}_{epoch}",
+        "run": f"{arm}_{size}",
+        "epoch": epoch,
+        "training_size": size,
+        "metric": metric,
+        "value": value,
+        "low": low,
+        "high": high,
+        "definition": "planted",
+        "status": status,
+    }
+
+
+def drawn(seed=0):
+    """A function that gives the next number of a normal distribution."""
+    draws = np.random.default_rng(seed)
+    return lambda mean=0.0, deviation=1.0: float(draws.normal(mean, deviation))
