@@ -29,7 +29,19 @@ WITH_GPU, WITHOUT_GPU = "paper", "smoke"
 ROOMS = {
     "sampling": ("sampling.py", "dcgan.py", "data/model_space.py"),
     "metrics": ("metrics/*",),
-    "report": ("analysis/*", "report/*", "report/templates/*", "dcgan.py"),
+    "real": (
+        "metrics/*",
+        "analysis/noise_floor.py",
+        "analysis/sensitivity.py",
+        "data/degradation.py",
+    ),
+    "report": (
+        "analysis/*",
+        "analysis/claim_tests/*",
+        "report/*",
+        "report/templates/*",
+        "dcgan.py",
+    ),
 }
 
 # What Snakemake says of itself. The steps say their own results and errors, and those are shown.

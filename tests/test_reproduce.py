@@ -266,13 +266,25 @@ def test_other_images_are_refused_before_anything_is_removed(without_latex):
 
 def test_each_room_of_the_code_is_a_reason_to_repeat_what_it_made():
     package = Path(miua.reproduce.__file__).parent
-    for room in ("sampling", "metrics", "report"):
+    for room in ("sampling", "metrics", "real", "report"):
         for part in miua.reproduce.ROOMS[room]:
             assert list(package.glob(part)), part
     hashes = {
         room: miua.reproduce._code_hash(*parts) for room, parts in miua.reproduce.ROOMS.items()
     }
-    assert len(set(hashes.values())) == 3
+    assert len(set(hashes.values())) == 4
+
+
+def test_what_judges_and_what_measures_is_a_reason_to_do_it_again():
+    package = Path(miua.reproduce.__file__).parent
+    files = {
+        room: {
+            path.relative_to(package).as_posix() for part in parts for path in package.glob(part)
+        }
+        for room, parts in miua.reproduce.ROOMS.items()
+    }
+    assert "analysis/claim_tests/arms.py" in files["report"]
+    assert {"analysis/noise_floor.py", "data/degradation.py", "metrics/subsets.py"} <= files["real"]
 
 
 def test_more_epochs_extend_the_training(without_latex, capfd, monkeypatch):
