@@ -1,72 +1,135 @@
 """Checkpoints: tensors in safetensors, facts in JSON beside them, never a pickle.
 
-The tensors of an epoch are written first and its JSON, which holds their SHA-256, last: a
-checkpoint exists when its JSON does, and is whole when the hash agrees.
+The tensors are written first and the JSON, which holds their SHA-256, last: a checkpoint exists
+when its JSON does, and is whole when the hash agrees.
 """
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from pydantic import ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from miua.config import TrainingConfig, differences
 from miua.errors import MiuaError
-from miua.files import atomic_path, read_json, sha256_file, write_json
+from miua.files import atomic_path, read_json, remove_partial_files, sha256_file, write_json
+
+NAME = re.compile(r"epoch_(\d{4,})(?:_batch_(\d{4,}))?")
+
+
+class DamagedError(MiuaError):
+    """A checkpoint is not what was saved; it can only be made again."""
+
+
+class Position(NamedTuple):
+    """How far a training is: whole epochs, and batches of the next one."""
+
+    epoch: int
+    batch: int = 0
+
+    def __str__(self) -> str:
+        within = f" and {self.batch} batches" if self.batch else ""
+        return f"epoch {self.epoch}{within}"
 
 
 def save_checkpoint(
-    run: Path, epoch: int, tensors: dict[str, Tensor], facts: dict[str, Any]
+    run: Path, position: Position, tensors: dict[str, Tensor], facts: dict[str, Any]
 ) -> None:
-    """Save one epoch's tensors and facts, whole or not at all."""
-    target = _tensors_path(run, epoch)
-    with atomic_path(target) as temporary:
-        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, temporary)
-    write_json(
-        target.with_suffix(".json"), {**facts, "epoch": epoch, "sha256": sha256_file(target)}
-    )
-
-
-def load_checkpoint(run: Path, epoch: int) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """The tensors and facts of one epoch.
+    """Save the state at one position, whole or not at all.
 
     Raises:
-        MiuaError: the run has no such epoch (the message lists those it has), or it is damaged.
+        OSError: it cannot be written, as on a full disk.
     """
-    path = _tensors_path(run, epoch)
-    if epoch not in saved_epochs(run):
-        available = ", ".join(str(each) for each in saved_epochs(run)) or "none"
+    target = _tensors_path(run, position)
+    with atomic_path(target) as temporary:
+        try:
+            save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, temporary)
+        except SafetensorError as error:
+            raise OSError(f"{target} cannot be written: {error}") from None
+    known = {**facts, **position._asdict(), "sha256": sha256_file(target)}
+    # In the order given: the lines of the log are among the facts, and come back as they were.
+    write_json(target.with_suffix(".json"), known, sort_keys=False)
+
+
+def load_checkpoint(
+    run: Path, position: Position, config: TrainingConfig
+) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The tensors and facts of one position.
+
+    Args:
+        run: the run folder.
+        position: one of `saved_positions(run)`.
+        config: of the run; a checkpoint of another training is refused.
+
+    Raises:
+        MiuaError: the run has no such checkpoint (the message lists the epochs it has), or it
+            belongs to another training (the message names the differences).
+        DamagedError: it is damaged.
+    """
+    path = _tensors_path(run, position)
+    if position not in saved_positions(run):
+        available = ", ".join(str(epoch) for epoch in saved_epochs(run)) or "none"
         raise MiuaError(
-            f"{run} has no checkpoint of epoch {epoch}; it has: {available}. "
+            f"{run} has no checkpoint of {position}; it has: {available}. "
             "Ask for one of these, or train with this epoch among `epochs`."
         )
-    facts = read_json(path.with_suffix(".json"))
+    try:
+        facts = read_json(path.with_suffix(".json"))
+    except MiuaError as error:
+        raise DamagedError(str(error)) from None
     if not path.exists() or sha256_file(path) != facts.get("sha256"):
-        raise MiuaError(f"{path} is damaged: its SHA-256 is not the recorded one. Train again.")
+        raise DamagedError(f"{path} is damaged: its SHA-256 is not the recorded one.")
+    try:
+        made_by = TrainingConfig.model_validate(facts.get("config"))
+    except ValidationError:
+        raise MiuaError(
+            f"{path} is of another version of miua: its configuration cannot be read. "
+            "Train in another folder."
+        ) from None
+    if changes := differences(made_by, config):
+        raise MiuaError(
+            f"{path} is of another training ({'; '.join(changes)}). Remove it from this run."
+        )
     try:
         return load_file(path), facts
     except SafetensorError as error:
-        raise MiuaError(f"{path} cannot be read: {error}") from None
+        raise DamagedError(f"{path} cannot be read: {error}") from None
+
+
+def saved_positions(run: Path) -> list[Position]:
+    """The positions that have a checkpoint, rising."""
+    names = (NAME.fullmatch(path.stem) for path in _folder(run).glob("*.json"))
+    return sorted(Position(int(name[1]), int(name[2] or 0)) for name in names if name)
 
 
 def saved_epochs(run: Path) -> list[int]:
-    """The epochs that have a checkpoint, rising."""
-    return sorted(
-        int(path.stem.removeprefix("epoch_")) for path in _folder(run).glob("epoch_*.json")
-    )
+    """The whole epochs that have a checkpoint, rising."""
+    return [position.epoch for position in saved_positions(run) if not position.batch]
 
 
-def remove_checkpoint(run: Path, epoch: int) -> None:
-    """Forget one epoch: its JSON first, so that no half checkpoint is ever seen."""
-    _tensors_path(run, epoch).with_suffix(".json").unlink(missing_ok=True)
-    _tensors_path(run, epoch).unlink(missing_ok=True)
+def remove_checkpoint(run: Path, position: Position) -> None:
+    """Forget one checkpoint: its JSON first, so that no half checkpoint is ever seen."""
+    _tensors_path(run, position).with_suffix(".json").unlink(missing_ok=True)
+    _tensors_path(run, position).unlink(missing_ok=True)
+
+
+def remove_unfinished_checkpoints(run: Path) -> None:
+    """Forget what a kill or a full disk has left half-written; only for who holds the run."""
+    remove_partial_files(_folder(run))
+    for path in _folder(run).glob("*.safetensors"):
+        if not path.with_suffix(".json").exists():
+            path.unlink()
 
 
 def _folder(run: Path) -> Path:
     return run / "checkpoints"
 
 
-def _tensors_path(run: Path, epoch: int) -> Path:
-    return _folder(run) / f"epoch_{epoch:04d}.safetensors"
+def _tensors_path(run: Path, position: Position) -> Path:
+    within = f"_batch_{position.batch:04d}" if position.batch else ""
+    return _folder(run) / f"epoch_{position.epoch:04d}{within}.safetensors"

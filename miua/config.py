@@ -64,6 +64,8 @@ VARIANTS: dict[str, dict[str, Any]] = {
 
 
 ImageSize = Literal[32, 64, 128, 256, 512]
+# Of a training's convolutions. Only float32 is the study's; docs/training.md says what others change.
+Precision = Literal["float32", "tf32", "bfloat16"]
 
 
 class TrainingConfig(Strict):
@@ -88,6 +90,7 @@ class TrainingConfig(Strict):
     real_label: float = Field(1.0, gt=0.5, le=1)
     weight_deviation: float = Field(0.02, gt=0)
     augmentation: Augmentation = Augmentation()
+    precision: Precision = "float32"
     seed: int = Field(0, ge=0, lt=2**32)
 
     @model_validator(mode="before")

@@ -110,6 +110,20 @@ class Discriminator(nn.Module):
         logits: Tensor = self.network(images)
         return logits.flatten()
 
+    def of_each(self, batches: Sequence[Tensor]) -> tuple[Tensor, ...]:
+        """The logits of each batch, as if each went through alone, one after the other.
+
+        Convolutions see all batches at once, which is faster; batch norm sees one by one.
+        """
+        sizes = [len(batch) for batch in batches]
+        together = torch.cat(list(batches))
+        for module in self.network:
+            if isinstance(module, nn.BatchNorm2d):
+                together = torch.cat([module(batch) for batch in together.split(sizes)])
+            else:
+                together = module(together)
+        return together.flatten().split(sizes)
+
 
 def initialise(network: nn.Module, deviation: float, generator: torch.Generator) -> None:
     """Draw weights from N(0, deviation), batch-norm scales from N(1, deviation), shifts 0.

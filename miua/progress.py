@@ -72,7 +72,7 @@ class Progress:
             self._show()
             self._bar.stop()
         elif self._said_something and kind is None:
-            taken = _duration(self._clock() - self._start)
+            taken = duration(self._clock() - self._start)
             self._line(f"{_amount(self.done, self.unit)} in {taken}{self._tail()}")
 
     def advance(self, amount: int = 1, note: str | None = None) -> None:
@@ -112,7 +112,7 @@ class Progress:
         if rate > 0:
             parts.append(f"{_rate(rate, self.unit)}/s")
             if self.total and self.total > self.done:
-                parts.append(f"{_duration((self.total - self.done) / rate)} left")
+                parts.append(f"{duration((self.total - self.done) / rate)} left")
         return ", ".join(parts) + self._tail()
 
 
@@ -167,7 +167,8 @@ def _bytes(amount: float) -> str:
     return f"{amount:.0f} B"
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """A time in words, such as "3 min 05 s"."""
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"

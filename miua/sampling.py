@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from miua.checkpoint import load_checkpoint
+from miua.checkpoint import Position, load_checkpoint
 from miua.config import TrainingConfig, read_config
 from miua.data.model_space import to_image_stack
 from miua.dcgan import Generator
@@ -20,7 +20,10 @@ from miua.errors import MiuaError
 from miua.files import read_json, sha256_array, write_array
 from miua.progress import Progress
 from miua.provenance import provenance, write_provenance
-from miua.training import Stream, choose_device, divergence, seeded_generator, with_prefix
+from miua.training.adversaries import with_prefix
+from miua.training.device import choose_device
+from miua.training.draws import Stream, seeded_generator
+from miua.training.run_folder import divergence
 
 CHUNK = 100
 SET_FILE = re.compile(r"provenance\.json|images\.npy|\d{4,}\.png")
@@ -74,7 +77,7 @@ def generate(
         stack = np.empty((0, config.image_size, config.image_size), np.uint8)
         _save(out, stack, {**record, "not_made": diverged["reason"]}, as_png=True)
         return stack
-    tensors, facts = load_checkpoint(run, epoch)
+    tensors, facts = load_checkpoint(run, Position(epoch), config)
     generator = Generator(config.image_size, config.latent_size, config.feature_maps)
     generator.load_state_dict(with_prefix(tensors, "generator."))
     generator.to(place, memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -10,7 +10,7 @@ from miua.config import TrainingConfig
 from miua.errors import MiuaError
 from miua.files import sha256_array
 from miua.sampling import generate
-from miua.training import train
+from miua.training.loop import train
 
 
 @pytest.fixture(scope="module")

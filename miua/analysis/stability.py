@@ -1,14 +1,8 @@
-"""Signs that a training was not stable, read off its log and its last synthetic set.
+"""Whether a training was stable, read off its log and its last synthetic set.
 
-- non-finite loss: the training ended, as no number can follow.
-- saturated discriminator: it tells nearly every real and every synthetic image right, so that the
-  generator is left with vanishing gradients (Arjovsky and Bottou, Towards principled methods for
-  training generative adversarial networks, ICLR 2017).
-- collapsed samples: the synthetic images are much more alike than real ones (mode collapse; as
-  judged by the similarity of pairs in Odena, Olah and Shlens, Conditional image synthesis with
-  auxiliary classifier GANs, ICML 2017).
-
-The literature names the signs; the bounds are this project's, stated below and beside every use.
+The signs and their bounds are those of `miua.training.signs`, which the training itself logs for
+each epoch. Here they are judged of a training as a whole: of its discriminator by the last half of
+its epochs, of its samples by the last set.
 """
 
 from __future__ import annotations
@@ -20,18 +14,17 @@ import pandas as pd
 from miua.analysis.results import Results, read_run_log
 from miua.analysis.tables import COMPUTED
 from miua.files import read_json
+from miua.training.signs import (
+    COLLAPSED,
+    COLLAPSED_DIVERSITY,
+    NON_FINITE,
+    SATURATED,
+    SATURATED_ACCURACY,
+)
 
-# The discriminator counts as saturated in an epoch where it is right on this share of both kinds,
-SATURATED_ACCURACY = 0.99
-# and in a training where that is so in more than this share of the last half of its epochs.
+# The discriminator counts as saturated in a training where it is so in more than this share of the
+# last half of its epochs.
 SATURATED_SHARE = 0.5
-# Samples count as collapsed where pairs of them differ by less than this share of what pairs of
-# reference images do.
-COLLAPSED_DIVERSITY = 0.5
-
-NON_FINITE = "non-finite loss"
-SATURATED = "saturated discriminator"
-COLLAPSED = "collapsed samples"
 
 STABILITY_COLUMNS = (
     "experiment",

@@ -30,7 +30,7 @@ def train_command(
     settings = read_config(config, TrainingConfig)
     stack = read_stack(images, settings.image_size, settings.fit, crop_size=settings.crop_size)
     # Loading torch takes seconds: what is wrong with the input is said before.
-    from miua.training import DivergedError, train
+    from miua.training.loop import DivergedError, train
 
     try:
         train(settings, stack.images, out, device=device, threads=threads)

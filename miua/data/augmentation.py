@@ -20,36 +20,47 @@ Corners = Literal["black", "grey"]
 CORNER_VALUES: dict[Corners, float] = {"black": -1.0, "grey": 0.0}
 
 
+def draw_augmentation(
+    count: int, generator: torch.Generator, rotation: float = 10.0
+) -> tuple[Tensor, Tensor]:
+    """Draw for `count` images whether each is mirrored, and its angle in radians.
+
+    Both are always drawn, so that leaving one out does not change the other.
+
+    Args:
+        count: how many images.
+        generator: a CPU generator, so that the draws are the same on every device.
+        rotation: the largest angle in degrees; angles are uniform in [-rotation, rotation].
+
+    Returns:
+        `(count,)` bool, true with probability one half, and `(count,)` float32.
+    """
+    mirrored = torch.rand(count, generator=generator) < 0.5
+    angles = (2 * torch.rand(count, generator=generator) - 1) * math.radians(rotation)
+    return mirrored, angles
+
+
 def augment(
     images: Tensor,
-    generator: torch.Generator,
-    *,
-    flip: bool = True,
-    rotation: float = 10.0,
+    mirrored: Tensor | None = None,
+    angles: Tensor | None = None,
     corners: Corners = "black",
 ) -> Tensor:
-    """Flip each image with probability one half and rotate it by up to `rotation` degrees.
+    """Flip and rotate each image of a batch as it was drawn.
 
     Args:
         images: `(N, C, H, W)` in [-1, 1], on any device.
-        generator: a CPU generator, so that the draws are the same on every device.
-        flip: whether images may be mirrored left to right.
-        rotation: the largest angle in degrees; angles are uniform in [-rotation, rotation].
+        mirrored: `(N,)` bool, which images are mirrored left to right; None for no flips.
+        angles: `(N,)` in radians, about the centre; None for no rotations.
         corners: what a rotation uncovers: "black" (-1) or the notebook's "grey" (0).
 
     Returns:
         A batch of the same shape; bilinear interpolation where an image was rotated.
     """
-    count = len(images)
-    # Both are always drawn, so that switching one off leaves the other's draws as they were.
-    mirrored = torch.rand(count, generator=generator) < 0.5
-    angles = (2 * torch.rand(count, generator=generator) - 1) * math.radians(rotation)
-    if flip:
-        images = torch.where(
-            mirrored.to(images.device)[:, None, None, None], images.flip(-1), images
-        )
-    if rotation:
-        images = _rotate(images, angles.to(images.device), CORNER_VALUES[corners])
+    if mirrored is not None:
+        images = torch.where(mirrored[:, None, None, None], images.flip(-1), images)
+    if angles is not None:
+        images = _rotate(images, angles, CORNER_VALUES[corners])
     return images
 
 

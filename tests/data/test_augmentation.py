@@ -3,11 +3,17 @@
 import pytest
 import torch
 
-from miua.data.augmentation import augment
+from miua.data.augmentation import augment, draw_augmentation
 
 
 def draws(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
+
+
+def drawn(images, generator, *, flip=True, rotation=10.0, corners="black"):
+    """The images as they are flipped and rotated by chance."""
+    mirrored, angles = draw_augmentation(len(images), generator, rotation)
+    return augment(images, mirrored if flip else None, angles if rotation else None, corners)
 
 
 def random_images(count: int = 64, side: int = 16) -> torch.Tensor:
@@ -16,12 +22,12 @@ def random_images(count: int = 64, side: int = 16) -> torch.Tensor:
 
 def test_nothing_asked_nothing_changed():
     images = random_images()
-    assert torch.equal(augment(images, draws(), flip=False, rotation=0), images)
+    assert torch.equal(drawn(images, draws(), flip=False, rotation=0), images)
 
 
 def test_flip_mirrors_about_half_of_the_images_and_leaves_the_others():
     images = random_images(400)
-    flipped = augment(images, draws(), flip=True, rotation=0)
+    flipped = drawn(images, draws(), flip=True, rotation=0)
     mirrored = (flipped == images.flip(-1)).all(dim=(1, 2, 3))
     same = (flipped == images).all(dim=(1, 2, 3))
     assert (mirrored ^ same).all()
@@ -33,7 +39,7 @@ def test_a_rotation_keeps_its_angle_within_the_limit():
     side = 129
     images = torch.full((200, 1, side, side), -1.0)
     images[:, :, 63:66, 64:] = 1.0
-    rotated = augment(images, draws(), flip=False, rotation=10.0)
+    rotated = drawn(images, draws(), flip=False, rotation=10.0)
     rows = torch.arange(side, dtype=torch.float32) - 64
     column = rotated[:, 0, :, 114] + 1  # 50 pixels right of the centre
     heights = (column * rows).sum(1) / column.sum(1)
@@ -47,7 +53,7 @@ def test_a_rotation_keeps_its_angle_within_the_limit():
 @pytest.mark.parametrize(("corners", "value"), [("black", -1.0), ("grey", 0.0)])
 def test_uncovered_corners(corners, value):
     white = torch.ones(50, 1, 64, 64)
-    rotated = augment(white, draws(), flip=False, rotation=10.0, corners=corners)
+    rotated = drawn(white, draws(), flip=False, rotation=10.0, corners=corners)
     assert rotated[:, 0, 0, 0].min() == value
     assert rotated.min() >= value - 1e-6
     assert torch.allclose(rotated[:, 0, 24:40, 24:40], torch.ones(()))
@@ -55,19 +61,19 @@ def test_uncovered_corners(corners, value):
 
 def test_black_image_stays_black_under_every_rotation():
     black = -torch.ones(20, 1, 32, 32)
-    assert torch.equal(augment(black, draws(), rotation=10.0), black)
+    assert torch.equal(drawn(black, draws(), rotation=10.0), black)
 
 
 def test_each_image_has_a_draw_of_its_own():
     same = random_images(1).expand(30, -1, -1, -1)
-    augmented = augment(same, draws(), rotation=10.0)
+    augmented = drawn(same, draws(), rotation=10.0)
     assert len({image.numpy().tobytes() for image in augmented}) == 30
 
 
 def test_same_seed_same_images_and_flip_does_not_move_the_angles():
     images = random_images(40)
-    assert torch.equal(augment(images, draws(3)), augment(images, draws(3)))
+    assert torch.equal(drawn(images, draws(3)), drawn(images, draws(3)))
     symmetric = images + images.flip(-1)
-    with_flip = augment(symmetric, draws(3), flip=True)
-    without = augment(symmetric, draws(3), flip=False)
+    with_flip = drawn(symmetric, draws(3), flip=True)
+    without = drawn(symmetric, draws(3), flip=False)
     assert torch.equal(with_flip, without)

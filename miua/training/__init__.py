@@ -1,0 +1,7 @@
+"""Training a DCGAN: one loop for every size and every variant of the study.
+
+To read in this order: `draws` (every random number), `adversaries` (the two networks with their
+optimisers), `steps` (one update of each), `loop` (epochs, from a run folder to a finished run),
+`run_folder` and `saving` (what a run keeps), `signs` (what it says of its stability), `speed`
+(how long it will take).
+"""

@@ -1,0 +1,101 @@
+"""The two networks with their optimisers: all that training changes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from miua.config import Precision, TrainingConfig
+from miua.dcgan import Discriminator, Generator, initialise
+from miua.training.draws import Stream, seeded_generator
+
+
+@dataclass
+class Adversaries:
+    """A generator and a discriminator with an optimiser each.
+
+    precision: of the convolutions; weights and optimisers are float32 in any case.
+    """
+
+    generator: Generator
+    discriminator: Discriminator
+    generator_optimiser: torch.optim.Adam
+    discriminator_optimiser: torch.optim.Adam
+    precision: Precision = "float32"
+
+    @classmethod
+    def create(cls, config: TrainingConfig, device: torch.device) -> Adversaries:
+        """Fresh networks with the weights that the seed gives, on `device`."""
+        draws = seeded_generator(config.seed, Stream.WEIGHTS)
+        generator = Generator(config.image_size, config.latent_size, config.feature_maps)
+        discriminator = Discriminator(config.image_size, config.feature_maps)
+        for network in (generator, discriminator):
+            initialise(network, config.weight_deviation, draws)
+            # Convolutions with the channels innermost are faster, on CPUs and on GPUs.
+            network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+        def adam(network: nn.Module, learning_rate: float) -> torch.optim.Adam:
+            return torch.optim.Adam(
+                network.parameters(),
+                lr=learning_rate,
+                betas=(config.beta1, config.beta2),
+                weight_decay=config.weight_decay,
+                fused=True,  # each weight is read and written once a step
+            )
+
+        return cls(
+            generator,
+            discriminator,
+            adam(generator, config.learning_rate_generator),
+            adam(discriminator, config.learning_rate_discriminator),
+            config.precision,
+        )
+
+    def arithmetic(self) -> torch.autocast:
+        """The context of a forward pass.
+
+        A new one for each: within one, weights that were rounded stay so though they change.
+        """
+        device = next(self.generator.parameters()).device
+        return torch.autocast(
+            device.type, torch.bfloat16, enabled=self.precision == "bfloat16", cache_enabled=False
+        )
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Everything under flat names: `generator.*`, `discriminator_optimiser.3.exp_avg`, ..."""
+        flat: dict[str, Tensor] = {}
+        for part in ("generator", "discriminator"):
+            for name, tensor in getattr(self, part).state_dict().items():
+                flat[f"{part}.{name}"] = tensor
+            state = getattr(self, f"{part}_optimiser").state_dict()["state"]
+            for index, values in state.items():
+                for name, tensor in values.items():
+                    flat[f"{part}_optimiser.{index}.{name}"] = tensor
+        return flat
+
+    def load(self, tensors: dict[str, Tensor]) -> None:
+        """Take over what `tensors()` gave."""
+        for part in ("generator", "discriminator"):
+            network, optimiser = getattr(self, part), getattr(self, f"{part}_optimiser")
+            network.load_state_dict(with_prefix(tensors, f"{part}."))
+            parameters = list(network.parameters())
+            state: dict[int, dict[str, Tensor]] = {}
+            for key, tensor in with_prefix(tensors, f"{part}_optimiser.").items():
+                index, name = key.split(".")
+                # A moment lies in memory as its weights do: the fused optimiser goes through both.
+                like = parameters[int(index)]
+                moment = torch.empty_like(like) if tensor.shape == like.shape else tensor.clone()
+                state.setdefault(int(index), {})[name] = moment.copy_(tensor)
+            groups = optimiser.state_dict()["param_groups"]
+            optimiser.load_state_dict({"state": state, "param_groups": groups})
+
+
+def with_prefix(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """The tensors under a prefix, without it."""
+    return {
+        name.removeprefix(prefix): tensor
+        for name, tensor in tensors.items()
+        if name.startswith(prefix)
+    }

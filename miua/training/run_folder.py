@@ -1,0 +1,179 @@
+"""The folder of a run: whose training it is, its provenance, its log, its pictures."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+
+from miua.checkpoint import Position
+from miua.config import TrainingConfig, config_hash, differences, read_config, write_config
+from miua.data import subset
+from miua.data.model_space import to_image_stack
+from miua.dcgan import Generator
+from miua.errors import MiuaError
+from miua.files import atomic_path, read_json, sha256_array, write_json, write_text
+from miua.provenance import provenance, write_provenance
+from miua.training.draws import Stream, seeded_generator
+
+LOG = "log.jsonl"  # what happened in each epoch: the same bytes in every rerun
+SPEED = "speed.jsonl"  # how long each epoch took
+DIVERGED = "diverged.json"  # where a training ended early, and why
+GRID_SIDE = 8
+
+Line = dict[str, Any]
+
+
+def training_images(config: TrainingConfig, stack: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The images that the seed draws from the stack; smaller sizes are contained in larger ones.
+
+    Raises:
+        MiuaError: the stack has another type or size than `config` says, or too few images.
+    """
+    side = config.image_size
+    if stack.dtype != np.uint8 or stack.ndim != 3 or stack.shape[1:] != (side, side):
+        raise MiuaError(
+            f"The configuration wants {side} x {side} images (uint8), "
+            f"the stack has {stack.dtype} {stack.shape}."
+        )
+    size = len(stack) if config.training_size is None else config.training_size
+    if size > len(stack):
+        raise MiuaError(
+            f"training_size is {size}, but there are only {len(stack)} images. "
+            "Give more images or a smaller training_size."
+        )
+    chosen: NDArray[np.uint8] = stack[subset(len(stack), size, config.seed)]
+    return chosen
+
+
+def claim(run: Path, config: TrainingConfig, images: NDArray[np.uint8]) -> TrainingConfig:
+    """Write config.yaml, or refuse a folder that holds another training.
+
+    Other epochs alone are no other training: the same run is then kept at these epochs too. The
+    configuration that is returned and saved has all epochs that were ever asked for.
+
+    Raises:
+        MiuaError: the folder holds a training with another configuration or on other images.
+    """
+    if (run / "provenance.json").exists():
+        recorded = read_json(run / "provenance.json")["inputs"]
+        if recorded != {"images": sha256_array(images)}:
+            raise MiuaError(
+                f"{run} was trained on other images than these. Choose another folder for --out."
+            )
+    path = run / "config.yaml"
+    if path.exists():
+        before = read_config(path, TrainingConfig)
+        if changes := differences(before, config):
+            raise MiuaError(
+                f"{run} holds a training with another configuration ({'; '.join(changes)}). "
+                "Choose another folder for --out."
+            )
+        epochs = sorted({*before.epochs, *config.epochs})
+        config = config.model_copy(update={"epochs": epochs})
+    write_config(path, config)
+    return config
+
+
+def record_start(
+    run: Path,
+    config: TrainingConfig,
+    images: NDArray[np.uint8],
+    device: torch.device,
+    position: Position,
+) -> None:
+    """Write provenance.json; a training that goes on is added to what started before it.
+
+    position: where it goes on.
+    """
+    record = provenance(
+        inputs={"images": sha256_array(images)},
+        settings={**config.model_dump(), "config_sha256": config_hash(config)},
+        device=str(device),
+        threads=torch.get_num_threads(),
+    )
+    path = run / "provenance.json"
+    if path.exists():
+        before = read_json(path)
+        again = {key: record[key] for key in ("command", "commit", "packages", "device", "threads")}
+        record = {**before, "settings": record["settings"]}
+        if position.epoch < config.epochs[-1]:
+            start = {"after_epoch": position.epoch, "after_batch": position.batch, **again}
+            record["resumed"] = [*before.get("resumed", []), start]
+    write_provenance(run, record)
+
+
+def divergence(run: Path) -> dict[str, Any] | None:
+    """Epoch and reason of the end of a training that diverged; None for any other run."""
+    found: dict[str, Any] | None = None
+    if (run / DIVERGED).exists():
+        found = read_json(run / DIVERGED)
+    return found
+
+
+def record_divergence(run: Path, config: TrainingConfig, epoch: int) -> str:
+    """Write diverged.json, for a loss that is not finite; the reason in words."""
+    reason = (
+        f"a loss is not finite at epoch {epoch}: the training diverged. "
+        f"The learning rates are {config.learning_rate_generator} (generator) and "
+        f"{config.learning_rate_discriminator} (discriminator)."
+    )
+    write_json(run / DIVERGED, {"epoch": epoch, "reason": reason})
+    return reason
+
+
+def log_line(epoch: int, updates: int, means: dict[str, float], signs: list[str]) -> Line:
+    """One epoch in the log: counts, mean values, and the signs of instability that were seen."""
+    # JSON has no NaN.
+    values = {key: value if np.isfinite(value) else None for key, value in means.items()}
+    return {"epoch": epoch, "updates": updates, **values, "events": signs}
+
+
+def append_log(run: Path, line: Line) -> None:
+    """Add an epoch's line to log.jsonl."""
+    _append(run / LOG, line)
+
+
+def append_speed(run: Path, epoch: int, images: int, seconds: float) -> None:
+    """Add to speed.jsonl how fast an epoch was, or what of it was trained in one go."""
+    rate = round(images / seconds, 2)
+    _append(run / SPEED, {"epoch": epoch, "seconds": round(seconds, 3), "images_per_second": rate})
+
+
+def rewrite_logs(run: Path, history: list[Line]) -> None:
+    """Let log.jsonl be `history`, whatever an interruption has left; of speed, keep as much."""
+    text = "".join(json.dumps(line) + "\n" for line in history)
+    log, speed = run / LOG, run / SPEED
+    if not log.exists() or log.read_bytes() != text.encode():
+        write_text(log, text)
+    if speed.exists():
+        # A line that a power cut broke off has no newline, and is forgotten too.
+        whole = speed.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)
+        lines = [line for line in whole if line.endswith("}\n")]
+        kept = [line for line in lines if json.loads(line)["epoch"] <= len(history)]
+        if kept != whole:
+            write_text(speed, "".join(kept))
+
+
+def save_sample_grid(run: Path, config: TrainingConfig, generator: Generator, epoch: int) -> None:
+    """Draw the same latent batch at every saved epoch, so that one sees the images form."""
+    draws = seeded_generator(config.seed, Stream.SAMPLE_GRID)
+    latent = torch.randn(GRID_SIDE**2, config.latent_size, generator=draws)
+    device = next(generator.parameters()).device
+    generator.eval()
+    with torch.inference_mode():
+        stack = to_image_stack(generator(latent.to(device)))
+    side = config.image_size
+    grid = stack.reshape(GRID_SIDE, GRID_SIDE, side, side).swapaxes(1, 2)
+    with atomic_path(run / "samples" / f"epoch_{epoch:04d}.png") as path:
+        Image.fromarray(grid.reshape(GRID_SIDE * side, GRID_SIDE * side)).save(path)
+
+
+def _append(path: Path, line: Line) -> None:
+    with path.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(line) + "\n")

@@ -1,0 +1,76 @@
+"""Signs that a training is not stable, and the bounds at which they count as seen.
+
+- non-finite loss: the training ends there, as no number can follow.
+- saturated discriminator: it tells nearly every real and every synthetic image right, so that the
+  generator is left with vanishing gradients (Arjovsky and Bottou, Towards principled methods for
+  training generative adversarial networks, ICLR 2017).
+- collapsed samples: the synthetic images are much more alike than real ones (mode collapse; as
+  judged by the similarity of pairs in Odena, Olah and Shlens, Conditional image synthesis with
+  auxiliary classifier GANs, ICML 2017).
+
+The literature names the signs; the bounds are this project's.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from itertools import pairwise
+from typing import Any
+
+NON_FINITE = "non-finite loss"
+SATURATED = "saturated discriminator"
+COLLAPSED = "collapsed samples"
+
+# The discriminator counts as saturated where it is right on this share of both kinds of images.
+SATURATED_ACCURACY = 0.99
+# Samples count as collapsed where pairs of them differ by less than this share of what pairs of
+# real images do.
+COLLAPSED_DIVERSITY = 0.5
+
+
+def signs_of_epoch(values: dict[str, float]) -> list[str]:
+    """The signs in the means of one epoch (`miua.training.steps.EpochSums.means`)."""
+    accuracy = min(values["accuracy_real"], values["accuracy_synthetic"])
+    finite = math.isfinite(values["generator_loss"]) and math.isfinite(values["discriminator_loss"])
+    seen = {
+        NON_FINITE: not finite,
+        SATURATED: accuracy >= SATURATED_ACCURACY,
+        # Without a number, as after a loss that is none, nothing is said of the samples.
+        COLLAPSED: values["diversity"] < COLLAPSED_DIVERSITY,
+    }
+    return [sign for sign, is_seen in seen.items() if is_seen]
+
+
+def starts_now(sign: str, history: list[dict[str, Any]], line: dict[str, Any]) -> bool:
+    """Whether a sign is seen in `line` for the first time after an epoch without it.
+
+    Images that are alike at the start have not collapsed: the generator has yet to learn.
+    """
+    seen = [sign in each["events"] for each in history]
+    again = any(later and not earlier for earlier, later in pairwise(seen))
+    return sign in line["events"] and seen[-1:] == [False] and not again
+
+
+def told(lines: Iterable[dict[str, Any]]) -> list[str]:
+    """Each sign in a log's lines with the epochs it was seen in, in words."""
+    lines = list(lines)
+    words = []
+    for sign in (NON_FINITE, SATURATED, COLLAPSED):
+        epochs = [line["epoch"] for line in lines if sign in line["events"]]
+        if epochs:
+            words.append(f"{sign} in {len(epochs)} of {len(lines)} epochs ({ranges(epochs)})")
+    return words
+
+
+def ranges(epochs: list[int], most: int = 3) -> str:
+    """Rising numbers as ranges, such as "1-5, 9"; of many, the first `most` and the last."""
+    starts = [epoch for epoch in epochs if epoch - 1 not in set(epochs)]
+    ends = [epoch for epoch in epochs if epoch + 1 not in set(epochs)]
+    parts = [
+        str(start) if start == end else f"{start}-{end}"
+        for start, end in zip(starts, ends, strict=True)
+    ]
+    if len(parts) > most + 1:
+        parts = [*parts[:most], "...", parts[-1]]
+    return ", ".join(parts)
