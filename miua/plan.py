@@ -130,6 +130,12 @@ class Profile(Strict):
     synthetic_images: int = Field(ge=2)
     seed: int = Field(0, ge=0, lt=2**32)
     threads_per_training: int = Field(1, ge=1)
+    gpus_per_training: int = Field(
+        0,
+        ge=0,
+        le=1,
+        description="what a training asks of a cluster; here it takes what there is",
+    )
     latent_size: int = Field(100, ge=1)
     feature_maps: int = Field(64, ge=1)
     batch_size: int = Field(10, ge=1)

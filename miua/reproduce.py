@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
-import re
 import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import yaml
@@ -16,7 +17,9 @@ import yaml
 from miua import _kernels
 from miua.config import TrainingConfig, config_hash, differences, read_config
 from miua.errors import MiuaError
+from miua.executors import LOCAL, find_executor
 from miua.files import locked, write_text
+from miua.messages import cluster_messages, local_messages
 from miua.metrics.inception_weights import NotComputedError, find_inception_weights
 from miua.plan import CLAIMS, Plan, Profile, cells_csv, make_plan, read_experiments
 from miua.progress import say
@@ -44,16 +47,6 @@ ROOMS = {
     ),
 }
 
-# What Snakemake says of itself. The steps say their own results and errors, and those are shown.
-NOISE = re.compile(
-    r"\s*$|Assuming unrestricted|Building DAG|Using shell|Provided cores|Rules claiming|Select jobs"
-    r"|Execute \d+ jobs|\[\w{3} \w{3} +\d|Finished jobid|Elapsed time|Complete log|RuleException"
-    r"|CalledProcessError in file|Command 'set -euo|Shutting down|Exiting because|WorkflowError"
-    r"|At least one job|Nothing to be done|Job stats:|job +count|-+  -+"
-    r"|(all|phantoms|real_images|reference|train|generate|evaluate|reference_lbpv|experiment"
-    r"|clinician|noise_floor|sensitivity|analyse|claims|figures|paper|report|total) +\d+$"
-)
-
 
 def reproduce(
     profile: str | None,
@@ -64,6 +57,7 @@ def reproduce(
     cores: int | None = None,
     dry_run: bool = False,
     experiment: str | None = None,
+    executor: str = LOCAL,
 ) -> Path:
     """Run every part of the study that is not there yet.
 
@@ -72,15 +66,16 @@ def reproduce(
         study: the folder that says what the study is, with the Snakefile.
         paper: the LaTeX sources.
         results: the parent of the results folders.
-        cores: how many CPU cores to use; all if None.
+        cores: how many CPU cores of this machine to use; all if None, or what the executor says.
         dry_run: print what would be done, and change no plan and no result.
         experiment: only this one, up to its table; None for all, report and paper included.
+        executor: where the steps run: "local", a name in `study`/executors, or a folder like those.
 
     Returns:
         The results folder of the profile.
 
     Raises:
-        MiuaError: the profile or experiment is unknown or wrong, or a step failed.
+        MiuaError: the profile, experiment or executor is unknown or wrong, or a step failed.
     """
     known = sorted(path.stem for path in (study / "profiles").glob("*.yaml"))
     if not known:
@@ -95,6 +90,7 @@ def reproduce(
     plan = make_plan(settings, experiments)
     if not (paper / "main.tex").is_file():
         raise MiuaError(f"{paper} holds no main.tex. Name the paper's sources with --paper.")
+    cluster = find_executor(executor, study)
     folder = results / profile
     say(f"Profile {profile!r}: {settings.description}. Results: {folder}")
     busy = f"Another reproduction is at work in {folder}. Wait for it, or stop it first."
@@ -103,11 +99,13 @@ def reproduce(
         # A dry run changes nothing, so its plan lies elsewhere.
         place = Path(scratch) if dry_run else folder
         _write_plan(place, plan)
-        command = _snakemake_command(folder, place, study, paper, experiment)
-        command += ["--cores", str(cores or "all"), *(["--dry-run"] if dry_run else [])]
+        here = cores or len(os.sched_getaffinity(0))
+        command = _snakemake_command(folder, place, study, paper, experiment, here)
+        command += _where(cluster, cores, here)
+        command += ["--dry-run"] if dry_run else []
         if problem := latex_problem():
             say(f"Note: {problem} All the rest is made; then run the same command again.")
-        _run(command, lock)
+        _run(command, lock, local_messages if cluster is None else cluster_messages)
     return folder
 
 
@@ -162,7 +160,7 @@ def _write_if_changed(path: Path, text: str) -> None:
 
 
 def _snakemake_command(
-    folder: Path, place: Path, study: Path, paper: Path, experiment: str | None
+    folder: Path, place: Path, study: Path, paper: Path, experiment: str | None, cores: int
 ) -> list[str]:
     plan = place / "plan.yaml"
     settings: dict[str, object] = {
@@ -173,6 +171,7 @@ def _snakemake_command(
         "study_files": sorted(str(path.resolve()) for path in study.glob("data/*.csv")),
         "claims": str((study / f"{CLAIMS}.yaml").resolve()),
         "plan": config_hash(read_config(plan, Profile)),
+        "cores": cores,
         "code": {room: _code_hash(*parts) for room, parts in ROOMS.items()},
         "inception_weights": _inception_weights(),
     }
@@ -182,14 +181,22 @@ def _snakemake_command(
         "--snakefile", str((study / "Snakefile").resolve()),
         "--directory", str(folder),
         "--configfile", str(plan.resolve()),
-        "--config", *(f"{key}={yaml.safe_dump(value, default_flow_style=True).strip()}"
-                      for key, value in settings.items()),
+        # JSON is YAML on one line, which survives being handed on to a cluster's jobs.
+        "--config", *(f"{key}={json.dumps(value)}" for key, value in settings.items()),
         "--rerun-triggers", "mtime", "params", "input",
         "--rerun-incomplete",
         "--nolock",  # the folder is locked already, in a way that a killed process cannot leave
         "--keep-going",
-        "--quiet", "host", "rules", "reason",
     ]  # fmt: skip
+
+
+def _where(cluster: Path | None, cores: int | None, here: int) -> list[str]:
+    """Snakemake's options for running on this machine, or on a cluster by the settings there."""
+    if cluster is None:
+        return ["--cores", str(here), "--quiet", "host", "rules", "reason"]
+    # Not quiet about rules: that would silence the errors of a cluster's jobs, too.
+    options = ["--workflow-profile", str(cluster.resolve()), "--quiet", "host", "reason"]
+    return [*options, *(["--local-cores", str(cores)] if cores else [])]
 
 
 def _code_hash(*parts: str) -> str:
@@ -212,8 +219,8 @@ def _inception_weights() -> str:
         return "absent"
 
 
-def _run(command: list[str], lock: int) -> None:
-    """Run Snakemake, without what it says of itself; it holds the lock too."""
+def _run(command: list[str], lock: int, messages: Callable[[Iterable[str]], Iterator[str]]) -> None:
+    """Run Snakemake, showing what `messages` leaves of its words; it holds the lock too."""
     # The commands of the rules are those of this environment, whatever else is on the path.
     path = str(Path(sys.executable).parent) + os.pathsep + os.environ.get("PATH", "")
     if shutil.which("miua", path=path) is None:
@@ -228,10 +235,9 @@ def _run(command: list[str], lock: int) -> None:
     ) as process:
         assert process.stderr is not None
         try:
-            for line in process.stderr:
-                if not NOISE.match(line):
-                    sys.stderr.write(line)
-                    sys.stderr.flush()
+            for line in messages(process.stderr):
+                sys.stderr.write(line)
+                sys.stderr.flush()
         except KeyboardInterrupt:
             # Snakemake got it too, and ends its steps; until then the folder is not free.
             say("Stopping ...")

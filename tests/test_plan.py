@@ -176,6 +176,16 @@ def test_an_impossible_scale_is_named(scales, said):
         profile(experiments=scales)
 
 
+def test_the_study_at_its_own_scale_asks_a_cluster_for_a_gpu_a_training():
+    asked = {
+        name: read_config(STUDY / "profiles" / f"{name}.yaml", Profile).gpus_per_training
+        for name in PROFILES
+    }
+    assert asked == {"cpu": 0, "paper": 1, "smoke": 0}
+    with pytest.raises(ValueError, match="gpus_per_training"):
+        profile(gpus_per_training=2)
+
+
 def test_an_arm_that_follows_no_arm_is_refused():
     with pytest.raises(ValueError, match="there is no arm 'other'"):
         experiment("learning-rate", text={"updates_of": "other"})

@@ -102,6 +102,40 @@ def test_unknown_profile_and_experiment_list_the_known_ones(tmp_path):
         rerun(tmp_path, study=tmp_path / "nowhere")
 
 
+@pytest.fixture
+def command(monkeypatch):
+    """The command that Snakemake would be started with."""
+    commands = []
+    monkeypatch.setattr("miua.reproduce._run", lambda command, *rest: commands.append(command))
+    return commands
+
+
+def test_an_executor_hands_its_settings_to_snakemake(tmp_path, command, monkeypatch):
+    monkeypatch.setattr("miua.executors._need_slurm", lambda: None)
+    rerun(tmp_path, executor="slurm")
+    words = command[0]
+    settings = (STUDY / "executors" / "slurm").resolve()
+    assert words[words.index("--workflow-profile") + 1] == str(settings)
+    assert words[words.index("--local-cores") + 1] == "1"
+    assert "--cores" not in words
+    # What a cluster's job failed of is told by rule.
+    assert "rules" not in words
+
+
+def test_without_an_executor_the_cores_of_this_machine_are_used(tmp_path, command):
+    rerun(tmp_path)
+    words = command[0]
+    assert words[words.index("--cores") + 1] == "1"
+    assert "rules" in words
+    assert "--workflow-profile" not in words
+
+
+def test_an_unknown_executor_stops_before_anything_is_made(tmp_path):
+    with pytest.raises(MiuaError, match="no executor 'cloud'"):
+        rerun(tmp_path, executor="cloud")
+    assert not (tmp_path / "results").exists()
+
+
 def test_without_cuda_the_small_profile_is_taken_and_said(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     folder = rerun(tmp_path, None, dry_run=True)

@@ -36,4 +36,8 @@ ProfileName = Annotated[
 ]
 ResultsParent = Annotated[Path, typer.Option(help="Where results folders go.")]
 Cores = Annotated[int | None, typer.Option(min=1, help="CPU cores; all if not given.")]
+Executor = Annotated[
+    str,
+    typer.Option(help="Where the steps run: local, slurm, or a folder of settings for a cluster."),
+]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the steps only.")]

@@ -18,6 +18,7 @@ from miua.cli.options import (
     STUDY,
     Cores,
     DryRun,
+    Executor,
     Paper,
     ProfileName,
     Results,
@@ -127,6 +128,7 @@ def reproduce_command(
     paper: Paper = PAPER,
     results: ResultsParent = RESULTS,
     cores: Cores = None,
+    executor: Executor = "local",
     dry_run: DryRun = False,
 ) -> None:
     """Rerun the study, from images to the paper."""
@@ -134,7 +136,13 @@ def reproduce_command(
     from miua.reproduce import reproduce
 
     folder = reproduce(
-        profile, study=study, paper=paper, results=results, cores=cores, dry_run=dry_run
+        profile,
+        study=study,
+        paper=paper,
+        results=results,
+        cores=cores,
+        executor=executor,
+        dry_run=dry_run,
     )
     if not dry_run:
         _print_outcome(folder)
@@ -147,6 +155,7 @@ def experiment_command(
     paper: Paper = PAPER,
     results: ResultsParent = RESULTS,
     cores: Cores = None,
+    executor: Executor = "local",
     dry_run: DryRun = False,
 ) -> None:
     """Rerun one experiment, up to its table."""
@@ -159,6 +168,7 @@ def experiment_command(
         paper=paper,
         results=results,
         cores=cores,
+        executor=executor,
         dry_run=dry_run,
         experiment=name,
     )
