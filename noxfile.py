@@ -83,6 +83,13 @@ def tests(session: nox.Session) -> None:
 
 
 @nox.session
+def slurm(session: nox.Session) -> None:
+    """Run the study on a real Slurm of one node and hold it against a local run."""
+    install(session)
+    session.run("pytest", "-m", "slurm", "tests/test_slurm.py", *session.posargs)
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
     """Check style, types and the C++ format; changes nothing."""
     install(session)
