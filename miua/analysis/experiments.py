@@ -8,18 +8,13 @@ from pathlib import Path
 import pandas as pd
 
 from miua.analysis.results import Results
-from miua.analysis.stability import STABILITY_COLUMNS, stability
+from miua.analysis.stability import STABILITY_COLUMNS, STABILITY_NUMBERS, stability
 from miua.analysis.tables import NUMBERS, SET_COLUMNS, check_records, read_table, write_table
 from miua.errors import MiuaError
 from miua.plan import Cell
 
 CELL_COLUMNS = tuple(field.name for field in fields(Cell))
 CELL_NUMBERS = ("epoch", "updates", "training_size", "batch_size", "image_size", "seed")
-STABILITY_NUMBERS = tuple(
-    column
-    for column in STABILITY_COLUMNS
-    if column not in ("experiment", "arm", "run", "signs", "stable")
-)
 EXPERIMENT_COLUMNS = (*CELL_COLUMNS, *SET_COLUMNS[1:])
 
 

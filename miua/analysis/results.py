@@ -20,6 +20,7 @@ LOG_COLUMNS = (
     "discriminator_loss",
     "accuracy_real",
     "accuracy_synthetic",
+    "events",
 )
 
 

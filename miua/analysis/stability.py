@@ -20,6 +20,7 @@ from miua.training.signs import (
     NON_FINITE,
     SATURATED,
     SATURATED_ACCURACY,
+    told,
 )
 
 # The discriminator counts as saturated in a training where it is so in more than this share of the
@@ -43,6 +44,12 @@ STABILITY_COLUMNS = (
     "diversity",
     "signs",
     "stable",
+    "events",
+)
+STABILITY_NUMBERS = tuple(
+    column
+    for column in STABILITY_COLUMNS
+    if column not in ("experiment", "arm", "run", "signs", "stable", "events")
 )
 
 
@@ -103,4 +110,5 @@ def _row(results: Results, cell: Any, diversities: pd.DataFrame) -> dict[str, ob
         "diversity": diversity,
         "signs": "; ".join(signs),
         "stable": "no" if signs else "yes",
+        "events": "; ".join(told(log.to_dict(orient="records"))),
     }

@@ -19,9 +19,10 @@ from miua.report import sources
 from miua.report.claims import judged_claims
 from miua.report.figures import study_figures
 from miua.report.numbers import p_value, plain
-from miua.report.rows import arm_rows, correlation_rows, floor_rows, stability_rows
+from miua.report.rows import arm_rows, correlation_rows, event_rows, floor_rows, stability_rows
 from miua.report.sources import read_regression
 from miua.report.values import study_values
+from miua.training.signs import COLLAPSED_DIVERSITY, SATURATED_ACCURACY
 
 Cells = list[str]
 
@@ -133,6 +134,13 @@ def _experiment_tables(results: Results, metrics: pd.DataFrame) -> list[PlainTab
         tables.append(PlainTable(experiment, title, signs, stability.get(experiment, [])))
     title = "Metrics of each seed at the end"
     tables.append(PlainTable("seeds", title, arms, arm_rows(results, sources.SEEDS)))
+    bounds = (
+        "Epochs in which a loss is not finite, the discriminator is right on "
+        f"{SATURATED_ACCURACY:.0%} of both kinds of images, or synthetic images of a batch differ "
+        f"from each other by less than {COLLAPSED_DIVERSITY} of what real ones do"
+    )
+    head = ["Training", "For", "Epochs", "Events in its log"]
+    tables.append(PlainTable("stability of all trainings", bounds, head, event_rows(results)))
     return tables
 
 

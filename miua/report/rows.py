@@ -89,6 +89,19 @@ def stability_rows(results: Results) -> dict[str, list[list[str]]]:
     return rows
 
 
+def event_rows(results: Results) -> list[list[str]]:
+    """What each training's log says of its stability, and the experiments that it is part of."""
+    table = sources.read_stability(results)
+    if table is None:
+        return []
+    rows = []
+    for run, part in table.groupby("run", sort=False):
+        longest = part.loc[part["epochs"].idxmax()]
+        experiments = ", ".join(dict.fromkeys(part["experiment"]))
+        rows.append([str(run), experiments, whole(longest["epochs"]), longest["events"] or "none"])
+    return rows
+
+
 def _stability_row(row: Any) -> list[str]:
     numbers = [str(int(row.image_size)), str(int(row.epochs)), whole(row.updates)]
     shares = (row.accuracy_real_last, row.accuracy_synthetic_last, row.saturated_share)

@@ -10,7 +10,7 @@ import pandas as pd
 
 from miua.analysis import noise_floor, sensitivity
 from miua.analysis.clinician import CLINICIAN_COLUMNS, REGRESSION_COLUMNS
-from miua.analysis.experiments import STABILITY_NUMBERS, read_experiment
+from miua.analysis.experiments import read_experiment
 from miua.analysis.measures import (
     FID,
     LBPV_ELEMENTS,
@@ -19,7 +19,7 @@ from miua.analysis.measures import (
     element_name,
 )
 from miua.analysis.results import Results
-from miua.analysis.stability import STABILITY_COLUMNS
+from miua.analysis.stability import STABILITY_COLUMNS, STABILITY_NUMBERS
 from miua.analysis.tables import COMPUTED, read_table
 from miua.metrics.inception_weights import SHA256
 

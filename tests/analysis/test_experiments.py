@@ -20,7 +20,7 @@ from miua.plan import Experiment, Profile, cells_csv, make_plan
 EPOCHS = [2, 4]
 
 
-def write_run(run, accuracy=0.7, epochs=EPOCHS[-1], loss=1.0):
+def write_run(run, accuracy=0.7, epochs=EPOCHS[-1], loss=1.0, events=()):
     """A log whose accuracy on both kinds of images is `accuracy`, and a longer one than needed."""
     lines = [
         {
@@ -30,6 +30,7 @@ def write_run(run, accuracy=0.7, epochs=EPOCHS[-1], loss=1.0):
             "discriminator_loss": loss,
             "accuracy_real": accuracy,
             "accuracy_synthetic": accuracy,
+            "events": list(events),
         }
         for epoch in range(1, epochs + 1)
     ]
@@ -176,6 +177,13 @@ def test_stability_of_all_experiments_is_joined(results):
         "augmentation",
         "augmentation",
     ]
+
+
+def test_the_events_of_a_log_are_told_with_their_epochs(results):
+    write_run(results.folder / "runs" / "n0020", epochs=9, events=["collapsed samples"])
+    collect(results.folder, "training-size")
+    (row,) = pd.read_csv(results.tables / "training-size-stability.csv").itertuples()
+    assert row.events == "collapsed samples in 4 of 4 epochs (1-4)"  # as far as its sets go
 
 
 def test_what_to_expect_holds_the_named_measures_and_where_they_come_from(results, tmp_path):

@@ -160,8 +160,8 @@ def _write_run(run: Path, config: TrainingConfig, draws: Draws) -> None:
                 "discriminator_loss": 1 - 0.7 * progress + draws.normal(0, 0.1),
                 "accuracy_real": min(1.0, 0.7 + 0.28 * progress + draws.normal(0, 0.01)),
                 "accuracy_synthetic": min(1.0, 0.75 + 0.24 * progress + draws.normal(0, 0.01)),
-                "images_per_second": 300.0,
-                "seconds": 0.3,
+                "diversity": progress,
+                "events": ["collapsed samples"] if progress < 0.5 else [],
             }
         )
     write_text(run / "log.jsonl", "".join(json.dumps(line) + "\n" for line in lines))

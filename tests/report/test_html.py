@@ -67,6 +67,14 @@ def test_it_holds_all_sets_the_regression_and_the_answers(page):
     assert "0 of 5 correlations have p &lt; 0.05 (smallest p = 0.076, n = 20)" in page
 
 
+def test_the_events_of_every_training_are_told(page):
+    """The made-up logs call their first half collapsed."""
+    rows = re.findall(r"<tr><td>(\S+)</td><td>([^<]+)</td><td>\d+</td><td>([^<]+)</td></tr>", page)
+    told = {run: (experiments, events) for run, experiments, events in rows}
+    assert told["n0500"][1] == "collapsed samples in 499 of 1000 epochs (1-499)"
+    assert told["n0300"][0].startswith("training-size, augmentation")
+
+
 def test_every_claim_is_there_with_its_verdict(smoke, page):
     ledger = json.loads((smoke / "claims.json").read_text(encoding="utf-8"))
     for claim in ledger["claims"]:

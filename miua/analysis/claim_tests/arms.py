@@ -32,7 +32,7 @@ from miua.analysis.claim_tests.base import (
     of_arm,
 )
 from miua.analysis.measures import measure
-from miua.analysis.stability import STABILITY_COLUMNS
+from miua.analysis.stability import STABILITY_COLUMNS, STABILITY_NUMBERS
 from miua.config import Strict
 
 
@@ -206,9 +206,7 @@ def most_stable_arm(evidence: Evidence, inputs: MostStable, thresholds: FewSigns
 
 def _stability(evidence: Evidence) -> pd.DataFrame:
     """The signs in the runs of the claim's first experiment."""
-    words = ("experiment", "arm", "run", "signs", "stable")
-    numbers = [column for column in STABILITY_COLUMNS if column not in words]
-    table = evidence.table("stability", STABILITY_COLUMNS, numbers)
+    table = evidence.table("stability", STABILITY_COLUMNS, STABILITY_NUMBERS)
     table = table[table["experiment"] == evidence.experiments[0]]
     if table.empty:
         raise NotTestableError(f"the experiment {evidence.experiments[0]} (no run of it is there)")
