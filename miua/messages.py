@@ -29,7 +29,8 @@ CLUSTER_NOISE = re.compile(
 )
 # Of the log of a job, in which Snakemake runs again, twice.
 LOG_NOISE = re.compile(
-    rf"{CLUSTER_NOISE.pattern}|SNAKEMAKE$|=+$|Error in rule|srun: cluster configuration lacks"
+    rf"{CLUSTER_NOISE.pattern}|SNAKEMAKE$|=+$|Error in rule|Will exit after finishing"
+    r"|srun: (cluster configuration lacks|forcing|got|Job step)|\s{8}(miua|OMP_NUM_THREADS)\b"
     r"|  (Date|Workflow ID|Platform|Host|User|Snakemake version|Python version|Command|Snakefile"
     r"|Base directory|Run directory|Working directory|Config file\(s\)|Config MD5): "
 )

@@ -78,7 +78,8 @@ def test_a_failed_job_is_shown_with_the_end_of_its_log(tmp_path):
     log.parent.mkdir()
     epochs = "".join(f"epoch {number}\n" for number in range(100))
     limit = "slurmstepd: error: *** JOB 5 ON vm CANCELLED DUE TO TIME LIMIT ***\n"
-    log.write_text(OF_ITSELF + epochs + OF_A_CLUSTER + limit)
+    again = "        miua train --config configs/n0008.yaml\n"
+    log.write_text(OF_ITSELF + epochs + OF_A_CLUSTER + limit + "srun: got SIGCONT\n" + again)
     shown = list(cluster_messages(lines(FAILED.format(log=log))))
     assert shown[:3] == [
         "Error in rule train:\n",
