@@ -1,0 +1,303 @@
+"""Small pieces of the real work, each measured in a process of its own (see `processes`).
+
+Each trial takes `together` first: a call that returns when all processes of a trial are ready, so
+that they compete for cores, memory and GPU as they will.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+from miua.forecast.machine import peak_memory
+
+if TYPE_CHECKING:
+    from miua.config import TrainingConfig
+
+Together = Callable[[], None]
+
+SECONDS_OF_RATE = 2.0  # one measurement of a rate may be off; several within this are not
+# Grey levels that a trial of metrics looks at on each side: 100 images of 64 x 64.
+PIXELS_OF_METRICS = 100 * 64 * 64
+
+
+@dataclass(frozen=True)
+class TrainingTrial:
+    """images_per_second; save: seconds a checkpoint; memory, gpu_memory: bytes at most."""
+
+    images_per_second: float
+    save: float
+    memory: float
+    gpu_memory: float
+
+
+def training(
+    together: Together, config: TrainingConfig, device: str, threads: int, run: Path
+) -> TrainingTrial:
+    """Steps of a training as `config` wants them, and a checkpoint, which stays in `run`."""
+    import torch
+
+    from miua.checkpoint import Position, save_checkpoint
+    from miua.config import write_config
+    from miua.training.adversaries import Adversaries
+    from miua.training.device import choose_device, set_precision
+    from miua.training.speed import images_per_second
+
+    place = choose_device(device, threads)
+    set_precision(config.precision, place)
+    together()
+    rates: list[float] = []
+    started = time.perf_counter()
+    while not rates or time.perf_counter() - started < SECONDS_OF_RATE:
+        rates.append(images_per_second(config, place))
+        gc.collect()
+    networks = Adversaries.create(config, place)
+    for optimiser in (networks.generator_optimiser, networks.discriminator_optimiser):
+        _fill_moments(optimiser)
+    started = time.perf_counter()
+    write_config(run / "config.yaml", config)
+    facts = {"config": config.model_dump(exclude={"epochs"}), "history": []}
+    save_checkpoint(run, Position(1), networks.tensors(), facts)
+    seconds = time.perf_counter() - started
+    on_gpu = float(torch.cuda.max_memory_allocated()) if place.type == "cuda" else 0.0
+    return TrainingTrial(median(rates), seconds, peak_memory(), on_gpu)
+
+
+def _fill_moments(optimiser: Any) -> None:
+    """Give an optimiser the state that it has after a step, without the work of one."""
+    import torch
+
+    for group in optimiser.param_groups:
+        for parameter in group["params"]:
+            parameter.grad = torch.zeros_like(parameter)
+    optimiser.step()
+
+
+@dataclass(frozen=True)
+class SetTrial:
+    """once: seconds to load the network and make one image; each: seconds for each image more."""
+
+    once: float
+    each: float
+    memory: float
+
+
+def synthetic_set(together: Together, run: Path, images: int, device: str, out: Path) -> SetTrial:
+    """Sets of one and of a few images, from the checkpoint of a training trial."""
+    from miua.config import TrainingConfig, read_config
+    from miua.sampling import CHUNK, generate
+
+    side = read_config(run / "config.yaml", TrainingConfig).image_size
+    few = max(5, min(CHUNK, CHUNK * 64**2 // side**2))
+    together()
+    seconds, memory = [], []
+    for number in (1, few):
+        started = time.perf_counter()
+        generate(run, 1, out, images=number, device=device, threads=1)
+        seconds.append(time.perf_counter() - started)
+        memory.append(peak_memory())
+    each_memory = (memory[1] - memory[0]) / (few - 1)
+    most = memory[1] + each_memory * max(0, min(images, CHUNK) - few)
+    return SetTrial(seconds[0], max(0.0, seconds[1] - seconds[0]) / (few - 1), most)
+
+
+@dataclass(frozen=True)
+class MetricsTrial:
+    """seconds: to measure one set; bytes: of its tables."""
+
+    seconds: float
+    memory: float
+    bytes: int
+
+
+def metrics(together: Together, side: int, reference: int, synthetic: int) -> MetricsTrial:
+    """All metrics of a smaller set: pairs are scaled by their number, images by theirs."""
+    import tempfile
+
+    from miua.metrics import evaluate, write_records
+
+    images = _heads(side, max(20, PIXELS_OF_METRICS // side**2))
+    others, few = images[::-1].copy(), len(images)
+    everything = ("mutual_information", "psnr", "lbpv", "fd_lbp", "diversity")
+    together()
+    # The first call loads what the others use.
+    evaluate(images[:10], images[10:20], metrics=everything, threads=1)
+    started = time.perf_counter()
+    found = evaluate(images, others, metrics=everything, threads=1)
+    of_all = time.perf_counter() - started
+    started = time.perf_counter()
+    evaluate(images, others, metrics=("lbpv", "fd_lbp"), threads=1)
+    linear = time.perf_counter() - started
+    pairs = reference * synthetic / few**2
+    seconds = max(0.0, of_all - linear) * pairs + linear * (reference + synthetic) / (2 * few)
+    with tempfile.TemporaryDirectory() as folder:
+        write_records(Path(folder) / "set.csv", found.records)
+        size = (Path(folder) / "set.csv").stat().st_size
+    # Of each image more: itself, and its row in tables of float64, of which three are held.
+    more = max(0, reference - few) + max(0, synthetic - few)
+    memory = more * side**2 + 3 * 8 * max(0, reference * synthetic - few**2)
+    seconds += _seconds_of_fid(side, reference, synthetic)
+    return MetricsTrial(seconds, peak_memory() + memory, size)
+
+
+def _seconds_of_fid(side: int, reference: int, synthetic: int) -> float:
+    """What FID adds; nothing without its weights, as it is not computed then."""
+    import numpy as np
+
+    from miua.metrics.frechet import InceptionNetwork, frechet_distance
+    from miua.metrics.inception_weights import NotComputedError, find_inception_weights
+
+    try:
+        weights = find_inception_weights()
+    except NotComputedError:
+        return 0.0
+    started = time.perf_counter()
+    network = InceptionNetwork(weights)
+    network.features(_heads(side, 4))
+    once = time.perf_counter() - started
+    each = _seconds(lambda: network.features(_heads(side, 8))) / 8
+    random = np.random.default_rng(0)
+    features = [random.normal(size=(count, 2048)) for count in (reference, synthetic)]
+    return once + each * (reference + synthetic) + _seconds(lambda: frechet_distance(*features))
+
+
+@dataclass(frozen=True)
+class RealTrial:
+    """Seconds for the experiments that measure real images; nan for one without a scale."""
+
+    noise_floor: float
+    sensitivity: float
+    memory: float
+
+
+def real_images(
+    together: Together,
+    side: int,
+    images: int,
+    threads: int,
+    floor: tuple[int, int] | None,
+    damage: tuple[int, int] | None,
+) -> RealTrial:
+    """Tables of a few images, and comparisons at their true size; floor, damage: half, repeats."""
+    # As the commands do, before numpy is loaded.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    from miua.metrics.subsets import Instruments, SubsetTables
+
+    few = min(images, max(20, PIXELS_OF_METRICS // side**2))
+    stack = _heads(side, few)
+    instruments = Instruments.ready(threads=threads)
+    together()
+    SubsetTables.of(stack[:10], instruments)
+    of_tables = _seconds(lambda: SubsetTables.of(stack, instruments)) * (images / few) ** 2
+    tables = _tables_of_true_size(stack, images, instruments)
+    seconds_of_floor = seconds_of_damage = float("nan")
+    if floor is not None:
+        half, repeats = floor
+        comparison, pairing = _seconds_of_comparison(tables, images, half)
+        seconds_of_floor = of_tables + (2 * repeats + 1) * comparison + repeats * pairing
+    if damage is not None:
+        half, repeats = damage
+        comparison, _ = _seconds_of_comparison(tables, images, half)
+        levels, rearranged, applied = _damage(stack, half)
+        seconds_of_damage = of_tables * (1 + levels) + applied * images / few
+        seconds_of_damage += (1 + levels + rearranged) * repeats * comparison
+    return RealTrial(seconds_of_floor, seconds_of_damage, peak_memory())
+
+
+def _tables_of_true_size(stack: Any, images: int, instruments: Any) -> Any:
+    """Tables of `images` images with any numbers in them: comparisons cost what real ones do."""
+    import numpy as np
+
+    from miua.metrics.subsets import StackTables, SubsetTables
+
+    random = np.random.default_rng(0)
+    table = random.uniform(1, 2, (images, images))
+    counts = random.integers(0, 2**10, (images, 256))
+    features = None
+    if instruments.network is not None:
+        features = random.normal(size=(images, 2048)).astype(np.float32)
+    measured = StackTables(stack, table, counts, features)
+    return SubsetTables(instruments, measured, measured, table, table)
+
+
+def _seconds_of_comparison(tables: Any, images: int, half: int) -> tuple[float, float]:
+    """Seconds to compare two halves, and to pair their images in three ways."""
+    import numpy as np
+
+    from miua.analysis.noise_floor import draw_splits, noise_floor, pairing_effect
+
+    splits = draw_splits(np.arange(images), half, 4, 0)
+    noise_floor(tables, splits[:1])
+    comparison = _seconds(lambda: noise_floor(tables, splits)) / len(splits)
+    return comparison, _seconds(lambda: pairing_effect(tables, splits)) / len(splits)
+
+
+def _damage(stack: Any, half: int) -> tuple[int, int, float]:
+    """Levels that damage images, levels that rearrange them, and seconds to damage `stack`."""
+    from miua.data.degradation import COLLAPSE_AMOUNTS, IMAGE_DEGRADATIONS, MEMORISATION_AMOUNTS
+
+    levels, seconds = 0, 0.0
+    for kind in IMAGE_DEGRADATIONS:
+        kind.apply(stack[:2], kind.amounts[0], 0)  # loads what it uses
+        started = time.perf_counter()
+        kind.apply(stack, kind.amounts[0], 0)
+        seconds += (time.perf_counter() - started) * len(kind.amounts)
+        levels += len(kind.amounts)
+    rearranged = len(MEMORISATION_AMOUNTS) + sum(amount < half for amount in COLLAPSE_AMOUNTS)
+    return levels, rearranged, seconds
+
+
+@dataclass(frozen=True)
+class ImagesTrial:
+    """Seconds and bytes of one phantom with its annotation; seconds to read one real image."""
+
+    phantom: float
+    phantom_bytes: float
+    read: float
+    memory: float
+
+
+def images(together: Together, threads: int) -> ImagesTrial:
+    """Phantoms, which are in HC18's format, made and read."""
+    import tempfile
+
+    from miua.data import read_stack, write_phantoms
+
+    number = 4 * threads
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch) / "phantoms"
+        together()
+        made = _seconds(lambda: write_phantoms(folder, number, 0, threads)) / number
+        size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / number
+        read = _seconds(lambda: read_stack(folder, 64, cache=False, threads=threads)) / number
+    return ImagesTrial(made, size, read, peak_memory())
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+def _heads(side: int, number: int) -> Any:
+    """Images whose grey levels and texture cost the metrics what real ones do."""
+    import numpy as np
+    from PIL import Image
+
+    from miua.data.phantom import phantom
+
+    size = (side, side)
+    drawn = [
+        np.asarray(
+            Image.fromarray(phantom(0, subject, 1).image).resize(size, Image.Resampling.BILINEAR)
+        )
+        for subject in range(2)
+    ]
+    # Shifted copies differ as images do, and are made at once.
+    return np.stack([np.roll(drawn[index % 2], 3 * index, (0, 1)) for index in range(number)])
