@@ -198,7 +198,7 @@ def lock(session: nox.Session) -> None:
            "--generate-hashes", "--no-emit-index-url", "--no-header", "pyproject.toml")  # fmt: skip
     groups = ("build", "tests", "lint", "run")
     everything = [argument for group in groups for argument in ("--group", group)]
-    session.run(*pin, "--upgrade", "--extra", "study", *everything, "-o", LOCK)
+    session.run(*pin, "--upgrade", "--extra", "study", "--extra", "slurm", *everything, "-o", LOCK)
     # Constrained by the first, so that both name the same versions.
     session.run(
         UV, "pip", "compile", "--quiet", "--universal", "--python-version", "3.11",

@@ -200,7 +200,7 @@ def without_latex(tmp_path_factory):
     study = write_profile(folder / "experiments")
     tools = folder / "tools"
     tools.mkdir()
-    for name in ("bash", "rm", "git"):
+    for name in ("bash", "rm", "git", "which"):
         (tools / name).symlink_to(shutil.which(name))
     program = (
         "import sys; from pathlib import Path; from miua.cli import main;"
