@@ -240,7 +240,7 @@ def started(cluster, *command):
 
 def files_of(results):
     """What a reproduction found out: every image, number and verdict, by name."""
-    patterns = ("runs/*/checkpoints/*.safetensors", "sets/*/images.npy", "metrics/*.csv")
+    patterns = ("runs/*/checkpoints/*.safetensors", "sets/*/*", "metrics/*.csv")
     patterns += ("metrics/*.npy", "tables/*", "claims.json")
     paths = [path for pattern in patterns for path in results.glob(pattern) if path.is_file()]
     return {
