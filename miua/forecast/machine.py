@@ -75,7 +75,7 @@ def _recorded(metadata: Path) -> dict[str, float]:
     times: dict[str, dict[float, float]] = {}
     for path in metadata.rglob("*"):
         if path.is_file():
-            # A job has a record for each of its outputs, all with the same start.
+            # A job has a record for each of its outputs: the mean is the same.
             with suppress(OSError, ValueError, KeyError, TypeError):
                 record = json.loads(path.read_bytes())
                 rule, start, end = record["rule"], record["starttime"], record["endtime"]

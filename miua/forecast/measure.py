@@ -145,6 +145,7 @@ class _Measuring:
         ]
         found = run_together(trials.training, arguments, torch=True)
         return trials.TrainingTrial(
+            max(each.first for each in found),
             sum(each.images_per_second for each in found) / at_once,
             max(each.save for each in found),
             max(each.memory for each in found),
@@ -172,6 +173,7 @@ class _Measuring:
         steps = left.images / trial.images_per_second
         saves = left.epochs + int(steps // SECONDS_BETWEEN_CHECKPOINTS)
         seconds = self._start("torch") + steps + saves * trial.save
+        seconds += trial.first if left.images else 0.0
         seconds += left.grids * GRID_SIDE**2 * images.each
         size = checkpoint_bytes(config)
         return Cost(

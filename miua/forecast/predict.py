@@ -239,8 +239,8 @@ def _notes(
         notes.append(f"Measured here and now, by trials of small pieces ({duration(took)}).")
     if busy > BUSY * cores:
         notes.append(
-            f"Other programs keep about {busy:.1f} threads busy on {cores} cores: the trials were "
-            "slowed by them. On a calm machine it goes faster."
+            f"Other programs keep about {busy:.1f} threads busy on {cores} cores. The times are "
+            "those of a calm machine as far as that can be told; meanwhile it takes longer."
         )
     if any(job.rule in LATE for job in left):
         if earlier is not None:

@@ -2,18 +2,21 @@
 
 Each trial takes `together` first: a call that returns when all processes of a trial are ready, so
 that they compete for cores, memory and GPU as they will.
+
+Seconds are those of a calm machine as far as they can be told: no more than the processor's time,
+which other programs do not add to. On a GPU they are the clock's.
 """
 
 from __future__ import annotations
 
-import gc
 import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from statistics import median
-from typing import TYPE_CHECKING, Any
+from statistics import mean
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from miua.forecast.machine import peak_memory
 
@@ -21,16 +24,22 @@ if TYPE_CHECKING:
     from miua.config import TrainingConfig
 
 Together = Callable[[], None]
+Found = TypeVar("Found")
 
-SECONDS_OF_RATE = 2.0  # one measurement of a rate may be off; several within this are not
+SECONDS_OF_STEPS = 2.0  # steps of a training are timed so long, or one if it takes longer
 # Grey levels that a trial of metrics looks at on each side: 100 images of 64 x 64.
 PIXELS_OF_METRICS = 100 * 64 * 64
 
 
 @dataclass(frozen=True)
 class TrainingTrial:
-    """images_per_second; save: seconds a checkpoint; memory, gpu_memory: bytes at most."""
+    """What a training costs.
 
+    first: seconds until its first step is done, from when torch is loaded; images_per_second: of
+    the others; save: seconds a checkpoint; memory, gpu_memory: bytes at most.
+    """
+
+    first: float
     images_per_second: float
     save: float
     memory: float
@@ -47,36 +56,43 @@ def training(
     from miua.config import write_config
     from miua.training.adversaries import Adversaries
     from miua.training.device import choose_device, set_precision
-    from miua.training.speed import images_per_second
+    from miua.training.draws import Draws
+    from miua.training.steps import EpochSums, train_batch
 
-    place = choose_device(device, threads)
-    set_precision(config.precision, place)
+    on_gpu = device != "cpu"
+
+    def prepare() -> tuple[Adversaries, torch.device]:
+        place = choose_device(device, threads)
+        set_precision(config.precision, place)
+        networks = Adversaries.create(config, place)
+        networks.generator.train()
+        networks.discriminator.train()
+        return networks, place
+
+    (networks, place), first = _timed(prepare, on_gpu)
+    sums = EpochSums(place)
+    side, size = config.image_size, config.batch_size
+    dataset = torch.zeros((size, side, side), dtype=torch.uint8, device=place)
+    draws = Draws.of_epoch(config, 1, size, place)
+
+    def step() -> None:
+        train_batch(networks, dataset, draws, config, sums)
+        if place.type == "cuda":
+            torch.cuda.synchronize()
+
     together()
-    rates: list[float] = []
+    first += _seconds(step, on_gpu)  # it prepares what the others use
+    seconds: list[float] = []
     started = time.perf_counter()
-    while not rates or time.perf_counter() - started < SECONDS_OF_RATE:
-        rates.append(images_per_second(config, place))
-        gc.collect()
-    networks = Adversaries.create(config, place)
-    for optimiser in (networks.generator_optimiser, networks.discriminator_optimiser):
-        _fill_moments(optimiser)
-    started = time.perf_counter()
+    while not seconds or time.perf_counter() - started < SECONDS_OF_STEPS:
+        seconds.append(_seconds(step, on_gpu))
     write_config(run / "config.yaml", config)
     facts = {"config": config.model_dump(exclude={"epochs"}), "history": []}
+    started = time.perf_counter()  # also waits for the disk, which the processor does not
     save_checkpoint(run, Position(1), networks.tensors(), facts)
-    seconds = time.perf_counter() - started
-    on_gpu = float(torch.cuda.max_memory_allocated()) if place.type == "cuda" else 0.0
-    return TrainingTrial(median(rates), seconds, peak_memory(), on_gpu)
-
-
-def _fill_moments(optimiser: Any) -> None:
-    """Give an optimiser the state that it has after a step, without the work of one."""
-    import torch
-
-    for group in optimiser.param_groups:
-        for parameter in group["params"]:
-            parameter.grad = torch.zeros_like(parameter)
-    optimiser.step()
+    save = time.perf_counter() - started
+    gpu_memory = float(torch.cuda.max_memory_allocated()) if on_gpu else 0.0
+    return TrainingTrial(first, size / mean(seconds), save, peak_memory(), gpu_memory)
 
 
 @dataclass(frozen=True)
@@ -98,9 +114,8 @@ def synthetic_set(together: Together, run: Path, images: int, device: str, out: 
     together()
     seconds, memory = [], []
     for number in (1, few):
-        started = time.perf_counter()
-        generate(run, 1, out, images=number, device=device, threads=1)
-        seconds.append(time.perf_counter() - started)
+        make = partial(generate, run, 1, out, images=number, device=device, threads=1)
+        seconds.append(_seconds(make, device != "cpu"))
         memory.append(peak_memory())
     each_memory = (memory[1] - memory[0]) / (few - 1)
     most = memory[1] + each_memory * max(0, min(images, CHUNK) - few)
@@ -118,6 +133,8 @@ class MetricsTrial:
 
 def metrics(together: Together, side: int, reference: int, synthetic: int) -> MetricsTrial:
     """All metrics of a smaller set: pairs are scaled by their number, images by theirs."""
+    # As the workflow does, before numpy is loaded.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
     import tempfile
 
     from miua.metrics import evaluate, write_records
@@ -128,12 +145,9 @@ def metrics(together: Together, side: int, reference: int, synthetic: int) -> Me
     together()
     # The first call loads what the others use.
     evaluate(images[:10], images[10:20], metrics=everything, threads=1)
-    started = time.perf_counter()
-    found = evaluate(images, others, metrics=everything, threads=1)
-    of_all = time.perf_counter() - started
-    started = time.perf_counter()
-    evaluate(images, others, metrics=("lbpv", "fd_lbp"), threads=1)
-    linear = time.perf_counter() - started
+    of_all = _seconds(lambda: evaluate(images, others, metrics=everything, threads=1))
+    found = evaluate(images, others, metrics=("lbpv", "fd_lbp"), threads=1)
+    linear = _seconds(lambda: evaluate(images, others, metrics=("lbpv", "fd_lbp"), threads=1))
     pairs = reference * synthetic / few**2
     seconds = max(0.0, of_all - linear) * pairs + linear * (reference + synthetic) / (2 * few)
     with tempfile.TemporaryDirectory() as folder:
@@ -157,11 +171,11 @@ def _seconds_of_fid(side: int, reference: int, synthetic: int) -> float:
         weights = find_inception_weights()
     except NotComputedError:
         return 0.0
-    started = time.perf_counter()
-    network = InceptionNetwork(weights)
-    network.features(_heads(side, 4))
+    started = time.perf_counter()  # on a GPU or on all cores: the processor's time says little
+    network, images = InceptionNetwork(weights), _heads(side, 8)
+    network.features(images[:4])
     once = time.perf_counter() - started
-    each = _seconds(lambda: network.features(_heads(side, 8))) / 8
+    each = _seconds(lambda: network.features(images), on_gpu=True) / len(images)
     random = np.random.default_rng(0)
     features = [random.normal(size=(count, 2048)) for count in (reference, synthetic)]
     return once + each * (reference + synthetic) + _seconds(lambda: frechet_distance(*features))
@@ -245,9 +259,8 @@ def _damage(stack: Any, half: int) -> tuple[int, int, float]:
     levels, seconds = 0, 0.0
     for kind in IMAGE_DEGRADATIONS:
         kind.apply(stack[:2], kind.amounts[0], 0)  # loads what it uses
-        started = time.perf_counter()
-        kind.apply(stack, kind.amounts[0], 0)
-        seconds += (time.perf_counter() - started) * len(kind.amounts)
+        apply = partial(kind.apply, stack, kind.amounts[0], 0)
+        seconds += _seconds(apply) * len(kind.amounts)
         levels += len(kind.amounts)
     rearranged = len(MEMORISATION_AMOUNTS) + sum(amount < half for amount in COLLAPSE_AMOUNTS)
     return levels, rearranged, seconds
@@ -279,10 +292,17 @@ def images(together: Together, threads: int) -> ImagesTrial:
     return ImagesTrial(made, size, read, peak_memory())
 
 
-def _seconds(work: Callable[[], object]) -> float:
-    started = time.perf_counter()
-    work()
-    return time.perf_counter() - started
+def _seconds(work: Callable[[], object], on_gpu: bool = False) -> float:
+    """How long work takes on a calm machine, at most; of a GPU, how long it took."""
+    return _timed(work, on_gpu)[1]
+
+
+def _timed(work: Callable[[], Found], on_gpu: bool = False) -> tuple[Found, float]:
+    """What work gives, and how long it takes."""
+    started = time.perf_counter(), time.process_time()
+    found = work()
+    clock, processor = time.perf_counter() - started[0], time.process_time() - started[1]
+    return found, clock if on_gpu else min(clock, processor)
 
 
 def _heads(side: int, number: int) -> Any:
