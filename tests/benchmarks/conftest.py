@@ -1,4 +1,4 @@
-"""One table at the end of `./run bench`, and the same rows in its JSON: how we compare with peers.
+"""Two tables at the end of `./run bench`, and the same rows in its JSON: how we compare with peers.
 
 pytest-benchmark's own hooks: what was timed, what it was timed on, and the file it writes.
 """
@@ -17,10 +17,13 @@ from rich.console import Console
 from rich.table import Table
 
 from miua import conformance
+from tests.benchmarks.loop_rows import loop_table
 from tests.benchmarks.work import THREADS, WORKS
 
 PACKAGES = ("numpy", "scikit-image", "opencv-python-headless", "scikit-learn", "mahotas")
+LOOP_PACKAGES = ("torch", "torchvision", "pillow")
 ROWS = pytest.StashKey[list[dict[str, Any]]]()
+LOOP_ROWS = pytest.StashKey[list[dict[str, Any]]]()
 MACHINE = pytest.StashKey[dict[str, Any]]()
 
 
@@ -33,7 +36,7 @@ def pytest_benchmark_update_machine_info(
     machine_info["cores"] = len(os.sched_getaffinity(0))
     machine_info["model"] = processor()
     machine_info["threads"] = THREADS
-    machine_info["packages"] = {name: version(name) for name in PACKAGES}
+    machine_info["packages"] = {name: version(name) for name in PACKAGES + LOOP_PACKAGES}
     config.stash[MACHINE] = machine_info
 
 
@@ -49,7 +52,11 @@ def processor() -> str:
 def pytest_benchmark_update_json(
     config: pytest.Config, benchmarks: Sequence[Any], output_json: dict[str, Any]
 ) -> None:
-    config.stash[ROWS] = output_json["against_peers"] = rows(output_json["benchmarks"])
+    timed = output_json["benchmarks"]
+    config.stash[ROWS] = output_json["against_peers"] = rows(timed)
+    config.stash[LOOP_ROWS] = output_json["training_loops"] = [
+        row for entry in timed for row in entry["extra_info"].get("loop_rows", [])
+    ]
 
 
 def rows(timed: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -101,10 +108,34 @@ def duration(seconds: float) -> str:
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
-    found = config.stash.get(ROWS, [])
-    if not found:
-        return
-    machine = config.stash[MACHINE]
+    if found := config.stash.get(ROWS, []):
+        write_kernels(terminalreporter, found, config.stash[MACHINE])
+    if found := config.stash.get(LOOP_ROWS, []):
+        write_loops(terminalreporter, found, config.stash[MACHINE])
+
+
+def write_loops(
+    terminalreporter: pytest.TerminalReporter, found: list[dict[str, Any]], machine: dict[str, Any]
+) -> None:
+    console = Console(highlight=False)
+    with console.capture() as capture:
+        console.print(
+            f"{machine['model']}, {machine['cores']} cores\n"
+            f"{packages(machine, LOOP_PACKAGES)}\n\n"
+            f"Full-width DCGAN64, {machine['threads']} threads; loops take turns, medians.\n"
+        )
+        console.print(loop_table(found))
+    terminalreporter.section("training loops")
+    terminalreporter.write(capture.get())
+
+
+def packages(machine: dict[str, Any], names: Sequence[str]) -> str:
+    return ", ".join(f"{name}=={machine['packages'][name]}" for name in names)
+
+
+def write_kernels(
+    terminalreporter: pytest.TerminalReporter, found: list[dict[str, Any]], machine: dict[str, Any]
+) -> None:
     table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False)
     table.add_column("work")
     table.add_column("peer", no_wrap=True)
@@ -122,12 +153,12 @@ def pytest_terminal_summary(
         else:
             target = f"<= {duration(row['at_most_seconds'])}"
             table.add_row(row["work"], "", "", ours, "", target, met)
-    packages = ", ".join(f"{name}=={number}" for name, number in machine["packages"].items())
     console = Console(highlight=False)
     with console.capture() as capture:
         console.print(
             f"{machine['model']}, {machine['cores']} cores, {machine['instruction_set']}\n"
-            f"{packages}\n\nThe best of several times; ours with {machine['threads']} threads.\n"
+            f"{packages(machine, PACKAGES)}\n\n"
+            f"The best of several times; ours with {machine['threads']} threads.\n"
         )
         console.print(table)
         for part in {row.get("extrapolated_from") for row in found} - {None}:

@@ -138,7 +138,13 @@ class ImagesInMemory(Dataset[Tensor]):
 
     def __init__(self, stack: NDArray[np.uint8]) -> None:
         self.images = [Image.fromarray(image) for image in stack]
-        self.transform = transforms.Compose(augmenting())
+        self.transform = transforms.Compose(
+            [
+                *flip_and_rotation(fill=0),
+                transforms.ToTensor(),
+                transforms.Normalize([0.5], [0.5]),
+            ]
+        )
 
     def __len__(self) -> int:
         return len(self.images)
@@ -149,12 +155,21 @@ class ImagesInMemory(Dataset[Tensor]):
 
 
 class ImagesInFiles(Dataset[Tensor]):
-    """The notebooks' way: an image is opened, decoded and made small whenever it is used."""
+    """The notebooks' way: an image is opened, decoded and made small whenever it is used.
+
+    As there, it is read as RGB, and is a tensor of its full size before it becomes small and grey.
+    """
 
     def __init__(self, files: Sequence[Path], image_size: int) -> None:
         self.files = list(files)
         self.transform = transforms.Compose(
-            [transforms.Resize((image_size, image_size)), *augmenting()]
+            [
+                transforms.ToTensor(),
+                transforms.Grayscale(),
+                transforms.Normalize([0.5], [0.5]),
+                transforms.Resize((image_size, image_size)),
+                *flip_and_rotation(fill=-1.0),
+            ]
         )
 
     def __len__(self) -> int:
@@ -162,17 +177,16 @@ class ImagesInFiles(Dataset[Tensor]):
 
     def __getitem__(self, index: int) -> Tensor:
         with Image.open(self.files[index]) as file:
-            image: Tensor = self.transform(file.convert("L"))
+            image: Tensor = self.transform(file.convert("RGB"))
         return image
 
 
-def augmenting() -> list[nn.Module]:
-    """The study's flip and rotation of up to 10 degrees, then the model's space, [-1, 1]."""
+def flip_and_rotation(fill: float) -> list[nn.Module]:
+    """The study's augmentation; `fill` is black, for what a rotation of 10 degrees uncovers."""
+    bilinear = InterpolationMode.BILINEAR
     return [
         transforms.RandomHorizontalFlip(),
-        transforms.RandomRotation(10, interpolation=InterpolationMode.BILINEAR),
-        transforms.ToTensor(),
-        transforms.Normalize([0.5], [0.5]),
+        transforms.RandomRotation(10, interpolation=bilinear, fill=fill),
     ]
 
 
