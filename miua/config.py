@@ -64,7 +64,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
 
 
 ImageSize = Literal[32, 64, 128, 256, 512]
-# Of a training's convolutions. Only float32 is the study's; docs/training.md says what others change.
+# Of convolutions in training. Only float32 is the study's; docs/training.md tells of the others.
 Precision = Literal["float32", "tf32", "bfloat16"]
 
 

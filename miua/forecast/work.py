@@ -13,7 +13,7 @@ from pathlib import Path
 from miua.checkpoint import Position, saved_epochs, saved_positions
 from miua.config import TrainingConfig, read_config
 from miua.plan import Cell, Plan, RealImages, preparation
-from miua.training.run_folder import divergence
+from miua.training.run_folder import divergence, wants_sample_grid
 
 # In the order in which a person reads them; "later" steps are known by an earlier run only.
 PHANTOMS, STACKS, REFERENCES = "phantoms", "real_images", "reference"
@@ -112,12 +112,8 @@ def training_left(run: Path, config: TrainingConfig) -> Left:
     images = (last - start.epoch) * size - start.batch * config.batch_size
     # Whatever lies ahead of the start is made again.
     kept = [epoch for epoch in config.epochs if epoch > start.epoch]
-    drawn = {epoch for epoch in range(start.epoch + 1, last + 1) if _is_round(epoch)} | {*kept}
-    return Left(images, len(kept), len(drawn))
-
-
-def _is_round(epoch: int) -> bool:
-    return str(epoch).rstrip("0") in {"1", "2", "5"}
+    grids = sum(wants_sample_grid(config, epoch) for epoch in range(start.epoch + 1, last + 1))
+    return Left(images, len(kept), grids)
 
 
 def _is_there(job: Job, folder: Path, plan: Plan) -> bool:

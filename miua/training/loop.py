@@ -31,6 +31,7 @@ from miua.training.run_folder import (
     record_start,
     save_sample_grid,
     training_images,
+    wants_sample_grid,
 )
 from miua.training.saving import State, resume, save, thin
 from miua.training.signs import NON_FINITE, signs_of_epoch, starts_now, told
@@ -115,11 +116,10 @@ class _Training:
             while self.state.position.epoch < last:
                 self._epoch(bar)
                 epoch = self.state.position.epoch
-                wanted = epoch in self.config.epochs
                 # The picture first: behind a checkpoint, nobody would come back for it.
-                if wanted or _is_round(epoch):
+                if wants_sample_grid(self.config, epoch):
                     save_sample_grid(self.run, self.config, self.state.networks.generator, epoch)
-                if wanted or self._is_time_to_save():
+                if epoch in self.config.epochs or self._is_time_to_save():
                     self._save()
                 self._obey_stop()
         thin(self.run, self.config, behind=0)
@@ -174,8 +174,3 @@ class _Training:
         if self.stop and self.state.position.epoch < self.config.epochs[-1]:
             say(f"{self.run}: stopped after {self.state.position}; the same command goes on there.")
             self.stop.obey()
-
-
-def _is_round(epoch: int) -> bool:
-    """1, 2, 5, 10, 20, 50, ...: often enough to watch the images form."""
-    return str(epoch).rstrip("0") in {"1", "2", "5"}

@@ -160,6 +160,11 @@ def rewrite_logs(run: Path, history: list[Line]) -> None:
             write_text(speed, "".join(kept))
 
 
+def wants_sample_grid(config: TrainingConfig, epoch: int) -> bool:
+    """At each asked epoch, and at 1, 2, 5, 10, 20, 50, ...: often enough to watch images form."""
+    return epoch in config.epochs or str(epoch).rstrip("0") in {"1", "2", "5"}
+
+
 def save_sample_grid(run: Path, config: TrainingConfig, generator: Generator, epoch: int) -> None:
     """Draw the same latent batch at every saved epoch, so that one sees the images form."""
     draws = seeded_generator(config.seed, Stream.SAMPLE_GRID)

@@ -6,8 +6,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor
-
 from miua.checkpoint import (
     DamagedError,
     Position,
@@ -94,11 +92,6 @@ def resume(run: Path, config: TrainingConfig, state: State) -> None:
     elif (run / LOG).exists():
         say(f"{run}: there is no checkpoint yet; starting again.")
     rewrite_logs(run, state.history)
-
-
-def checkpoint_bytes(tensors: dict[str, Tensor]) -> int:
-    """How much a checkpoint of these tensors takes on the disk, but for a small JSON."""
-    return sum(tensor.numel() * tensor.element_size() for tensor in tensors.values())
 
 
 def _remove_damaged(run: Path, config: TrainingConfig) -> None:
