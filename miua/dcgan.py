@@ -119,10 +119,11 @@ class Discriminator(nn.Module):
         together = torch.cat(list(batches))
         for module in self.network:
             if isinstance(module, nn.BatchNorm2d):
-                together = torch.cat([module(batch) for batch in together.split(sizes)])
+                together = torch.cat([module(batch) for batch in torch.split(together, sizes)])
             else:
                 together = module(together)
-        return together.flatten().split(sizes)
+        logits: tuple[Tensor, ...] = torch.split(together.flatten(), sizes)
+        return logits
 
 
 def initialise(network: nn.Module, deviation: float, generator: torch.Generator) -> None:

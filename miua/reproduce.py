@@ -19,6 +19,7 @@ from miua.config import TrainingConfig, config_hash, differences, read_config
 from miua.errors import MiuaError
 from miua.executors import LOCAL, find_executor
 from miua.files import locked, write_text
+from miua.forecast.predict import forecast, print_forecast
 from miua.messages import cluster_messages, local_messages
 from miua.metrics.inception_weights import NotComputedError, find_inception_weights
 from miua.plan import CLAIMS, Plan, Profile, cells_csv, make_plan, read_experiments
@@ -56,6 +57,7 @@ def reproduce(
     results: Path,
     cores: int | None = None,
     dry_run: bool = False,
+    predict: bool = False,
     experiment: str | None = None,
     executor: str = LOCAL,
 ) -> Path:
@@ -68,6 +70,7 @@ def reproduce(
         results: the parent of the results folders.
         cores: how many CPU cores of this machine to use; all if None, or what the executor says.
         dry_run: print what would be done, and change no plan and no result.
+        predict: with dry_run on this machine, print what each step will take, after trials.
         experiment: only this one, up to its table; None for all, report and paper included.
         executor: where the steps run: "local", a name in `study`/executors, or a folder like those.
 
@@ -105,7 +108,11 @@ def reproduce(
         command += ["--dry-run"] if dry_run else []
         if problem := latex_problem():
             say(f"Note: {problem} All the rest is made; then run the same command again.")
-        _run(command, lock, local_messages if cluster is None else cluster_messages)
+        if dry_run and predict and cluster is None:
+            made_again = _made_again(command)
+            print_forecast(forecast(plan, folder, here, experiment=experiment, remade=made_again))
+        else:
+            _run(command, lock, local_messages if cluster is None else cluster_messages)
     return folder
 
 
@@ -209,6 +216,16 @@ def _code_hash(*parts: str) -> str:
     for path in files:
         digest.update(path.read_bytes())
     return digest.hexdigest()
+
+
+def _made_again(command: list[str]) -> set[str]:
+    """Outputs that are there, and that Snakemake will make anew: their code or input changed."""
+    command = [part for part in command if part != "--dry-run"]
+    summary = subprocess.run([*command, "--summary"], capture_output=True, text=True, check=False)
+    if summary.returncode != 0:
+        raise MiuaError(f"Snakemake cannot plan this:\n{summary.stderr.strip()}")
+    lines = [line.split("\t") for line in summary.stdout.splitlines()[1:]]
+    return {line[0] for line in lines if line[-1] == "update pending"}
 
 
 def _inception_weights() -> str:

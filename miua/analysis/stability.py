@@ -110,5 +110,5 @@ def _row(results: Results, cell: Any, diversities: pd.DataFrame) -> dict[str, ob
         "diversity": diversity,
         "signs": "; ".join(signs),
         "stable": "no" if signs else "yes",
-        "events": "; ".join(told(log.to_dict(orient="records"))),
+        "events": "; ".join(told(log["epoch"], log["events"])),
     }

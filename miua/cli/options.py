@@ -40,4 +40,6 @@ Executor = Annotated[
     str,
     typer.Option(help="Where the steps run: local, slurm, or a folder of settings for a cluster."),
 ]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the steps only.")]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Show what there is to do, and what it will take here.")
+]

@@ -143,6 +143,7 @@ def reproduce_command(
         cores=cores,
         executor=executor,
         dry_run=dry_run,
+        predict=dry_run,
     )
     if not dry_run:
         _print_outcome(folder)
@@ -170,9 +171,11 @@ def experiment_command(
         cores=cores,
         executor=executor,
         dry_run=dry_run,
+        predict=dry_run,
         experiment=name,
     )
-    print(folder / "tables")
+    if not dry_run:
+        print(folder / "tables")
 
 
 def _need_for_study() -> None:

@@ -96,7 +96,7 @@ def event_rows(results: Results) -> list[list[str]]:
         return []
     rows = []
     for run, part in table.groupby("run", sort=False):
-        longest = part.loc[part["epochs"].idxmax()]
+        longest = part.sort_values("epochs").iloc[-1]
         experiments = ", ".join(dict.fromkeys(part["experiment"]))
         rows.append([str(run), experiments, whole(longest["epochs"]), longest["events"] or "none"])
     return rows

@@ -123,7 +123,10 @@ class _Training:
                     self._save()
                 self._obey_stop()
         thin(self.run, self.config, behind=0)
-        for words in told(self.state.history):
+        history = self.state.history
+        for words in told(
+            (line["epoch"] for line in history), (line["events"] for line in history)
+        ):
             say(f"{self.run}: {words}.")
 
     def _epoch(self, bar: Progress) -> None:

@@ -52,14 +52,14 @@ def starts_now(sign: str, history: list[dict[str, Any]], line: dict[str, Any]) -
     return sign in line["events"] and seen[-1:] == [False] and not again
 
 
-def told(lines: Iterable[dict[str, Any]]) -> list[str]:
-    """Each sign in a log's lines with the epochs it was seen in, in words."""
-    lines = list(lines)
+def told(epochs: Iterable[int], events: Iterable[list[str]]) -> list[str]:
+    """Each sign in the events of a log's epochs, with the epochs it was seen in, in words."""
+    lines = list(zip(epochs, events, strict=True))
     words = []
     for sign in (NON_FINITE, SATURATED, COLLAPSED):
-        epochs = [line["epoch"] for line in lines if sign in line["events"]]
-        if epochs:
-            words.append(f"{sign} in {len(epochs)} of {len(lines)} epochs ({ranges(epochs)})")
+        seen = [epoch for epoch, signs in lines if sign in signs]
+        if seen:
+            words.append(f"{sign} in {len(seen)} of {len(lines)} epochs ({ranges(seen)})")
     return words
 
 

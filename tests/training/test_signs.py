@@ -53,12 +53,12 @@ def test_a_sign_is_told_of_when_it_comes_after_an_epoch_without_it_and_once():
 
 
 def test_the_epochs_of_each_sign_are_told():
-    history = lines([COLLAPSED], [COLLAPSED], [], [SATURATED, COLLAPSED])
-    assert told(history) == [
+    events = [[COLLAPSED], [COLLAPSED], [], [SATURATED, COLLAPSED]]
+    assert told([1, 2, 3, 4], events) == [
         "saturated discriminator in 1 of 4 epochs (4)",
         "collapsed samples in 3 of 4 epochs (1-2, 4)",
     ]
-    assert told(lines([], [])) == []
+    assert told([1, 2], [[], []]) == []
 
 
 def test_ranges():
