@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from miua.config import Precision, TrainingConfig
 from miua.dcgan import Discriminator, Generator, initialise
 from miua.training.draws import Stream, seeded_generator
+from miua.training.optimiser import Adam
 
 
 @dataclass
@@ -21,8 +22,8 @@ class Adversaries:
 
     generator: Generator
     discriminator: Discriminator
-    generator_optimiser: torch.optim.Adam
-    discriminator_optimiser: torch.optim.Adam
+    generator_optimiser: Adam
+    discriminator_optimiser: Adam
     precision: Precision = "float32"
 
     @classmethod
@@ -36,8 +37,8 @@ class Adversaries:
             # Convolutions with the channels innermost are faster, on CPUs and on GPUs.
             network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
-        def adam(network: nn.Module, learning_rate: float) -> torch.optim.Adam:
-            return torch.optim.Adam(
+        def adam(network: nn.Module, learning_rate: float) -> Adam:
+            return Adam(
                 network.parameters(),
                 lr=learning_rate,
                 betas=(config.beta1, config.beta2),

@@ -54,14 +54,18 @@ def loop_table(rows: Sequence[Row]) -> Table:
         table.add_row(
             row["work"],
             row.get("peer", ""),
-            f"{row['theirs']:.3g}" if compared else "",
-            f"{row['ours']:.3g}",
+            number(row["theirs"]) if compared else "",
+            number(row["ours"]),
             row["unit"],
             f"{row['ratio']:.2f} x" if compared else "",
             _target(row),
             {True: "yes", False: "NO", None: ""}[row["met"]],
         )
     return table
+
+
+def number(value: float) -> str:
+    return f"{value:.3g}" if value < 1000 else f"{value:.0f}"
 
 
 def _target(row: Row) -> str:

@@ -86,30 +86,3 @@ def test_batches_that_go_through_together_are_normalised_apart():
         torch.testing.assert_close(got, expected)
     for name, buffer in one.named_buffers():
         torch.testing.assert_close(dict(other.named_buffers())[name], buffer)
-
-
-def test_a_fused_step_is_adams_step(stack):
-    """Also after a checkpoint, whose moments come back in another order in memory."""
-    networks = Adversaries.create(tiny(feature_maps=8), CPU)
-    plain = torch.optim.Adam(
-        [p.detach().clone().requires_grad_() for p in networks.discriminator.parameters()],
-        lr=2e-4, betas=(0.5, 0.999), fused=False, foreach=False,
-    )  # fmt: skip
-    for step in range(4):
-        if step == 2:
-            saved = {name: tensor.clone() for name, tensor in networks.tensors().items()}
-            networks = Adversaries.create(tiny(feature_maps=8, seed=5), CPU)
-            networks.load({name: tensor.contiguous() for name, tensor in saved.items()})
-        draws = seeded_generator(step)
-        for ours, theirs in zip(
-            networks.discriminator.parameters(), plain.param_groups[0]["params"], strict=True
-        ):
-            gradient = torch.randn(ours.shape, generator=draws)
-            ours.grad = torch.empty_like(ours).copy_(gradient)
-            theirs.grad = gradient
-        networks.discriminator_optimiser.step()
-        plain.step()
-    for ours, theirs in zip(
-        networks.discriminator.parameters(), plain.param_groups[0]["params"], strict=True
-    ):
-        torch.testing.assert_close(ours, theirs)
