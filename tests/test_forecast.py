@@ -300,7 +300,7 @@ def test_a_forecast_measures_every_step_that_it_can(tmp_path, capsys):
     folder = tmp_path / "results" / "tiny"
     found = forecast(plan, folder, 1)
     assert not folder.exists()
-    unknown = ["tables and claims", "figures", "paper and report"]
+    unknown = ["tables, claims", "figures", "paper, report"]
     assert found.unpredicted == unknown
     for step in found.steps:
         if step.name not in unknown:

@@ -48,14 +48,14 @@ STEPS = {
     "images": (PHANTOMS, STACKS, REFERENCES),
     "trainings": (TRAIN,),
     "synthetic sets": (GENERATE,),
-    "metrics of the sets": (EVALUATE,),
+    "metrics of sets": (EVALUATE,),
     "noise floor": (NOISE_FLOOR,),
     "sensitivity": (SENSITIVITY,),
-    "tables and claims": (REFERENCE_LBPV, EXPERIMENT, CLINICIAN, ANALYSE, CLAIMS),
+    "tables, claims": (REFERENCE_LBPV, EXPERIMENT, CLINICIAN, ANALYSE, CLAIMS),
     "figures": (FIGURES,),
-    "paper and report": (PAPER, REPORT),
+    "paper, report": (PAPER, REPORT),
 }
-LATE = (*STEPS["tables and claims"], FIGURES, PAPER, REPORT)
+LATE = (*STEPS["tables, claims"], FIGURES, PAPER, REPORT)
 BUSY = 0.25  # a share of the cores: if others take more, it is said
 
 

@@ -58,7 +58,7 @@ def about(seconds: float) -> str:
 
 
 def _table(*columns: str) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
     for number, column in enumerate(columns):
         table.add_column(column, justify="right" if number else "left", no_wrap=number > 0)
     return table
@@ -130,5 +130,5 @@ def _totals(found: Forecast) -> list[str]:
         )
     lines.append(f"Disk    {amount(totals.disk)}; {amount(totals.free_disk)} are free")
     if found.unpredicted:
-        lines.append(f"Not predicted, and not in the time: {', '.join(found.unpredicted)}.")
+        lines.append(f"Not predicted, and not in the time: {'; '.join(found.unpredicted)}.")
     return lines
