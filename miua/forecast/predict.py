@@ -240,7 +240,8 @@ def _notes(
     if busy > BUSY * cores:
         notes.append(
             f"Other programs keep about {busy:.1f} threads busy on {cores} cores. The times are "
-            "those of a calm machine as far as that can be told; meanwhile it takes longer."
+            "those of a calm machine as far as that can be told; meanwhile it takes longer. Steps "
+            "with several threads are disturbed most: for these, ask again on a calm machine."
         )
     if any(job.rule in LATE for job in left):
         if earlier is not None:
