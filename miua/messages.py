@@ -14,7 +14,7 @@ _OF_ITSELF = (
     r"\s*$|Assuming unrestricted|Building DAG|Using shell|Provided cores|Rules claiming"
     rf"|Select jobs|Execute \d+ jobs|{_DATE}|Finished jobid|Elapsed time|Complete log|RuleException"
     r"|CalledProcessError in file|Command 'set -euo|Shutting down|Exiting because|WorkflowError"
-    r"|At least one job|Nothing to be done|Job stats:|job +count|-+  -+"
+    r"|At least one job|Nothing to be done|Touching output|Job stats:|job +count|-+  -+"
     r"|(all|phantoms|real_images|reference|train|generate|evaluate|reference_lbpv|experiment"
     r"|clinician|noise_floor|sensitivity|analyse|claims|figures|paper|report|total) +\d+$"
 )
@@ -23,7 +23,7 @@ NOISE = re.compile(_OF_ITSELF)
 CLUSTER_NOISE = re.compile(
     rf"{_OF_ITSELF}|\s+{_DATE}|Using workflow specific profile|SLURM run ID|Provided re"
     r"|No SLURM account given|No account was given|Unable to guess SLURM|Cleaning up SLURM"
-    r"|MinJobAge \d+s \(>=|Touching output|Storing output|\s*(local)?rule \w+:$|\s+Error in rule"
+    r"|MinJobAge \d+s \(>=|Storing output|\s*(local)?rule \w+:$|\s+Error in rule"
     r"|\s+(benchmark|external_jobid|input|jobid|jobs|output|priority|reason|resources|shell|threads"
     r"|wildcards):|\s+message: None|\s+\(command exited|\s{12}"
 )

@@ -85,7 +85,7 @@ def train(
             record_start(run, config, images, place, state.position)
             if state.position.epoch == config.epochs[-1]:
                 say(f"{run}: already trained to epoch {state.position.epoch}.")
-            predicted = predict(config, len(images), state.position, place)
+            predicted = predict(run.name, config, len(images), state.position, place)
             dataset = torch.from_numpy(images).to(place)
             _Training(run, config, dataset, state, stop).to_last_epoch(predicted)
     except OSError as error:

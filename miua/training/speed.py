@@ -20,9 +20,9 @@ WORTH_SAYING = 5.0  # seconds; a shorter training needs no prediction
 
 
 def predict(
-    config: TrainingConfig, images: int, position: Position, device: torch.device
+    name: str, config: TrainingConfig, images: int, position: Position, device: torch.device
 ) -> float | None:
-    """Say how long the way from `position` to the last epoch will take; the seconds.
+    """Say how long the run `name` will take from `position` to its last epoch; the seconds.
 
     None where that is so short that nothing is said.
     """
@@ -34,8 +34,8 @@ def predict(
     if seconds < WORTH_SAYING:
         return None
     say(
-        f"To train: {left:,} images, {config.epochs[-1] - position.epoch} epochs of {images}. "
-        f"Predicted: {duration(seconds)}, from a trial at {rate:.0f} images/s."
+        f"Training {name}: {config.epochs[-1] - position.epoch} epochs of {images} images, "
+        f"predicted {duration(seconds)} from a trial at {rate:.0f} images/s"
     )
     return seconds
 
