@@ -111,7 +111,7 @@ def build_kernels(session: nox.Session, name: str, *options: str) -> Path:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Time the kernels beside their peers, in one run, and count their cycles."""
+    """Time kernels and training loop beside their peers, in one run; count the kernels' cycles."""
     install(session)
     report = ROOT / "results" / "kernels-benchmark.json"
     report.parent.mkdir(exist_ok=True)

@@ -19,7 +19,6 @@ from miua.config import TrainingConfig, config_hash, differences, read_config
 from miua.errors import MiuaError
 from miua.executors import LOCAL, find_executor
 from miua.files import locked, write_text
-from miua.forecast.predict import forecast, print_forecast
 from miua.messages import cluster_messages, local_messages
 from miua.metrics.inception_weights import NotComputedError, find_inception_weights
 from miua.plan import CLAIMS, Plan, Profile, cells_csv, make_plan, read_experiments
@@ -109,6 +108,8 @@ def reproduce(
         if problem := latex_problem():
             say(f"Note: {problem} All the rest is made; then run the same command again.")
         if dry_run and predict and cluster is None:
+            from miua.forecast.predict import forecast, print_forecast  # loads torch
+
             made_again = _made_again(command)
             print_forecast(forecast(plan, folder, here, experiment=experiment, remade=made_again))
         else:

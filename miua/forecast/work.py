@@ -142,6 +142,7 @@ def _all_jobs(plan: Plan, experiment: str | None) -> Iterator[Job]:
 
 
 _EVERY_CORE = 10**6  # until it is known how many there are
+_FIRST = 10_000  # images come before all trainings, as in the Snakefile
 
 
 def _phantoms(plan: Plan) -> tuple[str, ...]:
@@ -152,11 +153,11 @@ def _phantoms(plan: Plan) -> tuple[str, ...]:
 def _image_jobs(plan: Plan, cells: list[Cell], real: bool) -> Iterator[Job]:
     phantoms = _phantoms(plan)
     if phantoms and (cells or real):
-        yield Job(PHANTOMS, phantoms, threads=_EVERY_CORE)
+        yield Job(PHANTOMS, phantoms, threads=_EVERY_CORE, priority=_FIRST)
     for name in dict.fromkeys(cell.preparation for cell in cells):
         stack, reference = f"real/{name}/images.npy", f"reference/{name}/images.npy"
-        yield Job(STACKS, (stack,), phantoms, threads=_EVERY_CORE, subject=name)
-        yield Job(REFERENCES, (reference,), (stack,), subject=name)
+        yield Job(STACKS, (stack,), phantoms, threads=_EVERY_CORE, subject=name, priority=_FIRST)
+        yield Job(REFERENCES, (reference,), (stack,), subject=name, priority=_FIRST)
 
 
 def _set_jobs(plan: Plan, cells: list[Cell]) -> Iterator[Job]:

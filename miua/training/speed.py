@@ -15,7 +15,7 @@ from miua.training.draws import Draws
 from miua.training.steps import EpochSums, train_batch
 
 SECONDS_OF_TRIAL = 2.0  # what a trial takes at most, but for one step that takes longer
-STEPS_OF_TRIAL = 6
+STEPS_OF_TRIAL = 3
 WORTH_SAYING = 5.0  # seconds; a shorter training needs no prediction
 
 
