@@ -106,6 +106,9 @@ class Cluster:
         (self.folder / "slurm.conf").write_text(text)
         # A GPU to count; no GPU is behind it.
         (self.folder / "gres.conf").write_text(f"NodeName={host} Name=gpu File=/dev/zero\n")
+        if not Path("/sys/fs/cgroup").is_mount():
+            # Nothing uses cgroups, but slurmd looks which kind there is, unless it is told one.
+            (self.folder / "cgroup.conf").write_text("CgroupPlugin=cgroup/v1\n")
         # Snakemake's plugin hides SLURM_CONF from the srun of a job.
         srun = self.folder / "bin" / "srun"
         real = shutil.which("srun")
