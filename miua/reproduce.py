@@ -44,6 +44,7 @@ ROOMS = {
         "report/*",
         "report/templates/*",
         "dcgan.py",
+        "training/signs.py",
     ),
 }
 
@@ -104,7 +105,6 @@ def reproduce(
         here = cores or len(os.sched_getaffinity(0))
         command = _snakemake_command(folder, place, study, paper, experiment, here)
         command += _where(cluster, cores, here)
-        command += ["--dry-run"] if dry_run else []
         if problem := latex_problem():
             say(f"Note: {problem} All the rest is made; then run the same command again.")
         if dry_run and predict and cluster is None:
@@ -113,6 +113,7 @@ def reproduce(
             made_again = _made_again(command)
             print_forecast(forecast(plan, folder, here, experiment=experiment, remade=made_again))
         else:
+            command += ["--dry-run"] if dry_run else []
             _run(command, lock, local_messages if cluster is None else cluster_messages)
     return folder
 
@@ -221,7 +222,6 @@ def _code_hash(*parts: str) -> str:
 
 def _made_again(command: list[str]) -> set[str]:
     """Outputs that are there, and that Snakemake will make anew: their code or input changed."""
-    command = [part for part in command if part != "--dry-run"]
     summary = subprocess.run([*command, "--summary"], capture_output=True, text=True, check=False)
     if summary.returncode != 0:
         raise MiuaError(f"Snakemake cannot plan this:\n{summary.stderr.strip()}")

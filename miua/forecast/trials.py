@@ -55,30 +55,17 @@ def training(
     from miua.config import write_config
     from miua.training.adversaries import Adversaries
     from miua.training.device import choose_device, set_precision
-    from miua.training.draws import Draws
-    from miua.training.steps import EpochSums, train_batch
+    from miua.training.speed import trial_step
 
     on_gpu = device != "cpu"
 
-    def prepare() -> tuple[Adversaries, torch.device]:
+    def prepare() -> tuple[Adversaries, Callable[[], None]]:
         place = choose_device(device, threads)
         set_precision(config.precision, place)
         networks = Adversaries.create(config, place)
-        networks.generator.train()
-        networks.discriminator.train()
-        return networks, place
+        return networks, trial_step(networks, config, place)
 
-    (networks, place), first = _timed(prepare, on_gpu)
-    sums = EpochSums(place)
-    side, size = config.image_size, config.batch_size
-    dataset = torch.zeros((size, side, side), dtype=torch.uint8, device=place)
-    draws = Draws.of_epoch(config, 1, size, place)
-
-    def step() -> None:
-        train_batch(networks, dataset, draws, config, sums)
-        if place.type == "cuda":
-            torch.cuda.synchronize()
-
+    (networks, step), first = _timed(prepare, on_gpu)
     together()
     first += _seconds(step, on_gpu)  # it prepares what the others use
     seconds: list[float] = []
@@ -91,7 +78,9 @@ def training(
     save_checkpoint(run, Position(1), networks.tensors(), facts)
     save = time.perf_counter() - started
     gpu_memory = float(torch.cuda.max_memory_allocated()) if on_gpu else 0.0
-    return TrainingTrial(first, size / _undisturbed(seconds), save, peak_memory(), gpu_memory)
+    return TrainingTrial(
+        first, config.batch_size / _undisturbed(seconds), save, peak_memory(), gpu_memory
+    )
 
 
 @dataclass(frozen=True)

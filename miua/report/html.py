@@ -93,12 +93,16 @@ def _copy(source: Path, target: Path) -> None:
 
 @dataclass(frozen=True)
 class PlainTable:
-    """A table of an experiment: what it is, its heads and rows; no rows if it was not run."""
+    """A table of an experiment: what it is, its heads and rows; no rows if it was not run.
+
+    in_words: its cells are sentences rather than numbers, and may break.
+    """
 
     experiment: str
     title: str
     head: list[str]
     rows: list[Cells]
+    in_words: bool = False
 
 
 def _experiment_tables(results: Results, metrics: pd.DataFrame) -> list[PlainTable]:
@@ -136,11 +140,12 @@ def _experiment_tables(results: Results, metrics: pd.DataFrame) -> list[PlainTab
     tables.append(PlainTable("seeds", title, arms, arm_rows(results, sources.SEEDS)))
     bounds = (
         "Epochs in which a loss is not finite, the discriminator is right on "
-        f"{SATURATED_ACCURACY:.0%} of both kinds of images, or synthetic images of a batch differ "
-        f"from each other by less than {COLLAPSED_DIVERSITY} of what real ones do"
+        f"{100 * SATURATED_ACCURACY:.0f} % of both kinds of images, or synthetic images of a batch "
+        f"differ from each other by less than {COLLAPSED_DIVERSITY} of what real ones do"
     )
     head = ["Training", "For", "Epochs", "Events in its log"]
-    tables.append(PlainTable("stability of all trainings", bounds, head, event_rows(results)))
+    stable = "stability of all trainings"
+    tables.append(PlainTable(stable, bounds, head, event_rows(results), in_words=True))
     return tables
 
 

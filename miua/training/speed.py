@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from statistics import median
 
 import torch
@@ -42,19 +43,30 @@ def predict(
 
 def images_per_second(config: TrainingConfig, device: torch.device) -> float:
     """The rate of training steps as `config` wants them, on networks made for this alone."""
-    networks = Adversaries.create(config, device)
+    step = trial_step(Adversaries.create(config, device), config, device)
+    seconds: list[float] = []
+    # The first step prepares what the others use.
+    while len(seconds) <= STEPS_OF_TRIAL and sum(seconds) < SECONDS_OF_TRIAL:
+        started = time.perf_counter()
+        step()
+        seconds.append(time.perf_counter() - started)
+    return config.batch_size / median(seconds[1:] or seconds)
+
+
+def trial_step(
+    networks: Adversaries, config: TrainingConfig, device: torch.device
+) -> Callable[[], None]:
+    """A step of training on a batch of black images, to be called and timed; it ends when done."""
     networks.generator.train()
     networks.discriminator.train()
     side, size = config.image_size, config.batch_size
     dataset = torch.zeros((size, side, side), dtype=torch.uint8, device=device)
     draws = Draws.of_epoch(config, 1, size, device)
     sums = EpochSums(device)
-    seconds: list[float] = []
-    # The first step prepares what the others use.
-    while len(seconds) <= STEPS_OF_TRIAL and sum(seconds) < SECONDS_OF_TRIAL:
-        started = time.perf_counter()
+
+    def step() -> None:
         train_batch(networks, dataset, draws, config, sums)
         if device.type == "cuda":
             torch.cuda.synchronize()
-        seconds.append(time.perf_counter() - started)
-    return size / median(seconds[1:] or seconds)
+
+    return step

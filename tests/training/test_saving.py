@@ -201,7 +201,7 @@ def test_a_damaged_earlier_checkpoint_is_made_again(tmp_path, stack):
     assert result(tmp_path / "run") == expected
 
 
-def test_a_configuration_of_before_is_read_with_what_was_meant_then(tmp_path, stack):
+def test_a_configuration_of_before_is_read_with_what_was_meant_then():
     """Settings that came later have the value that there was before there was a choice."""
     values = tiny().model_dump()
     del values["precision"]
