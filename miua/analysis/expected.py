@@ -14,7 +14,7 @@ from pathlib import Path
 import pandas as pd
 
 from miua.analysis.experiments import read_cells, read_experiment
-from miua.analysis.measures import ALL_MEASURES
+from miua.metrics.measures import ALL_MEASURES
 from miua.analysis.results import Results
 from miua.analysis.tables import write_table
 from miua.errors import MiuaError

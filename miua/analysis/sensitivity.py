@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
-from miua.analysis.measures import (
+from miua.metrics.measures import (
     DIVERSITY,
     FD_LBP,
     FID,
@@ -22,7 +22,7 @@ from miua.analysis.measures import (
     STUDY_ELEMENTS,
     element_name,
 )
-from miua.analysis.noise_floor import check_table, draw_splits
+from miua.analysis.noise_floor import check_table
 from miua.data.degradation import (
     COLLAPSE,
     COLLAPSE_AMOUNTS,
@@ -35,8 +35,9 @@ from miua.data.degradation import (
     memorise,
 )
 from miua.errors import MiuaError
-from miua.metrics.evaluate import COMPUTED
-from miua.metrics.subsets import Reading, SubsetTables
+from miua.evaluation.records import COMPUTED
+from miua.evaluation.splits import draw_splits
+from miua.evaluation.subsets import Reading, SubsetTables
 from miua.progress import Progress
 
 COLUMNS = ("degradation", "level", "amount", "unit", "repeat", "metric", "value", "status")

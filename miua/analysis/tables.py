@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from miua.analysis.measures import LBPV_ELEMENTS, MEASURES, measure
+from miua.metrics.measures import LBPV_ELEMENTS, MEASURES, measure
 from miua.analysis.results import Results, SyntheticSet
 from miua.errors import MiuaError
 from miua.files import atomic_path, read_array, read_json, write_array, write_json

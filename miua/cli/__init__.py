@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import typer
 
-from miua.cli import checking, images, measuring, study, training
+from miua.cli import checking, evaluating, images, measuring, study, training
 from miua.cli.extras import STUDY_PACKAGES
 from miua.errors import MissingExtraError, MiuaError
 
@@ -26,7 +26,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "train-config": training.train_config_command,
     "train": training.train_command,
     "generate": training.generate_command,
-    "evaluate": measuring.evaluate_command,
+    "evaluate": evaluating.evaluate_command,
     "lbpv": measuring.lbpv_command,
     "noise-floor": measuring.noise_floor_command,
     "sensitivity": measuring.sensitivity_command,

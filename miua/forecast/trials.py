@@ -125,17 +125,18 @@ def metrics(together: Together, side: int, reference: int, synthetic: int) -> Me
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     import tempfile
 
-    from miua.metrics import evaluate, write_records
+    from miua.evaluation.measure import measure_set
+    from miua.evaluation.records import write_records
 
     images = _heads(side, max(20, PIXELS_OF_METRICS // side**2))
     others, few = images[::-1].copy(), len(images)
     everything = ("mutual_information", "psnr", "lbpv", "fd_lbp", "diversity")
     together()
     # The first call loads what the others use.
-    evaluate(images[:10], images[10:20], metrics=everything, threads=1)
-    of_all = _seconds(lambda: evaluate(images, others, metrics=everything, threads=1))
-    found = evaluate(images, others, metrics=("lbpv", "fd_lbp"), threads=1)
-    linear = _seconds(lambda: evaluate(images, others, metrics=("lbpv", "fd_lbp"), threads=1))
+    measure_set(images[:10], images[10:20], metrics=everything, threads=1)
+    of_all = _seconds(lambda: measure_set(images, others, metrics=everything, threads=1))
+    found = measure_set(images, others, metrics=("lbpv", "fd_lbp"), threads=1)
+    linear = _seconds(lambda: measure_set(images, others, metrics=("lbpv", "fd_lbp"), threads=1))
     pairs = reference * synthetic / few**2
     seconds = max(0.0, of_all - linear) * pairs + linear * (reference + synthetic) / (2 * few)
     with tempfile.TemporaryDirectory() as folder:
@@ -189,7 +190,7 @@ def real_images(
     """Tables of a few images, and comparisons at their true size; floor, damage: half, repeats."""
     # As the commands do, before numpy is loaded.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    from miua.metrics.subsets import Instruments, SubsetTables
+    from miua.evaluation.subsets import Instruments, SubsetTables
 
     few = min(images, max(20, PIXELS_OF_METRICS // side**2))
     stack = _heads(side, few)
@@ -216,7 +217,7 @@ def _tables_of_true_size(stack: Any, images: int, instruments: Any) -> Any:
     """Tables of `images` images with any numbers in them: comparisons cost what real ones do."""
     import numpy as np
 
-    from miua.metrics.subsets import StackTables, SubsetTables
+    from miua.evaluation.subsets import StackTables, SubsetTables
 
     random = np.random.default_rng(0)
     table = random.uniform(1, 2, (images, images))
@@ -232,7 +233,8 @@ def _seconds_of_comparison(tables: Any, images: int, half: int) -> tuple[float, 
     """Seconds to compare two halves, and to pair their images in three ways."""
     import numpy as np
 
-    from miua.analysis.noise_floor import draw_splits, noise_floor, pairing_effect
+    from miua.analysis.noise_floor import noise_floor, pairing_effect
+    from miua.evaluation.splits import draw_splits
 
     splits = draw_splits(np.arange(images), half, 4, 0)
     noise_floor(tables, splits[:1])

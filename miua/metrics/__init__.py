@@ -1,21 +1,11 @@
 """Measures of image stacks: `uint8` arrays of shape (N, H, W).
 
 The study's four, local binary patterns (lbp), mutual information, PSNR and the Frechet inception
-distance (frechet); two companions, the Frechet distance of LBP histograms and diversity; and
-`evaluate`, which takes all of a synthetic set. Importing this package loads neither torch nor
-anything else that the light install lacks.
+distance (frechet); and their companions. `miua.evaluate` takes all of a synthetic set. Importing
+this package loads neither torch nor anything else that the light install lacks.
 """
 
 from miua.metrics.diversity import diversity, root_mean_squared_difference
-from miua.metrics.evaluate import (
-    METRICS,
-    Evaluation,
-    MetricRecord,
-    evaluate,
-    not_computed_records,
-    write_lbpv,
-    write_records,
-)
 from miua.metrics.frechet import (
     frechet_distance,
     frechet_inception_distance,
@@ -40,14 +30,10 @@ from miua.metrics.psnr import (
 )
 
 __all__ = [
-    "METRICS",
-    "Evaluation",
-    "MetricRecord",
     "NearestNeighbours",
     "NotComputedError",
     "diversity",
     "entropy",
-    "evaluate",
     "frechet_distance",
     "frechet_inception_distance",
     "frechet_lbp_distance",
@@ -61,10 +47,7 @@ __all__ = [
     "mutual_information",
     "mutual_information_all_pairs",
     "nearest_neighbours",
-    "not_computed_records",
     "peak_signal_to_noise_ratio",
     "peak_signal_to_noise_ratio_all_pairs",
     "root_mean_squared_difference",
-    "write_lbpv",
-    "write_records",
 ]

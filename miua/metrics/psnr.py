@@ -52,7 +52,7 @@ def peak_signal_to_noise_ratio(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> ND
 
     Errors are those of `mean_squared_error`.
     """
-    return _decibels(mean_squared_error(a, b))
+    return decibels(mean_squared_error(a, b))
 
 
 def peak_signal_to_noise_ratio_all_pairs(
@@ -62,7 +62,7 @@ def peak_signal_to_noise_ratio_all_pairs(
 
     Errors are those of `mean_squared_error_all_pairs`.
     """
-    return _decibels(mean_squared_error_all_pairs(a, b))
+    return decibels(mean_squared_error_all_pairs(a, b))
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ def nearest_neighbours(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> NearestNei
         index[rows] = np.where(nearer, columns.start + place, index[rows])
         smallest[rows] = np.where(nearer, distance, smallest[rows])
     error = smallest / _pixels(a)
-    return NearestNeighbours(index, error, _decibels(error))
+    return NearestNeighbours(index, error, decibels(error))
 
 
 def _squared_distances(
@@ -114,7 +114,8 @@ def _squared_distances(
             yield slice(i, i + len(rows)), slice(j, j + len(columns)), block
 
 
-def _decibels(mean_squared_error: NDArray[np.float64]) -> NDArray[np.float64]:
+def decibels(mean_squared_error: NDArray[np.float64]) -> NDArray[np.float64]:
+    """PSNR in dB of mean squared errors in squared grey levels; inf where they are 0."""
     with np.errstate(divide="ignore"):  # identical images: a ratio of infinity is meant
         ratio: NDArray[np.float64] = DATA_RANGE**2 / mean_squared_error
     return 10 * np.log10(ratio)

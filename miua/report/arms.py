@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, NullLocator
 
 from miua.analysis.experiments import read_experiment
-from miua.analysis.measures import DIVERSITY, FD_LBP, MUTUAL_INFORMATION, PSNR
+from miua.metrics.measures import DIVERSITY, FD_LBP, MUTUAL_INFORMATION, PSNR
 from miua.analysis.results import Results, read_run_log
 from miua.report import sources, style
 from miua.report.experiment_charts import empty_figure

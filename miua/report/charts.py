@@ -13,7 +13,7 @@ from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
 
 from miua.analysis.checks import UndecidedError
 from miua.analysis.clinician import HIGHEST_SCORE, LOWEST_SCORE, fit_scores
-from miua.analysis.measures import ALL_MEASURES, FID, Measure, measure
+from miua.metrics.measures import ALL_MEASURES, FID, Measure, measure
 from miua.analysis.results import Results, figure_two_set, poster_sizes, read_log
 from miua.analysis.tables import COMPUTED, not_computed
 from miua.report import sources, style

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pandas as pd
 
 from miua.analysis.experiments import read_experiment
-from miua.analysis.measures import (
+from miua.metrics.measures import (
     ALL_MEASURES,
     LBPV_TOTAL_DIFFERENCE,
     MUTUAL_INFORMATION,

@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from miua.analysis.clinician import read_scores
-from miua.analysis.measures import FID
+from miua.metrics.measures import FID
 from miua.analysis.results import Results, figure_two_set, poster_epochs, poster_sizes
 from miua.analysis.tables import not_computed, read_metrics
 from miua.report import sources, style

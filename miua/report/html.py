@@ -10,7 +10,7 @@ from pathlib import Path
 import jinja2
 import pandas as pd
 
-from miua.analysis.measures import ALL_MEASURES, FID, measure
+from miua.metrics.measures import ALL_MEASURES, FID, measure
 from miua.analysis.results import Results
 from miua.analysis.tables import COMPUTED, not_computed, read_metrics
 from miua.errors import MiuaError

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from miua.analysis.measures import ALL_MEASURES, Measure, measure
+from miua.metrics.measures import ALL_MEASURES, Measure, measure
 from miua.analysis.results import Results, read_log
 from miua.analysis.tables import COMPUTED
 from miua.plan import read_experiments

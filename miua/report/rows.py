@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from miua.analysis.experiments import experiment_path, read_experiment
-from miua.analysis.measures import ALL_MEASURES, Measure, measure
+from miua.metrics.measures import ALL_MEASURES, Measure, measure
 from miua.analysis.results import Results
 from miua.analysis.tables import COMPUTED
 from miua.plan import Experiment, RealImages

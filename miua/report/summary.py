@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from miua.analysis.measures import MEASURES, Measure
+from miua.metrics.measures import MEASURES, Measure
 from miua.analysis.results import Results
 from miua.analysis.tables import COMPUTED, not_computed, read_metrics
 from miua.report.numbers import MISSING, interval, plain

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from miua.analysis.clinician import COEFFICIENTS_FILE, TOLERATED_READING_ERRORS
-from miua.analysis.measures import (
+from miua.metrics.measures import (
     ALL_MEASURES,
     FID,
     LBPV_TOTAL_DIFFERENCE,

@@ -24,7 +24,7 @@ from miua.analysis.ledger import (
     read_ledger,
     write_claims,
 )
-from miua.analysis.measures import element_name
+from miua.metrics.measures import element_name
 from miua.analysis.noise_floor import COLUMNS as FLOOR_COLUMNS
 from miua.analysis.noise_floor import PAIRING_COLUMNS
 from miua.analysis.results import Results

@@ -12,9 +12,6 @@ from scipy.ndimage import gaussian_filter
 from miua.analysis.noise_floor import (
     COLUMNS,
     SUMMARY_COLUMNS,
-    Split,
-    draw_splits,
-    half_size,
     noise_floor,
     pairing_effect,
     summarise_noise_floor,
@@ -25,7 +22,8 @@ from miua.metrics import (
     mutual_information_all_pairs,
     peak_signal_to_noise_ratio_all_pairs,
 )
-from miua.metrics.subsets import SubsetTables
+from miua.evaluation.splits import Split, draw_splits, half_size
+from miua.evaluation.subsets import SubsetTables
 
 # HC18: how many of its 806 subjects have one, two, three, four images.
 HC18 = np.repeat(np.arange(806), np.repeat([1, 2, 3, 4], [642, 141, 17, 6]))

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from miua.analysis import analyse, clinician, collect
 from miua.analysis.ledger import write_claims
 from miua.analysis.noise_floor import (
-    draw_splits,
     noise_floor,
     pairing_effect,
     summarise_noise_floor,
@@ -24,7 +23,8 @@ from miua.analysis.sensitivity import sensitivity, summarise_sensitivity
 from miua.analysis.tables import write_table
 from miua.config import TrainingConfig, write_config
 from miua.files import sha256_array, write_array, write_json, write_text
-from miua.metrics.subsets import SubsetTables
+from miua.evaluation.splits import draw_splits
+from miua.evaluation.subsets import SubsetTables
 from miua.plan import Cell, Profile, cells_csv, make_plan, read_experiments
 
 STUDY = Path(__file__).parents[2] / "experiments"

@@ -31,7 +31,7 @@ from miua.analysis.claim_tests.base import (
     number,
     of_arm,
 )
-from miua.analysis.measures import measure
+from miua.metrics.measures import measure
 from miua.analysis.stability import STABILITY_COLUMNS, STABILITY_NUMBERS
 from miua.config import Strict
 

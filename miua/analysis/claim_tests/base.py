@@ -18,7 +18,7 @@ from pydantic import AfterValidator, Field
 
 from miua.analysis.clinician import read_facts, read_published, read_scores
 from miua.analysis.experiments import experiment_path, read_experiment
-from miua.analysis.measures import measure
+from miua.metrics.measures import measure
 from miua.analysis.results import Results
 from miua.analysis.tables import COMPUTED, read_table
 from miua.config import Strict

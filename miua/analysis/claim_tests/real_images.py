@@ -25,7 +25,7 @@ from miua.analysis.claim_tests.base import (
     labels,
     number,
 )
-from miua.analysis.measures import measure
+from miua.metrics.measures import measure
 from miua.analysis.noise_floor import COLUMNS as FLOOR_COLUMNS
 from miua.analysis.noise_floor import PAIRING_COLUMNS, SUMMARY_COLUMNS
 from miua.analysis.sensitivity import AS_IT_SHOULD

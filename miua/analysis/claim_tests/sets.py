@@ -25,7 +25,7 @@ from miua.analysis.claim_tests.base import (
     percent,
     without_significance,
 )
-from miua.analysis.measures import LBPV_ELEMENTS, element_name, measure
+from miua.metrics.measures import LBPV_ELEMENTS, element_name, measure
 from miua.config import Strict
 
 # Draws of elements for the power; the draws' own error is then below 1 %.

@@ -40,7 +40,7 @@ from miua.analysis.groups import (
     compare_groups,
     equivalence_of_groups,
 )
-from miua.analysis.measures import measure
+from miua.metrics.measures import measure
 from miua.analysis.power import anova_power, smallest_anova_effect
 from miua.config import Strict
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from miua.analysis.clinician import refit
-from miua.analysis.measures import element_name
+from miua.metrics.measures import element_name
 from tests.analysis.claim_tests.world import (
     CLINICIAN,
     FIVE,

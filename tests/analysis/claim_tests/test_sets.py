@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from miua.analysis.measures import STUDY_ELEMENTS, element_name
+from miua.metrics.measures import STUDY_ELEMENTS, element_name
 from miua.files import write_array
 
 CLOSEST = ("elements-are-closest", {"elements": list(STUDY_ELEMENTS), "arm": "equal epochs"})

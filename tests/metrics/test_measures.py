@@ -1,6 +1,6 @@
 import pytest
 
-from miua.analysis.measures import (
+from miua.metrics.measures import (
     ALL_MEASURES,
     COMPANIONS,
     LBPV_TOTAL_DIFFERENCE,

@@ -8,7 +8,7 @@ import pytest
 
 from miua.metrics import NotComputedError, evaluate, frechet_distance, subsets
 from miua.metrics.inception_weights import InceptionWeights
-from miua.metrics.subsets import Instruments, SubsetTables, finite_mean
+from miua.evaluation.subsets import Instruments, SubsetTables, finite_mean
 
 REFERENCE, OTHER = np.array([4, 0, 2]), np.array([1, 5, 3, 6])
 

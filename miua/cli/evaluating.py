@@ -1,0 +1,272 @@
+"""Anyone's images: `miua evaluate`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from miua.cli.options import Device, Threads, Weights
+from miua.errors import MiuaError
+
+if TYPE_CHECKING:
+    from miua.evaluation.result import Evaluation
+    from miua.metrics.extractors import FeatureExtractor
+
+
+def evaluate_command(
+    real: Annotated[
+        Path, typer.Option(help="Real images: a folder, or a .npy, .npz or DICOM file.")
+    ],
+    synthetic: Annotated[
+        list[str],
+        typer.Option(help="Synthetic images, the same; several times, or a pattern: 'sets/*'."),
+    ],
+    more: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Further synthetic sets, as a shell makes of a pattern."),
+    ] = None,
+    size: Annotated[
+        int | None, typer.Option(min=2, help="Resize all to this square; not if not given.")
+    ] = None,
+    fit: Annotated[
+        Literal["stretch", "crop"], typer.Option(help="How an image becomes square.")
+    ] = "stretch",
+    crop_size: Annotated[
+        int | None, typer.Option(min=1, help="Pixels that --fit crop takes; the most if not given.")
+    ] = None,
+    window: Annotated[
+        str | None,
+        typer.Option(help="For images deeper than 8 bits: LOW:HIGH become 0 and 255; or dicom."),
+    ] = None,
+    skip_bad: Annotated[
+        bool, typer.Option("--skip-bad", help="Go on without files that cannot be taken.")
+    ] = False,
+    groups: Annotated[
+        Path | None,
+        typer.Option(help="CSV with the columns file and group: real images of one subject."),
+    ] = None,
+    metrics: Annotated[
+        str | None, typer.Option(help="Only these, with commas between; all if not given.")
+    ] = None,
+    pairing: Annotated[
+        Literal["all", "nearest", "index"],
+        typer.Option(help="Which pairs MI, PSNR and SSIM average over."),
+    ] = "all",
+    floor_splits: Annotated[
+        int, typer.Option(min=0, help="Splits for the noise floor; 0: no floor.")
+    ] = 20,
+    crosswalk: Annotated[
+        bool, typer.Option("--crosswalk", help="Show what other ways to prepare would give.")
+    ] = False,
+    extractor: Annotated[
+        list[Path] | None, typer.Option(help="A TorchScript file (.pt) to take features from.")
+    ] = None,
+    extractor_size: Annotated[
+        int | None, typer.Option(min=1, help="Resize to this square for the extractor.")
+    ] = None,
+    extractor_mean: Annotated[
+        str | None, typer.Option(help="Subtracted, of [0, 1]: one number or three: 0.48,0.45,0.4.")
+    ] = None,
+    extractor_std: Annotated[str | None, typer.Option(help="Divided by; the same.")] = None,
+    inception_weights: Weights = None,
+    json: Annotated[Path | None, typer.Option(help="Write everything here.")] = None,
+    csv: Annotated[
+        Path | None,
+        typer.Option(help="Write the table here, and its provenance beside it (.json)."),
+    ] = None,
+    report: Annotated[Path | None, typer.Option(help="Write one HTML file with figures.")] = None,
+    contact_sheet: Annotated[
+        Path | None, typer.Option(help="Write the closest pairs as a picture (.png).")
+    ] = None,
+    lbpv: Annotated[Path | None, typer.Option(help="Write the set's LBP vector (.npy).")] = None,
+    name: Annotated[
+        list[str] | None, typer.Option(help="Name of a set, in the order of the sets.")
+    ] = None,
+    resamples: Annotated[int, typer.Option(min=0, help="Of the bootstrap; 0: no intervals.")] = 1000,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of all that is random.")] = 0,
+    allow_divergence: Annotated[
+        bool, typer.Option(help="A set that was not made is measured as not computed.")
+    ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print only the files written.")] = False,
+    device: Device = "auto",
+    threads: Threads = None,
+) -> None:
+    """Measure synthetic images against real ones."""
+    from miua.data.window import Window
+    from miua.evaluation.evaluate import ALL_METRICS, evaluate
+
+    sets = _named(_expanded(synthetic, more or []), name or [])
+    if allow_divergence and (reason := _not_made(sets)):
+        _write_not_made(next(iter(sets)), reason, csv, lbpv)
+        return
+    _check_outputs(sets, lbpv=lbpv, contact_sheet=contact_sheet, report=report)
+    evaluation = evaluate(
+        real,
+        sets,
+        size=size,
+        fit=fit,
+        crop_size=crop_size,
+        window=Window.parse(window) if window else None,
+        skip_bad=skip_bad,
+        metrics=_metrics(metrics, ALL_METRICS),
+        pairing=pairing,
+        groups=groups,
+        floor_splits=floor_splits,
+        crosswalk=crosswalk,
+        extractors=_extractors(extractor or [], extractor_size, extractor_mean, extractor_std, device),
+        inception_weights=inception_weights,
+        resamples=resamples,
+        seed=seed,
+        threads=threads or 0,
+        device=None if device == "auto" else device,
+    )
+    if not quiet:
+        from miua.cli.tables import print_evaluation
+
+        print_evaluation(evaluation)
+    for path in _write(evaluation, json, csv, report, contact_sheet, lbpv):
+        print(path)
+
+
+def _expanded(given: Sequence[str], more: Sequence[Path]) -> list[Path]:
+    """The sets, patterns replaced by what they match, in order of names."""
+    from glob import glob, has_magic
+
+    found: list[Path] = []
+    for each in given:
+        if Path(each).exists() or not has_magic(each):
+            found.append(Path(each))
+            continue
+        matches = sorted(Path(path) for path in glob(each, recursive=True))
+        if not matches:
+            raise MiuaError(f"Nothing matches the pattern {each}. Check the path.")
+        found += matches
+    return [*found, *more]
+
+
+def _named(paths: Sequence[Path], names: Sequence[str]) -> dict[str, Path]:
+    from miua.evaluation.reading import named_sets
+
+    if not names:
+        return {name: Path(str(path)) for name, path in named_sets(list(paths)).items()}
+    if len(names) != len(paths) or len(set(names)) < len(names):
+        raise MiuaError(
+            f"There are {len(paths)} synthetic sets and {len(set(names))} different names. "
+            "Give one --name for each set, or none."
+        )
+    return dict(zip(names, paths, strict=True))
+
+
+def _metrics(given: str | None, known: Sequence[str]) -> Sequence[str]:
+    if given is None:
+        return known
+    chosen = [name.strip() for name in given.split(",") if name.strip()]
+    unknown = [name for name in chosen if name not in known]
+    if unknown or not chosen:
+        raise MiuaError(
+            f"Unknown metric {', '.join(unknown) or '(none given)'}. There are {', '.join(known)}."
+        )
+    return chosen
+
+
+def _extractors(
+    paths: Sequence[Path], size: int | None, mean: str | None, std: str | None, device: str
+) -> list[FeatureExtractor]:
+    if not paths:
+        if size or mean or std:
+            raise MiuaError("--extractor-size, -mean and -std need an --extractor.")
+        return []
+    from miua.metrics.extractors import TorchExtractor
+
+    return [
+        TorchExtractor(
+            path,
+            size=size,
+            mean=_numbers("--extractor-mean", mean),
+            std=_numbers("--extractor-std", std),
+            device=None if device == "auto" else device,
+        )
+        for path in paths
+    ]
+
+
+def _numbers(option: str, given: str | None) -> tuple[float, ...] | None:
+    if given is None:
+        return None
+    try:
+        numbers = tuple(float(part) for part in given.split(","))
+    except ValueError:
+        numbers = ()
+    if len(numbers) not in (1, 3):
+        raise MiuaError(f"{option} takes one number or three, such as 0.5 or 0.48,0.45,0.4.")
+    return numbers
+
+
+def _check_outputs(sets: dict[str, Path], **outputs: Path | None) -> None:
+    """Before the work: what is written of one set needs one, and pages need their packages."""
+    from miua.cli.extras import need
+
+    for option in ("lbpv", "contact_sheet"):
+        if outputs[option] and len(sets) > 1:
+            raise MiuaError(
+                f"--{option.replace('_', '-')} is of one synthetic set; there are {len(sets)}."
+            )
+    if outputs["report"]:
+        need("jinja2", "The HTML report")
+        need("matplotlib", "The HTML report")
+
+
+def _write(
+    evaluation: Evaluation,
+    json: Path | None,
+    csv: Path | None,
+    report: Path | None,
+    contact_sheet: Path | None,
+    lbpv: Path | None,
+) -> list[Path]:
+    """Write what was asked for; the paths."""
+    from miua.evaluation.records import write_lbpv
+    from miua.files import atomic_path, write_json
+
+    if json:
+        evaluation.write_json(json)
+    if csv:
+        write_json(csv.with_suffix(".json"), evaluation.provenance)
+        evaluation.write_csv(csv)
+    if report:
+        evaluation.write_report(report)
+    copies = evaluation.sets[0].copies
+    if contact_sheet:
+        if copies is None:
+            raise MiuaError("--contact-sheet needs the metric copies.")
+        from PIL import Image
+
+        with atomic_path(contact_sheet.with_suffix(".png")) as temporary:
+            Image.fromarray(copies.sheet).save(temporary)
+    if lbpv:
+        write_lbpv(lbpv, evaluation.sets[0].lbpv)
+    return [path for path in (json, csv, report, contact_sheet, lbpv) if path]
+
+
+def _not_made(sets: dict[str, Path]) -> str:
+    """Why the one synthetic set has no images, in the words of its provenance; "" if it has."""
+    from miua.files import read_json
+
+    (folder,) = sets.values() if len(sets) == 1 else (Path(),)
+    path = folder / "provenance.json"
+    return str(read_json(path).get("not_made", "")) if path.is_file() else ""
+
+
+def _write_not_made(name: str, reason: str, csv: Path | None, lbpv: Path | None) -> None:
+    from miua.evaluation.records import not_computed_records, write_lbpv, write_records
+
+    if lbpv:
+        import numpy as np
+
+        write_lbpv(lbpv, np.full(256, np.nan))
+    if csv:
+        write_records(csv, not_computed_records(name, reason))
+        print(csv)

@@ -1,0 +1,209 @@
+"""An evaluation as a person reads it in a terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+
+from miua.evaluation.records import COMPUTED, LBPV_DIFFERENCES, MetricRecord
+from miua.metrics.measures import STUDY_ELEMENTS, Measure, element_name, measure
+
+if TYPE_CHECKING:
+    from miua.evaluation.result import Evaluation, FloorRecord, Ranking, SetResult, Source
+
+_NAMED = {element_name(element) for element in STUDY_ELEMENTS}
+# Of several sets, what fits beside each other; all is in the files.
+_SHORT = (
+    "mutual_information",
+    "psnr",
+    "ssim",
+    "fid",
+    "kid",
+    "fd_lbp",
+    "lbpv_total_difference",
+    "diversity",
+    "copies",
+)
+
+
+def print_evaluation(evaluation: Evaluation) -> None:
+    """Print what was read, the metrics, the ranking of several sets, and what to beware of."""
+    console = Console(highlight=False)
+    _print_source(console, evaluation.real)
+    for each in evaluation.sets:
+        _print_source(console, each.source)
+    console.print(f"MI, PSNR and SSIM are means over {evaluation.pairing}.")
+    if evaluation.floor is not None:
+        _print_floor(console, evaluation)
+    console.print()
+    if len(evaluation.sets) == 1:
+        _print_set(console, evaluation, evaluation.sets[0])
+    else:
+        _print_sets(console, evaluation)
+        _print_rankings(console, evaluation.rankings)
+    _print_missing(console, evaluation)
+    if evaluation.crosswalk is not None:
+        from miua.cli.crosswalk_table import print_crosswalk
+
+        print_crosswalk(console, evaluation.crosswalk)
+    for warning in evaluation.warnings:
+        console.print(f"Note: {warning}", markup=False)
+
+
+def _print_source(console: Console, source: Source) -> None:
+    where = f" from {source.path}" if source.path else ""
+    console.print(
+        f"{source.name}: {source.images:,} images of {source.width} x {source.height}{where}",
+        markup=False,
+        soft_wrap=True,
+    )
+    for note in source.notes:
+        console.print(f"  {note}", markup=False, soft_wrap=True)
+    for skipped in source.skipped:
+        console.print(f"  left out: {skipped.name}: {skipped.reason}", markup=False, soft_wrap=True)
+
+
+def _print_floor(console: Console, evaluation: Evaluation) -> None:
+    floor = evaluation.floor
+    assert floor is not None
+    if floor.status != COMPUTED:
+        console.print(f"Real against real: {floor.status}", markup=False, soft_wrap=True)
+        return
+    groups = f"{floor.groups} groups ({floor.grouping})" if floor.groups else floor.grouping
+    console.print(
+        f"Real against real: {floor.splits} splits into halves of {floor.images} images; "
+        f"groups: {groups}.",
+        markup=False,
+        soft_wrap=True,
+    )
+
+
+def _print_set(console: Console, evaluation: Evaluation, result: SetResult) -> None:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("metric", no_wrap=True)
+    table.add_column("value", justify="right", no_wrap=True)
+    table.add_column("95 % interval", justify="right", no_wrap=True)
+    if evaluation.floor is not None:
+        table.add_column("real against real", justify="right", no_wrap=True)
+        table.add_column("", no_wrap=True)
+    table.add_column("unit", no_wrap=True)
+    for record in _shown(result):
+        shown = measure(record.metric)
+        cells = [shown.label, number(record.value, shown), _interval(record, shown)]
+        if evaluation.floor is not None:
+            floor = evaluation.floor.records.get(record.metric)
+            cells += [_range(floor, shown), _beside(record, floor)]
+        table.add_row(*cells, shown.unit)
+    console.print(table)
+    console.print()
+    farthest = ", ".join(f"V{element}" for element in result.farthest)
+    console.print(
+        f"V is reference - synthetic, in pixels of an image. V8, V20, V143 and V240 are the "
+        f"study's; farthest of all: {farthest}.\n",
+        markup=False,
+    )
+
+
+def _shown(result: SetResult) -> list[MetricRecord]:
+    """All computed records; of the LBPv elements the study's four, then the farthest."""
+    farthest = [element_name(element) for element in result.farthest]
+    elements = [*sorted(_NAMED), *(name for name in farthest if name not in _NAMED)]
+    found = []
+    for record in result.records:
+        if record.status != COMPUTED or record.metric in LBPV_DIFFERENCES[1:]:
+            continue
+        if record.metric == LBPV_DIFFERENCES[0]:
+            found += [result.record(name) for name in elements]
+        else:
+            found.append(record)
+    return found
+
+
+def number(value: float | None, shown: Measure) -> str:
+    """A value with the decimals that are worth printing; "-" if there is none."""
+    return "-" if value is None else f"{value:,.{shown.decimals}f}".replace("-0.000", "0.000")
+
+
+def _interval(record: MetricRecord, shown: Measure) -> str:
+    if record.low is None or record.high is None:
+        return ""
+    return f"{number(record.low, shown)} to {number(record.high, shown)}"
+
+
+def _range(floor: FloorRecord | None, shown: Measure) -> str:
+    if floor is None or floor.low is None or floor.high is None:
+        return ""
+    return f"{number(floor.low, shown)} to {number(floor.high, shown)}"
+
+
+def _beside(record: MetricRecord, floor: FloorRecord | None) -> str:
+    """Where the value lies beside what real images give among themselves."""
+    if floor is None or floor.low is None or floor.high is None or record.value is None:
+        return ""
+    if record.value < floor.low:
+        return "below"
+    return "above" if record.value > floor.high else "within"
+
+
+def _print_sets(console: Console, evaluation: Evaluation) -> None:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("set", overflow="fold")
+    metrics = [
+        metric
+        for metric in _SHORT
+        if any(r.metric == metric and r.status == COMPUTED for r in evaluation.records)
+    ]
+    for metric in metrics:
+        table.add_column(measure(metric).label, justify="right", no_wrap=True)
+    for result in evaluation.sets:
+        shown = [(result.record(metric), measure(metric)) for metric in metrics]
+        table.add_row(result.source.name, *(number(r.value, m) for r, m in shown))
+        halves = [_half(record, m) for record, m in shown]
+        table.add_row("", *halves, style="dim")
+    if evaluation.floor is not None and evaluation.floor.records:
+        floors = [evaluation.floor.records.get(metric) for metric in metrics]
+        cells = zip(floors, map(measure, metrics), strict=True)
+        table.add_row("real against real", *(number(f.mean, m) if f else "" for f, m in cells))
+    console.print(table)
+    console.print("Second lines: half of the 95 % interval.\n")
+
+
+def _half(record: MetricRecord, shown: Measure) -> str:
+    if record.low is None or record.high is None:
+        return ""
+    return f"±{number((record.high - record.low) / 2, shown)}"
+
+
+def _print_rankings(console: Console, rankings: tuple[Ranking, ...]) -> None:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("best first, by", no_wrap=True)
+    table.add_column("order (places in 95 % of the resamples)", overflow="fold")
+    table.add_column("first for sure")
+    for ranking in rankings:
+        order = ", ".join(
+            f"{place.set} ({_places(place.low, place.high)})" for place in ranking.places
+        )
+        table.add_row(measure(ranking.metric).label, order, "yes" if ranking.decided else "no")
+    console.print(table)
+    console.print()
+
+
+def _places(low: int | None, high: int | None) -> str:
+    if low is None or high is None:
+        return "no resamples"
+    return str(low) if low == high else f"{low}-{high}"
+
+
+def _print_missing(console: Console, evaluation: Evaluation) -> None:
+    """What was not computed, each reason once."""
+    reasons: dict[str, list[str]] = {}
+    for record in evaluation.records:
+        if record.status != COMPUTED:
+            labels = reasons.setdefault(record.status, [])
+            label = measure(record.metric).label
+            if label not in labels:
+                labels.append(label)
+    for status, labels in reasons.items():
+        console.print(f"{', '.join(labels)}: {status}", markup=False)

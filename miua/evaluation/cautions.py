@@ -1,0 +1,105 @@
+"""What a reader of these numbers has to know before believing them, a sentence each."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from miua.evaluation.comparison import Comparison
+from miua.evaluation.measure import Measured
+from miua.evaluation.records import COMPUTED
+from miua.evaluation.result import Copies, Floor, Source
+from miua.metrics.measures import INCEPTION, LBP, feature_measures
+
+FEW_IMAGES = 50
+
+
+def cautions(
+    comparison: Comparison,
+    measured: Measured,
+    source: Source,
+    real: Source,
+    floor: Floor | None,
+    copies: Copies | None,
+    extractors: tuple[str, ...],
+) -> tuple[str, ...]:
+    """The warnings of one set, the weightiest first."""
+    return tuple(
+        [
+            *_about_copies(copies),
+            *_about_repeats(source, comparison.synthetic.images),
+            *_about_few_images(comparison, measured, extractors),
+            *_about_files(real, source),
+            *_about_floor(floor),
+        ]
+    )
+
+
+def _about_copies(copies: Copies | None) -> list[str]:
+    if copies is None or not len(copies.found.flagged):
+        return []
+    count, found = len(copies.found.flagged), copies.found
+    return [
+        f"{count} synthetic {'images are' if count > 1 else 'image is'} nearer to a real image "
+        f"than {found.threshold:.1f} grey levels, which real images of different groups are not: "
+        "look at the closest pairs before trusting any metric that rewards likeness."
+    ]
+
+
+def _about_repeats(source: Source, images: NDArray[np.uint8]) -> list[str]:
+    flat = np.ascontiguousarray(images.reshape(len(images), -1))
+    different = len(set(map(bytes, flat)))
+    repeats = len(images) - different
+    if not repeats:
+        return []
+    return [
+        f"{repeats} of the {len(images)} synthetic images repeat another one exactly; intervals "
+        "take images for independent and are too narrow."
+    ]
+
+
+def _about_few_images(
+    comparison: Comparison, measured: Measured, extractors: tuple[str, ...]
+) -> list[str]:
+    said = []
+    sizes = len(comparison.reference), len(comparison.synthetic)
+    fewest = min(sizes)
+    computed = {record.metric for record in measured.records if record.status == COMPUTED}
+    for name in (INCEPTION, LBP, *extractors):
+        shown = feature_measures(name)
+        if shown["distance"].name not in computed:
+            continue
+        dimension = _dimension(comparison, name)
+        if fewest <= dimension:
+            kernel = f" and {shown['kernel'].label}" if shown["kernel"].name in computed else ""
+            said.append(
+                f"{sizes[0]} real and {sizes[1]} synthetic images do not outnumber the "
+                f"{dimension} features: {shown['distance'].label} is biased upwards. Read "
+                f"{shown['infinity'].label}{kernel} beside it, and compare sets of equal size only."
+            )
+    if fewest < FEW_IMAGES:
+        said.append(f"{fewest} images on a side are few: intervals are rough below {FEW_IMAGES}.")
+    return said
+
+
+def _dimension(comparison: Comparison, name: str) -> int:
+    """Features that vary at all; codes that no image has add nothing to a distance."""
+    varying = [np.ptp(side, axis=0) > 0 for side in comparison.features(name)]
+    return int(np.logical_or(*varying).sum())
+
+
+def _about_files(real: Source, source: Source) -> list[str]:
+    return [
+        f"{len(each.skipped)} files of {each.name} were left out, as they could not be read."
+        for each in (real, source)
+        if each.skipped
+    ]
+
+
+def _about_floor(floor: Floor | None) -> list[str]:
+    if floor is None or floor.status != COMPUTED or floor.by == "group":
+        return []
+    return [
+        "The real images have no grouping: if some show one subject, the noise floor is too low. "
+        "Name their subjects (--groups CSV)."
+    ]

@@ -1,0 +1,65 @@
+"""The memorisation check of one set: what was found, the closest pairs, and the record of it."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from miua.data import ImageStack
+from miua.evaluation.measurement import COMPUTED
+from miua.evaluation.records import MetricRecord
+from miua.evaluation.result import Copies
+from miua.metrics.contact_sheet import contact_sheet
+from miua.metrics.memorisation import find_copies
+
+COPIES_METRIC = "copies"
+CLOSEST_PAIRS = 16
+
+
+def look_for_copies(
+    real: ImageStack,
+    synthetic: ImageStack,
+    groups: NDArray[np.int64] | None,
+    *,
+    seed: int,
+    threads: int,
+) -> Copies:
+    """Search, picture and words; parameters as of `miua.evaluate`."""
+    found = find_copies(real.images, synthetic.images, groups, seed=seed, threads=threads)
+    nearest = np.argsort(found.distance, kind="stable")[:CLOSEST_PAIRS]
+    flagged = set(map(int, found.flagged))
+    pairs = tuple(
+        {
+            "synthetic": synthetic.names[index],
+            "real": real.names[int(found.index[index])],
+            "flipped": bool(found.flipped[index]),
+            "rotation_degrees": float(found.rotation[index]),
+            "distance": float(found.distance[index]),
+            "copy": int(index) in flagged,
+        }
+        for index in nearest
+    )
+    sheet = contact_sheet(
+        real.images,
+        synthetic.images,
+        found,
+        pairs=CLOSEST_PAIRS,
+        reference_names=real.names,
+        synthetic_names=synthetic.names,
+    )
+    return Copies(found, np.asarray(sheet), pairs)
+
+
+def copies_record(copies: Copies, set_name: str, reference: int, synthetic: int) -> MetricRecord:
+    """The share of synthetic images called copies, with Clopper and Pearson's exact interval."""
+    from scipy.stats import binomtest
+
+    found = copies.found
+    row = (set_name, COPIES_METRIC)
+    sizes = (reference, synthetic)
+    if found.threshold is None:
+        return MetricRecord(*row, None, None, None, "", *sizes, found.definition, found.status)
+    exact = binomtest(len(found.flagged), synthetic).proportion_ci(0.95, method="exact")
+    low, high = float(exact.low), float(exact.high)
+    share = len(found.flagged) / synthetic
+    return MetricRecord(*row, share, low, high, "", *sizes, found.definition, COMPUTED)

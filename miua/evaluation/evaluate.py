@@ -1,0 +1,173 @@
+"""`miua.evaluate`: synthetic images against real ones, with all that makes numbers trustworthy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from miua.data import Fit, ImageStack
+from miua.data.window import Window
+from miua.evaluation.cautions import cautions
+from miua.evaluation.comparison import PAIRINGS, RESAMPLES, Comparison, Extractors, Pairing, Side
+from miua.evaluation.copies import COPIES_METRIC, copies_record, look_for_copies
+from miua.evaluation.floor import SPLITS, noise_floor_of
+from miua.evaluation.measure import (
+    METRICS,
+    Measured,
+    check_metrics,
+    check_sets,
+    measure_comparison,
+)
+from miua.evaluation.ranking import rankings
+from miua.evaluation.reading import Images, Reading, Sets, groups_of, named_sets
+from miua.evaluation.result import Copies, Evaluation, Floor, SetResult, Source
+from miua.metrics.extractors import FeatureExtractor
+from miua.metrics.inception_weights import InceptionWeights
+from miua.metrics.measures import LBP
+from miua.metrics.mutual_information import BINS
+from miua.progress import say
+from miua.provenance import provenance
+
+ALL_METRICS = (*METRICS, COPIES_METRIC)
+FARTHEST = 10
+
+
+def evaluate(
+    real: Images,
+    synthetic: Sets,
+    *,
+    size: int | None = None,
+    fit: Fit = "stretch",
+    crop_size: int | None = None,
+    window: Window | None = None,
+    skip_bad: bool = False,
+    metrics: Sequence[str] = ALL_METRICS,
+    pairing: Pairing = "all",
+    bins: int = BINS,
+    groups: Path | str | ArrayLike | None = None,
+    floor_splits: int = SPLITS,
+    crosswalk: bool = False,
+    extractors: Sequence[FeatureExtractor] = (),
+    inception_weights: Path | InceptionWeights | None = None,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+    threads: int = 0,
+    device: str | None = None,
+) -> Evaluation:
+    """Measure one or more synthetic sets against real images.
+
+    Args:
+        real: a folder of images, a file that holds a stack (.npy, .npz, DICOM), an `ImageStack`,
+            or a uint8 array (N, H, W).
+        synthetic: the same; or several, as a list or by name.
+        size, fit, crop_size, window, skip_bad: how files are read; see `miua.data.read_stack`.
+            Arrays are taken as they are.
+        metrics: which of ALL_METRICS, in the order of the records.
+        pairing: what MI, PSNR and SSIM, which need pairs, are averaged over: "all" pairs; each
+            synthetic image and the "nearest" real one (by mean squared error); or pairs of equal
+            "index".
+        bins: grey-level bins of MI.
+        groups: which real images belong together, such as those of one subject: a CSV file with
+            the columns file and group, or one label for each image. None reads subjects off
+            HC18's file names where all have them, and else takes each image for its own.
+        floor_splits: splits of the real images that the noise floor comes from; 0: no floor.
+        crosswalk: measure again under other choices of preparation. Needs paths.
+        extractors: feature extractors beside Inception, `miua.metrics.extractors`.
+        inception_weights: the weights file; None looks in the usual places.
+        resamples: of the bootstrap; 0: no intervals.
+        seed: of everything random.
+        threads: of the kernels, 0 for OpenMP's default; the numbers are the same for any.
+        device: where networks run; None takes a GPU if there is one.
+
+    Raises:
+        MiuaError: images that cannot be read or compared, groups that do not fit; all are named.
+        NotComputedError: the weights that were named are not there or not the published ones.
+        ValueError, TypeError: an argument that is none of the above.
+    """
+    check_metrics([metric for metric in metrics if metric != COPIES_METRIC])
+    reading = Reading(size, fit, crop_size, window, skip_bad)
+    ready = Extractors.ready(inception_weights=inception_weights, others=extractors, device=device)
+    others = tuple(each.name for each in extractors)
+    sets = named_sets(synthetic)
+    real_stack, real_source = reading.read(real, "real")
+    codes, grouping = groups_of(groups, real_stack)
+    stacks = {name: reading.read(images, name) for name, images in sets.items()}
+    for name, (stack, _) in stacks.items():
+        check_sets(real_stack.images, stack.images, pairing, name)
+
+    real_side = Side(real_stack.images, ready, threads=threads)
+    numbers = [metric for metric in metrics if metric != COPIES_METRIC]
+    floor = None
+    if floor_splits:
+        floor = noise_floor_of(
+            real_side,
+            codes,
+            grouping,
+            metrics=numbers,
+            extractors=others,
+            pairing=pairing,
+            bins=bins,
+            splits=floor_splits,
+            seed=seed,
+            threads=threads,
+        )
+    results, measured = [], []
+    for name, (stack, source) in stacks.items():
+        if len(stacks) > 1:
+            say(f"Measuring {name}")
+        comparison = Comparison(
+            real_side,
+            Side(stack.images, ready, threads=threads),
+            pairing=pairing,
+            bins=bins,
+            resamples=resamples,
+            seed=seed,
+            threads=threads,
+        )
+        found = measure_comparison(comparison, name, numbers, others)
+        copies = None
+        if COPIES_METRIC in metrics:
+            copies = look_for_copies(real_stack, stack, codes, seed=seed, threads=threads)
+            found.records.append(copies_record(copies, name, len(real_stack), len(stack)))
+        warnings = cautions(comparison, found, source, real_source, floor, copies, others)
+        measured.append(found)
+        results.append(_result(source, found, copies, warnings))
+    settings: dict[str, Any] = {
+        "size": size,
+        "fit": fit,
+        "crop_size": crop_size,
+        "window": None if window is None else str(window),
+        "skip_bad": skip_bad,
+        "metrics": list(metrics),
+        "pairing": pairing,
+        "bins": bins,
+        "groups": grouping,
+        "floor_splits": floor_splits,
+        "extractors": {each.name: each.sha256 for each in extractors},
+        "resamples": resamples,
+        "seed": seed,
+    }
+    inputs = {"real": real_source.sha256}
+    inputs |= {f"synthetic {name}": source.sha256 for name, (_, source) in stacks.items()}
+    walked = None
+    if crosswalk:
+        from miua.evaluation.crosswalk import walk
+
+        walked = walk(real, sets, reading, ready, bins=bins, seed=seed, threads=threads)
+    return Evaluation(
+        real=real_source,
+        sets=tuple(results),
+        floor=floor,
+        rankings=rankings(measured),
+        crosswalk=walked,
+        reference_lbpv=measured[0].reference_lbpv,
+        pairing=PAIRINGS[pairing],
+        settings=settings,
+        provenance=provenance(
+            inputs=inputs, settings=settings, device=device or "auto", threads=threads
+        ),
+    )

@@ -1,0 +1,158 @@
+"""Metrics in the features of an extractor: distances of the two clouds, and who lies in which."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from miua.errors import MissingExtraError
+from miua.evaluation.comparison import Comparison
+from miua.evaluation.measurement import Measurement, interval, mean_interval, not_computed
+from miua.metrics.frechet import (
+    centred_interval,
+    frechet_distance,
+    frechet_extrapolated,
+    frechet_resampled,
+)
+from miua.metrics.inception_weights import NotComputedError
+from miua.metrics.kernel_distance import kernel_distance, kernel_distance_resampled
+from miua.metrics.measures import INCEPTION, LBP, Measure, feature_measures
+from miua.metrics.neighbourhood import neighbourhood
+
+NEIGHBOURS = 5
+FEWEST_TO_EXTRAPOLATE = 20
+KINDS = ("distance", "infinity", "kernel", "neighbourhood")
+SHARES = ("precision", "recall", "density", "coverage")
+
+Features = NDArray[Any]
+
+
+def feature_metrics(
+    comparison: Comparison, extractor: str, kinds: Sequence[str] = KINDS
+) -> list[Measurement]:
+    """The metrics of these `kinds` in the features of an extractor, by its name.
+
+    Where the extractor is not there or images are too few, they say so and have no value.
+    """
+    measures = feature_measures(extractor)
+    asked = [kind for key in kinds for kind in (SHARES if key == "neighbourhood" else (key,))]
+    try:
+        fewest = min(len(comparison.reference), len(comparison.synthetic))
+        for kind in asked:
+            _check_enough(kind, fewest)
+        both = comparison.features(extractor)
+    except (NotComputedError, MissingExtraError) as error:
+        of = _words(comparison, extractor)
+        return [
+            not_computed(measures[kind].name, measures[kind].unit, of, str(error))
+            for kind in asked
+        ]
+    found: list[Measurement] = []
+    for kind in kinds:
+        found += _KINDS[kind](comparison, *both, measures, _words(comparison, extractor))
+    return found
+
+
+def _check_enough(kind: str, images: int) -> None:
+    if images < 2:
+        raise NotComputedError(
+            "a covariance needs two images", "give both sides two images or more"
+        )
+    if kind == "infinity" and images < FEWEST_TO_EXTRAPOLATE:
+        raise NotComputedError(
+            f"{images} images are too few to extrapolate from",
+            f"give both sides {FEWEST_TO_EXTRAPOLATE} images or more",
+        )
+    if kind in SHARES and images <= NEIGHBOURS:
+        raise NotComputedError(
+            f"{images} images do not have {NEIGHBOURS} neighbours each",
+            f"give both sides {NEIGHBOURS + 1} images or more",
+        )
+
+
+def _words(comparison: Comparison, extractor: str) -> str:
+    """Which features, in words."""
+    if extractor == LBP:
+        return "LBP histograms (P=8, R=1)"
+    known = comparison.reference.extractors.known.get(extractor)
+    weights = f", weights {known.sha256[:8]}" if known else ""
+    if extractor == INCEPTION:
+        return f"torch-fidelity's Inception features '2048'{weights}"
+    return f"features of {extractor}{weights}"
+
+
+def _distance(
+    comparison: Comparison, a: Features, b: Features, measures: dict[str, Measure], of: str
+) -> list[Measurement]:
+    shown = measures["distance"]
+    value = frechet_distance(a, b)
+    resampled = frechet_resampled(a, b, comparison.few_drawn)
+    low, high = centred_interval(value, resampled) if len(resampled) else (None, None)
+    definition = f"Frechet distance of {of}; the interval is of {len(b)} images, not of more"
+    return [
+        Measurement(
+            shown.name, value, low, high, shown.unit, definition, resampled=resampled
+        )
+    ]
+
+
+def _infinity(
+    comparison: Comparison, a: Features, b: Features, measures: dict[str, Measure], of: str
+) -> list[Measurement]:
+    shown = measures["infinity"]
+    found = frechet_extrapolated(a, b, seed=comparison.seed)
+    definition = (
+        f"Frechet distance of {of}, of random parts of both sets, extrapolated to infinitely "
+        "many images; the interval is of the fitted line alone"
+    )
+    return [
+        Measurement(shown.name, found.value, found.low, found.high, shown.unit, definition)
+    ]
+
+
+def _kernel(
+    comparison: Comparison, a: Features, b: Features, measures: dict[str, Measure], of: str
+) -> list[Measurement]:
+    shown = measures["kernel"]
+    value = kernel_distance(a, b)
+    resampled = kernel_distance_resampled(a, b, comparison.drawn)
+    definition = f"unbiased squared MMD of {of}, cubic kernel, over all images"
+    return [
+        Measurement(
+            shown.name, value, *interval(resampled), shown.unit, definition, resampled=resampled
+        )
+    ]
+
+
+def _neighbourhood(
+    comparison: Comparison, a: Features, b: Features, measures: dict[str, Measure], of: str
+) -> list[Measurement]:
+    near = neighbourhood(a, b, k=NEIGHBOURS)
+    over = {
+        "precision": (near.precision, comparison.drawn, "synthetic"),
+        "recall": (near.recall, comparison.drawn_reference, "real"),
+        "density": (near.density, comparison.drawn, "synthetic"),
+        "coverage": (near.coverage, comparison.drawn_reference, "real"),
+    }
+    found = []
+    for kind, (each, drawn, side) in over.items():
+        terms = np.asarray(each, dtype=np.float64)
+        value, low, high, resampled = mean_interval(terms, np.ones_like(terms), drawn)
+        definition = (
+            f"{measures[kind].meaning.partition(',')[0]}, {NEIGHBOURS} nearest neighbours in {of}; "
+            f"the interval resamples {side} images"
+        )
+        name = measures[kind].name
+        found.append(Measurement(name, value, low, high, "", definition, resampled=resampled))
+    return found
+
+
+_KINDS: dict[str, Callable[..., list[Measurement]]] = {
+    "distance": _distance,
+    "infinity": _infinity,
+    "kernel": _kernel,
+    "neighbourhood": _neighbourhood,
+}

@@ -1,0 +1,123 @@
+"""The noise floor of the images at hand: every metric of real images against other real images.
+
+The real images are split again and again into two halves that share no group (no subject), and one
+half is measured against the other as a synthetic set is. What two halves differ by is chance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from miua.errors import MiuaError
+from miua.evaluation.comparison import (
+    Comparison,
+    PairKind,
+    Pairing,
+    Side,
+    all_pair_values,
+)
+from miua.evaluation.measure import measure_comparison
+from miua.evaluation.records import COMPUTED, MetricRecord
+from miua.evaluation.result import Floor, FloorRecord
+from miua.evaluation.splits import draw_splits, half_size
+from miua.metrics.ssim import WINDOW as SSIM_WINDOW
+from miua.progress import progress
+
+SPLITS = 20
+# A line fitted to parts of a half would cost more than all else, and says 0 of halves anyway.
+WITHOUT_FLOOR = ("fid_infinity", "fd_lbp_infinity")
+MOST_IMAGES = 1000  # of which halves are drawn, so that time does not grow with their square
+POOL_DRAW = 2  # keeps this draw apart from others of the same seed
+_KINDS: dict[str, PairKind] = {
+    "mutual_information": "information",
+    "psnr": "error",
+    "ssim": "similarity",
+}
+
+
+def noise_floor_of(
+    real: Side,
+    groups: NDArray[np.int64] | None,
+    grouping: str,
+    *,
+    metrics: Sequence[str],
+    extractors: Sequence[str],
+    pairing: Pairing,
+    bins: int,
+    splits: int,
+    seed: int,
+    threads: int,
+) -> Floor:
+    """Every metric over `splits` splits of the real images into halves of up to 400 images.
+
+    groups: each image's group, (N,); None takes each image for a group of its own. grouping: where
+    the groups came from, in words. The other parameters are those of `evaluate`.
+    """
+    every = np.arange(len(real))
+    codes = every if groups is None else groups
+    by = "image" if groups is None else "group"
+    count = None if groups is None else len(np.unique(groups))
+    pool = _pool(codes, seed)
+    try:
+        half = half_size(codes[pool])
+        drawn = draw_splits(codes[pool], half, splits, seed, "subject" if by == "group" else by)
+    except MiuaError as error:
+        return Floor(by, grouping, count, 0, 0, {}, f"not computed: {error}")
+    side = real.subset(pool)
+    tables = _tables(side, metrics, pairing, bins, threads)
+    wanted = [metric for metric in metrics if metric not in WITHOUT_FLOOR]
+    found: dict[str, list[MetricRecord]] = {}
+    for split in progress(drawn, "Noise floor", "splits"):
+        comparison = Comparison(
+            side.subset(split.first),
+            side.subset(split.second),
+            pairing=pairing,
+            bins=bins,
+            resamples=0,
+            seed=seed,
+            threads=threads,
+            tables={k: table[np.ix_(split.first, split.second)] for k, table in tables.items()},
+        )
+        for record in measure_comparison(comparison, "floor", wanted, extractors).records:
+            found.setdefault(record.metric, []).append(record)
+    records = {metric: _summary(metric, half, rows) for metric, rows in found.items()}
+    return Floor(by, grouping, count, half, len(drawn), records, COMPUTED)
+
+
+def _pool(codes: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
+    """The images to split: all of them, or whole groups, drawn, up to MOST_IMAGES, in order."""
+    if len(codes) <= MOST_IMAGES:
+        return np.arange(len(codes))
+    groups, inverse, counts = np.unique(codes, return_inverse=True, return_counts=True)
+    order = np.random.default_rng((seed, POOL_DRAW)).permutation(len(groups))
+    taken = order[np.cumsum(counts[order]) <= MOST_IMAGES]
+    return np.flatnonzero(np.isin(inverse, taken))
+
+
+def _tables(
+    side: Side, metrics: Sequence[str], pairing: Pairing, bins: int, threads: int
+) -> dict[PairKind, NDArray[np.float64]]:
+    """Tables of all pairs of the real images, so that a split costs an indexing and no measuring."""
+    kinds = {_KINDS[metric] for metric in metrics if metric in _KINDS}
+    if min(side.images.shape[1:]) < SSIM_WINDOW:
+        kinds.discard("similarity")
+    if pairing == "nearest":
+        kinds.add("error")
+    return {
+        kind: all_pair_values(kind, side.images, side.images, bins, threads)
+        for kind in sorted(kinds)
+    }
+
+
+def _summary(metric: str, half: int, rows: Sequence[MetricRecord]) -> FloorRecord:
+    reasons = [row.status for row in rows if row.status != COMPUTED]
+    if reasons:
+        return FloorRecord(metric, None, None, None, half, len(rows), reasons[0])
+    values = np.array([row.value for row in rows], dtype=np.float64)
+    low, high = np.percentile(values, (2.5, 97.5))
+    return FloorRecord(
+        metric, float(values.mean()), float(low), float(high), half, len(rows), COMPUTED
+    )

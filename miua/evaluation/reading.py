@@ -1,0 +1,143 @@
+"""From what a person gives (folders, stacks, arrays) to image stacks, their names and groups."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from miua.data import Fit, ImageStack, read_stack, subjects_of
+from miua.data.groups import read_groups
+from miua.data.window import Window
+from miua.errors import MiuaError
+from miua.evaluation.result import Source
+from miua.files import sha256_array
+
+# A folder of images, a file that holds a stack, or a stack itself, uint8 (N, H, W).
+Images: TypeAlias = str | Path | ImageStack | NDArray[np.uint8]
+Sets: TypeAlias = Images | Sequence[Images] | Mapping[str, Images]
+
+SAMPLE = 24  # images kept to look at
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How files are read: see `miua.data.read_stack`."""
+
+    size: int | None = None
+    fit: Fit = "stretch"
+    crop_size: int | None = None
+    window: Window | None = None
+    skip_bad: bool = False
+
+    def read(self, images: Images, name: str) -> tuple[ImageStack, Source]:
+        """The stack, and what is told of it under this name."""
+        path: Path | None = None
+        if isinstance(images, str | Path):
+            path = Path(images)
+            stack = read_stack(
+                path,
+                self.size,
+                self.fit,
+                crop_size=self.crop_size,
+                window=self.window,
+                skip_bad=self.skip_bad,
+            )
+        elif isinstance(images, ImageStack):
+            stack = images
+        else:
+            stack = _of_array(images, name)
+        count, height, width = stack.images.shape
+        spread = np.linspace(0, count - 1, min(count, SAMPLE)).astype(int)
+        return stack, Source(
+            name=name,
+            path=None if path is None else str(path),
+            images=count,
+            height=height,
+            width=width,
+            sha256=stack.digest,
+            notes=stack.notes,
+            skipped=stack.skipped,
+            sample=stack.images[spread],
+        )
+
+
+def named_sets(synthetic: Sets) -> dict[str, Images]:
+    """Each set by its name: its key, or its folder's name, or "synthetic".
+
+    MiuaError: no set, or two of one name.
+    """
+    if isinstance(synthetic, Mapping):
+        found = dict(synthetic)
+    elif isinstance(synthetic, str | Path):
+        found = {_name(Path(synthetic)): synthetic}
+    elif isinstance(synthetic, np.ndarray | ImageStack):
+        found = {"synthetic": synthetic}
+    else:
+        found = _of_list(list(synthetic))
+    if not found:
+        raise MiuaError("There is no synthetic set. Name at least one.")
+    return found
+
+
+def groups_of(
+    groups: Path | str | ArrayLike | None, stack: ImageStack
+) -> tuple[NDArray[np.int64] | None, str]:
+    """Each real image's group, (N,), and where that came from in words; None without any.
+
+    groups: a CSV file (`miua.data.groups`), or the groups themselves, one for each image; None
+    reads subjects off the file names if all are named as HC18's. MiuaError: they do not fit.
+    """
+    if groups is None:
+        try:
+            return subjects_of(stack.names), "subjects, by file names like HC18's"
+        except MiuaError:
+            return None, "none: each image is taken for a subject of its own"
+    if isinstance(groups, str | Path):
+        return read_groups(Path(groups), stack.names), f"{Path(groups).name}"
+    codes = np.unique(np.asarray(groups), return_inverse=True)[1].astype(np.int64).ravel()
+    if len(codes) != len(stack):
+        raise MiuaError(
+            f"There are {len(codes)} groups for {len(stack)} real images. Give one for each."
+        )
+    return codes, "as given"
+
+
+def _of_array(images: NDArray[np.uint8], name: str) -> ImageStack:
+    if not isinstance(images, np.ndarray) or images.dtype != np.uint8 or images.ndim != 3:
+        found = (
+            f"{images.dtype} of shape {images.shape}"
+            if isinstance(images, np.ndarray)
+            else type(images).__name__
+        )
+        raise TypeError(f"{name} must be a path or a uint8 array of shape (N, H, W), not {found}")
+    if images.size == 0:
+        raise MiuaError(f"The set {name} holds no images.")
+    images = np.ascontiguousarray(images)
+    names = tuple(f"{name}[{index}]" for index in range(len(images)))
+    return ImageStack(images, names, sha256_array(images))
+
+
+def _of_list(given: list[Images]) -> dict[str, Images]:
+    names = [
+        _name(Path(each)) if isinstance(each, str | Path) else f"synthetic {number}"
+        for number, each in enumerate(given, start=1)
+    ]
+    if len(set(names)) < len(names):
+        # Folders of one name in different places: their paths tell them apart.
+        names = [str(each) if isinstance(each, str | Path) else name
+                 for each, name in zip(given, names, strict=True)]  # fmt: skip
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise MiuaError(f"The synthetic set {', '.join(twice)} is named twice. Name each once.")
+    return dict(zip(names, given, strict=True))
+
+
+def _name(path: Path) -> str:
+    """Of a folder or a file: its name, or that of the folder around a bare images.npy."""
+    resolved = path.resolve()
+    return resolved.parent.name if resolved.name == "images.npy" else resolved.stem or str(path)

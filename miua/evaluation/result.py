@@ -1,0 +1,292 @@
+"""What an evaluation found: the images, each set's metrics, the noise floor, the ranking.
+
+`Evaluation` is what `miua.evaluate` returns; terminal table, JSON, CSV and HTML page show it.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from miua.data.stack import Skipped
+from miua.evaluation.records import MetricRecord, write_records
+from miua.files import write_json
+from miua.metrics.measures import measure
+
+if TYPE_CHECKING:
+    from miua.evaluation.crosswalk import Crosswalk
+    from miua.metrics.memorisation import Memorisation
+
+# Of the JSON file. Raise the number when a field changes its meaning or goes away.
+SCHEMA = "miua-evaluation-1"
+
+
+@dataclass(frozen=True)
+class Source:
+    """Images that were read, and what was done to them.
+
+    Attributes:
+        name: of the set; "real" for the real images.
+        path: what they were read from; None for an array.
+        images, height, width: how many, of which size in pixels, as they were measured.
+        sha256: of the contents that were read.
+        notes: what was done to the files (resized, windowed, converted), a sentence each.
+        skipped: files that were left out because the person allowed it, with the reasons.
+        sample: some of the images, uint8 (K, height, width), evenly spread; to look at.
+    """
+
+    name: str
+    path: str | None
+    images: int
+    height: int
+    width: int
+    sha256: str
+    notes: tuple[str, ...]
+    skipped: tuple[Skipped, ...]
+    sample: NDArray[np.uint8] = field(repr=False, compare=False)
+
+
+@dataclass(frozen=True)
+class Copies:
+    """Synthetic images that are nearer to a real one than real images of different groups are.
+
+    Attributes:
+        found: what the search found, `miua.metrics.memorisation.Memorisation`.
+        sheet: a picture of the closest pairs, uint8 (height, width) or (height, width, 3).
+        pairs: the closest pairs in words, nearest first: synthetic image, real image, how the
+            real one was turned, distance in grey levels, whether it is called a copy.
+    """
+
+    found: Memorisation = field(repr=False)
+    sheet: NDArray[np.uint8] = field(repr=False, compare=False)
+    pairs: tuple[dict[str, Any], ...]
+
+
+@dataclass(frozen=True)
+class SetResult:
+    """One synthetic set against the real images.
+
+    Attributes:
+        source: its images.
+        records: its metrics, the 256 LBPv differences among them, in the order they were asked.
+        farthest: the ten LBPv elements that differ most from the reference, the largest
+            difference first.
+        lbpv: its LBP vector, (256,).
+        copies: the memorisation check; None if it was not asked for.
+        warnings: what a reader of these numbers has to know, a sentence each.
+    """
+
+    source: Source
+    records: tuple[MetricRecord, ...]
+    farthest: tuple[int, ...]
+    lbpv: NDArray[np.float64] = field(repr=False)
+    copies: Copies | None
+    warnings: tuple[str, ...]
+
+    def record(self, metric: str) -> MetricRecord:
+        """The record of a metric; KeyError if it was not asked for."""
+        for record in self.records:
+            if record.metric == metric:
+                return record
+        raise KeyError(metric)
+
+
+@dataclass(frozen=True)
+class FloorRecord:
+    """A metric of real images against other real images, over repeated splits into halves.
+
+    Attributes:
+        metric: its name in the tidy tables.
+        mean, low, high: mean and 2.5 and 97.5 percentiles over the splits; None if not computed.
+        images: in each half.
+        splits: how many were drawn.
+        status: "computed", or "not computed: <why>".
+    """
+
+    metric: str
+    mean: float | None
+    low: float | None
+    high: float | None
+    images: int
+    splits: int
+    status: str
+
+
+@dataclass(frozen=True)
+class Floor:
+    """The noise floor: no difference between sets that is smaller than this is one.
+
+    Attributes:
+        by: "group" if whole groups were drawn, "image" if there was no grouping.
+        grouping: where the grouping came from, in words.
+        groups: how many groups the real images have; None without a grouping.
+        images, splits: as in FloorRecord.
+        records: one for each metric, by its name.
+        status: "computed", or "not computed: <why>", and then there are no records.
+    """
+
+    by: str
+    grouping: str
+    groups: int | None
+    images: int
+    splits: int
+    records: dict[str, FloorRecord]
+    status: str
+
+
+@dataclass(frozen=True)
+class Place:
+    """A set's place in a ranking. low, high: where 95 % of the resamples put it; first: the share
+    of them in which it comes first. None where the metric has no resamples."""
+
+    set: str
+    value: float
+    rank: int
+    low: int | None
+    high: int | None
+    first: float | None
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """The sets by one metric, the best first.
+
+    Attributes:
+        metric: its name in the tidy tables.
+        places: every set that has a value.
+        decided: whether the first place is certain: it is in 95 % of the resamples.
+    """
+
+    metric: str
+    places: tuple[Place, ...]
+    decided: bool
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Synthetic sets measured against real images.
+
+    Attributes:
+        real: the real images.
+        sets: one result for each synthetic set, in the order given.
+        floor: the noise floor of the real images; None if it was not asked for.
+        rankings: of the sets, for each metric with a better side; empty for one set.
+        crosswalk: what other choices of preparation would have given; None if not asked for.
+        reference_lbpv: the LBP vector of the real images, (256,).
+        pairing: how MI, PSNR and SSIM paired images, in words.
+        settings: every setting that decides the numbers.
+        provenance: versions, inputs, device: what made the numbers.
+    """
+
+    real: Source
+    sets: tuple[SetResult, ...]
+    floor: Floor | None
+    rankings: tuple[Ranking, ...]
+    crosswalk: Crosswalk | None
+    reference_lbpv: NDArray[np.float64] = field(repr=False)
+    pairing: str
+    settings: dict[str, Any]
+    provenance: dict[str, Any] = field(repr=False)
+
+    @property
+    def records(self) -> list[MetricRecord]:
+        """All sets' records, one after another: the tidy table."""
+        return [record for each in self.sets for record in each.records]
+
+    @property
+    def warnings(self) -> list[str]:
+        """Every set's warnings, each said once, with the set's name where there are several."""
+        said = [
+            f"{each.source.name}: {warning}" if len(self.sets) > 1 else warning
+            for each in self.sets
+            for warning in each.warnings
+        ]
+        return list(dict.fromkeys(said))
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything but pictures, as docs/evaluation.schema.json says; infinity is a string."""
+        return {
+            "schema": SCHEMA,
+            "real": _source(self.real),
+            "reference_lbpv": self.reference_lbpv.tolist(),
+            "pairing": self.pairing,
+            "sets": [_set(each) for each in self.sets],
+            "noise_floor": None if self.floor is None else _plain(asdict(self.floor)),
+            "rankings": [_plain(asdict(each)) for each in self.rankings],
+            "crosswalk": None if self.crosswalk is None else _plain(asdict(self.crosswalk)),
+            "warnings": self.warnings,
+            "settings": _plain(self.settings),
+            "provenance": _plain(self.provenance),
+        }
+
+    def write_json(self, path: Path) -> None:
+        """Write `to_json()`, whole or not at all."""
+        write_json(path, self.to_json(), sort_keys=False)
+
+    def write_csv(self, path: Path) -> None:
+        """Write the tidy table, one row a set and metric, whole or not at all."""
+        write_records(path, self.records)
+
+    def write_report(self, path: Path) -> None:
+        """Write one HTML file that holds everything; MissingExtraError without the extra."""
+        from miua.evaluation.page import write_page
+
+        write_page(path, self)
+
+
+def _source(source: Source) -> dict[str, Any]:
+    found = asdict(source)
+    del found["sample"]
+    return found
+
+
+def _set(result: SetResult) -> dict[str, Any]:
+    records = [_record(record) for record in result.records]
+    copies = None
+    if result.copies is not None:
+        found = result.copies.found
+        copies = {
+            "definition": found.definition,
+            "threshold": found.threshold,
+            "status": found.status,
+            "flagged": [int(index) for index in found.flagged],
+            "expected_false_alarms": found.expected_false_alarms,
+            "closest_pairs": list(result.copies.pairs),
+        }
+    return {
+        "name": result.source.name,
+        "source": _source(result.source),
+        "metrics": records,
+        "lbpv_farthest_elements": list(result.farthest),
+        "lbpv": result.lbpv.tolist(),
+        "copies": _plain(copies),
+        "warnings": list(result.warnings),
+    }
+
+
+def _record(record: MetricRecord) -> dict[str, Any]:
+    shown = measure(record.metric)
+    named = {"metric": record.metric, "label": shown.label, "better": shown.better}
+    found: dict[str, Any] = _plain(asdict(record))
+    del found["set"], found["metric"]
+    return named | found
+
+
+def _plain(value: Any) -> Any:
+    """The same in what JSON knows; infinite PSNR becomes "inf", as JSON has no infinity."""
+    if isinstance(value, dict):
+        return {str(key): _plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    if isinstance(value, np.ndarray):
+        return _plain(value.tolist())
+    if isinstance(value, np.generic):
+        return _plain(value.item())
+    if isinstance(value, float) and not math.isfinite(value):
+        return "inf" if value > 0 else "-inf" if value < 0 else None
+    return str(value) if isinstance(value, Path) else value

@@ -1,0 +1,107 @@
+"""Splits of real images into two disjoint halves that share no subject, or no image."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from miua.errors import MiuaError
+
+SplitBy = Literal["subject", "image", "order"]
+
+# The half that the study's 800 real images have.
+STUDY_HALF = 400
+FEWEST_IMAGES = 2
+
+
+@dataclass(frozen=True)
+class Split:
+    """Two disjoint halves of a stack, as indices, equally many in each.
+
+    Attributes:
+        by: what was drawn, whole "subject"s or single "image"s; or "order", where nothing was.
+        repeat: 0, 1, ...
+        first, second: indices of images, (half,) each, in random order.
+        shared_subjects: how many subjects have images in both halves; 0 by subject.
+    """
+
+    by: SplitBy
+    repeat: int
+    first: NDArray[np.int64]
+    second: NDArray[np.int64]
+    shared_subjects: int
+
+
+def half_size(subjects: NDArray[np.int64], images: int | None = None) -> int:
+    """How many images a half has: `images` if they fit, or as many as fit, up to 400.
+
+    A half takes whole subjects, and of the last one as many images as it lacks; the rest of
+    that subject's images are in neither half. So much must be there whatever the draw.
+
+    Raises:
+        MiuaError: too few images or subjects.
+    """
+    _, counts = np.unique(subjects, return_counts=True)
+    fits = (len(subjects) - (int(counts.max(initial=1)) - 1)) // 2
+    have = f"{len(subjects)} images of {len(counts)} subject{'s' if len(counts) != 1 else ''}"
+    if len(counts) < 2 or fits < FEWEST_IMAGES:
+        raise MiuaError(
+            f"{have} are too few: two halves of at least {FEWEST_IMAGES} images are needed "
+            "that share no subject. Give more images."
+        )
+    if images is None:
+        return min(fits, STUDY_HALF)
+    if not FEWEST_IMAGES <= images <= fits:
+        raise MiuaError(
+            f"Halves of {images} images cannot be drawn from {have}: from {FEWEST_IMAGES} to "
+            f"{fits} images fit in each half without sharing a subject. Choose --images there."
+        )
+    return images
+
+
+def draw_splits(
+    subjects: NDArray[np.int64], half: int, repeats: int, seed: int, by: SplitBy = "subject"
+) -> list[Split]:
+    """Draw `repeats` splits into halves of `half` images, as `half_size` allows.
+
+    Args:
+        subjects: each image's subject, (N,).
+        half: images in each half.
+        repeats: how many splits; those of fewer are the first of more.
+        seed: of the draw.
+        by: whole subjects; or images whatever their subject; or "order", for the first images and
+            those that follow them, of which there is one split, whatever `repeats` says.
+
+    Raises:
+        MiuaError: the halves do not fit.
+    """
+    if by not in get_args(SplitBy):
+        raise ValueError(f"by must be 'subject', 'image' or 'order', not {by!r}")
+    if repeats < 1:
+        raise ValueError(f"repeats must be at least 1, not {repeats}")
+    half = half_size(subjects, half)
+    if by == "order":
+        repeats = 1
+    return [_draw(subjects, half, repeat, seed, by) for repeat in range(repeats)]
+
+
+def _draw(subjects: NDArray[np.int64], half: int, repeat: int, seed: int, by: SplitBy) -> Split:
+    # The last number keeps these draws apart from others of the same seed.
+    draw = np.random.default_rng([seed, repeat, 1])
+    if by != "subject":
+        every = np.arange(len(subjects))
+        order = draw.permutation(every) if by == "image" else every
+        first, second = order[:half], order[half : 2 * half]
+    else:
+        unique, inverse = np.unique(subjects, return_inverse=True)
+        place = draw.permutation(len(unique))[inverse]  # each image's place in line: its subject's
+        order = np.argsort(place, kind="stable")
+        first = order[:half]
+        second = order[place[order] > place[first[-1]]][:half]
+        # A subject's images stand together in line; pairs of equal index must not.
+        first, second = draw.permutation(first), draw.permutation(second)
+    shared = np.intersect1d(subjects[first], subjects[second]).size
+    return Split(by, repeat, first, second, int(shared))
