@@ -90,7 +90,8 @@ def _dimension(comparison: Comparison, name: str) -> int:
 
 def _about_files(real: Source, source: Source) -> list[str]:
     return [
-        f"{len(each.skipped)} files of {each.name} were left out, as they could not be read."
+        f"{len(each.skipped)} file{'s' if len(each.skipped) > 1 else ''} of {each.name} "
+        f"{'were' if len(each.skipped) > 1 else 'was'} left out, for the reasons given."
         for each in (real, source)
         if each.skipped
     ]

@@ -209,7 +209,7 @@ class Evaluation:
         return list(dict.fromkeys(said))
 
     def to_json(self) -> dict[str, Any]:
-        """Everything but pictures, as docs/evaluation.schema.json says; infinity is a string."""
+        """Everything but pictures, as evaluation.schema.json beside this file says; infinity is a string."""
         return {
             "schema": SCHEMA,
             "real": _source(self.real),
