@@ -38,6 +38,7 @@ from miua.metrics.psnr import (
     peak_signal_to_noise_ratio,
     peak_signal_to_noise_ratio_all_pairs,
 )
+from miua.metrics.ssim import structural_similarity, structural_similarity_all_pairs
 
 __all__ = [
     "METRICS",
@@ -65,6 +66,8 @@ __all__ = [
     "peak_signal_to_noise_ratio",
     "peak_signal_to_noise_ratio_all_pairs",
     "root_mean_squared_difference",
+    "structural_similarity",
+    "structural_similarity_all_pairs",
     "write_lbpv",
     "write_records",
 ]
