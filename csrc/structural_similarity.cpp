@@ -20,15 +20,16 @@ constexpr std::ptrdiff_t lanes = 16;  // loops run over multiples of it
 
 std::ptrdiff_t padded(std::ptrdiff_t length) { return (length + lanes - 1) / lanes * lanes; }
 
-// What is worked on at a time: some rows of windows, so that all that belongs to them stays in
-// cache. Pixels right of the image are 0; what windows there give is not looked at.
+// What is worked on at a time: some rows of windows, few enough for all that belongs to them to
+// stay in cache, but several times the rows that neighbouring strips share. Pixels right of the
+// image are 0; what windows there give is not looked at.
 struct Strip {
     explicit Strip(const ByteStack& stack)
         : columns(padded(stack.width)),
           sum_columns(columns + lanes),
           window_columns(padded(stack.width - window + 1)),
-          rows(std::clamp(cached_windows / window_columns, window + 1, stack.height - window + 1)) {
-    }
+          rows(std::min(stack.height - window + 1,
+                        std::max(4 * window, cached_windows / window_columns))) {}
 
     std::ptrdiff_t pixels() const { return (rows + window - 1) * columns; }
     std::ptrdiff_t column_sums() const { return rows * sum_columns; }
