@@ -28,6 +28,7 @@ from miua.metrics.psnr import (
     peak_signal_to_noise_ratio,
     peak_signal_to_noise_ratio_all_pairs,
 )
+from miua.metrics.ssim import structural_similarity, structural_similarity_all_pairs
 
 __all__ = [
     "NearestNeighbours",
@@ -50,4 +51,6 @@ __all__ = [
     "peak_signal_to_noise_ratio",
     "peak_signal_to_noise_ratio_all_pairs",
     "root_mean_squared_difference",
+    "structural_similarity",
+    "structural_similarity_all_pairs",
 ]
