@@ -24,6 +24,7 @@ from miua.metrics.frechet import (
 )
 from miua.metrics.inception_weights import NotComputedError
 from miua.metrics.lbp import lbp_codes, lbp_histogram, lbp_vector
+from miua.metrics.memorisation import Memorisation, find_copies
 from miua.metrics.mutual_information import (
     entropy,
     joint_histogram,
@@ -42,12 +43,14 @@ from miua.metrics.psnr import (
 __all__ = [
     "METRICS",
     "Evaluation",
+    "Memorisation",
     "MetricRecord",
     "NearestNeighbours",
     "NotComputedError",
     "diversity",
     "entropy",
     "evaluate",
+    "find_copies",
     "frechet_distance",
     "frechet_inception_distance",
     "frechet_lbp_distance",
