@@ -6,6 +6,7 @@ distance (frechet); two companions, the Frechet distance of LBP histograms and d
 anything else that the light install lacks.
 """
 
+from miua.metrics.contact_sheet import contact_sheet
 from miua.metrics.diversity import diversity, root_mean_squared_difference
 from miua.metrics.evaluate import (
     METRICS,
@@ -47,6 +48,7 @@ __all__ = [
     "MetricRecord",
     "NearestNeighbours",
     "NotComputedError",
+    "contact_sheet",
     "diversity",
     "entropy",
     "evaluate",
