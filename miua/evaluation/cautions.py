@@ -38,11 +38,11 @@ def cautions(
 def _about_copies(copies: Copies | None) -> list[str]:
     if copies is None or not len(copies.found.flagged):
         return []
-    count, found = len(copies.found.flagged), copies.found
+    count = len(copies.found.flagged)
     return [
-        f"{count} synthetic {'images are' if count > 1 else 'image is'} nearer to a real image "
-        f"than {found.threshold:.1f} grey levels, which real images of different groups are not: "
-        "look at the closest pairs before trusting any metric that rewards likeness."
+        f"{count} synthetic image{'s are' if count > 1 else ' is'} so near to one real image that "
+        "chance does not explain it: copies. Look at the closest pairs before trusting any metric "
+        "that rewards likeness."
     ]
 
 

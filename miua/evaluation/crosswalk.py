@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +22,7 @@ from miua.evaluation.ranking import ranks_of
 from miua.evaluation.reading import Images, Reading
 from miua.evaluation.records import COMPUTED
 from miua.metrics.frechet import frechet_distance
-from miua.metrics.inception import LAYERS, InceptionNetwork
+from miua.metrics.inception import InceptionNetwork, Layer
 from miua.metrics.lbp import lbp_histogram
 from miua.metrics.measures import INCEPTION, measure
 from miua.metrics.mutual_information import mutual_information_all_pairs
@@ -105,9 +105,9 @@ def walk(
     choices.append(Choice("bit depth", "16 bits", False, rooms.measured_deep(reading)))
     network = extractors.known.get(INCEPTION)
     if isinstance(network, InceptionNetwork):
-        for layer in LAYERS:
+        for layer in get_args(Layer):
             if layer != network.layer:
-                values = rooms.measured(reading, LAYER_METRICS, network.with_layer(layer))
+                values = rooms.measured(reading, LAYER_METRICS, network.of_layer(layer))
                 choices.append(Choice("Inception layer", layer, False, values))
     metrics = tuple(
         metric

@@ -24,6 +24,8 @@ from numpy.typing import NDArray
 from miua import _kernels
 from miua.metrics.stacks import image_stack
 
+WINDOW = 7  # pixels that images must have at least, each way
+
 
 def structural_similarity(
     a: NDArray[np.uint8], b: NDArray[np.uint8], *, threads: int = 0

@@ -138,7 +138,7 @@ def test_planted_copies_are_found_and_warned_of():
     assert result.copies.pairs[0]["real"] == "real[7]"
     assert result.copies.pairs[0]["flipped"]
     assert result.copies.pairs[0]["copy"]
-    assert "nearer to a real image" in result.warnings[0]
+    assert "chance does not explain" in result.warnings[0]
     assert result.copies.sheet.dtype == np.uint8
     none = evaluate(REAL, SYNTHETIC, metrics=["copies"], floor_splits=0).sets[0]
     assert none.record("copies").value == 0
