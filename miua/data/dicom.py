@@ -76,7 +76,7 @@ def _decoder(dataset: Dataset, photometric: str) -> Decoder:
     from pydicom.pixels import get_decoder  # type: ignore[attr-defined]
 
     if not any(name in dataset for name in ("PixelData", "FloatPixelData", "DoubleFloatPixelData")):
-        raise RefusedError("is a DICOM file without an image.")
+        raise RefusedError("is a DICOM file without an image, or one that was cut off.")
     if photometric not in (*_MONOCHROME, *_COLOUR):
         raise RefusedError(
             f"has the photometric interpretation {photometric}. Convert it to grey explicitly."

@@ -61,7 +61,7 @@ def window_of(frame: Frame, window: Window | None) -> tuple[float, float]:
     if window is not None and window != "dicom":
         return window
     if window == "dicom":
-        raise RefusedError("has no window of its own. Name one: --window LOW:HIGH.")
+        raise RefusedError("has no window of its own that is linear. Name one: --window LOW:HIGH.")
     own = ""
     if frame.window is not None:
         low, high = frame.window
