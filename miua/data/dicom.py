@@ -153,7 +153,7 @@ def _window(dataset: Dataset, index: int) -> tuple[float, float] | None:
     center, width = (_first(item[name].value) for name in ("WindowCenter", "WindowWidth"))
     function = item.get("VOILUTFunction", "LINEAR")
     if function == "LINEAR" and width >= 1:
-        return center - 0.5 - (width - 1) / 2, center - 0.5 + (width - 1) / 2
+        return center - width / 2, center + width / 2 - 1
     if function == "LINEAR_EXACT" and width > 0:
         return center - width / 2, center + width / 2
     return None
