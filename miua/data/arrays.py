@@ -73,7 +73,7 @@ def frame_of(array: NDArray[Any], index: int) -> Frame:
 
 
 def _of_npz(path: Path, name: str | None) -> tuple[str, NDArray[Any]]:
-    with np.load(path, allow_pickle=False) as file:
+    with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
         if name is None and len(file.files) == 1:
             name = file.files[0]
         if name is None or name not in file.files:

@@ -76,7 +76,7 @@ def _decoder(dataset: Dataset, photometric: str) -> Decoder:
     from pydicom.pixels import get_decoder  # type: ignore[attr-defined]
 
     if not any(name in dataset for name in ("PixelData", "FloatPixelData", "DoubleFloatPixelData")):
-        raise RefusedError("is a DICOM file without an image.")
+        raise RefusedError("is a DICOM file without an image, or one that was cut off.")
     if photometric not in (*_MONOCHROME, *_COLOUR):
         raise RefusedError(
             f"has the photometric interpretation {photometric}. Convert it to grey explicitly."
@@ -153,7 +153,7 @@ def _window(dataset: Dataset, index: int) -> tuple[float, float] | None:
     center, width = (_first(item[name].value) for name in ("WindowCenter", "WindowWidth"))
     function = item.get("VOILUTFunction", "LINEAR")
     if function == "LINEAR" and width >= 1:
-        return center - 0.5 - (width - 1) / 2, center - 0.5 + (width - 1) / 2
+        return center - width / 2, center + width / 2 - 1
     if function == "LINEAR_EXACT" and width > 0:
         return center - width / 2, center + width / 2
     return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -46,8 +47,8 @@ def image_folder(folder: Path) -> Path:
 
 
 def image_name(path: Path, folder: Path) -> str:
-    """An image's path in the folder of its images, with "/": "a.png", "subject 1/a.png"."""
-    return path.relative_to(image_folder(folder)).as_posix()
+    """An image's path in its `image_folder`, with "/": "a.png", "subject 1/a.png"."""
+    return path.relative_to(folder).as_posix()
 
 
 def is_dicom(path: Path) -> bool:
@@ -62,14 +63,15 @@ def is_dicom(path: Path) -> bool:
 def _files(folder: Path, above: tuple[Path, ...]) -> Iterator[Path]:
     """All files that are not hidden. A linked folder that holds this one is not entered again."""
     try:
-        inside = sorted(folder.iterdir())
+        inside = list(os.scandir(folder))
     except OSError as error:
         raise MiuaError(f"The folder {folder} cannot be read ({error.strerror}).") from None
     above = (*above, folder.resolve())
-    for path in inside:
-        if path.name.startswith("."):
+    for entry in inside:
+        if entry.name.startswith("."):
             continue
-        if not path.is_dir():
+        path = folder / entry.name
+        if not entry.is_dir():
             yield path
         elif path.resolve() not in above:
             yield from _files(path, above)

@@ -25,7 +25,7 @@ from miua.errors import MiuaError
 
 # What Pillow raises on a damaged file, by its many decoders.
 _DAMAGED = (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error, zlib.error)
-_BOMB = (Image.DecompressionBombError, Image.DecompressionBombWarning, MemoryError)
+_BOMB = (Image.DecompressionBombError, MemoryError)
 _WHITE_IS_ZERO, _PHOTOMETRIC = 0, 262  # TIFF
 _GREY_BY_CONTENT = {"LA": "grey-alpha", "P": "palette", "PA": "palette"}
 
@@ -117,7 +117,9 @@ def _grey(image: ImageFile.ImageFile) -> Frame:
         )
     kind = _GREY_BY_CONTENT.get(image.mode, image.mode)
     pixels, fact = one_channel(np.asarray(image.convert("RGBA")), kind)
-    return Frame(pixels, facts=(*facts, fact))
+    if image.mode not in ("L", "1"):  # these have the one channel, and a transparency unused
+        facts.append(fact)
+    return Frame(pixels, facts=tuple(facts))
 
 
 def _deep(image: ImageFile.ImageFile, inverted: bool, facts: list[Fact]) -> Frame:
@@ -141,6 +143,6 @@ def _maxval(image: ImageFile.ImageFile) -> int:
     if image.format != "PPM" or image.mode in ("1", "F"):
         return 255
     decoder, arguments = image.tile[0][0], image.tile[0][3]
-    if decoder in ("ppm", "ppm_plain"):
+    if decoder in ("ppm", "ppm_plain") and isinstance(arguments, tuple):
         return int(arguments[-1])
     return 65535 if image.mode == "I" else 255

@@ -30,7 +30,6 @@ _PILLOW = {
     "bicubic": Image.Resampling.BICUBIC,
     "lanczos": Image.Resampling.LANCZOS,
     "box": Image.Resampling.BOX,
-    "nearest": Image.Resampling.NEAREST,
 }
 
 
@@ -65,13 +64,18 @@ class Square:
         side = self.side(height, width)
         return (side != self.size) if side else (height, width) != (self.size, self.size)
 
+    @property
+    def nearest(self) -> bool:
+        """Whether each pixel is one of the image's; a box that does not widen is one pixel."""
+        return self.resize == "nearest" or (self.resize == "box" and not self.antialias)
+
     def how(self) -> str:
         """What is done to an image that is resized, in words."""
         whole = "stretched"
         if self.fit == "crop":
-            side = f"centred {self.crop_size} x {self.crop_size}"
+            side = f"the centred {self.crop_size} x {self.crop_size}"
             whole = f"{side if self.crop_size else 'the largest centred square'} cropped"
-        if self.resize == "nearest" or (self.resize == "box" and not self.antialias):
+        if self.nearest:
             return f"{whole}, nearest pixel"
         return f"{whole}, {self.resize} {'with' if self.antialias else 'without'} antialiasing"
 
@@ -93,7 +97,9 @@ def squared(pixels: NDArray[Any], square: Square) -> NDArray[Any]:
         pixels = np.ascontiguousarray(pixels[top : top + side, left : left + side])
     if not square.resamples(height, width):
         return pixels
-    if square.antialias or square.resize == "nearest":
+    if square.nearest:
+        return _nearest(pixels, square.size)
+    if square.antialias:
         return _filtered(pixels, square.size, square.resize)
     return _sampled(pixels, square.size, square.resize)
 
@@ -104,6 +110,12 @@ def _filtered(pixels: NDArray[Any], size: int, resize: Resize) -> NDArray[Any]:
     image = Image.fromarray(pixels.astype(np.float32) if deep else pixels)
     resized = np.asarray(image.resize((size, size), _PILLOW[resize]))
     return resized.astype(np.float64) if deep else resized
+
+
+def _nearest(pixels: NDArray[Any], size: int) -> NDArray[Any]:
+    """The pixel in which each centre lies; in integers, while Pillow misses some by rounding."""
+    rows, columns = ((2 * np.arange(size) + 1) * length // (2 * size) for length in pixels.shape)
+    return pixels[np.ix_(rows, columns)]
 
 
 def _sampled(pixels: NDArray[Any], size: int, resize: Resize) -> NDArray[Any]:
@@ -145,14 +157,8 @@ def _lanczos(x: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where(np.abs(x) < 3, np.sinc(x) * np.sinc(x / 3), 0.0)
 
 
-def _box(x: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Of two pixels that are equally near, the right one, as Pillow's NEAREST."""
-    return ((x > -0.5) & (x <= 0.5)).astype(np.float64)
-
-
 _KERNELS: dict[str, tuple[Kernel, int]] = {
     "bilinear": (_triangle, 1),
     "bicubic": (_cubic, 2),
     "lanczos": (_lanczos, 3),
-    "box": (_box, 1),
 }

@@ -149,8 +149,8 @@ def read_stack(
         paths, names = [source], [source.name]
     else:
         paths = image_paths(source, exclude)
-        names = [image_name(path, source) for path in paths]
         source = image_folder(source)
+        names = [image_name(path, source) for path in paths]
     return _read_files(source, paths, names, how, skip_bad, threads, cache)
 
 

@@ -3,9 +3,9 @@
     v <= LOW -> 0,   v >= HIGH -> top,   between them   top (v - LOW) / (HIGH - LOW)
 
 top is 255, or 65535 where a stack of 16 bits is asked for. Rounded half up. A DICOM file's own
-window, of centre c and width w, is LOW, HIGH = c - 0.5 -+ (w - 1) / 2 for the function LINEAR and
-c -+ w / 2 for LINEAR_EXACT (DICOM PS3.3, C.11.2.1.2); it applies after the modality rescale, as
-LOW:HIGH does.
+window, of centre c and width w, is c - w/2 : c + w/2 - 1 for the function LINEAR and
+c - w/2 : c + w/2 for LINEAR_EXACT (DICOM PS3.3, C.11.2.1.2). It applies after the modality
+rescale, as LOW:HIGH does.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def window_of(frame: Frame, window: Window | None) -> tuple[float, float]:
     if window is not None and window != "dicom":
         return window
     if window == "dicom":
-        raise RefusedError("has no window of its own. Name one: --window LOW:HIGH.")
+        raise RefusedError("has no window of its own that is linear. Name one: --window LOW:HIGH.")
     own = ""
     if frame.window is not None:
         low, high = frame.window

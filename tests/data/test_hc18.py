@@ -163,6 +163,7 @@ def test_a_table_of_another_kind_is_refused(text: str, tmp_path: Path) -> None:
 
 
 def test_subjects_by_file_name() -> None:
+    assert subject_of("clinic 2/part/003_2HC.png") == 3
     assert [subject_of(name) for name in ("003_HC.png", "003_2HC.png", "1203_4HC.png")] == [
         3,
         3,

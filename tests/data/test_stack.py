@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import miua.data.stack as stack_module
+from miua.data.frame import Frame
 from miua.data.stack import read_stack, subset
 from miua.errors import MiuaError
 
@@ -86,8 +88,16 @@ def test_grey_values_are_kept_where_nothing_is_resized(tmp_path: Path) -> None:
 
 
 def test_without_a_size_images_must_agree(folder: Path) -> None:
-    with pytest.raises(MiuaError, match=r"differ in size \(20 x 30, .* pixels\)"):
+    Image.fromarray(grey(30, 20)).save(folder / "e.png")
+    with pytest.raises(MiuaError, match=r"differ in size.*--size N") as caught:
         read_stack(folder, None)
+    for line in (
+        "  20 x 30 pixels: c_HC.png, e.png",
+        "  40 x 40 pixels: d.JPG",
+        "  74 x 56 pixels: a.png",
+        "  80 x 54 pixels: b.png",
+    ):
+        assert line in str(caught.value).splitlines()
 
 
 def test_threads_do_not_matter(folder: Path) -> None:
@@ -100,13 +110,13 @@ def test_threads_do_not_matter(folder: Path) -> None:
 
 def count_decodings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     decoded: list[str] = []
-    decode = stack_module._grey_image
+    decode = stack_module.frames_of
 
-    def counting(path: Path, digest: str) -> Image.Image:
+    def counting(path: Path, sha256: str | None) -> Iterator[Frame]:
         decoded.append(path.name)
-        return decode(path, digest)
+        return decode(path, sha256)
 
-    monkeypatch.setattr(stack_module, "_grey_image", counting)
+    monkeypatch.setattr(stack_module, "frames_of", counting)
     return decoded
 
 
@@ -118,6 +128,7 @@ def test_the_cache_serves_the_same_content(folder: Path, monkeypatch: pytest.Mon
     assert len(decoded) == 4
     np.testing.assert_array_equal(first.images, again.images)
     assert (first.names, first.digest) == (again.names, again.digest)
+    assert first.notes == again.notes != ()
     assert sorted(path.name for path in folder.parent.iterdir()) == ["images"]
 
 
@@ -138,17 +149,27 @@ def test_changed_content_size_or_fit_is_not_served_from_the_cache(
     assert (changed.images[0] != first.images[0]).any()
 
 
-@pytest.mark.parametrize("damage", [b"", b"no array", None], ids=["empty", "foreign", "other"])
+@pytest.mark.parametrize("suffix", [".npy", ".json"])
+@pytest.mark.parametrize(
+    "damage",
+    [b"", b"nothing", b"[]", b"{}", b'{"reasons": 3}', "other", "gone"],
+)
 def test_a_damaged_cache_only_costs_time(
-    damage: bytes | None, folder: Path, own_data_folder: Path
+    damage: bytes | str, suffix: str, folder: Path, own_data_folder: Path
 ) -> None:
-    first = read_stack(folder, 16).images
-    (cached,) = (own_data_folder / "stacks").iterdir()
-    if damage is None:
-        np.save(cached, first[:2])
-    else:
+    first = read_stack(folder, 16)
+    (cached,) = (own_data_folder / "stacks").glob(f"*{suffix}")
+    if isinstance(damage, bytes):
         cached.write_bytes(damage)
-    np.testing.assert_array_equal(read_stack(folder, 16).images, first)
+    elif damage == "gone":
+        cached.unlink()
+    elif suffix == ".npy":
+        np.save(cached, first.images[:2])
+    else:
+        cached.write_text(cached.read_text().replace("1", "2"))
+    again = read_stack(folder, 16)
+    np.testing.assert_array_equal(again.images, first.images)
+    assert again.notes == first.notes
 
 
 def test_a_cache_that_cannot_be_written_is_named(folder: Path, own_data_folder: Path) -> None:
@@ -173,79 +194,20 @@ def test_every_damaged_file_is_named(folder: Path, own_data_folder: Path) -> Non
     (folder / "d.JPG").write_bytes(b"")
     message = refused(folder)
     assert message.startswith(f"3 of 4 images in {folder}")
+    assert "at 0x" not in message
     for name in ("a.png", "b.png", "d.JPG"):
         assert f"  {name}: is damaged" in message
     assert "c_HC.png" not in message
     assert not list(own_data_folder.iterdir())
 
 
-def test_damage_that_decoding_does_not_notice_is_found(tmp_path: Path) -> None:
-    Image.fromarray(grey(20, 20)).save(tmp_path / "a.png")
-    changed = bytearray((tmp_path / "a.png").read_bytes())
-    changed[-14] ^= 1  # in the checksum of the pixels; the last 12 bytes end the file
-    (tmp_path / "a.png").write_bytes(changed)
-    with Image.open(tmp_path / "a.png") as image:
-        image.load()
-    assert "a.png: is damaged" in refused(tmp_path)
-
-
-@pytest.mark.parametrize(
-    ("image", "reason"),
-    [
-        (Image.fromarray(np.arange(64, dtype=np.uint16).reshape(8, 8) * 999), "deeper than 8 bits"),
-        (Image.new("RGB", (8, 8), (9, 9, 10)), "has coloured pixels"),
-        (Image.new("RGBA", (8, 8), (9, 9, 9, 254)), "has transparent pixels"),
-        (Image.new("RGB", (8, 8), (200, 0, 0)).quantize(4), "has coloured pixels"),
-    ],
-    ids=["16 bit", "colour", "alpha", "palette"],
-)
-def test_what_is_not_8_bit_grey_is_refused_by_name(
-    image: Image.Image, reason: str, tmp_path: Path
-) -> None:
-    image.save(tmp_path / "odd.png")
-    message = refused(tmp_path)
-    assert "  odd.png: " in message
-    assert reason in message
-    assert "8-bit grey explicitly" in message
-
-
-def test_16_bit_colour_is_not_reduced_in_silence(tmp_path: Path) -> None:
-    import cv2
-
-    deep = np.repeat(np.arange(64, dtype=np.uint16).reshape(8, 8, 1) * 999, 3, axis=2)
-    cv2.imwrite(str(tmp_path / "deep.png"), deep)
-    assert "deeper than 8 bits" in refused(tmp_path)
-
-
-def test_several_frames_are_refused(tmp_path: Path) -> None:
-    frames = [Image.fromarray(grey(8, 8, seed)) for seed in (1, 2)]
-    frames[0].save(tmp_path / "film.tiff", save_all=True, append_images=frames[1:])
-    assert "film.tiff: holds 2 frames" in refused(tmp_path)
-
-
 def test_a_file_that_changes_while_it_is_read(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stack_module, "_sha256", lambda path: "another")
-    assert "changed while it was read" in refused(folder)
-
-
-def test_an_npy_stack_is_a_source_too(tmp_path: Path) -> None:
-    images = np.stack([grey(16, 16, seed) for seed in range(3)])
-    np.save(tmp_path / "images.npy", images)
-    stack = read_stack(tmp_path / "images.npy", 16)
-    np.testing.assert_array_equal(stack.images, images)
-    assert len(set(stack.names)) == 3
-    assert read_stack(tmp_path / "images.npy", 8).images.shape == (3, 8, 8)
-
-
-@pytest.mark.parametrize(
-    "array", [np.zeros((2, 4, 4)), np.zeros((4, 4), np.uint8), np.zeros((0, 4, 4), np.uint8)]
-)
-def test_an_npy_file_of_another_kind_is_refused(array: NDArray[np.generic], tmp_path: Path) -> None:
-    np.save(tmp_path / "x.npy", array)
-    with pytest.raises(MiuaError, match=r"x\.npy is no image stack"):
-        read_stack(tmp_path / "x.npy", 4)
+    monkeypatch.setattr(stack_module, "sha256_file", lambda path: "another")
+    for skip_bad in (False, True):
+        with pytest.raises(MiuaError, match=r"a\.png changed while it was read"):
+            read_stack(folder, 8, skip_bad=skip_bad)
 
 
 def test_a_file_that_is_no_stack_is_refused(tmp_path: Path) -> None:
@@ -278,7 +240,7 @@ def test_subsets_depend_on_the_seed() -> None:
 
 
 def test_images_are_light_to_import() -> None:
-    heavy = {"torch", "pandas", "pydantic", "matplotlib", "requests", "pooch", "rich"}
+    heavy = {"torch", "pandas", "pydantic", "pydicom", "matplotlib", "requests", "pooch", "rich"}
     code = f"import sys, miua.data; print(sorted({heavy!r} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
@@ -304,3 +266,113 @@ def test_a_folder_with_a_saved_stack_is_read_as_that_stack(tmp_path: Path) -> No
     images = np.random.default_rng(0).integers(0, 256, (3, 8, 8), dtype=np.uint8)
     np.save(tmp_path / "images.npy", images)
     np.testing.assert_array_equal(read_stack(tmp_path, 8).images, images)
+
+
+def test_grey_values_are_those_of_pillow_s_bilinear_filter(folder: Path) -> None:
+    stack = read_stack(folder, 16)
+    for image, name in zip(stack.images, stack.names, strict=True):
+        with Image.open(folder / name) as opened:
+            resized = opened.resize((16, 16), Image.Resampling.BILINEAR)
+        np.testing.assert_array_equal(image, np.asarray(resized))
+
+
+def test_skipping_goes_on_with_the_rest_and_tells_of_each(folder: Path) -> None:
+    (folder / "b.png").write_bytes(b"")
+    Image.new("RGB", (9, 9), (1, 2, 3)).save(folder / "more" / "colour.bmp")
+    (folder / "gone.png").symlink_to("nowhere")
+    stack = read_stack(folder, 8, skip_bad=True)
+    assert stack.names == ("a.png", "c_HC.png", "d.JPG")
+    assert [(skipped.name, skipped.reason[:20]) for skipped in stack.skipped] == [
+        ("b.png", "is damaged: it is em"),
+        ("gone.png", "cannot be read (No s"),
+        ("more/colour.bmp", "has coloured pixels."),
+    ]
+    for name in ("b.png", "gone.png", "more/colour.bmp"):
+        (folder / name).unlink()
+    rest = read_stack(folder, 8)
+    np.testing.assert_array_equal(stack.images, rest.images)
+    assert (stack.names, stack.digest, stack.notes) == (rest.names, rest.digest, rest.notes)
+
+
+def test_the_cache_hides_no_skipped_file(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "b.png").write_bytes(b"")
+    decoded = count_decodings(monkeypatch)
+    first = read_stack(folder, 8, skip_bad=True)
+    again = read_stack(folder, 8, skip_bad=True)
+    assert len(decoded) == 4
+    assert first.skipped == again.skipped != ()
+    assert first.notes == again.notes
+    assert first.digest == again.digest
+    assert "1 of 4 images" in refused(folder)
+
+
+def test_skipping_everything_is_an_error(tmp_path: Path) -> None:
+    for name in ("a.png", "b.tif"):
+        (tmp_path / name).write_bytes(b"x")
+    with pytest.raises(MiuaError, match=r"No image is left\. 2 of 2 images") as caught:
+        read_stack(tmp_path, 8, skip_bad=True)
+    assert "  a.png: " in str(caught.value)
+    assert "  b.tif: " in str(caught.value)
+
+
+def test_notes_say_what_was_done_and_nothing_where_nothing_was(folder: Path) -> None:
+    assert read_stack(folder, 16).notes == (
+        "resized 4 images of 4 sizes (largest 80 x 54) to 16 x 16: "
+        "stretched, bilinear with antialiasing",
+    )
+    assert read_stack(folder, 10, fit="crop", resize="box", antialias=False).notes == (
+        "resized 4 images of 4 sizes (largest 80 x 54) to 10 x 10: "
+        "the largest centred square cropped, nearest pixel",
+    )
+    for name in ("a.png", "b.png", "c_HC.png"):
+        (folder / name).unlink()
+    assert read_stack(folder, 40).notes == read_stack(folder, None).notes == ()
+    assert read_stack(folder, 20, fit="crop", crop_size=20).notes == (
+        "cropped 1 image of 40 x 40 to the centred 20 x 20",
+    )
+    assert read_stack(
+        folder, 10, "crop", crop_size=20, resize="lanczos", antialias=False
+    ).notes == (
+        "resized 1 image of 40 x 40 to 10 x 10: "
+        "the centred 20 x 20 cropped, lanczos without antialiasing",
+    )
+
+
+def test_16_bits_hold_what_8_bits_round_away(folder: Path) -> None:
+    eight, sixteen = read_stack(folder, 16), read_stack(folder, 16, depth=16)
+    assert sixteen.images.dtype == np.uint16
+    assert sixteen.images.flags.c_contiguous
+    # With 8 bits Pillow rounds twice, after the columns and after the rows.
+    assert (np.abs(sixteen.images / 257 - eight.images) < 1.1).all()
+    assert (sixteen.images % 257 != 0).any()
+    assert "4 images of 8 bits: scaled by 257 to 16 bits" in sixteen.notes
+    assert (sixteen.names, sixteen.digest) == (eight.names, eight.digest)
+    (folder / "more" / "same.png").write_bytes((folder / "d.JPG").read_bytes())
+    same = read_stack(folder / "more", None, depth=16).images
+    with Image.open(folder / "d.JPG") as opened:
+        np.testing.assert_array_equal(same[0], np.asarray(opened).astype(np.uint16) * 257)
+
+
+MEMORY = """
+import resource, sys
+from pathlib import Path
+from miua.data import read_stack
+read_stack(Path(sys.argv[1]), 16, threads=2)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+"""
+
+
+def test_memory_does_not_grow_with_the_number_of_images(tmp_path: Path) -> None:
+    side, few, many = 1000, 10, 130
+    peak = {}
+    for count in (few, many):
+        made = tmp_path / str(count)
+        made.mkdir()
+        for index in range(count):
+            Image.new("L", (side, side), index).save(made / f"{index}.bmp")
+        done = subprocess.run(
+            [sys.executable, "-c", MEMORY, made], capture_output=True, text=True, check=True
+        )
+        peak[count] = int(done.stdout)
+    # All originals at once would be 120 megabytes more.
+    assert peak[many] - peak[few] < (many - few) * side * side / 6

@@ -1,0 +1,81 @@
+"""Which files of a folder are its images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from miua.data import hc18
+from miua.data.folder import SUFFIXES, image_name, image_paths
+from miua.data.stack import read_stack
+from miua.errors import MiuaError
+
+NAMES = ["b.png", "a/c.png", "a/b/d.tif", "Z.bmp", "a.png", "a/1.2.840"]
+
+
+def touch(folder: Path, *names: str) -> None:
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(b"\0" * 128 + b"DICM")
+
+
+def names_of(folder: Path, **options: object) -> list[str]:
+    return [image_name(path, folder) for path in image_paths(folder, **options)]  # type: ignore[arg-type]
+
+
+def test_subfolders_are_walked_and_names_are_paths(tmp_path: Path) -> None:
+    touch(tmp_path, *NAMES)
+    assert names_of(tmp_path) == sorted(NAMES)
+
+
+def test_what_is_hidden_or_no_image_is_not_looked_at(tmp_path: Path) -> None:
+    touch(tmp_path, "a.png", ".b.png", ".c/d.png", "e.txt", "images.png.txt", "DICOMDIR", "f.md")
+    touch(tmp_path, "c/1_Annotation.png", "scan", "1.2.3")
+    (tmp_path / "README").write_text("no DICOM file")
+    (tmp_path / "folder.png").mkdir()
+    assert names_of(tmp_path) == ["1.2.3", "a.png", "scan"]
+    assert "c/1_Annotation.png" in names_of(tmp_path, exclude=())
+
+
+def test_suffixes_are_those_people_have(tmp_path: Path) -> None:
+    wanted = [".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".pgm", ".dcm", ".dicom"]
+    assert set(wanted) == set(SUFFIXES)
+    touch(tmp_path, *(f"x{suffix.upper()}" for suffix in wanted))
+    assert len(names_of(tmp_path)) == len(wanted)
+
+
+def test_a_linked_folder_is_entered_but_not_in_circles(tmp_path: Path) -> None:
+    touch(tmp_path, "images/a.png", "elsewhere/b.png")
+    (tmp_path / "images" / "linked").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "images" / "circle").symlink_to(tmp_path / "images")
+    (tmp_path / "elsewhere" / "up").symlink_to(tmp_path)
+    found = names_of(tmp_path / "images")
+    assert {"a.png", "linked/b.png"} <= set(found)
+    assert len(found) < 10
+
+
+def test_hc18_s_training_set_stands_for_its_folder(tmp_path: Path) -> None:
+    made = tmp_path / "training_set"
+    made.mkdir()
+    for name in ("001_HC.png", "001_HC_Annotation.png"):
+        Image.fromarray(np.zeros((8, 8), np.uint8)).save(made / name)
+    touch(tmp_path, "other.png")
+    for folder in (tmp_path, made):
+        assert read_stack(folder, 8).names == ("001_HC.png",)
+    hc18.check_folder(made, 1)
+
+
+def test_a_stray_image_below_hc18_is_noticed(tmp_path: Path) -> None:
+    touch(tmp_path, "001_HC.png", "001_HC_Annotation.png", "more/002_HC.png")
+    with pytest.raises(MiuaError, match=r"1\. it holds|more/002_HC\.png is without annotation"):
+        hc18.check_folder(tmp_path)
+
+
+def test_a_folder_without_images_says_what_was_looked_for(tmp_path: Path) -> None:
+    touch(tmp_path, ".a.png", "b/c.txt")
+    np.save(tmp_path / "stack.npy", np.zeros((1, 2, 2), np.uint8))
+    with pytest.raises(MiuaError, match=r"holds no images.*\.dcm.*named by its file: STACK\.npy"):
+        image_paths(tmp_path)
