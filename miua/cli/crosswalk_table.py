@@ -11,12 +11,12 @@ from miua.metrics.measures import Measure, measure
 
 
 def print_crosswalk(console: Console, crosswalk: Crosswalk) -> None:
-    """A table a set: each choice's values, and in per cent how far they are from the first row."""
+    """A table a set: the values as measured, then how far each choice moves them, in per cent."""
     baseline = crosswalk.choices[0]
     for name in baseline.values:
         console.print(f"{name}: what other ways to prepare the images would give", markup=False)
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-        table.add_column("choice", overflow="fold")
+        table.add_column("choice", no_wrap=True)
         for metric in crosswalk.metrics:
             table.add_column(measure(metric).label, justify="right", no_wrap=True)
         for choice in crosswalk.choices:
@@ -42,7 +42,6 @@ def _cell(choice: Choice, baseline: Choice, name: str, shown: Measure) -> str:
     value, before = choice.values[name][shown.name], baseline.values[name][shown.name]
     if value is None:
         return "-"
-    text = f"{value:,.{shown.decimals}f}"
     if choice.baseline or not before:
-        return text
-    return f"{text} ({100 * (value / before - 1):+.1f} %)"
+        return f"{value:,.{shown.decimals}f}"
+    return f"{100 * (value / before - 1):+.1f} %"

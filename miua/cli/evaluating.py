@@ -183,18 +183,15 @@ def _extractors(
         if size or mean or std:
             raise MiuaError("--extractor-size, -mean and -std need an --extractor.")
         return []
-    from miua.metrics.extractors import TorchExtractor
+    from miua.metrics.extractors import Preprocessing, TorchExtractor
 
-    return [
-        TorchExtractor(
-            path,
-            size=size,
-            mean=_numbers("--extractor-mean", mean),
-            std=_numbers("--extractor-std", std),
-            device=None if device == "auto" else device,
-        )
-        for path in paths
-    ]
+    preprocessing = Preprocessing(
+        size=size,
+        mean=_numbers("--extractor-mean", mean),
+        std=_numbers("--extractor-std", std),
+    )
+    where = None if device == "auto" else device
+    return [TorchExtractor(path, preprocessing, device=where) for path in paths]
 
 
 def _numbers(option: str, given: str | None) -> tuple[float, ...] | None:
@@ -206,7 +203,7 @@ def _numbers(option: str, given: str | None) -> tuple[float, ...] | None:
         numbers = ()
     if len(numbers) not in (1, 3):
         raise MiuaError(f"{option} takes one number or three, such as 0.5 or 0.48,0.45,0.4.")
-    return numbers
+    return numbers * (3 // len(numbers))
 
 
 def _check_outputs(sets: dict[str, Path], **outputs: Path | None) -> None:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from miua.errors import MissingExtraError
 from miua.metrics.extractors import FeatureExtractor
 from miua.metrics.feature_cache import cached_features
+from miua.metrics.frechet import half_samples
 from miua.metrics.inception import InceptionNetwork
 from miua.metrics.inception_weights import (
     InceptionWeights,
@@ -47,7 +48,7 @@ PAIRINGS: dict[Pairing, str] = {
 PairKind = Literal["information", "error", "similarity"]
 
 RESAMPLES = 1000
-FEW_RESAMPLES = 200  # of distances that cost more than a mean
+HALVES = 200
 ROWS_AT_ONCE = 256  # so that memory does not grow with the product of the numbers of images
 
 
@@ -171,10 +172,11 @@ class Comparison:
         """The same of the real images, for the metrics that are a mean over them."""
         return bootstrap_counts(len(self.reference), self.resamples, self.seed)
 
-    @property
-    def few_drawn(self) -> NDArray[np.float64]:
-        """The first resamples, for what costs more than a mean."""
-        return self.drawn[:FEW_RESAMPLES]
+    @cached_property
+    def halves(self) -> NDArray[np.float64]:
+        """Random halves of the synthetic images, (<= HALVES, M): resamples for distances, which
+        a bootstrap biases upwards and which cost more than a mean."""
+        return half_samples(len(self.synthetic), min(HALVES, self.resamples), seed=self.seed)
 
     def features(self, name: str) -> tuple[NDArray[Any], NDArray[Any]]:
         """Of both sides, reference first; errors as of `Side.features`."""

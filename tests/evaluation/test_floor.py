@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from miua.evaluation import floor as floor_module
-from miua.evaluation.comparison import Side
+from miua.evaluation.comparison import Extractors, Side
 from miua.evaluation.floor import noise_floor_of
 from miua.evaluation.measure import METRICS, measure_set
 from miua.evaluation.splits import draw_splits, half_size
@@ -25,7 +25,8 @@ GROUPS = np.repeat(np.arange(12), 2)
 
 def floor_of(stack, groups, **settings):
     asked = {"metrics": LIGHT, "pairing": "all", "bins": 64, "splits": 3, "seed": 5} | settings
-    return noise_floor_of(Side(stack), groups, "as given", extractors=(), threads=1, **asked)
+    extractors = Extractors(missing={"inception": "the Inception weights have not been fetched"})
+    return noise_floor_of(Side(stack, extractors), groups, "as given", extractors=(), threads=1, **asked)
 
 
 @pytest.mark.parametrize("pairing", ["all", "nearest", "index"])
@@ -88,7 +89,9 @@ def test_of_many_images_whole_groups_are_drawn(monkeypatch):
     monkeypatch.setattr(floor_module, "MOST_IMAGES", 12)
     drawn = []
     monkeypatch.setattr(
-        Side, "subset", lambda self, index: drawn.append(index) or Side(self.images[index])
+        Side,
+        "subset",
+        lambda self, index: drawn.append(index) or Side(self.images[index], self.extractors),
     )
     floor_of(textures(1, 24), GROUPS, metrics=("psnr",))
     pool = drawn[0]

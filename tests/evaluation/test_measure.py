@@ -167,14 +167,14 @@ def test_weights_that_were_named_must_be_right(tmp_path):
 
 
 def test_fid_with_weights(stand_in_weights):
-    reference, synthetic = images(1, 2), images(2, 2)
+    reference, synthetic = images(1, 4), images(2, 6)
     evaluation = measure_set(
         reference, synthetic, metrics=["fid"], inception_weights=stand_in_weights, device="cpu"
     )
     record = by_metric(evaluation)["fid"]
     both = np.concatenate([reference, synthetic])
     features = inception_features(both, stand_in_weights, device="cpu")
-    expected = frechet_distance(features[:2], features[2:])
+    expected = frechet_distance(features[:4], features[4:])
     assert expected > 0
     assert record.value == pytest.approx(expected, rel=1e-6)
     assert record.status == "computed"
