@@ -1,9 +1,10 @@
 """Measures of image stacks: `uint8` arrays of shape (N, H, W).
 
 The study's four, local binary patterns (lbp), mutual information, PSNR and the Frechet inception
-distance (frechet); two companions, the Frechet distance of LBP histograms and diversity; and
-`evaluate`, which takes all of a synthetic set. Importing this package loads neither torch nor
-anything else that the light install lacks.
+distance (frechet); companions, the Frechet distance of LBP histograms, the kernel distance,
+precision, recall, density and coverage (neighbourhood) and diversity; feature extractors and their
+cache; and `evaluate`, which takes all of a synthetic set. Importing this package loads neither
+torch nor anything else that the light install lacks.
 """
 
 from miua.metrics.diversity import diversity, root_mean_squared_difference
@@ -16,13 +17,25 @@ from miua.metrics.evaluate import (
     write_lbpv,
     write_records,
 )
+from miua.metrics.extractors import FeatureExtractor, Preprocessing, TorchExtractor
+from miua.metrics.feature_cache import cached_features
 from miua.metrics.frechet import (
+    Extrapolation,
+    centred_interval,
     frechet_distance,
+    frechet_extrapolated,
     frechet_inception_distance,
     frechet_lbp_distance,
-    inception_features,
+    frechet_resampled,
+    half_samples,
 )
+from miua.metrics.inception import InceptionNetwork, inception_features
 from miua.metrics.inception_weights import NotComputedError
+from miua.metrics.kernel_distance import (
+    kernel_distance,
+    kernel_distance_resampled,
+    kernel_distance_subsets,
+)
 from miua.metrics.lbp import lbp_codes, lbp_histogram, lbp_vector
 from miua.metrics.mutual_information import (
     entropy,
@@ -30,6 +43,7 @@ from miua.metrics.mutual_information import (
     mutual_information,
     mutual_information_all_pairs,
 )
+from miua.metrics.neighbourhood import Neighbourhood, neighbourhood
 from miua.metrics.psnr import (
     NearestNeighbours,
     mean_squared_error,
@@ -42,17 +56,31 @@ from miua.metrics.psnr import (
 __all__ = [
     "METRICS",
     "Evaluation",
+    "Extrapolation",
+    "FeatureExtractor",
+    "InceptionNetwork",
     "MetricRecord",
     "NearestNeighbours",
+    "Neighbourhood",
     "NotComputedError",
+    "Preprocessing",
+    "TorchExtractor",
+    "cached_features",
+    "centred_interval",
     "diversity",
     "entropy",
     "evaluate",
     "frechet_distance",
+    "frechet_extrapolated",
     "frechet_inception_distance",
     "frechet_lbp_distance",
+    "frechet_resampled",
+    "half_samples",
     "inception_features",
     "joint_histogram",
+    "kernel_distance",
+    "kernel_distance_resampled",
+    "kernel_distance_subsets",
     "lbp_codes",
     "lbp_histogram",
     "lbp_vector",
@@ -61,6 +89,7 @@ __all__ = [
     "mutual_information",
     "mutual_information_all_pairs",
     "nearest_neighbours",
+    "neighbourhood",
     "not_computed_records",
     "peak_signal_to_noise_ratio",
     "peak_signal_to_noise_ratio_all_pairs",

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from miua.errors import MissingExtraError, MiuaError
 from miua.files import write_array, write_text
 from miua.metrics.diversity import root_mean_squared_difference
-from miua.metrics.frechet import LAYER, frechet_distance, frechet_inception_distance
+from miua.metrics.frechet import frechet_distance, frechet_inception_distance
+from miua.metrics.inception import LAYER
 from miua.metrics.inception_weights import (
     InceptionWeights,
     NotComputedError,

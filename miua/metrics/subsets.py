@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 from miua.errors import MissingExtraError
 from miua.metrics.diversity import root_mean_squared_difference
 from miua.metrics.evaluate import COMPUTED, LBPV_DIFFERENCES
-from miua.metrics.frechet import InceptionNetwork, frechet_distance
+from miua.metrics.frechet import frechet_distance
+from miua.metrics.inception import InceptionNetwork
 from miua.metrics.inception_weights import (
     InceptionWeights,
     NotComputedError,
