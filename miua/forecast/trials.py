@@ -153,7 +153,8 @@ def _seconds_of_fid(side: int, reference: int, synthetic: int) -> float:
     """What FID adds; nothing without its weights, as it is not computed then."""
     import numpy as np
 
-    from miua.metrics.frechet import InceptionNetwork, frechet_distance
+    from miua.metrics.frechet import frechet_distance
+    from miua.metrics.inception import InceptionNetwork
     from miua.metrics.inception_weights import NotComputedError, find_inception_weights
 
     try:

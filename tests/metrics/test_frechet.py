@@ -1,20 +1,16 @@
-import pickle
-import sys
-import time
-
 import numpy as np
 import pytest
 
-from miua.errors import MissingExtraError, MiuaError
 from miua.metrics import (
-    frechet,
+    centred_interval,
     frechet_distance,
+    frechet_extrapolated,
     frechet_lbp_distance,
-    inception_features,
+    frechet_resampled,
+    half_samples,
     lbp_histogram,
 )
-from miua.metrics.frechet import InceptionNetwork, feature_statistics
-from miua.metrics.inception_weights import InceptionWeights, find_inception_weights
+from miua.metrics.frechet import feature_statistics
 
 
 def features(seed: int, n: int, d: int, scale: float = 1.0, shift: float = 0.0) -> np.ndarray:
@@ -112,71 +108,6 @@ def images(seed: int, n: int, size: int = 16) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 256, (n, size, size), dtype=np.uint8)
 
 
-def test_features_are_those_of_torch_fidelity(stand_in_weights):
-    import torch
-    from torch_fidelity.utils import create_feature_extractor
-
-    stack = images(8, 3)
-    ours = InceptionNetwork(stand_in_weights, "cpu").features(stack, batch_size=2)
-    extractor = create_feature_extractor(
-        "inception-v3-compat",
-        ["2048"],
-        feature_extractor_weights_path=str(stand_in_weights.path),
-        cuda=False,
-        verbose=False,
-    )
-    with torch.inference_mode():
-        (theirs,) = extractor(torch.from_numpy(np.repeat(stack[:, None], 3, axis=1)))
-    assert ours.shape == (3, 2048)
-    assert ours.dtype == np.float32
-    assert ours.std() > 1e-3  # the random network is not dead
-    assert ours == pytest.approx(theirs.numpy(), rel=1e-4, abs=1e-5)
-
-
-class Code:
-    """What a malicious weights file would hold: a call."""
-
-    def __reduce__(self):
-        return time.sleep, (60,)
-
-
-@pytest.mark.parametrize("content", [b"not weights", pickle.dumps(Code(), protocol=2), b""])
-def test_files_that_are_no_weights_are_refused_and_run_no_code(tmp_path, content):
-    path = tmp_path / "weights.pth"
-    path.write_bytes(content)
-    weights = find_inception_weights(path, expected_sha256="")
-    with pytest.raises(MiuaError, match=r"weights\.pth does not hold the weights"):
-        inception_features(images(11, 1), weights, device="cpu")
-
-
-def test_weights_of_another_network_are_refused(tmp_path):
-    import torch
-
-    path = tmp_path / "weights.pth"
-    torch.save({"linear.weight": torch.zeros(2, 2)}, path)
-    weights = find_inception_weights(path, expected_sha256="")
-    with pytest.raises(MiuaError, match="does not hold the weights"):
-        inception_features(images(11, 1), weights, device="cpu")
-
-
-@pytest.mark.parametrize("missing", ["torch", "torch_fidelity.feature_extractor_inceptionv3"])
-def test_a_missing_package_is_named(missing, monkeypatch, tmp_path):
-    monkeypatch.setitem(sys.modules, missing, None)
-    package = missing.partition(".")[0].replace("_", "-")
-    weights = InceptionWeights(tmp_path / "weights.pth", "0" * 64)
-    with pytest.raises(MissingExtraError, match=f"FID needs the package '{package}'"):
-        inception_features(images(11, 1), weights, device="cpu")
-
-
-@pytest.mark.parametrize(
-    ("stack", "error"), [(np.zeros((2, 4, 4)), TypeError), (images(0, 0), ValueError)]
-)
-def test_features_of_no_image_stack_are_refused(stack, error, tmp_path, monkeypatch):
-    monkeypatch.setattr(frechet, "_load", lambda torch, _: torch.nn.Identity())
-    with pytest.raises(error, match="stack must"):
-        inception_features(stack, InceptionWeights(tmp_path / "weights.pth", "0" * 64))
-
-
 def test_frechet_lbp_distance_of_flat_images():
     """Flat images have one histogram, so the covariances vanish and the means' distance is left."""
     bright, black = np.full((2, 8, 8), 9, np.uint8), np.zeros((3, 8, 8), np.uint8)
@@ -192,3 +123,158 @@ def test_frechet_lbp_distance_sees_texture_and_not_brightness():
     assert frechet_lbp_distance(dim, np.sort(dim, axis=2)) > 100
     with pytest.raises(ValueError, match="n >= 2"):
         frechet_lbp_distance(dim, dim[:1])
+
+
+@pytest.mark.parametrize(
+    ("n", "m", "d"),
+    [(40, 30, 100), (40, 60, 100), (20, 60, 100), (90, 80, 12), (15, 80, 30), (80, 15, 30)],
+)
+def test_resampled_distances_are_those_of_repeated_rows(n, m, d):
+    a, b = features(10, n, d), features(11, m, d, 1.2, 3.0)
+    drawn = np.random.default_rng(12).multinomial(m, np.full(m, 1 / m), size=5)
+    drawn[3] = np.arange(m) < 2
+    drawn[4] = 1
+    expected = [frechet_distance(a, np.repeat(b, times, axis=0)) for times in drawn]
+    assert frechet_resampled(a, b, drawn) == pytest.approx(np.array(expected), rel=1e-9)
+    assert frechet_resampled(a, b, drawn)[4] == pytest.approx(frechet_distance(a, b), rel=1e-9)
+
+
+@pytest.mark.parametrize("d", [20, 200])
+def test_resampled_distances_where_little_varies(d):
+    """Constant columns, columns that others determine, copies, and a spectrum that falls steeply.
+
+    Square roots of eigenvalues that should be 0 would show here.
+    """
+    scale = 10.0 ** -np.linspace(0, 4, d)
+    a, b = (np.random.default_rng(i).normal(size=(60, d)) * scale for i in (13, 14))
+    for stack in (a, b):
+        stack[:, 1] = 5
+        stack[:, 2] = stack[:, 0] - 3 * stack[:, 3]
+    b[30:] = b[:30]
+    drawn = np.random.default_rng(15).multinomial(60, np.full(60, 1 / 60), size=4)
+    expected = [frechet_distance(a, np.repeat(b, times, axis=0)) for times in drawn]
+    assert frechet_resampled(a, b, drawn) == pytest.approx(np.array(expected), rel=1e-6)
+
+
+def test_resamples_of_one_row_have_no_covariance():
+    a, b = features(16, 10, 3), features(17, 5, 3)
+    drawn = np.array([[3, 0, 0, 0, 0]])
+    expected = np.square(a.mean(axis=0) - b[0]).sum() + np.trace(np.cov(a, rowvar=False))
+    assert frechet_resampled(a, b, drawn) == pytest.approx([expected], rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("drawn", "message"),
+    [
+        (np.ones((2, 4)), r"shape \(R, 5\)"),
+        (np.ones(5), r"shape \(R, 5\)"),
+        (np.array([[1, 0, 0, 0, 0]]), "two rows"),
+        (np.array([[3, -1, 0, 0, 0]]), "at least 0"),
+    ],
+)
+def test_wrong_counts_are_refused(drawn, message):
+    with pytest.raises(ValueError, match=message):
+        frechet_resampled(features(1, 6, 3), features(2, 5, 3), drawn)
+
+
+def test_half_samples_are_halves_without_repetition():
+    for images_, half in ((10, 5), (11, 5), (2, 1)):
+        drawn = half_samples(images_, 300, seed=1)
+        assert set(np.unique(drawn)) == {0, 1}
+        assert (drawn.sum(axis=1) == half).all()
+        assert drawn.mean(axis=0) == pytest.approx(half / images_, abs=0.1)
+    assert (half_samples(10, 3, seed=1) == half_samples(10, 3, seed=1)).all()
+    assert (half_samples(10, 3, seed=1) != half_samples(10, 3, seed=2)).any()
+    with pytest.raises(ValueError, match="two images"):
+        half_samples(1, 3)
+
+
+def test_half_samples_vary_as_the_mean_does():
+    values = np.random.default_rng(18).normal(size=200)
+    means = half_samples(200, 20_000) @ values / 100
+    assert means.std() == pytest.approx(values.std(ddof=1) / np.sqrt(200), rel=0.02)
+
+
+def test_centred_interval():
+    resampled = 7 + np.linspace(-1, 1, 2001)
+    assert centred_interval(3.0, resampled) == pytest.approx((2.05, 3.95))
+    assert centred_interval(0.5, resampled) == pytest.approx((0, 1.45))
+    assert centred_interval(0.5, resampled, lowest=-np.inf) == pytest.approx((-0.45, 1.45))
+    for wrong in ([], [1.0, np.nan]):
+        with pytest.raises(ValueError, match="finite"):
+            centred_interval(3.0, np.array(wrong))
+
+
+@pytest.mark.parametrize(("n", "d"), [(60, 16), (40, 80)])
+def test_interval_holds_the_expected_distance(n, d):
+    """Of sets of n images from one distribution, against one reference: nominally 95 %."""
+    generator = np.random.default_rng(19)
+    scale = np.exp(-np.arange(d) / d * 3)
+    reference = generator.normal(size=(n, d)) * scale
+
+    def synthetic() -> np.ndarray:
+        drawn: np.ndarray = generator.normal(size=(n, d)) * scale * 1.15 + 0.1 * scale
+        return drawn
+
+    expected = np.mean([frechet_distance(reference, synthetic()) for _ in range(200)])
+    held, bootstrapped, shifts = 0, [], []
+    for _ in range(100):
+        stack = synthetic()
+        value = frechet_distance(reference, stack)
+        resampled = frechet_resampled(reference, stack, half_samples(n, 100))
+        low, high = centred_interval(value, resampled)
+        shifts.append(resampled.mean() - value)
+        held += low <= expected <= high
+        drawn = generator.multinomial(n, np.full(n, 1 / n), size=100)
+        bootstrapped.append(frechet_resampled(reference, stack, drawn).std() / resampled.std())
+    assert 90 <= held <= 100
+    assert np.mean(shifts) > 0.3 * (high - low)  # why it has to be centred
+    assert np.mean(bootstrapped) > 1.05
+
+
+def gaussians(seed: int, n: int, d: int) -> tuple[np.ndarray, np.ndarray, float]:
+    """Two sets of n rows from Gaussians, and the distance of those."""
+    generator = np.random.default_rng(seed)
+    scale = np.exp(-np.arange(d) / d * 4)
+    a = generator.normal(size=(n, d)) * scale
+    b = generator.normal(size=(n, d)) * scale * 1.15 + 0.1 * scale
+    return a, b, np.square(0.15 * scale).sum() + np.square(0.1 * scale).sum()
+
+
+def test_extrapolation_takes_the_bias_away():
+    plain, extrapolated = [], []
+    for seed in range(20):
+        a, b, truth = gaussians(seed, 150, 32)
+        plain.append(frechet_distance(a, b) - truth)
+        extrapolated.append(frechet_extrapolated(a, b).value - truth)
+    assert np.mean(plain) > truth  # more bias than distance
+    assert abs(np.mean(extrapolated)) < 0.2 * np.mean(plain)
+    assert np.abs(extrapolated).mean() < 0.4 * np.mean(plain)
+
+
+def test_extrapolation_is_less_biased_even_where_images_are_fewer_than_dimensions():
+    a, b, truth = gaussians(20, 60, 200)
+    assert truth < frechet_extrapolated(a, b).value < 0.5 * frechet_distance(a, b)
+
+
+def test_extrapolation_is_the_line_through_its_distances():
+    from scipy.stats import linregress, t
+
+    a, b, _ = gaussians(21, 50, 20)
+    found = frechet_extrapolated(a, b[:40])
+    assert found.sizes[0].tolist() == [25, 20]
+    assert found.sizes[-1].tolist() == [50, 40]
+    assert found.distances[-1] == pytest.approx(frechet_distance(a, b[:40]))
+    line = linregress(np.linspace(2, 1, 15), found.distances)
+    half = t.ppf(0.975, 13) * line.intercept_stderr
+    assert found.value == pytest.approx(line.intercept)
+    assert (found.low, found.high) == pytest.approx((line.intercept - half, line.intercept + half))
+    assert frechet_extrapolated(a, b, seed=1).value == frechet_extrapolated(a, b, seed=1).value
+    assert frechet_extrapolated(a, b, seed=1).value != frechet_extrapolated(a, b, seed=2).value
+
+
+def test_extrapolation_of_few_images():
+    a, b = features(22, 4, 3), features(23, 4, 3)
+    assert frechet_extrapolated(a, b).sizes.min() == 2
+    with pytest.raises(ValueError, match="four rows"):
+        frechet_extrapolated(a, b[:3])
