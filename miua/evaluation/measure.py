@@ -23,6 +23,7 @@ from miua.evaluation.comparison import (
 from miua.evaluation.features import feature_metrics
 from miua.evaluation.measurement import Measurement, interval, mean_interval, not_computed
 from miua.evaluation.records import LBPV_DIFFERENCES, MetricRecord
+from miua.metrics.blas import one_blas_thread
 from miua.metrics.diversity import pixel_spread
 from miua.metrics.frechet import centred_interval
 from miua.metrics.inception_weights import InceptionWeights
@@ -97,8 +98,9 @@ def measure_comparison(
 ) -> Measured:
     """The metrics, and all metrics of the features of these other `extractors`, as records."""
     sizes = (len(comparison.reference), len(comparison.synthetic))
-    found = [m for metric in metrics for m in _MEASURES[metric](comparison)]
-    found += [m for name in extractors for m in feature_metrics(comparison, name)]
+    with one_blas_thread():
+        found = [m for metric in metrics for m in _MEASURES[metric](comparison)]
+        found += [m for name in extractors for m in feature_metrics(comparison, name)]
     records = [
         MetricRecord(
             set_name, m.metric, m.value, m.low, m.high, m.unit, *sizes, m.definition, m.status

@@ -72,9 +72,12 @@ def feature_statistics(features: NDArray[Any]) -> FeatureStatistics:
     if not np.isfinite(features).all():
         raise ValueError("features must be finite")
     mean = features.mean(axis=0)
-    root = (features - mean) / np.sqrt(len(features) - 1)
-    if len(root) > root.shape[1]:
-        root = np.linalg.qr(root, mode="r")  # the same root.T @ root in fewer rows
+    varying = np.ptp(features, axis=0) > 0  # LBP codes that no image has are the same in all
+    rows = (features[:, varying] - mean[varying]) / np.sqrt(len(features) - 1)
+    if len(rows) > rows.shape[1]:
+        rows = np.linalg.qr(rows, mode="r")  # the same rows.T @ rows in fewer of them
+    root = np.zeros((len(rows), features.shape[1]))
+    root[:, varying] = rows
     return FeatureStatistics(mean, root)
 
 
