@@ -167,7 +167,7 @@ def _threshold(relative: NDArray[np.float64], groups: NDArray[np.int64]) -> tupl
         return np.nan, (
             f"not computed: a threshold needs reference images of {FEWEST_GROUPS} subjects or more"
         )
-    quantile = float(np.quantile(relative, 0.5 - count**-0.5))
+    quantile = float(np.quantile(relative, 0.5 - 0.5 * count**-0.5))
     if quantile == 0:
         return np.nan, "not computed: many reference images are equal to those of other subjects"
     if quantile == 1:
