@@ -182,11 +182,23 @@ def brute_force(reference, images, groups, excluded, degrees, flip):
     block_bytes=st.sampled_from([1, 500, 10**6]),
     queries=st.sampled_from([1, 3, 64]),
     full=st.sampled_from([1, 2, 256]),
+    seeds=st.sampled_from([1, 8]),
     threads=st.sampled_from([1, 3]),
     seed=st.integers(0, 2**32),
 )
 def test_the_search_is_exact(
-    size, count, group_count, levels, flip, degrees, block_bytes, queries, full, threads, seed
+    size,
+    count,
+    group_count,
+    levels,
+    flip,
+    degrees,
+    block_bytes,
+    queries,
+    full,
+    seeds,
+    threads,
+    seed,
 ):
     rng = np.random.default_rng(seed)
     reference = rng.integers(256 - levels, 256, (count, *size), dtype=np.uint8)
@@ -196,7 +208,8 @@ def test_the_search_is_exact(
         patch.setattr(search, "BLOCK_BYTES", block_bytes)
         patch.setattr(search, "QUERIES", queries)
         patch.setattr(search, "FULL", full)
-        patch.setattr(search, "GRID", 4)
+        patch.setattr(search, "SEEDS", seeds)
+        patch.setattr(search, "GRID", 2)
         found = search.nearest_two(
             images,
             reference,
@@ -231,6 +244,24 @@ def test_the_search_is_exact_on_images_like_real_ones(phantoms):
     assert found.squared.tolist() == [[row[0] for row in two] for two in rows]
     assert found.reference.tolist() == [[row[1] for row in two] for two in rows]
     assert found.rotation.tolist() == [[row[3] for row in two] for two in rows]
+
+
+def test_bounds_may_be_rounded():
+    """All differ from the image by one grey level in one pixel: less than bounds are precise."""
+    image = np.random.default_rng(0).integers(200, 256, (1, 64, 64), dtype=np.uint8)
+    reference = np.repeat(image, 200, axis=0)
+    reference.reshape(200, -1)[np.arange(200), np.arange(200) * 19] -= 1
+    found = search.nearest_two(
+        image,
+        reference,
+        np.arange(200),
+        excluded=np.array([-1]),
+        degrees=[0],
+        flip=False,
+        threads=1,
+    )
+    assert found.squared.tolist() == [[1, 1]]
+    assert found.reference.tolist() == [[0, 1]]
 
 
 def same(first: Memorisation, second: Memorisation) -> bool:
