@@ -13,18 +13,33 @@ that are locally spread evenly, P(r < t) = t^m; that is the TwoNN law of E. Facc
 A. Rodriguez and A. Laio, "Estimating the intrinsic dimension of datasets by minimal neighborhood
 information", Scientific Reports 7 (2017) 12140. Real images tell m: each reference image is judged
 in the same way against those of the other groups, and the median of its r is 2^(-1/m). Instead of
-the median a lower quantile is taken, 1/2 - 1/sqrt(n) for n groups, which lies below the median
-with 98 % confidence: the fewer the images, the stricter the threshold. The threshold is the t that
+the median the quantile 1/2 - 1/(2 sqrt(n)) is taken for n groups, which lies below the median with
+84 % confidence: the fewer the images, the stricter the threshold. The threshold is the t that
 RATE = 1 in 100 000 images of new subjects would fall below.
 
-On HC18 at 64 x 64 the law holds in the tail (999 images, by subject: its 1 % and 0.1 % quantiles
-are 0.857 and 0.793, found were 0.856 and 0.794). docs/evaluation says what is detected how often.
+Found on HC18 at 64 x 64. The law holds in the tail: with m from the median of all 999 images the
+1 % and 0.1 % quantiles of r should be 0.857 and 0.793, and are 0.856 and 0.794. Over 60 random
+choices each of n reference images by subject, with all images of other subjects as the synthetic
+ones (30 000 to 59 000 in all), and with copies that were mirrored, rotated by any angle up to 10
+degrees and given Gaussian noise:
+
+    n                              12     25     50    100    300    500
+    threshold (mean)             0.34   0.41   0.47   0.54   0.61   0.63
+    false alarms                   12      0      0      0      0      0
+    copies found, noise 5         87 %  100 %  100 %  100 %  100 %  100 %
+    copies found, noise 10        74 %   94 %   98 %  100 %  100 %  100 %
+    copies found, noise 20        36 %   37 %   52 %   75 %   91 %   94 %
+
+A threshold on the distance itself (Q1 - 3 IQR of its logarithm among the real images) raised 21
+false alarms among 27 948 images at n = 300, and flagged blurred images of new subjects.
 
 Traps. The reference must be the images that the generator was trained on: copies of others cannot
-be found. Copies whose brightness or contrast was changed, or that were moved or scaled, are at a
-distance for that alone, and are missed if it is large. If several images of a subject are in the
-reference and `groups` does not say so, a copy is near to all of them and is missed: give the
-groups. Images that only resemble a training image are no copies here; look at the contact sheet.
+be found. Copies whose brightness, contrast or place was changed are at a distance for that alone:
+with 250 of HC18's images 0.8 times the grey levels were found always, 0.7 times in 40 %, 10 grey
+levels more always, 20 more in 75 %, a shift by one pixel of 64 in 97 %, by two in 4 %. If several
+images of a subject are in the reference and `groups` does not say so, a copy is near to all of
+them and is missed: give the groups. Images that only resemble a training image are no copies here;
+look at the contact sheet.
 """
 
 from __future__ import annotations
@@ -117,7 +132,7 @@ def find_copies(
     is the same for any number. (Matrix products use the threads of numpy's BLAS library.)
 
     Images whose shorter side is 128 pixels or more are compared reduced by a whole factor (means
-    of squares of pixels) to 64 to 127. The search is exact. Memory is bounded: about 0.3 GB
+    of squares of pixels) to 64 to 127. The search is exact. Memory is bounded: about 0.2 GB
     beside the images. TypeError, ValueError: no uint8 stacks of one size, no reference images,
     groups of another length, no rotations or such as are not numbers.
     """
@@ -167,7 +182,7 @@ def _threshold(relative: NDArray[np.float64], groups: NDArray[np.int64]) -> tupl
         return np.nan, (
             f"not computed: a threshold needs reference images of {FEWEST_GROUPS} subjects or more"
         )
-    quantile = float(np.quantile(relative, 0.5 - count**-0.5))
+    quantile = float(np.quantile(relative, 0.5 - 0.5 * count**-0.5))
     if quantile == 0:
         return np.nan, "not computed: many reference images are equal to those of other subjects"
     if quantile == 1:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from miua.metrics.variants import rotations
 
-BLOCK_BYTES = 64 * 2**20  # of rotated reference images held at once
+BLOCK_BYTES = 32 * 2**20  # of rotated reference images held at once
 QUERIES = 64  # whose bounds are held at once, for each thread
 FULL = 256  # pairs of one image that are compared in full at once
 GRID = 32  # blocks along the shorter side of an image, or a few more
