@@ -60,8 +60,8 @@ void report(const char* name, InstructionSet set, std::ptrdiff_t pixels, const W
 }
 
 // Noise, so that no branch and no count can be foreseen.
-std::vector<std::uint8_t> noise(std::uint32_t state) {
-    std::vector<std::uint8_t> values(static_cast<std::size_t>(images * image_pixels));
+std::vector<std::uint8_t> noise(std::uint32_t state, std::ptrdiff_t count = images) {
+    std::vector<std::uint8_t> values(static_cast<std::size_t>(count * image_pixels));
     for (auto& value : values) {
         state = state * 1664525u + 1013904223u;
         value = static_cast<std::uint8_t>(state >> 24);
@@ -117,11 +117,14 @@ void report_information(const ByteStack& a, const ByteStack& b, const Execution&
     });
 }
 
-void report_similarity(const ByteStack& a, const ByteStack& b, const Execution& execution) {
-    std::vector<double> result(static_cast<std::size_t>(a.count * b.count));
+void report_similarity(const Execution& execution) {
+    constexpr std::ptrdiff_t count = 32;  // several blocks, or half of the time goes to memory
+    const auto a = noise(3, count), b = noise(4, count);
+    const ByteStack first{a.data(), count, side, side}, second{b.data(), count, side, side};
+    std::vector<double> result(static_cast<std::size_t>(count * count));
     report("structural similarity, all pairs", execution.instruction_set,
-           a.count * b.count * image_pixels,
-           [&] { structural_similarity_all_pairs(a, b, execution, result.data()); });
+           count * count * image_pixels,
+           [&] { structural_similarity_all_pairs(first, second, execution, result.data()); });
 }
 
 }  // namespace
@@ -140,6 +143,6 @@ int main() {
         execution.instruction_set = set;
         report_lbp(first, execution);
         report_information(few, first, execution);
-        report_similarity({a.data(), 16, side, side}, {b.data(), 16, side, side}, execution);
+        report_similarity(execution);
     }
 }

@@ -217,13 +217,22 @@ class Comparison {
     std::vector<std::int64_t> totals_;
 };
 
+// One for each thread.
+std::vector<Comparison> comparisons_for(int threads, const ByteStack& stack, std::ptrdiff_t images,
+                                        const Execution& execution) {
+    std::vector<Comparison> comparisons;
+    comparisons.reserve(static_cast<std::size_t>(threads));
+    for (int thread = 0; thread < threads; ++thread)
+        comparisons.emplace_back(stack, images, execution.instruction_set);
+    return comparisons;
+}
+
 }  // namespace
 
 void structural_similarity(const ByteStack& a, const ByteStack& b, const Execution& execution,
                            double* similarity) {
     const int threads = thread_count(execution, a.count);
-    std::vector<Comparison> comparisons(static_cast<std::size_t>(threads),
-                                        Comparison(a, 1, execution.instruction_set));
+    auto comparisons = comparisons_for(threads, a, 1, execution);
     for_each_task(a.count, threads, execution, [&](std::ptrdiff_t i, int thread) {
         Comparison& own = comparisons[static_cast<std::size_t>(thread)];
         own.compare({a, i, 1}, {b, i, 1});
@@ -239,8 +248,7 @@ void structural_similarity_all_pairs(const ByteStack& a, const ByteStack& b,
     const std::ptrdiff_t rows = (a.count + block - 1) / block;
     const std::ptrdiff_t columns = (b.count + block - 1) / block;
     const int threads = thread_count(execution, rows * columns);
-    std::vector<Comparison> comparisons(static_cast<std::size_t>(threads),
-                                        Comparison(a, block, execution.instruction_set));
+    auto comparisons = comparisons_for(threads, a, block, execution);
     for_each_task(rows * columns, threads, execution, [&](std::ptrdiff_t task, int thread) {
         const std::ptrdiff_t first_a = task / columns * block, first_b = task % columns * block;
         if (symmetric && first_b < first_a) return;

@@ -190,13 +190,13 @@ WORKS = [
         "SSIM, 800 pairs of 64x64",
         noisy_pairs,
         structural_similarity,
-        (Peer("scikit-image", similarities, 100, close_in_float64),),
+        (Peer("scikit-image", similarities, 25, close_in_float64),),
     ),
     Work(
         "SSIM, 800 x 800 pairs of 64x64",
         noisy_pairs,
         structural_similarity_all_pairs,
-        (Peer("scikit-image", similarities_of_one_row, 200, close_in_float64, parts=800),),
+        (Peer("scikit-image", similarities_of_one_row, 60, close_in_float64, parts=800),),
         at_most=2,
     ),
     Work(
