@@ -77,13 +77,13 @@ def commands(page):
             for line in block.text.replace("\\\n", " ").splitlines():
                 words = shlex.split(line, comments=True)
                 if words[:1] == ["miua"]:
-                    end = min((words.index(w) for w in (">", "|", "&&") if w in words), default=None)
-                    yield words[1:end], block.not_run
+                    ends = [words.index(mark) for mark in (">", "|", "&&") if mark in words]
+                    yield words[1 : min(ends, default=None)], block.not_run
 
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory):
-    """What a reader of the docs has: my/real, my/synthetic, my/deep, sets/, groups.csv, network.pt."""
+    """What a reader of the docs has: my/{real,synthetic,deep}, sets/, groups.csv, network.pt."""
     place = tmp_path_factory.mktemp("folders")
     draw = np.random.default_rng(0)
     smooth = draw.normal(size=(3 * IMAGES, 12, 14))
@@ -172,7 +172,8 @@ def test_commands_and_their_options_exist(page):
     for words, _ in commands(page):
         if words[0] == "--help":
             continue
-        options = {o for param in known[words[0]].params for o in (*param.opts, *param.secondary_opts)}
+        params = known[words[0]].params
+        options = {name for param in params for name in (*param.opts, *param.secondary_opts)}
         given = {word.split("=")[0] for word in words[1:] if word.startswith("--")}
         assert given - {"--help"} <= options, words
 
@@ -200,7 +201,7 @@ def _anchor(heading):
 
 @of_pages()
 def test_named_files_exist(page):
-    text = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
+    text = page.read_text(encoding="utf-8")
     for named in re.findall(r"`((?:miua|tests|docs|csrc|experiments)/[\w./-]*)`", text):
         if not re.search(r"\b[A-Z]{2,}\b(?!\.md)", named):  # a placeholder: experiments/NAME.yaml
             assert (ROOT / named).exists(), named
