@@ -11,8 +11,8 @@ class MiuaError(Exception):
 class MissingExtraError(MiuaError):
     """A command needs packages that the light install does not bring."""
 
-    def __init__(self, what: str, package: str) -> None:
+    def __init__(self, what: str, package: str, extra: str = "study") -> None:
         super().__init__(
             f"{what} needs the package {package!r}, which the light install does not bring. "
-            "Install the extra 'study': pip install 'miua[study]'"
+            f"Install the extra {extra!r}: pip install 'miua[{extra}]'"
         )
