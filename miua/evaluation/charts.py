@@ -65,9 +65,11 @@ class ChanceAxis:
 
     def mark(self, value: float, low: float | None, high: float | None) -> Mark:
         """All in half-widths."""
-        ends = [None if end is None else self.percent(end) for end in (low, high)]
         beyond = 0 if abs(value) <= self.limit else int(math.copysign(1, value))
-        return Mark(self.percent(value), *ends, beyond)
+        return Mark(self.percent(value), self._end(low), self._end(high), beyond)
+
+    def _end(self, value: float | None) -> float | None:
+        return None if value is None else self.percent(value)
 
     @property
     def range(self) -> tuple[float, float]:
@@ -96,9 +98,11 @@ class PlainAxis:
         return EDGE + (100 - 2 * EDGE) * share
 
     def mark(self, value: float, low: float | None, high: float | None) -> Mark:
-        ends = [None if end is None else self.percent(end) for end in (low, high)]
         beyond = (value > self.high) - (value < self.low)
-        return Mark(self.percent(value), *ends, beyond)
+        return Mark(self.percent(value), self._end(low), self._end(high), beyond)
+
+    def _end(self, value: float | None) -> float | None:
+        return None if value is None else self.percent(value)
 
 
 @dataclass(frozen=True)
@@ -158,7 +162,7 @@ def labels(elements: dict[int, str], apart: int = 24) -> list[Label]:
     found = []
     for element in sorted(elements):
         line = next((n for n, before in enumerate(last) if element - before >= apart), len(last))
-        last[line:line + 1] = [element]
+        last[line : line + 1] = [element]
         at = 100 * (element + 0.5) / 256
         found.append(Label(element, at, line, elements[element]))
     return found

@@ -37,11 +37,11 @@ class ChoiceRow:
 
 @dataclass(frozen=True)
 class CrosswalkView:
-    """by_set: for each set its tables, of metrics and rows."""
+    """by_set: for each set its tables, of metrics and rows; flips: each with its metric's label."""
 
     summary: str
     by_set: list[tuple[str, list[tuple[list[Measure], list[ChoiceRow]]]]]
-    flips: list[Flip]
+    flips: list[tuple[str, Flip]]
     ranges: bool
 
 
@@ -58,7 +58,10 @@ def crosswalk_view(evaluation: Evaluation) -> CrosswalkView | None:
         for name in names
     ]
     return CrosswalkView(
-        _summary(crosswalk, names, floor), by_set, list(crosswalk.flips), bool(floor)
+        _summary(crosswalk, names, floor),
+        by_set,
+        [(measure(flip.metric).label, flip) for flip in crosswalk.flips],
+        bool(floor),
     )
 
 

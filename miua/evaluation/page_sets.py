@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from miua.evaluation import charts
 from miua.evaluation.page_views import metrics_of
@@ -91,14 +90,14 @@ def _summary(evaluation: Evaluation) -> str:
     if not ranked:
         return "No metric has a value in two sets: nothing can be put in order."
     if not decided:
-        return f"No first place is certain in any of {ranked} metrics."
+        return f"By none of {ranked} metrics a set is first in 95 % of the resamples of its images."
     leads: dict[str, list[str]] = {}
     for ranking in decided:
         leads.setdefault(ranking.places[0].set, []).append(measure(ranking.metric).label)
     said = [f"{name} by {', '.join(labels)}" for name, labels in leads.items()]
     open_ = ranked - len(decided)
-    rest = f" The other {open_} leave it open." if open_ else ""
-    return f"Certainly first among these sets: {'; '.join(said)}.{rest}"
+    rest = f" The other {open_} of {ranked} metrics leave the first place open." if open_ else ""
+    return f"First in 95 % of the resamples or more: {'; '.join(said)}.{rest}"
 
 
 def _panel(evaluation: Evaluation, metric: str, ranking: Ranking | None) -> Panel:
@@ -165,6 +164,3 @@ def _order_words(ranking: Ranking | None) -> str:
     if ranking.decided:
         return f"{best.set} is first, in {share} of the resamples."
     return f"The first place is open: {best.set} has it in {share} of the resamples."
-
-
-__all__ = ["Any", "beside_each_other"]

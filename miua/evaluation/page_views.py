@@ -181,16 +181,14 @@ def _in_half_widths(numbers: Iterable[float | None], floor: FloorRecord) -> list
     return [charts.ChanceAxis.scaled(each, floor.low, floor.high) for each in finite]
 
 
-def _row(
-    record: MetricRecord, floor: FloorRecord | None, axis: charts.ChanceAxis
-) -> MetricRow:
+def _row(record: MetricRecord, floor: FloorRecord | None, axis: charts.ChanceAxis) -> MetricRow:
     shown = measure(record.metric)
     has_range = floor is not None and floor.low is not None
     return MetricRow(
         label=shown.label,
         meaning=shown.meaning,
         direction=DIRECTIONS[shown.better],
-        unit=record.unit or shown.unit,
+        unit=shown.unit,
         value=number(record.value, shown.decimals),
         exact="" if record.value is None else repr(float(record.value)),
         interval=span(record.low, record.high, shown.decimals),
@@ -311,7 +309,11 @@ def _copies(result: SetResult, copies: Copies) -> CopiesView:
         for record in result.records:
             if record.metric == COPIES and record.low is not None and record.high is not None:
                 interval = f", 95 % interval {percent(record.low)} to {percent(record.high)}"
-        count = counted(flagged, "image is", "images are") if flagged else "No image is"
+        count = (
+            counted(flagged, "synthetic image is", "synthetic images are")
+            if flagged
+            else "No synthetic image is"
+        )
         share = f" ({percent(flagged / total)} of {number(total, 0)}{interval})"
         sentence = f"{count} called a copy of a real one{share}."
         if flagged > 1:

@@ -111,7 +111,7 @@ def change(value: float, decimals: int) -> str:
 
 def percent(share: float) -> str:
     """A share as a percentage: whole from 10 % on."""
-    return f"{number(100 * share, 0 if share >= 0.1 or share == 0 else 1)} %"
+    return f"{number(100 * share, 0 if share >= 0.1 or share == 0 else 1)}\u00a0%"
 
 
 def counted(count: int, one: str, many: str | None = None) -> str:

@@ -47,7 +47,7 @@ INCEPTION = ("fid", "fid_infinity", "kid", "precision", "recall", "density", "co
 def pictures(seed, count=24, side=64):
     """Something to look at: a bright ring of random size in speckle; uint8 (count, side, side)."""
     random = np.random.default_rng(seed)
-    y, x = np.mgrid[-1:1:side * 1j, -1:1:side * 1j]
+    y, x = np.mgrid[-1 : 1 : side * 1j, -1 : 1 : side * 1j]
     radius = random.uniform(0.5, 0.8, (count, 1, 1))
     ring = np.exp(-(((np.hypot(x, 1.3 * y) - radius) / 0.06) ** 2))
     speckle = random.gamma(2.0, 14.0, (count, side, side))
@@ -88,9 +88,7 @@ def records(name="e60", images=300, without=(), shift=0.0, seed=0, intervals=Tru
     for metric, (unit, value, _) in NUMBERS.items():
         row = (name, metric)
         if metric in without:
-            found.append(
-                MetricRecord(*row, None, None, None, unit, REAL, images, "", NO_WEIGHTS)
-            )
+            found.append(MetricRecord(*row, None, None, None, unit, REAL, images, "", NO_WEIGHTS))
             continue
         value *= 1 + shift
         low, high = (value * 0.98, value * 1.02) if intervals else (None, None)
@@ -288,7 +286,7 @@ def crosswalk(*names):
 
 
 def names_with_markup():
-    evil = '<script>alert("1")</script> & \'co\''
+    evil = "<script>alert(\"1\")</script> & 'co'"
     skipped = (Skipped("<b>bad</b>.png", "is damaged & <i>cut</i>"),)
     made = result(evil, warnings=(f"{evil} warns",))
     real = source("real", REAL, 0, skipped=skipped, notes=("<u>windowed</u>",))
@@ -319,7 +317,7 @@ def without_lbpv():
     return evaluation(SetResult(made.source, few, made.farthest, made.lbpv, None, ()))
 
 
-def many_sets(count=12):
+def many_sets(count=8):
     names = [f"set_{number:02d}_with_a_long_name_of_a_run" for number in range(count)]
     sets = [result(name, seed=n, shift=0.05 * n) for n, name in enumerate(names)]
     return evaluation(*sets, with_floor=floor("image"), rankings=rankings(*names))
