@@ -23,7 +23,11 @@ LOCK = "requirements.lock"
 UV = shutil.which("uv") or str(Path(sys.executable).with_name("uv"))
 # What the installed package is built from; the Python sources are used where they lie.
 BUILT_FROM = (LOCK, "pyproject.toml", "CMakeLists.txt", "csrc/*", "tests/conformance.json")
-KERNEL_TESTS = ("tests/metrics/test_lbp.py", "tests/metrics/test_mutual_information.py")
+KERNEL_TESTS = (
+    "tests/metrics/test_lbp.py",
+    "tests/metrics/test_mutual_information.py",
+    "tests/metrics/test_ssim.py",
+)
 
 
 def install(session: nox.Session) -> None:

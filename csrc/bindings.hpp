@@ -48,10 +48,28 @@ inline void refuse_dtype(const py::array& array, const char* name, const char* w
                          std::string(py::str(array.dtype())));
 }
 
-inline ImageStack<std::uint8_t> byte_stack_argument(const py::object& object, const char* name) {
+inline ByteStack byte_stack_argument(const py::object& object, const char* name) {
     const py::array array = image_array_argument(object, name);
     if (!has_pixels<std::uint8_t>(array)) refuse_dtype(array, name, "uint8");
     return image_stack<std::uint8_t>(array);
+}
+
+inline std::string shape(const ByteStack& stack) {
+    return "(" + std::to_string(stack.count) + ", " + std::to_string(stack.height) + ", " +
+           std::to_string(stack.width) + ")";
+}
+
+inline void check_same_image_size(const ByteStack& a, const ByteStack& b) {
+    if (a.height != b.height || a.width != b.width)
+        throw py::value_error("a and b must hold images of one size, but have the shapes " +
+                              shape(a) + " and " + shape(b));
+}
+
+inline void check_paired(const ByteStack& a, const ByteStack& b) {
+    check_same_image_size(a, b);
+    if (a.count != b.count)
+        throw py::value_error("a and b must hold equally many images, but have the shapes " +
+                              shape(a) + " and " + shape(b));
 }
 
 // How to run: on so many threads, with the chosen instructions, until Ctrl-C.

@@ -16,24 +16,6 @@ Estimator estimator_argument(const std::string& name) {
     throw py::value_error("estimator must be 'plug-in' or 'grassberger', not '" + name + "'");
 }
 
-std::string shape(const ByteStack& stack) {
-    return "(" + std::to_string(stack.count) + ", " + std::to_string(stack.height) + ", " +
-           std::to_string(stack.width) + ")";
-}
-
-void check_same_image_size(const ByteStack& a, const ByteStack& b) {
-    if (a.height != b.height || a.width != b.width)
-        throw py::value_error("a and b must hold images of one size, but have the shapes " +
-                              shape(a) + " and " + shape(b));
-}
-
-void check_paired(const ByteStack& a, const ByteStack& b) {
-    check_same_image_size(a, b);
-    if (a.count != b.count)
-        throw py::value_error("a and b must hold equally many images, but have the shapes " +
-                              shape(a) + " and " + shape(b));
-}
-
 py::array_t<std::int64_t> joint(const py::object& a, const py::object& b, int bins, int threads) {
     const ByteStack first = byte_stack_argument(a, "a"), second = byte_stack_argument(b, "b");
     check_paired(first, second);

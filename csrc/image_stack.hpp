@@ -19,4 +19,11 @@ struct ImageStack {
     const Pixel* image(std::ptrdiff_t index) const { return pixels + index * image_size(); }
 };
 
+using ByteStack = ImageStack<std::uint8_t>;
+
+// Are both views of the same images? Then a symmetric measure of all pairs is half the work.
+inline bool same_images(const ByteStack& a, const ByteStack& b) {
+    return a.pixels == b.pixels && a.count == b.count;
+}
+
 }  // namespace miua

@@ -16,6 +16,7 @@
 #include "lbp.hpp"
 #include "lbp_codes.hpp"
 #include "mutual_information.hpp"
+#include "structural_similarity.hpp"
 
 namespace miua {
 namespace {
@@ -116,6 +117,13 @@ void report_information(const ByteStack& a, const ByteStack& b, const Execution&
     });
 }
 
+void report_similarity(const ByteStack& a, const ByteStack& b, const Execution& execution) {
+    std::vector<double> result(static_cast<std::size_t>(a.count * b.count));
+    report("structural similarity, all pairs", execution.instruction_set,
+           a.count * b.count * image_pixels,
+           [&] { structural_similarity_all_pairs(a, b, execution, result.data()); });
+}
+
 }  // namespace
 }  // namespace miua
 
@@ -132,5 +140,6 @@ int main() {
         execution.instruction_set = set;
         report_lbp(first, execution);
         report_information(few, first, execution);
+        report_similarity({a.data(), 16, side, side}, {b.data(), 16, side, side}, execution);
     }
 }

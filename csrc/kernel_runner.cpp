@@ -11,6 +11,7 @@
 
 #include "lbp.hpp"
 #include "mutual_information.hpp"
+#include "structural_similarity.hpp"
 
 namespace miua {
 namespace {
@@ -83,6 +84,17 @@ void run_information(const Call& call) {
     write(result);
 }
 
+void run_similarity(const Call& call) {
+    const ByteStack a = call.stack<std::uint8_t>(0), b = call.stack<std::uint8_t>(1);
+    const bool all_pairs = call.kernel == "structural_similarity_all_pairs";
+    std::vector<double> result(static_cast<std::size_t>(all_pairs ? a.count * a.count : a.count));
+    if (all_pairs)
+        structural_similarity_all_pairs(a, b, call.execution, result.data());
+    else
+        structural_similarity(a, b, call.execution, result.data());
+    write(result);
+}
+
 void run_call(int argc, char** argv) {
     if (argc < 7) throw std::invalid_argument("too few arguments");
     Call call;
@@ -95,6 +107,7 @@ void run_call(int argc, char** argv) {
     call.input.assign(std::istreambuf_iterator<char>(std::cin), {});
     call.execution.threads = std::stoi(argv[6]);
     call.execution.instruction_set = chosen_instruction_set();
+    if (call.kernel.rfind("structural_", 0) == 0) return run_similarity(call);
     if (call.kernel.rfind("lbp_", 0) != 0) return run_information(call);
     call.bytes_per_pixel == 1 ? run_lbp<std::uint8_t>(call) : run_lbp<std::uint16_t>(call);
 }

@@ -8,6 +8,7 @@
 namespace miua {
 void register_lbp(pybind11::module_& module);
 void register_mutual_information(pybind11::module_& module);
+void register_structural_similarity(pybind11::module_& module);
 }  // namespace miua
 
 PYBIND11_MODULE(_kernels, module) {
@@ -23,4 +24,5 @@ PYBIND11_MODULE(_kernels, module) {
         "The instruction sets of this build on this processor, the lowest first.");
     miua::register_lbp(module);
     miua::register_mutual_information(module);
+    miua::register_structural_similarity(module);
 }

@@ -145,6 +145,7 @@ void mutual_information_all_pairs(const ByteStack& a, const ByteStack& b, int bi
     // A task is one image of `a` with a block of images of `b`, so that a few images in `a`
     // still occupy all threads.
     constexpr std::ptrdiff_t block = 64;
+    const bool symmetric = same_images(a, b);
     const Information information(estimator, a.image_size());
     const auto sums_a = marginal_sums(a, bins, information.terms(), execution);
     const auto sums_b = marginal_sums(b, bins, information.terms(), execution);
@@ -153,13 +154,16 @@ void mutual_information_all_pairs(const ByteStack& a, const ByteStack& b, int bi
     const int threads = thread_count(execution, a.count * blocks);
     with_histograms(a.image_size(), bins, execution, threads, [&](auto& each) {
         for_each_task(a.count * blocks, threads, execution, [&](std::ptrdiff_t task, int thread) {
-            const std::ptrdiff_t i = task / blocks, first = task % blocks * block;
+            const std::ptrdiff_t i = task / blocks, block_first = task % blocks * block;
             each_pair_sum(
-                each[static_cast<std::size_t>(thread)], information.terms(), first,
-                std::min(b.count, first + block),
+                each[static_cast<std::size_t>(thread)], information.terms(),
+                symmetric ? std::max(i, block_first) : block_first,
+                std::min(b.count, block_first + block),
                 [&](std::ptrdiff_t j) { return ImagePair{a.image(i), b.image(j)}; },
                 [&](std::ptrdiff_t j, std::int64_t joint) {
-                    result[i * b.count + j] = information.of(sums_a[i], sums_b[j], joint);
+                    const double value = information.of(sums_a[i], sums_b[j], joint);
+                    result[i * b.count + j] = value;
+                    if (symmetric) result[j * b.count + i] = value;
                 });
         });
     });

@@ -13,8 +13,6 @@
 
 namespace miua {
 
-using ByteStack = ImageStack<std::uint8_t>;
-
 constexpr int min_bins = 2, max_bins = 256;
 
 // counts: a.count matrices of bins x bins, the bins of `a` being the rows; overwritten.
@@ -29,7 +27,8 @@ void entropies(const ByteStack& stack, int bins, Estimator estimator, const Exec
 void mutual_information(const ByteStack& a, const ByteStack& b, int bins, Estimator estimator,
                         const Execution& execution, double* information);
 
-// information: a.count x b.count, one for each pair (a[i], b[j]).
+// information: a.count x b.count, one for each pair (a[i], b[j]). Where both are one stack in
+// memory, each pair is computed once.
 void mutual_information_all_pairs(const ByteStack& a, const ByteStack& b, int bins,
                                   Estimator estimator, const Execution& execution,
                                   double* information);

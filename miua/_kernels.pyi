@@ -27,3 +27,9 @@ def mutual_information(
 def mutual_information_all_pairs(
     a: NDArray[np.uint8], b: NDArray[np.uint8], bins: int, estimator: str, threads: int
 ) -> NDArray[np.float64]: ...
+def structural_similarity(
+    a: NDArray[np.uint8], b: NDArray[np.uint8], threads: int
+) -> NDArray[np.float64]: ...
+def structural_similarity_all_pairs(
+    a: NDArray[np.uint8], b: NDArray[np.uint8], threads: int
+) -> NDArray[np.float64]: ...

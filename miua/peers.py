@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from itertools import groupby, islice
+from itertools import chain, groupby, islice
 from math import cos, pi, sin
 from pathlib import Path
 from typing import Any
@@ -13,10 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from miua.data import image_paths, read_stack
+from miua.data.formats import read_images
 from miua.data.phantom import phantom
-from miua.data.stack import _grey_image, _RefusedError, image_paths, read_stack
-from miua.errors import MiuaError
-from miua.files import sha256_file
 from miua.metrics import joint_histogram, lbp_codes, lbp_histogram
 from miua.progress import Progress
 
@@ -98,19 +97,13 @@ def compare(stacks: Iterable[Stack]) -> Comparison:
 def stacks_of(source: Path, size: int | None) -> Iterator[Stack]:
     """The images of a folder or .npy stack, a few at a time; with no size, each in its own."""
     if size is None and source.is_dir() and not (source / "images.npy").is_file():
-        images: Iterator[NDArray[np.uint8]] = map(_read_image, image_paths(source))
+        files = map(read_images, image_paths(source))
+        images: Iterator[NDArray[np.uint8]] = chain.from_iterable(files)
     else:
         images = iter(read_stack(source, size).images)
     for _, alike in groupby(images, key=np.shape):
         while some := list(islice(alike, IMAGES_AT_ONCE)):
             yield np.stack(some)
-
-
-def _read_image(path: Path) -> NDArray[np.uint8]:
-    try:
-        return np.asarray(_grey_image(path, sha256_file(path)))
-    except _RefusedError as refused:
-        raise MiuaError(f"{path} {refused}") from None
 
 
 def phantoms() -> Iterator[Stack]:

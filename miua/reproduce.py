@@ -31,9 +31,10 @@ WITH_GPU, WITHOUT_GPU = "paper", "smoke"
 # commit. What follows takes minutes, and is.
 ROOMS = {
     "sampling": ("sampling.py", "dcgan.py", "data/model_space.py"),
-    "metrics": ("metrics/*",),
+    "metrics": ("metrics/*", "evaluation/*"),
     "real": (
         "metrics/*",
+        "evaluation/*",
         "analysis/noise_floor.py",
         "analysis/sensitivity.py",
         "data/degradation.py",

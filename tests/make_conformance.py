@@ -12,6 +12,7 @@ from miua.conformance import Case, digest, installed
 
 SHAPES = ((5, 64, 64), (2, 61, 75), (3, 1, 1))
 MASKS = (0xFF, 0xC0, 0x80)
+SIMILARITY = ("structural_similarity", "structural_similarity_all_pairs")
 
 
 def cases() -> list[Case]:
@@ -32,6 +33,8 @@ def cases() -> list[Case]:
                         Case(kernel, 2, 5, shape, "uint8", mask, options)
                         for kernel in ("mutual_information", "mutual_information_all_pairs")
                     ]
+            if min(shape[1:]) >= 7:
+                made += [Case(kernel, 2, 8, shape, "uint8", mask) for kernel in SIMILARITY]
         for mask in (0xFFFF, 0x00FF, 0xC000):
             for P, R, method in ((8, 1.0, "default"), (24, 3.0, "uniform")):
                 made.append(Case("lbp_codes", 1, 6, shape, "uint16", mask, [P, R, method]))
@@ -41,6 +44,8 @@ def cases() -> list[Case]:
         Case("mutual_information", 2, 7, large, "uint8", 0x80, [64, estimator])
         for estimator in ("plug-in", "grassberger")
     ]
+    for shape in ((3, 7, 7), (35, 9, 20), large):  # one window, several blocks, several strips
+        made += [Case(kernel, 2, 9, shape, "uint8", 0xFF) for kernel in SIMILARITY]
     return made
 
 

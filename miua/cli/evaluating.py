@@ -49,7 +49,7 @@ def evaluate_command(
         typer.Option(help="CSV with the columns file and group: real images of one subject."),
     ] = None,
     metrics: Annotated[
-        str | None, typer.Option(help="Only these, with commas between; all if not given.")
+        str | None, typer.Option(help="Only these, with commas between, or study; all if not given.")
     ] = None,
     pairing: Annotated[
         Literal["all", "nearest", "index"],
@@ -95,7 +95,7 @@ def evaluate_command(
     threads: Threads = None,
 ) -> None:
     """Measure synthetic images against real ones."""
-    from miua.data.window import Window
+    from miua.data.window import parse_window
     from miua.evaluation.evaluate import ALL_METRICS, evaluate
 
     sets = _named(_expanded(synthetic, more or []), name or [])
@@ -109,7 +109,7 @@ def evaluate_command(
         size=size,
         fit=fit,
         crop_size=crop_size,
-        window=Window.parse(window) if window else None,
+        window=parse_window(window) if window else None,
         skip_bad=skip_bad,
         metrics=_metrics(metrics, ALL_METRICS),
         pairing=pairing,
@@ -163,6 +163,10 @@ def _named(paths: Sequence[Path], names: Sequence[str]) -> dict[str, Path]:
 def _metrics(given: str | None, known: Sequence[str]) -> Sequence[str]:
     if given is None:
         return known
+    if given == "study":
+        from miua.evaluation.measure import STUDY_METRICS
+
+        return STUDY_METRICS
     chosen = [name.strip() for name in given.split(",") if name.strip()]
     unknown = [name for name in chosen if name not in known]
     if unknown or not chosen:

@@ -16,14 +16,14 @@ import re
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 from numpy.typing import NDArray
 
 from miua.data.archive import extract_zip
 from miua.data.download import Download, download
-from miua.data.stack import image_folder, image_paths
+from miua.data.folder import image_folder, image_name, image_paths
 from miua.errors import MiuaError
 from miua.files import data_folder, locked, read_json, sha256_file, write_json
 
@@ -101,7 +101,7 @@ def fetch_hc18(source: Path | None = None, release: Release = PUBLISHED) -> Path
 
 def check_folder(folder: Path, images: int | None = None) -> None:
     """MiuaError unless `folder` holds HC18-named images (`images` of them) and annotations."""
-    names = [path.name for path in image_paths(folder)]
+    names = [image_name(path, folder) for path in image_paths(folder)]
     strange = [name for name in names if not _NAME.fullmatch(name)]
     alone = [name for name in names if not annotation_path(folder / name).is_file()]
     problems = []
@@ -124,8 +124,8 @@ def annotation_path(image: Path) -> Path:
 
 
 def subject_of(name: str) -> int:
-    """The subject of an HC18 image, by its file name: 3 for 003_HC.png and for 003_2HC.png."""
-    match = _NAME.fullmatch(name)
+    """The subject of an HC18 image, by its file name: 3 for 003_HC.png and for a/003_2HC.png."""
+    match = _NAME.fullmatch(PurePosixPath(name).name)
     if match is None:
         raise ValueError(f"{name!r} is not named as HC18's images are (NNN_HC.png, NNN_2HC.png)")
     return int(match[1])
@@ -206,7 +206,7 @@ def _unpack(archive: Path, release: Release) -> Path:
 def _remember_folder(source: Path, release: Release) -> Path:
     folder = image_folder(source)
     check_folder(folder, release.images)
-    names = {path.name for path in image_paths(folder)}
+    names = {image_name(path, folder) for path in image_paths(folder)}
     for table in (folder / TABLE_NAME, folder.parent / TABLE_NAME):
         if table.is_file() and set(read_table(table)) != names:
             raise MiuaError(f"{table} does not list the images in {folder}. Fetch both again.")

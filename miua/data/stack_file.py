@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -47,7 +48,7 @@ def save_stack(
         order = np.random.default_rng((seed, REFERENCE_DRAW)).permutation(len(stack))
         chosen = np.sort(order[:images])
         names = tuple(stack.names[index] for index in chosen)
-        stack = ImageStack(stack.images[chosen], names, stack.digest)
+        stack = replace(stack, images=stack.images[chosen], names=names)
     record = provenance(
         inputs={"source": stack.digest},
         settings={

@@ -38,11 +38,11 @@ def cautions(
 def _about_copies(copies: Copies | None) -> list[str]:
     if copies is None or not len(copies.found.flagged):
         return []
-    count, found = len(copies.found.flagged), copies.found
+    count = len(copies.found.flagged)
     return [
-        f"{count} synthetic {'images are' if count > 1 else 'image is'} nearer to a real image "
-        f"than {found.threshold:.1f} grey levels, which real images of different groups are not: "
-        "look at the closest pairs before trusting any metric that rewards likeness."
+        f"{count} synthetic image{'s are' if count > 1 else ' is'} so near to one real image that "
+        "chance does not explain it: copies. Look at the closest pairs before trusting any metric "
+        "that rewards likeness."
     ]
 
 
@@ -90,7 +90,8 @@ def _dimension(comparison: Comparison, name: str) -> int:
 
 def _about_files(real: Source, source: Source) -> list[str]:
     return [
-        f"{len(each.skipped)} files of {each.name} were left out, as they could not be read."
+        f"{len(each.skipped)} file{'s' if len(each.skipped) > 1 else ''} of {each.name} "
+        f"{'were' if len(each.skipped) > 1 else 'was'} left out, for the reasons given."
         for each in (real, source)
         if each.skipped
     ]

@@ -51,6 +51,10 @@ FEW_RESAMPLES = 200  # of distances that cost more than a mean
 ROWS_AT_ONCE = 256  # so that memory does not grow with the product of the numbers of images
 
 
+class MissingFeaturesError(Exception):
+    """Why an extractor is not there, and how to get it."""
+
+
 @dataclass(frozen=True)
 class Extractors:
     """The feature extractors that are there, by name, and of the others why they are not."""
@@ -76,10 +80,10 @@ class Extractors:
             # A file that was named must be right; better to say so before any work than after it.
             inception_weights = find_inception_weights(inception_weights)
         try:
-            weights = inception_weights or find_inception_weights()
-        except NotComputedError as error:
+            network = InceptionNetwork(inception_weights or find_inception_weights(), device)
+        except (NotComputedError, MissingExtraError) as error:
             return cls(known, {INCEPTION: str(error)})
-        return cls({INCEPTION: InceptionNetwork(weights, device), **known})
+        return cls({INCEPTION: network, **known})
 
 
 class Side:
@@ -104,11 +108,11 @@ class Side:
     def features(self, name: str) -> NDArray[Any]:
         """Features (N, d) of an extractor, or the LBP counts (N, 256).
 
-        NotComputedError: that extractor is not there. MissingExtraError: it needs torch.
+        MissingFeaturesError: that extractor is not there.
         """
         if name not in self._made:
             if name in self.extractors.missing:
-                raise NotComputedError(*self.extractors.missing[name].split("; ", 1))
+                raise MissingFeaturesError(self.extractors.missing[name])
             self._made[name] = (
                 lbp_histogram(self.images, threads=self.threads)
                 if name == LBP
@@ -242,12 +246,3 @@ def bootstrap_counts(images: int, resamples: int, seed: int) -> NDArray[np.float
     equal = np.full(images, 1 / images)
     return generator.multinomial(images, equal, size=resamples).astype(np.float64)
 
-
-__all__ = [
-    "Comparison",
-    "Extractors",
-    "MissingExtraError",
-    "PairColumns",
-    "Pairing",
-    "Side",
-]

@@ -6,8 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from miua.data import ImageStack
-from miua.evaluation.measurement import COMPUTED
-from miua.evaluation.records import MetricRecord
+from miua.evaluation.records import COMPUTED, MetricRecord
 from miua.evaluation.result import Copies
 from miua.metrics.contact_sheet import contact_sheet
 from miua.metrics.memorisation import find_copies
@@ -26,7 +25,6 @@ def look_for_copies(
 ) -> Copies:
     """Search, picture and words; parameters as of `miua.evaluate`."""
     found = find_copies(real.images, synthetic.images, groups, seed=seed, threads=threads)
-    nearest = np.argsort(found.distance, kind="stable")[:CLOSEST_PAIRS]
     flagged = set(map(int, found.flagged))
     pairs = tuple(
         {
@@ -35,9 +33,10 @@ def look_for_copies(
             "flipped": bool(found.flipped[index]),
             "rotation_degrees": float(found.rotation[index]),
             "distance": float(found.distance[index]),
+            "relative_distance": float(found.relative_distance[index]),
             "copy": int(index) in flagged,
         }
-        for index in nearest
+        for index in found.closest[:CLOSEST_PAIRS]
     )
     sheet = contact_sheet(
         real.images,
@@ -57,7 +56,7 @@ def copies_record(copies: Copies, set_name: str, reference: int, synthetic: int)
     found = copies.found
     row = (set_name, COPIES_METRIC)
     sizes = (reference, synthetic)
-    if found.threshold is None:
+    if found.status != COMPUTED:
         return MetricRecord(*row, None, None, None, "", *sizes, found.definition, found.status)
     exact = binomtest(len(found.flagged), synthetic).proportion_ci(0.95, method="exact")
     low, high = float(exact.low), float(exact.high)

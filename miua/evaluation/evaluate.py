@@ -140,7 +140,7 @@ def evaluate(
         "size": size,
         "fit": fit,
         "crop_size": crop_size,
-        "window": None if window is None else str(window),
+        "window": window,
         "skip_bad": skip_bad,
         "metrics": list(metrics),
         "pairing": pairing,
@@ -157,7 +157,9 @@ def evaluate(
     if crosswalk:
         from miua.evaluation.crosswalk import walk
 
-        walked = walk(real, sets, reading, ready, bins=bins, seed=seed, threads=threads)
+        walked = walk(
+            real, sets, reading, ready, pairing=pairing, bins=bins, threads=threads
+        )
     return Evaluation(
         real=real_source,
         sets=tuple(results),
@@ -170,4 +172,19 @@ def evaluate(
         provenance=provenance(
             inputs=inputs, settings=settings, device=device or "auto", threads=threads
         ),
+    )
+
+
+def _result(
+    source: Source, found: Measured, copies: Copies | None, warnings: tuple[str, ...]
+) -> SetResult:
+    difference = np.abs(found.reference_lbpv - found.synthetic_lbpv)
+    farthest = np.argsort(-difference, kind="stable")[:FARTHEST]
+    return SetResult(
+        source=source,
+        records=tuple(found.records),
+        farthest=tuple(int(element) for element in farthest),
+        lbpv=found.synthetic_lbpv,
+        copies=copies,
+        warnings=warnings,
     )

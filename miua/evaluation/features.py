@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from miua.errors import MissingExtraError
-from miua.evaluation.comparison import Comparison
+from miua.evaluation.comparison import Comparison, MissingFeaturesError
 from miua.evaluation.measurement import Measurement, interval, mean_interval, not_computed
 from miua.metrics.frechet import (
     centred_interval,
@@ -17,6 +16,7 @@ from miua.metrics.frechet import (
     frechet_extrapolated,
     frechet_resampled,
 )
+from miua.metrics.inception import LAYER, InceptionNetwork
 from miua.metrics.inception_weights import NotComputedError
 from miua.metrics.kernel_distance import kernel_distance, kernel_distance_resampled
 from miua.metrics.measures import INCEPTION, LBP, Measure, feature_measures
@@ -44,7 +44,7 @@ def feature_metrics(
         for kind in asked:
             _check_enough(kind, fewest)
         both = comparison.features(extractor)
-    except (NotComputedError, MissingExtraError) as error:
+    except (NotComputedError, MissingFeaturesError) as error:
         of = _words(comparison, extractor)
         return [
             not_computed(measures[kind].name, measures[kind].unit, of, str(error))
@@ -78,10 +78,12 @@ def _words(comparison: Comparison, extractor: str) -> str:
     if extractor == LBP:
         return "LBP histograms (P=8, R=1)"
     known = comparison.reference.extractors.known.get(extractor)
-    weights = f", weights {known.sha256[:8]}" if known else ""
+    if isinstance(known, InceptionNetwork):
+        weights = known.weights.sha256[:8]
+        return f"torch-fidelity's Inception features '{known.layer}', weights {weights}"
     if extractor == INCEPTION:
-        return f"torch-fidelity's Inception features '2048'{weights}"
-    return f"features of {extractor}{weights}"
+        return f"torch-fidelity's Inception features '{LAYER}'"
+    return f"features of {extractor}" + (f", {known.sha256[:8]}" if known else "")
 
 
 def _distance(

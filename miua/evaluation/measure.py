@@ -10,7 +10,7 @@ from typing import get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from miua.errors import MissingExtraError, MiuaError
+from miua.errors import MiuaError
 from miua.evaluation.comparison import (
     PAIRINGS,
     RESAMPLES,
@@ -29,6 +29,7 @@ from miua.metrics.inception_weights import InceptionWeights
 from miua.metrics.measures import INCEPTION, LBP
 from miua.metrics.mutual_information import BINS
 from miua.metrics.psnr import decibels
+from miua.metrics.ssim import WINDOW as SSIM_WINDOW
 
 # What the study measured of its sets, with two companions that need nothing to be fetched.
 STUDY_METRICS = ("mutual_information", "psnr", "fid", "lbpv", "fd_lbp", "diversity")
@@ -162,7 +163,7 @@ def _psnr(comparison: Comparison) -> list[Measurement]:
 
 
 def _ssim(comparison: Comparison) -> list[Measurement]:
-    if min(comparison.reference.images.shape[1:]) < 7:
+    if min(comparison.reference.images.shape[1:]) < SSIM_WINDOW:
         return [
             not_computed(
                 "ssim", "", "", "its window has 7 x 7 pixels; give images of that size or more"
@@ -264,5 +265,3 @@ def _mean_of_pairs(
     value, low, high, resampled = mean_interval(columns.sums, columns.counts, comparison.drawn)
     return Measurement(metric, value, low, high, unit, definition, resampled=resampled)
 
-
-__all__ = ["METRICS", "STUDY_METRICS", "Measured", "MissingExtraError", "measure_set"]

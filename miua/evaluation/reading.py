@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from miua.data import Fit, ImageStack, read_stack, subjects_of
 from miua.data.groups import read_groups
+from miua.data.resize import Resize
 from miua.data.window import Window
 from miua.errors import MiuaError
 from miua.evaluation.result import Source
@@ -33,6 +34,9 @@ class Reading:
     crop_size: int | None = None
     window: Window | None = None
     skip_bad: bool = False
+    resize: Resize = "bilinear"
+    antialias: bool = True
+    depth: Literal[8, 16] = 8
 
     def read(self, images: Images, name: str) -> tuple[ImageStack, Source]:
         """The stack, and what is told of it under this name."""
@@ -46,6 +50,9 @@ class Reading:
                 crop_size=self.crop_size,
                 window=self.window,
                 skip_bad=self.skip_bad,
+                resize=self.resize,
+                antialias=self.antialias,
+                depth=self.depth,
             )
         elif isinstance(images, ImageStack):
             stack = images

@@ -53,13 +53,14 @@ class Source:
 
 @dataclass(frozen=True)
 class Copies:
-    """Synthetic images that are nearer to a real one than real images of different groups are.
+    """Synthetic images that are too near to a real one to be of a subject of their own.
 
     Attributes:
         found: what the search found, `miua.metrics.memorisation.Memorisation`.
         sheet: a picture of the closest pairs, uint8 (height, width) or (height, width, 3).
-        pairs: the closest pairs in words, nearest first: synthetic image, real image, how the
-            real one was turned, distance in grey levels, whether it is called a copy.
+        pairs: the likeliest copies in words, the likeliest first: synthetic image, real image,
+            how the real one was turned, distance in grey levels, the same over that to the
+            nearest image of another group, whether it is called a copy.
     """
 
     found: Memorisation = field(repr=False)
@@ -209,7 +210,7 @@ class Evaluation:
         return list(dict.fromkeys(said))
 
     def to_json(self) -> dict[str, Any]:
-        """Everything but pictures, as docs/evaluation.schema.json says; infinity is a string."""
+        """Everything but pictures, as evaluation.schema.json beside this file says; infinity is a string."""
         return {
             "schema": SCHEMA,
             "real": _source(self.real),

@@ -5,6 +5,7 @@ distance (frechet); and their companions. `miua.evaluate` takes all of a synthet
 this package loads neither torch nor anything else that the light install lacks.
 """
 
+from miua.metrics.contact_sheet import contact_sheet
 from miua.metrics.diversity import diversity, root_mean_squared_difference
 from miua.metrics.frechet import (
     frechet_distance,
@@ -14,6 +15,7 @@ from miua.metrics.frechet import (
 )
 from miua.metrics.inception_weights import NotComputedError
 from miua.metrics.lbp import lbp_codes, lbp_histogram, lbp_vector
+from miua.metrics.memorisation import Memorisation, find_copies
 from miua.metrics.mutual_information import (
     entropy,
     joint_histogram,
@@ -28,12 +30,16 @@ from miua.metrics.psnr import (
     peak_signal_to_noise_ratio,
     peak_signal_to_noise_ratio_all_pairs,
 )
+from miua.metrics.ssim import structural_similarity, structural_similarity_all_pairs
 
 __all__ = [
+    "Memorisation",
     "NearestNeighbours",
     "NotComputedError",
+    "contact_sheet",
     "diversity",
     "entropy",
+    "find_copies",
     "frechet_distance",
     "frechet_inception_distance",
     "frechet_lbp_distance",
@@ -50,4 +56,6 @@ __all__ = [
     "peak_signal_to_noise_ratio",
     "peak_signal_to_noise_ratio_all_pairs",
     "root_mean_squared_difference",
+    "structural_similarity",
+    "structural_similarity_all_pairs",
 ]

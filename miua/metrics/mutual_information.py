@@ -82,8 +82,9 @@ def mutual_information_all_pairs(
 ) -> NDArray[np.float64]:
     """Mutual information of every pair (a[i], b[j]), shape (N, M).
 
-    a: (N, H, W), b: (M, H, W). Parameters and errors are those of `mutual_information`. Beside
-    the result, memory is needed for 4 * bins^2 counts a thread, however large the stacks are.
+    a: (N, H, W), b: (M, H, W). Parameters and errors are those of `mutual_information`.
+    Where both are one array, each pair is computed once. Beside the result, memory is needed for
+    4 * bins^2 counts a thread, however large the stacks are.
     """
     a, b = image_stack(a, "a"), image_stack(b, "b")
     _check_normaliser(normaliser)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,14 +34,15 @@ def mean_squared_error(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> NDArray[np
     return squared / _pixels(a)
 
 
-def mean_squared_error_all_pairs(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> NDArray[np.float64]:
+def mean_squared_error_all_pairs(a: NDArray[Any], b: NDArray[Any]) -> NDArray[np.float64]:
     """Mean squared difference of every pair (a[i], b[j]), shape (N, M).
 
     The squared distance is |a|^2 + |b|^2 - 2 a.b, so that one matrix product serves all pairs.
     All terms are integers below 2^53 and therefore exact in float64, in any order of summation.
-    Errors are those of `mean_squared_error`, except that N and M may differ.
+    Errors are those of `mean_squared_error`, except that N and M may differ, and that uint16 is
+    taken as well.
     """
-    a, b = _checked_stacks(a, b)
+    a, b = _checked_stacks(a, b, (np.uint8, np.uint16))
     squared = np.empty((len(a), len(b)))
     for rows, columns, block in _squared_distances(a, b):
         squared[rows, columns] = block
@@ -100,7 +102,7 @@ def nearest_neighbours(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> NearestNei
 
 
 def _squared_distances(
-    a: NDArray[np.uint8], b: NDArray[np.uint8]
+    a: NDArray[Any], b: NDArray[Any]
 ) -> Iterator[tuple[slice, slice, NDArray[np.float64]]]:
     """The table of squared distances in blocks, each with its rows and columns, left to right."""
     step = max(1, BLOCK_BYTES // (8 * _pixels(a)))
@@ -114,29 +116,32 @@ def _squared_distances(
             yield slice(i, i + len(rows)), slice(j, j + len(columns)), block
 
 
-def decibels(mean_squared_error: NDArray[np.float64]) -> NDArray[np.float64]:
+def decibels(
+    mean_squared_error: NDArray[np.float64], data_range: float = DATA_RANGE
+) -> NDArray[np.float64]:
     """PSNR in dB of mean squared errors in squared grey levels; inf where they are 0."""
     with np.errstate(divide="ignore"):  # identical images: a ratio of infinity is meant
-        ratio: NDArray[np.float64] = DATA_RANGE**2 / mean_squared_error
+        ratio: NDArray[np.float64] = data_range**2 / mean_squared_error
     return 10 * np.log10(ratio)
 
 
-def _pixels(stack: NDArray[np.uint8]) -> int:
+def _pixels(stack: NDArray[Any]) -> int:
     _, height, width = stack.shape
     return int(height) * int(width)
 
 
-def _flat(stack: NDArray[np.uint8]) -> NDArray[np.float64]:
+def _flat(stack: NDArray[Any]) -> NDArray[np.float64]:
     return stack.reshape(len(stack), -1).astype(np.float64)
 
 
 def _checked_stacks(
-    a: NDArray[np.uint8], b: NDArray[np.uint8]
-) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    a: NDArray[Any], b: NDArray[Any], dtypes: tuple[type, ...] = (np.uint8,)
+) -> tuple[NDArray[Any], NDArray[Any]]:
     a, b = image_stack(a, "a"), image_stack(b, "b")
     for name, stack in (("a", a), ("b", b)):
-        if stack.dtype != np.uint8:
-            raise TypeError(f"{name} must have dtype uint8, not {stack.dtype}")
+        if stack.dtype not in dtypes:
+            known = " or ".join(dtype.__name__ for dtype in dtypes)
+            raise TypeError(f"{name} must have dtype {known}, not {stack.dtype}")
         if stack.ndim != 3 or 0 in stack.shape[1:]:
             raise ValueError(f"{name} must be an image stack of shape (N, H, W), not {stack.shape}")
     if a.shape[1:] != b.shape[1:]:

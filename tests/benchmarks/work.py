@@ -14,9 +14,16 @@ import mahotas.features
 import numpy as np
 from numpy.typing import NDArray
 from skimage.feature import local_binary_pattern
+from skimage.metrics import structural_similarity as scikit_image_similarity
 from sklearn.metrics import mutual_info_score
 
-from miua.metrics import lbp_histogram, mutual_information, mutual_information_all_pairs
+from miua.metrics import (
+    lbp_histogram,
+    mutual_information,
+    mutual_information_all_pairs,
+    structural_similarity,
+    structural_similarity_all_pairs,
+)
 from miua.metrics.lbp import Method
 
 Array = NDArray[Any]
@@ -101,6 +108,15 @@ def opencv_20_rows(a: Array, b: Array) -> Array:
     return np.stack([opencv(np.broadcast_to(image, b.shape), b) for image in a[:20]])
 
 
+def similarities(a: Array, b: Array) -> Array:
+    pairs = zip(a, b, strict=True)
+    return np.array([scikit_image_similarity(x, y, data_range=255) for x, y in pairs])
+
+
+def similarities_of_one_row(a: Array, b: Array) -> Array:
+    return similarities(np.broadcast_to(a[0], b.shape), b)[None]
+
+
 def equal(peer: Array, ours: Array) -> bool:
     return np.array_equal(peer, ours)
 
@@ -117,6 +133,11 @@ def equally_many(peer: Array, ours: Array) -> bool:
 
 def close(peer: Array, ours: Array) -> bool:
     return np.allclose(peer, ours[: len(peer)], rtol=0, atol=1e-12)
+
+
+def close_in_float64(peer: Array, ours: Array) -> bool:
+    """The peer's running sums of float64 lose some digits."""
+    return np.allclose(peer, ours[: len(peer)], rtol=0, atol=1e-9)
 
 
 def lbp(P: int, R: float, method: Method) -> Callable[..., Array]:
@@ -164,6 +185,19 @@ WORKS = [
         mutual_information_all_pairs,
         (Peer("OpenCV", opencv_20_rows, 10, close, parts=40),),
         at_most=1.5,
+    ),
+    Work(
+        "SSIM, 800 pairs of 64x64",
+        noisy_pairs,
+        structural_similarity,
+        (Peer("scikit-image", similarities, 100, close_in_float64),),
+    ),
+    Work(
+        "SSIM, 800 x 800 pairs of 64x64",
+        noisy_pairs,
+        structural_similarity_all_pairs,
+        (Peer("scikit-image", similarities_of_one_row, 200, close_in_float64, parts=800),),
+        at_most=2,
     ),
     Work(
         "LBP(8, 1), one of 64x64",

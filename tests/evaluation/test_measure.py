@@ -6,24 +6,31 @@ import numpy as np
 import pytest
 
 from miua.errors import MiuaError
-from miua.metrics import (
-    METRICS,
-    NotComputedError,
-    diversity,
-    evaluate,
-    frechet_distance,
-    frechet_lbp_distance,
-    inception_features,
-    lbp_vector,
-    mutual_information,
-    mutual_information_all_pairs,
+from miua.evaluation.measure import METRICS, STUDY_METRICS, measure_set
+from miua.evaluation.records import (
+    COLUMNS,
     not_computed_records,
-    peak_signal_to_noise_ratio,
-    peak_signal_to_noise_ratio_all_pairs,
     write_lbpv,
     write_records,
 )
-from miua.metrics.evaluate import COLUMNS
+from miua.metrics import (
+    NotComputedError,
+    diversity,
+    frechet_distance,
+    frechet_lbp_distance,
+    inception_features,
+    kernel_distance,
+    lbp_histogram,
+    lbp_vector,
+    mutual_information,
+    mutual_information_all_pairs,
+    nearest_neighbours,
+    neighbourhood,
+    peak_signal_to_noise_ratio,
+    peak_signal_to_noise_ratio_all_pairs,
+    structural_similarity,
+    structural_similarity_all_pairs,
+)
 from miua.metrics.inception_weights import InceptionWeights
 
 LIGHT = ("mutual_information", "psnr", "lbpv")
@@ -39,7 +46,7 @@ def by_metric(evaluation):
 
 def test_values_over_all_pairs():
     reference, synthetic = images(1, 5), images(2, 7)
-    evaluation = evaluate(reference, synthetic, set_name="n0100_e0300", metrics=LIGHT)
+    evaluation = measure_set(reference, synthetic, set_name="n0100_e0300", metrics=LIGHT)
     records = by_metric(evaluation)
     expected = {
         "mutual_information": mutual_information_all_pairs(reference, synthetic, 64).mean(),
@@ -58,7 +65,7 @@ def test_values_over_all_pairs():
 
 def test_values_over_pairs_of_equal_index():
     reference, synthetic = images(3, 6), images(4, 6)
-    records = by_metric(evaluate(reference, synthetic, metrics=LIGHT, pairing="index", bins=16))
+    records = by_metric(measure_set(reference, synthetic, metrics=LIGHT, pairing="index", bins=16))
     information = mutual_information(reference, synthetic, 16).mean()
     assert records["mutual_information"].value == pytest.approx(information, rel=1e-13)
     assert records["mutual_information"].definition == (
@@ -70,7 +77,7 @@ def test_values_over_pairs_of_equal_index():
 
 def test_lbpv_differences_are_reference_minus_synthetic():
     reference, synthetic = images(5, 4), images(6, 9)
-    evaluation = evaluate(reference, synthetic, metrics=["lbpv"])
+    evaluation = measure_set(reference, synthetic, metrics=["lbpv"])
     assert np.array_equal(evaluation.reference_lbpv, lbp_vector(reference))
     assert np.array_equal(evaluation.synthetic_lbpv, lbp_vector(synthetic))
     names = [record.metric for record in evaluation.records]
@@ -82,15 +89,15 @@ def test_lbpv_differences_are_reference_minus_synthetic():
 
 
 def test_records_follow_the_order_of_metrics():
-    records = evaluate(images(1, 2), images(2, 2), metrics=("psnr", "mutual_information")).records
+    records = measure_set(images(1, 2), images(2, 2), metrics=("psnr", "mutual_information")).records
     assert [record.metric for record in records] == ["psnr", "mutual_information"]
-    assert METRICS == ("mutual_information", "psnr", "fid", "lbpv", "fd_lbp", "diversity")
+    assert set(STUDY_METRICS) < set(METRICS)
 
 
 def test_identical_pairs_are_left_out_of_psnr_and_told():
     reference = images(7, 4)
     synthetic = np.concatenate([images(8, 3), reference[:1]])
-    record = by_metric(evaluate(reference, synthetic, metrics=["psnr"]))["psnr"]
+    record = by_metric(measure_set(reference, synthetic, metrics=["psnr"]))["psnr"]
     ratio = peak_signal_to_noise_ratio_all_pairs(reference, synthetic)
     assert np.isinf(ratio).sum() == 1
     assert record.value == pytest.approx(ratio[np.isfinite(ratio)].mean(), rel=1e-13)
@@ -99,14 +106,14 @@ def test_identical_pairs_are_left_out_of_psnr_and_told():
 
 def test_psnr_is_infinite_where_all_pairs_are_identical():
     reference = images(9, 3)
-    record = by_metric(evaluate(reference, reference, metrics=["psnr"], pairing="index"))["psnr"]
+    record = by_metric(measure_set(reference, reference, metrics=["psnr"], pairing="index"))["psnr"]
     assert record.value == record.low == record.high == math.inf
     assert "3 identical pairs left out" in record.definition
 
 
 def test_intervals_depend_on_the_seed_alone():
     def bounds(seed, threads=1):
-        evaluation = evaluate(
+        evaluation = measure_set(
             images(1, 4), images(2, 30), metrics=LIGHT, seed=seed, threads=threads
         )
         return [(record.low, record.high) for record in evaluation.records]
@@ -118,20 +125,20 @@ def test_intervals_depend_on_the_seed_alone():
 def test_interval_has_the_width_of_the_standard_error():
     """For a mean over many images the percentile interval is about 1.96 standard errors wide."""
     reference, synthetic = images(10, 3), images(11, 400)
-    record = by_metric(evaluate(reference, synthetic, metrics=["psnr"], resamples=4000))["psnr"]
+    record = by_metric(measure_set(reference, synthetic, metrics=["psnr"], resamples=4000))["psnr"]
     by_image = peak_signal_to_noise_ratio_all_pairs(reference, synthetic).mean(axis=0)
     error = by_image.std() / np.sqrt(400)
     assert record.high - record.low == pytest.approx(2 * 1.96 * error, rel=0.1)
 
 
 def test_a_single_synthetic_image_has_an_interval_of_no_width():
-    for record in evaluate(images(1, 3), images(2, 1), metrics=LIGHT).records:
+    for record in measure_set(images(1, 3), images(2, 1), metrics=LIGHT).records:
         assert record.low == pytest.approx(record.value)
         assert record.high == pytest.approx(record.value)
 
 
 def test_fid_without_weights_says_why_and_what_to_do():
-    record = by_metric(evaluate(images(1, 3), images(2, 3)))["fid"]
+    record = by_metric(measure_set(images(1, 3), images(2, 3)))["fid"]
     assert record.value is None
     assert record.low is record.high is None
     assert record.status.startswith("not computed: the Inception weights have not been fetched; ")
@@ -141,14 +148,14 @@ def test_fid_without_weights_says_why_and_what_to_do():
 def test_fid_without_torch_says_so(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "torch", None)
     weights = InceptionWeights(tmp_path / "weights.pth", "0" * 64)
-    evaluation = evaluate(images(1, 3), images(2, 3), inception_weights=weights)
+    evaluation = measure_set(images(1, 3), images(2, 3), inception_weights=weights)
     record = by_metric(evaluation)["fid"]
     assert record.value is None
     assert record.status.startswith("not computed: FID needs the package 'torch'")
 
 
 def test_fid_of_one_image_is_not_computed():
-    record = by_metric(evaluate(images(1, 1), images(2, 3), metrics=["fid"]))["fid"]
+    record = by_metric(measure_set(images(1, 1), images(2, 3), metrics=["fid"]))["fid"]
     assert record.status.startswith("not computed: a covariance needs two images")
 
 
@@ -156,12 +163,12 @@ def test_weights_that_were_named_must_be_right(tmp_path):
     for path in (tmp_path / "missing.pth", tmp_path / "wrong.pth"):
         (tmp_path / "wrong.pth").write_bytes(b"other")
         with pytest.raises(NotComputedError, match=path.name):
-            evaluate(images(1, 3), images(2, 3), inception_weights=path)
+            measure_set(images(1, 3), images(2, 3), inception_weights=path)
 
 
 def test_fid_with_weights(stand_in_weights):
     reference, synthetic = images(1, 2), images(2, 2)
-    evaluation = evaluate(
+    evaluation = measure_set(
         reference, synthetic, metrics=["fid"], inception_weights=stand_in_weights, device="cpu"
     )
     record = by_metric(evaluation)["fid"]
@@ -171,17 +178,16 @@ def test_fid_with_weights(stand_in_weights):
     assert expected > 0
     assert record.value == pytest.approx(expected, rel=1e-6)
     assert record.status == "computed"
-    assert record.low is record.high is None
+    assert record.low <= record.value <= record.high
     assert stand_in_weights.sha256[:8] in record.definition
 
 
 def test_companions_are_measured_as_by_their_functions():
     reference, synthetic = images(1, 9), images(2, 12) // 2
-    records = by_metric(evaluate(reference, synthetic))
+    records = by_metric(measure_set(reference, synthetic))
     distance, ratio = records["fd_lbp"], records["diversity"]
     assert distance.value == pytest.approx(frechet_lbp_distance(reference, synthetic), rel=1e-12)
-    assert distance.low is distance.high is None
-    assert "no interval" in distance.definition
+    assert distance.low <= distance.value <= distance.high
     assert distance.unit == "counts²"
     assert ratio.value == pytest.approx(diversity(reference, synthetic), rel=1e-12)
     assert ratio.low < ratio.value < ratio.high
@@ -190,14 +196,14 @@ def test_companions_are_measured_as_by_their_functions():
 def test_the_interval_of_diversity_is_not_pulled_down_by_repeated_draws():
     """Were copies in a resample paired, its middle would lie at sqrt(1 - 1 / M) of the value."""
     reference, synthetic = images(1, 9), images(2, 10)
-    record = by_metric(evaluate(reference, synthetic, metrics=["diversity"]))["diversity"]
+    record = by_metric(measure_set(reference, synthetic, metrics=["diversity"]))["diversity"]
     assert record.low <= record.value <= record.high
     assert (record.low + record.high) / 2 > 0.98 * record.value
 
 
 @pytest.mark.parametrize(("n_reference", "n_synthetic"), [(1, 3), (3, 1)])
 def test_companions_of_one_image_are_not_computed(n_reference, n_synthetic):
-    evaluation = evaluate(images(1, n_reference), images(2, n_synthetic))
+    evaluation = measure_set(images(1, n_reference), images(2, n_synthetic))
     for metric in ("fd_lbp", "diversity"):
         record = by_metric(evaluation)[metric]
         assert record.value is record.low is record.high is None
@@ -207,20 +213,20 @@ def test_companions_of_one_image_are_not_computed(n_reference, n_synthetic):
 
 def test_diversity_beside_a_reference_of_equal_images_is_not_computed():
     equal = np.repeat(images(1, 1), 4, axis=0)
-    record = by_metric(evaluate(equal, images(2, 4), metrics=["diversity"]))["diversity"]
+    record = by_metric(measure_set(equal, images(2, 4), metrics=["diversity"]))["diversity"]
     assert record.value is None
     assert "reference images are all the same" in record.status
 
 
 def test_diversity_of_two_images_without_a_resample_that_holds_both():
-    evaluation = evaluate(images(1, 4), images(2, 2), metrics=["diversity"], resamples=0)
+    evaluation = measure_set(images(1, 4), images(2, 2), metrics=["diversity"], resamples=0)
     record = by_metric(evaluation)["diversity"]
     assert record.value > 0
     assert record.low is record.high is None
 
 
 def test_records_on_disk(tmp_path):
-    evaluation = evaluate(images(1, 2), images(2, 3), set_name="a set, with a comma")
+    evaluation = measure_set(images(1, 2), images(2, 3), set_name="a set, with a comma")
     path = tmp_path / "metrics.csv"
     write_records(path, evaluation.records)
     with path.open(newline="") as file:
@@ -238,20 +244,20 @@ def test_records_on_disk(tmp_path):
 
 
 def test_lbpv_on_disk(tmp_path):
-    evaluation = evaluate(images(1, 2), images(2, 3), metrics=[])
+    evaluation = measure_set(images(1, 2), images(2, 3), metrics=[])
     write_lbpv(tmp_path / "set.npy", evaluation.synthetic_lbpv)
     assert np.array_equal(np.load(tmp_path / "set.npy"), evaluation.synthetic_lbpv)
 
 
 def test_unknown_metric_is_an_error():
-    with pytest.raises(ValueError, match="unknown metric 'ssim'; there are mutual_information"):
-        evaluate(images(1, 2), images(2, 2), metrics=["psnr", "ssim"])
+    with pytest.raises(ValueError, match="unknown metric 'vif'; there are mutual_information"):
+        measure_set(images(1, 2), images(2, 2), metrics=["psnr", "vif"])
 
 
-@pytest.mark.parametrize("pairing", ["nearest", ""])
+@pytest.mark.parametrize("pairing", ["closest", ""])
 def test_unknown_pairing_is_an_error(pairing):
     with pytest.raises(ValueError, match="pairing must be"):
-        evaluate(images(1, 2), images(2, 2), pairing=pairing)
+        measure_set(images(1, 2), images(2, 2), pairing=pairing)
 
 
 @pytest.mark.parametrize(
@@ -265,19 +271,108 @@ def test_unknown_pairing_is_an_error(pairing):
 )
 def test_sets_that_do_not_fit_are_refused(reference, synthetic, options, message):
     with pytest.raises(MiuaError, match=message):
-        evaluate(reference, synthetic, **options)
+        measure_set(reference, synthetic, **options)
 
 
 @pytest.mark.parametrize("synthetic", [images(2, 2) / 255, images(2, 2)[0], [[[0]]]])
 def test_what_is_no_image_stack_is_refused(synthetic):
     with pytest.raises(TypeError, match="synthetic must be a uint8 array"):
-        evaluate(images(1, 2), synthetic)
+        measure_set(images(1, 2), synthetic)
 
 
 def test_a_set_that_there_is_not_has_the_records_of_any_other():
-    made = evaluate(images(1, 4), images(2, 4), resamples=2).records
+    made = measure_set(images(1, 4), images(2, 4), resamples=2).records
     records = not_computed_records("n0024_e0001", "the training diverged")
     assert [(r.metric, r.unit) for r in records] == [(r.metric, r.unit) for r in made]
     assert {r.value for r in records} == {None}
     assert {r.status for r in records} == {"not computed: the training diverged"}
     assert {r.set for r in records} == {"n0024_e0001"}
+
+
+def test_values_over_the_nearest_pairs():
+    reference, synthetic = images(1, 6), images(2, 9)
+    metrics = ("mutual_information", "psnr", "ssim")
+    records = by_metric(measure_set(reference, synthetic, metrics=metrics, pairing="nearest"))
+    partners = reference[nearest_neighbours(synthetic, reference).index]
+    expected = {
+        "mutual_information": mutual_information(partners, synthetic).mean(),
+        "psnr": peak_signal_to_noise_ratio(partners, synthetic).mean(),
+        "ssim": structural_similarity(partners, synthetic).mean(),
+    }
+    for metric, value in expected.items():
+        assert records[metric].value == pytest.approx(value, rel=1e-12)
+        assert "differs least" in records[metric].definition
+
+
+def test_structural_similarity_over_all_pairs_and_of_small_images():
+    reference, synthetic = images(1, 5), images(2, 7)
+    record = by_metric(measure_set(reference, synthetic, metrics=["ssim"]))["ssim"]
+    expected = structural_similarity_all_pairs(reference, synthetic).mean()
+    assert record.value == pytest.approx(expected, rel=1e-12)
+    assert record.low < record.value < record.high
+    small = by_metric(measure_set(images(1, 5, 6), images(2, 7, 6), metrics=["ssim"]))["ssim"]
+    assert small.value is None
+    assert "7 x 7" in small.status
+
+
+def test_blocks_of_reference_images_do_not_matter(monkeypatch):
+    from miua.evaluation import comparison
+
+    reference, synthetic = images(1, 11), images(2, 4)
+    whole = measure_set(reference, synthetic, metrics=("mutual_information", "psnr", "ssim"))
+    monkeypatch.setattr(comparison, "ROWS_AT_ONCE", 3)
+    parts = measure_set(reference, synthetic, metrics=("mutual_information", "psnr", "ssim"))
+    for a, b in zip(whole.records, parts.records, strict=True):
+        assert a.value == pytest.approx(b.value, rel=1e-14)
+        assert a.low == pytest.approx(b.low, rel=1e-14)
+
+
+def test_the_sum_over_the_lbp_vector():
+    reference, synthetic = images(1, 9), images(2, 12) // 2
+    record = by_metric(measure_set(reference, synthetic, metrics=["lbpv_total_difference"]))
+    total = record["lbpv_total_difference"]
+    assert total.value == pytest.approx(np.abs(lbp_vector(reference) - lbp_vector(synthetic)).sum())
+    assert total.low < total.value < total.high
+
+
+def test_metrics_in_lbp_features_are_those_of_their_functions():
+    reference, synthetic = images(1, 40), images(2, 30) // 2
+    measured = measure_set(reference, synthetic, metrics=["neighbourhood_lbp", "fd_lbp_infinity"])
+    records = by_metric(measured)
+    near = neighbourhood(lbp_histogram(reference), lbp_histogram(synthetic), k=5)
+    for name in ("precision", "recall", "density", "coverage"):
+        record = records[f"{name}_lbp"]
+        assert record.value == pytest.approx(getattr(near, name).mean(), rel=1e-12)
+        assert record.low <= record.value <= record.high
+    assert records["fd_lbp_infinity"].status == "computed"
+
+
+def test_few_images_leave_no_neighbourhood_and_no_extrapolation():
+    metrics = ["neighbourhood_lbp", "fd_lbp_infinity"]
+    records = measure_set(images(1, 5), images(2, 5), metrics=metrics).records
+    assert len(records) == 5
+    assert all(record.status.startswith("not computed: 5 images") for record in records)
+
+
+def test_metrics_in_inception_features(stand_in_weights):
+    reference, synthetic = images(1, 8), images(2, 7)
+    records = by_metric(
+        measure_set(
+            reference,
+            synthetic,
+            metrics=["kid", "neighbourhood"],
+            inception_weights=stand_in_weights,
+            device="cpu",
+        )
+    )
+    features = [inception_features(s, stand_in_weights, device="cpu") for s in (reference, synthetic)]
+    assert records["kid"].value == pytest.approx(kernel_distance(*features), rel=1e-6)
+    assert records["kid"].low <= records["kid"].value <= records["kid"].high
+    assert set(records) == {"kid", "precision", "recall", "density", "coverage"}
+
+
+def test_without_weights_all_of_inceptions_metrics_say_so():
+    metrics = ("fid", "fid_infinity", "kid", "neighbourhood")
+    records = measure_set(images(1, 30), images(2, 30), metrics=metrics).records
+    assert len(records) == 7
+    assert all("Inception weights have not been fetched" in record.status for record in records)

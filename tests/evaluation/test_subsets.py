@@ -1,4 +1,4 @@
-"""Subsets read from tables are measured as `evaluate` measures them."""
+"""Subsets read from tables are measured as `measure_set` measures them."""
 
 import math
 from pathlib import Path
@@ -6,9 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from miua.metrics import NotComputedError, evaluate, frechet_distance, subsets
-from miua.metrics.inception_weights import InceptionWeights
+from miua.evaluation import subsets
+from miua.evaluation.measure import measure_set
 from miua.evaluation.subsets import Instruments, SubsetTables, finite_mean
+from miua.metrics import NotComputedError, frechet_distance
+from miua.metrics.inception_weights import InceptionWeights
 
 REFERENCE, OTHER = np.array([4, 0, 2]), np.array([1, 5, 3, 6])
 
@@ -36,7 +38,7 @@ def assert_as_evaluated(found, evaluation):
 def test_subsets_of_one_stack():
     stack = images(1, 8)
     found = readings(SubsetTables.of(stack))
-    assert_as_evaluated(found, evaluate(stack[REFERENCE], stack[OTHER]))
+    assert_as_evaluated(found, measure_set(stack[REFERENCE], stack[OTHER]))
     assert math.isnan(found["fid"].value)
     assert "miua fetch inception" in found["fid"].status
 
@@ -44,13 +46,13 @@ def test_subsets_of_one_stack():
 def test_subsets_of_two_stacks():
     stack, other = images(1, 8), images(2, 7) // 2
     found = readings(SubsetTables.of(stack).against(other))
-    assert_as_evaluated(found, evaluate(stack[REFERENCE], other[OTHER]))
+    assert_as_evaluated(found, measure_set(stack[REFERENCE], other[OTHER]))
 
 
 def test_an_index_that_occurs_twice_is_a_copy():
     stack, twice = images(3, 8), np.array([1, 1, 5, 1])
     found = readings(SubsetTables.of(stack), other=twice)
-    assert_as_evaluated(found, evaluate(stack[REFERENCE], stack[twice]))
+    assert_as_evaluated(found, measure_set(stack[REFERENCE], stack[twice]))
 
 
 def test_a_set_against_itself_shows_no_difference():

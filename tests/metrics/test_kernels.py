@@ -118,6 +118,8 @@ CALLS = (
     "entropy(stack, threads={})",
     "mutual_information(stack, stack, threads={})",
     "mutual_information_all_pairs(stack, stack, threads={})",
+    "structural_similarity(stack, stack, threads={})",
+    "structural_similarity_all_pairs(stack, stack, threads={})",
 )
 
 
@@ -144,7 +146,8 @@ print(len(os.listdir("/proc/self/task")) - before)
 
 
 @pytest.mark.parametrize(
-    ("images", "call"), list(zip((400, 400, 5000, 40000, 20000, 400), CALLS, strict=True))
+    ("images", "call"),
+    list(zip((400, 400, 5000, 40000, 20000, 400, 20000, 400), CALLS, strict=True)),
 )
 def test_other_python_threads_run_during_a_call(images, call):
     # Were the interpreter locked during the call, the main thread could not count until it is over.
@@ -183,6 +186,7 @@ print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
     "work",
     [
         "mutual_information_all_pairs(stack[:20000], stack[:20000], threads={})",
+        "structural_similarity_all_pairs(stack[:20000], stack[:20000], threads={})",
         "lbp_histogram(stack, 24, 9.0, 'uniform', threads={})",
     ],
 )

@@ -1,0 +1,48 @@
+"""A crosswalk as a person reads it in a terminal."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.table import Table
+
+from miua.evaluation.crosswalk import Choice, Crosswalk
+from miua.evaluation.records import COMPUTED
+from miua.metrics.measures import Measure, measure
+
+
+def print_crosswalk(console: Console, crosswalk: Crosswalk) -> None:
+    """A table a set: each choice's values, and in per cent how far they are from the first row."""
+    baseline = crosswalk.choices[0]
+    for name in baseline.values:
+        console.print(f"{name}: what other ways to prepare the images would give", markup=False)
+        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+        table.add_column("choice", overflow="fold")
+        for metric in crosswalk.metrics:
+            table.add_column(measure(metric).label, justify="right", no_wrap=True)
+        for choice in crosswalk.choices:
+            cells = [_cell(choice, baseline, name, measure(m)) for m in crosswalk.metrics]
+            table.add_row(f"{choice.aspect}: {choice.choice}", *cells)
+        console.print(table)
+        console.print()
+    for choice in crosswalk.choices:
+        if choice.status != COMPUTED:
+            console.print(f"{choice.aspect}, {choice.choice}: {choice.status}", markup=False)
+    for flip in crosswalk.flips:
+        console.print(
+            f"{measure(flip.metric).label} ranks {', '.join(flip.order)} with {flip.choice}, "
+            f"and {', '.join(flip.baseline_order)} as measured.",
+            markup=False,
+        )
+    if len(baseline.values) > 1 and not crosswalk.flips:
+        console.print("No choice turns a ranking of the sets over.")
+    console.print()
+
+
+def _cell(choice: Choice, baseline: Choice, name: str, shown: Measure) -> str:
+    value, before = choice.values[name][shown.name], baseline.values[name][shown.name]
+    if value is None:
+        return "-"
+    text = f"{value:,.{shown.decimals}f}"
+    if choice.baseline or not before:
+        return text
+    return f"{text} ({100 * (value / before - 1):+.1f} %)"

@@ -1,0 +1,82 @@
+"""Image stacks as .npy and .npz files: one array (N, H, W).
+
+An .npz file with several arrays needs the name of one: STACK.npz:NAME.
+"""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from miua.data.frame import Frame, in_words
+from miua.data.window import Window
+from miua.errors import MiuaError
+from miua.files import sha256_array, sha256_file
+
+
+def split_name(source: Path) -> tuple[Path, str | None]:
+    """STACK.npz and NAME of STACK.npz:NAME; any other path, and None."""
+    file, colon, name = str(source).rpartition(":")
+    named = colon and file.lower().endswith(".npz") and not source.exists()
+    return (Path(file), name) if named else (source, None)
+
+
+def open_array(path: Path, name: str | None = None) -> tuple[NDArray[Any], str]:
+    """The array of an .npy or .npz file, and the SHA-256 of its contents.
+
+    Of .npy only what is looked at is read into memory. MiuaError: the file is no such file or is
+    damaged, the array is not there, or it is no stack of images.
+    """
+    try:
+        if path.suffix.lower() == ".npz":
+            name, array = _of_npz(path, name)
+            shown, digest = f"{path}:{name}", sha256_array(array)
+        else:
+            array = np.load(path, mmap_mode="r", allow_pickle=False)
+            shown, digest = str(path), sha256_file(path)
+    except FileNotFoundError:
+        raise MiuaError(f"{path} is missing.") from None
+    except MemoryError:
+        raise MiuaError(f"{path} does not fit into memory.") from None
+    except (ValueError, EOFError, OSError, zipfile.BadZipFile, zlib.error) as error:
+        raise MiuaError(f"{path} is not a readable {path.suffix} file ({error}).") from None
+    if array.dtype.kind not in "uif" or array.ndim != 3 or array.size == 0:
+        raise MiuaError(
+            f"{shown} is no image stack: it holds {array.dtype} of shape {array.shape}, "
+            "an image stack is uint8 (or with a window: integers, floats) of shape (N, H, W)."
+        )
+    return array, digest
+
+
+def check_depth(path: Path, array: NDArray[Any], window: Window | None) -> None:
+    """MiuaError where a stack is not uint8 and has no window: said once, not for each image."""
+    if array.dtype != np.uint8 and (window is None or window == "dicom"):
+        raise MiuaError(
+            f"{path} holds {array.dtype}; its values run from {array.min():g} to "
+            f"{array.max():g}. How to map them to 0..255 is your choice: --window LOW:HIGH."
+        )
+
+
+def frame_of(array: NDArray[Any], index: int) -> Frame:
+    """One image of a stack; it needs a window unless it is uint8."""
+    pixels = np.ascontiguousarray(array[index])
+    if pixels.dtype == np.uint8:
+        return Frame(pixels)
+    bits = 8 * pixels.itemsize
+    kind = {"u": f"{bits} bits", "i": f"{bits} bits, signed", "f": f"{bits}-bit floats"}
+    return Frame(pixels, kind[pixels.dtype.kind])
+
+
+def _of_npz(path: Path, name: str | None) -> tuple[str, NDArray[Any]]:
+    with np.load(path, allow_pickle=False) as file:
+        if name is None and len(file.files) == 1:
+            name = file.files[0]
+        if name is None or name not in file.files:
+            has = in_words(file.files, 10) or "no arrays"
+            raise MiuaError(f"{path} holds {has}. Name the array that is meant: {path}:NAME.")
+        return name, file[name]

@@ -1,0 +1,146 @@
+"""One file -> its grey frames.
+
+PNG, JPEG, TIFF, BMP and PGM through Pillow, DICOM through pydicom (the extra 'dicom'). Which of
+them a file is tells its content, not its suffix. A file is checked to its last byte, and what
+cannot be taken without loss or a guess is refused: colour, transparency, damage, several pages.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import struct
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageFile, UnidentifiedImageError
+
+from miua.data import dicom
+from miua.data.frame import Fact, Frame, RefusedError, one_channel
+from miua.data.window import window_of
+from miua.errors import MiuaError
+
+# What Pillow raises on a damaged file, by its many decoders.
+_DAMAGED = (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error, zlib.error)
+_BOMB = (Image.DecompressionBombError, Image.DecompressionBombWarning, MemoryError)
+_WHITE_IS_ZERO, _PHOTOMETRIC = 0, 262  # TIFF
+_GREY_BY_CONTENT = {"LA": "grey-alpha", "P": "palette", "PA": "palette"}
+
+
+def frames_of(path: Path, sha256: str | None = None) -> Iterator[Frame]:
+    """The frames of one file, one after another: several only for DICOM.
+
+    RefusedError: it cannot be taken. MissingExtraError: it is DICOM, and pydicom is not installed.
+    MiuaError: it is no longer what had the `sha256`.
+    """
+    data = _contents(path, sha256)
+    if data[128:132] == dicom.MAGIC:
+        yield from dicom.frames_of(data)
+    else:
+        yield _pillow_frame(data)
+
+
+def read_images(path: Path) -> Iterator[NDArray[np.uint8]]:
+    """The images of one file as they are, each (H, W); MiuaError: one is not 8-bit grey."""
+    try:
+        for frame in frames_of(path):
+            if frame.depth:
+                window_of(frame, None)
+            yield frame.pixels
+    except RefusedError as refused:
+        raise MiuaError(f"{path} {refused}") from None
+
+
+def _contents(path: Path, sha256: str | None) -> bytes:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        if sha256 is None:
+            raise RefusedError(f"cannot be read ({error.strerror}).") from None
+        data = b""
+    if sha256 is not None and hashlib.sha256(data).hexdigest() != sha256:
+        # Not refused, and so never skipped: another time it may be sound.
+        raise MiuaError(f"{path} changed while it was read. Read again when nothing writes to it.")
+    if not data:
+        raise RefusedError("is damaged: it is empty. Fetch or make it again.")
+    return data
+
+
+def _pillow_frame(data: bytes) -> Frame:
+    try:
+        # verify() checks the checksums that decoding skips, and spends the image.
+        with Image.open(io.BytesIO(data)) as image:
+            image.verify()
+        with Image.open(io.BytesIO(data)) as image:
+            frames = getattr(image, "n_frames", 1)
+            if frames == 1:
+                return _grey(image)
+    except UnidentifiedImageError:
+        # Pillow's message shows where in memory the file lies.
+        raise RefusedError("is damaged or no image. Fetch or make it again.") from None
+    except _DAMAGED as error:
+        raise RefusedError(f"is damaged or no image ({error}). Fetch or make it again.") from None
+    except _BOMB as error:
+        raise RefusedError(f"is too large ({error}).") from None
+    raise RefusedError(f"holds {frames} frames. Save the one you mean as an image of its own.")
+
+
+def _grey(image: ImageFile.ImageFile) -> Frame:
+    # Asked before the pixels are loaded, which forgets how the file stored them.
+    stored = str(image.tile)
+    inverted = (
+        image.format == "TIFF"
+        and getattr(image, "tag_v2", {}).get(_PHOTOMETRIC) == _WHITE_IS_ZERO
+        and image.mode != "1"
+    )
+    facts = [Fact("TIFF", "stored with 0 as white", "inverted")] if inverted else []
+    if image.mode.startswith(("I", "F")):
+        return _deep(image, inverted, facts)
+    if ";16" in stored:
+        raise RefusedError(
+            "is deeper than 8 bits in several channels, which cannot be read without loss. "
+            "Save it as a grey image."
+        )
+    maxval = _maxval(image)
+    if maxval != 255:
+        facts.append(Fact("PGM", f"of maximum {maxval}", f"0..{maxval} scaled to 0..255"))
+    if image.mode == "1":
+        facts.append(Fact("1-bit", "black and white", "0 and 1 made 0 and 255"))
+    if image.mode in ("L", "1") and "transparency" not in image.info:
+        return Frame(np.asarray(image.convert("L")), facts=tuple(facts))
+    if image.mode not in ("L", "1", "LA", "P", "PA", "RGB", "RGBA"):
+        raise RefusedError(
+            f"has the colour mode {image.mode}. Convert it to 8-bit grey explicitly."
+        )
+    kind = _GREY_BY_CONTENT.get(image.mode, image.mode)
+    pixels, fact = one_channel(np.asarray(image.convert("RGBA")), kind)
+    return Frame(pixels, facts=(*facts, fact))
+
+
+def _deep(image: ImageFile.ImageFile, inverted: bool, facts: list[Fact]) -> Frame:
+    stored = str(image.tile)
+    maxval = _maxval(image)
+    pixels = np.asarray(image)
+    depth = "12 bits" if "I;12" in stored else "16 bits" if ";16" in stored else "32 bits"
+    if image.mode == "F":
+        depth = "32-bit floats"
+    elif image.format == "PPM":
+        # Pillow stretches any maximum to 65535. A window speaks of the values in the file.
+        depth = "16 bits"
+        pixels = np.rint(pixels * (maxval / 65535)).astype(np.uint16)
+    elif "I;32N" in stored:
+        pixels = pixels.view(np.uint32)  # Pillow has no unsigned type of this size
+    return Frame(pixels, depth, inverted=inverted, facts=tuple(facts))
+
+
+def _maxval(image: ImageFile.ImageFile) -> int:
+    """The value that a PGM file calls white; 255 for any other format."""
+    if image.format != "PPM" or image.mode in ("1", "F"):
+        return 255
+    decoder, arguments = image.tile[0][0], image.tile[0][3]
+    if decoder in ("ppm", "ppm_plain"):
+        return int(arguments[-1])
+    return 65535 if image.mode == "I" else 255

@@ -1,0 +1,213 @@
+"""`miua.evaluate`: one call from folders or arrays to all numbers, and its files."""
+
+import csv
+import json
+from pathlib import Path
+
+import jsonschema
+import numpy as np
+import pytest
+from PIL import Image
+
+import miua
+from miua.errors import MiuaError
+from miua.evaluation import evaluate as module
+from miua.evaluation.evaluate import ALL_METRICS, evaluate
+from miua.evaluation.measure import measure_set
+from tests.evaluation.textures import textures, with_noise
+
+SCHEMA = Path(module.__file__).with_name("evaluation.schema.json")
+REAL = textures(1, 40)
+SYNTHETIC = textures(2, 30, blur=1.3)
+GROUPS = np.repeat(np.arange(20), 2)
+QUICK = {"floor_splits": 2, "resamples": 50}
+
+
+def save(folder: Path, stack: np.ndarray) -> Path:
+    folder.mkdir(parents=True)
+    for number, image in enumerate(stack):
+        Image.fromarray(image).save(folder / f"{number:03d}.png")
+    return folder
+
+
+def valid(evaluation) -> dict:
+    """What `to_json` gives, as a reader gets it, checked against the schema."""
+    found = json.loads(json.dumps(evaluation.to_json(), allow_nan=False))
+    jsonschema.Draft202012Validator(json.loads(SCHEMA.read_text())).validate(found)
+    return found
+
+
+def test_the_schema_is_one():
+    jsonschema.Draft202012Validator.check_schema(json.loads(SCHEMA.read_text()))
+
+
+def test_it_is_the_packages_own_name():
+    assert miua.evaluate is evaluate
+    with pytest.raises(AttributeError, match="no attribute 'evaluates'"):
+        _ = miua.evaluates
+
+
+def test_the_numbers_are_those_of_the_metrics():
+    evaluation = evaluate(REAL, SYNTHETIC, groups=GROUPS, **QUICK)
+    (result,) = evaluation.sets
+    expected = measure_set(
+        REAL, SYNTHETIC, metrics=[m for m in ALL_METRICS if m != "copies"], resamples=50
+    )
+    assert list(result.records[:-1]) == expected.records
+    assert result.records[-1].metric == "copies"
+    assert evaluation.records == list(result.records)
+    difference = np.abs(expected.reference_lbpv - expected.synthetic_lbpv)
+    assert len(result.farthest) == 10
+    assert difference[list(result.farthest)].tolist() == sorted(difference, reverse=True)[:10]
+    assert evaluation.floor.groups == 20
+    assert evaluation.rankings == ()
+    assert evaluation.pairing == "all pairs"
+
+
+def test_folders_and_arrays_give_the_same(tmp_path):
+    real, synthetic = save(tmp_path / "real", REAL), save(tmp_path / "made", SYNTHETIC)
+    by_path = evaluate(real, str(synthetic), **QUICK)
+    by_array = evaluate(REAL, {"made": SYNTHETIC}, **QUICK)
+    assert by_path.records == by_array.records
+    assert by_path.real.path == str(real)
+    assert by_array.real.path is None
+
+
+def test_json_follows_the_schema_whatever_was_asked(tmp_path):
+    for settings in (
+        {},
+        {"metrics": ["psnr"], "floor_splits": 0, "resamples": 0},
+        {"metrics": ["psnr"], "pairing": "nearest"},
+    ):
+        found = valid(evaluate(REAL, SYNTHETIC, **(QUICK | settings)))
+        assert found["schema"] == "miua-evaluation-1"
+    several = valid(evaluate(REAL, {"a": SYNTHETIC, "b": REAL[:20]}, **QUICK))
+    assert [each["name"] for each in several["sets"]] == ["a", "b"]
+    assert several["rankings"]
+
+
+def test_infinite_psnr_is_a_word_in_json():
+    found = valid(evaluate(REAL, REAL, metrics=["psnr"], pairing="index", floor_splits=0))
+    (metric,) = found["sets"][0]["metrics"]
+    assert metric["value"] == metric["low"] == "inf"
+
+
+def test_files_are_written_whole(tmp_path):
+    evaluation = evaluate(REAL, {"a": SYNTHETIC, "b": REAL[:20]}, **QUICK)
+    evaluation.write_json(tmp_path / "out.json")
+    assert json.loads((tmp_path / "out.json").read_text()) == valid(evaluation)
+    evaluation.write_csv(tmp_path / "out.csv")
+    with (tmp_path / "out.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == len(evaluation.records)
+    assert {row["set"] for row in rows} == {"a", "b"}
+
+
+def test_the_same_call_gives_the_same_bytes():
+    def text(threads):
+        evaluation = evaluate(REAL, SYNTHETIC, groups=GROUPS, threads=threads, **QUICK)
+        found = evaluation.to_json()
+        del found["provenance"]
+        return json.dumps(found)
+
+    assert text(1) == text(1)
+    one, three = json.loads(text(1)), json.loads(text(3))
+    for a, b in zip(one["sets"][0]["metrics"], three["sets"][0]["metrics"], strict=True):
+        for key in ("value", "low", "high"):
+            assert (a[key] is None) == (b[key] is None)
+            if a[key] is not None:
+                assert a[key] == pytest.approx(b[key], rel=1e-9, abs=1e-9)
+
+
+def test_the_order_of_files_does_not_matter_but_for_pairs_of_equal_index():
+    turned = evaluate(REAL[::-1].copy(), SYNTHETIC, resamples=0, floor_splits=0)
+    straight = evaluate(REAL, SYNTHETIC, resamples=0, floor_splits=0)
+    for a, b in zip(turned.records, straight.records, strict=True):
+        if a.metric not in ("fd_lbp_infinity", "fid_infinity") and a.value is not None:
+            assert a.value == pytest.approx(b.value, rel=1e-9, abs=1e-9), a.metric
+
+
+def test_planted_copies_are_found_and_warned_of():
+    made = SYNTHETIC.copy()
+    made[3] = with_noise(REAL[7:8, :, ::-1], 4)[0]
+    evaluation = evaluate(REAL, made, metrics=["copies"], floor_splits=0)
+    (result,) = evaluation.sets
+    assert list(result.copies.found.flagged) == [3]
+    assert result.record("copies").value == pytest.approx(1 / 30)
+    assert result.copies.pairs[0]["synthetic"] == "synthetic[3]"
+    assert result.copies.pairs[0]["real"] == "real[7]"
+    assert result.copies.pairs[0]["flipped"]
+    assert result.copies.pairs[0]["copy"]
+    assert "chance does not explain" in result.warnings[0]
+    assert result.copies.sheet.dtype == np.uint8
+    none = evaluate(REAL, SYNTHETIC, metrics=["copies"], floor_splits=0).sets[0]
+    assert none.record("copies").value == 0
+    assert none.record("copies").high == pytest.approx(1 - 0.025 ** (1 / 30))  # Clopper, Pearson
+
+
+def test_what_a_reader_has_to_know_is_said():
+    few = evaluate(REAL, np.concatenate([SYNTHETIC[:9], SYNTHETIC[:3]]), floor_splits=2)
+    said = " ".join(few.warnings)
+    assert "3 of the 12 synthetic images repeat another one exactly" in said
+    assert "FD-LBP is biased upwards" in said
+    assert "12 images on a side are few" in said
+    assert "no grouping" in said
+    grouped = evaluate(REAL, SYNTHETIC, metrics=["psnr"], groups=GROUPS, floor_splits=2)
+    assert "no grouping" not in " ".join(grouped.warnings)
+
+
+def test_several_sets_are_ranked_and_warnings_name_their_set():
+    noisy = with_noise(REAL, 60)
+    evaluation = evaluate(REAL, {"good": SYNTHETIC, "noisy": noisy}, metrics=["fd_lbp"], **QUICK)
+    (ranking,) = evaluation.rankings
+    assert [place.set for place in ranking.places] == ["good", "noisy"]
+    assert ranking.decided
+    assert any(warning.startswith("good: ") for warning in evaluation.warnings)
+
+
+def test_skipped_files_are_counted(tmp_path):
+    real, made = save(tmp_path / "real", REAL), save(tmp_path / "made", SYNTHETIC)
+    (made / "bad.png").write_bytes(b"no image")
+    with pytest.raises(MiuaError, match=r"bad\.png"):
+        evaluate(real, made, metrics=["psnr"], **QUICK)
+    evaluation = evaluate(real, made, metrics=["psnr"], skip_bad=True, **QUICK)
+    assert [each.name for each in evaluation.sets[0].source.skipped] == ["bad.png"]
+    assert "1 file of made was left out" in " ".join(evaluation.warnings)
+    valid(evaluation)
+
+
+def test_features_of_ones_own_network_are_measured_in_full(tmp_path):
+    class Means:
+        name, sha256 = "means", "0" * 64
+
+        def features(self, stack):
+            rows = stack.mean(axis=2, dtype=np.float32)
+            return rows[:, :4]
+
+    evaluation = evaluate(REAL, SYNTHETIC, metrics=["psnr"], extractors=[Means()], **QUICK)
+    found = {record.metric: record for record in evaluation.records}
+    assert set(found) == {
+        "psnr",
+        "fd_means",
+        "fd_means_infinity",
+        "kd_means",
+        "precision_means",
+        "recall_means",
+        "density_means",
+        "coverage_means",
+    }
+    assert all(record.status == "computed" for record in found.values())
+    assert "00000000" in found["fd_means"].definition
+    assert evaluation.settings["extractors"] == {"means": "0" * 64}
+    assert evaluation.floor.records["fd_means"].mean > 0
+
+
+def test_sets_that_do_not_fit_are_named():
+    with pytest.raises(MiuaError, match="of odd 8 x 8"):
+        evaluate(REAL, {"odd": textures(1, 3, size=8)})
+    with pytest.raises(MiuaError, match="40 reference and 30 synthetic ones of made"):
+        evaluate(REAL, {"made": SYNTHETIC}, pairing="index")
+    with pytest.raises(ValueError, match="unknown metric 'vif'"):
+        evaluate(REAL, SYNTHETIC, metrics=["vif"])
+    with pytest.raises(MiuaError, match="A crosswalk"):
+        evaluate(REAL, SYNTHETIC, metrics=["psnr"], crosswalk=True, **QUICK)

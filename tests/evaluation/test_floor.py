@@ -1,0 +1,103 @@
+"""The noise floor of real images: what tables say is what measuring the halves says."""
+
+import numpy as np
+import pytest
+
+from miua.evaluation import floor as floor_module
+from miua.evaluation.comparison import Side
+from miua.evaluation.floor import noise_floor_of
+from miua.evaluation.measure import METRICS, measure_set
+from miua.evaluation.splits import draw_splits, half_size
+from tests.evaluation.textures import textures
+
+LIGHT = (
+    "mutual_information",
+    "psnr",
+    "ssim",
+    "lbpv",
+    "lbpv_total_difference",
+    "fd_lbp",
+    "neighbourhood_lbp",
+    "diversity",
+)
+GROUPS = np.repeat(np.arange(12), 2)
+
+
+def floor_of(stack, groups, **settings):
+    asked = {"metrics": LIGHT, "pairing": "all", "bins": 64, "splits": 3, "seed": 5} | settings
+    return noise_floor_of(Side(stack), groups, "as given", extractors=(), threads=1, **asked)
+
+
+@pytest.mark.parametrize("pairing", ["all", "nearest", "index"])
+def test_the_floor_is_the_mean_over_halves_that_share_no_group(pairing):
+    stack = textures(1, 24)
+    floor = floor_of(stack, GROUPS, pairing=pairing)
+    half = half_size(GROUPS)
+    assert (floor.by, floor.groups, floor.images, floor.splits) == ("group", 12, half, 3)
+    readings = [
+        measure_set(
+            stack[split.first],
+            stack[split.second],
+            metrics=LIGHT,
+            pairing=pairing,
+            resamples=0,
+        ).records
+        for split in draw_splits(GROUPS, half, 3, 5)
+    ]
+    for rows in zip(*readings, strict=True):
+        values = np.array([row.value for row in rows])
+        found = floor.records[rows[0].metric]
+        assert found.mean == pytest.approx(values.mean(), rel=1e-9, abs=1e-9)
+        assert found.low == pytest.approx(np.percentile(values, 2.5), rel=1e-9, abs=1e-9)
+        assert found.high == pytest.approx(np.percentile(values, 97.5), rel=1e-9, abs=1e-9)
+        assert found.status == "computed"
+
+
+def test_without_groups_images_are_drawn():
+    floor = floor_of(textures(1, 20), None, metrics=("psnr",))
+    assert (floor.by, floor.groups, floor.images) == ("image", None, 10)
+
+
+def test_images_of_one_subject_on_both_sides_would_lower_the_floor():
+    """Two nearly equal images of each subject: halves by image find each other's twins."""
+    stack = np.repeat(textures(3, 20), 2, axis=0)
+    groups = np.repeat(np.arange(20), 2)
+    metrics = ("ssim", "neighbourhood_lbp")
+    by_group = floor_of(stack, groups, metrics=metrics, pairing="nearest", splits=8)
+    by_image = floor_of(stack, None, metrics=metrics, pairing="nearest", splits=8)
+    assert by_image.records["ssim"].mean > by_group.records["ssim"].mean + 0.1
+
+
+def test_too_few_images_or_groups_have_no_floor():
+    for stack, groups in ((textures(1, 3), None), (textures(1, 9), np.zeros(9, dtype=np.int64))):
+        floor = floor_of(stack, groups)
+        assert floor.status.startswith("not computed: ")
+        assert "too few" in floor.status
+        assert floor.records == {}
+
+
+def test_what_cannot_be_computed_of_real_images_says_why():
+    metrics = ("fid", "kid", "fid_infinity", "ssim")
+    floor = floor_of(textures(1, 12, size=6), None, metrics=metrics)
+    assert set(floor.records) == {"fid", "kid", "ssim"}
+    assert all(record.mean is None for record in floor.records.values())
+    assert "7 x 7" in floor.records["ssim"].status
+
+
+def test_of_many_images_whole_groups_are_drawn(monkeypatch):
+    monkeypatch.setattr(floor_module, "MOST_IMAGES", 12)
+    drawn = []
+    monkeypatch.setattr(
+        Side, "subset", lambda self, index: drawn.append(index) or Side(self.images[index])
+    )
+    floor_of(textures(1, 24), GROUPS, metrics=("psnr",))
+    pool = drawn[0]
+    assert len(pool) == 12
+    assert (np.bincount(GROUPS[pool], minlength=12) % 2 == 0).all()
+    assert (np.diff(pool) > 0).all()
+
+
+def test_every_metric_has_a_floor_but_the_extrapolated_ones():
+    floor = floor_of(textures(1, 40), None, metrics=METRICS)
+    assert "fd_lbp" in floor.records
+    assert not any(name.endswith("_infinity") for name in floor.records)

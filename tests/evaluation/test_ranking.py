@@ -1,0 +1,90 @@
+"""Rankings: the better side of each metric, places that resamples allow, and certainty."""
+
+import numpy as np
+import pytest
+
+from miua.evaluation.measure import Measured
+from miua.evaluation.ranking import ranks_of, rankings
+from miua.evaluation.records import MetricRecord
+
+NOTHING = np.zeros(256)
+
+
+def measured(name: str, value: float | None, spread: float = 0.1, metric: str = "psnr") -> Measured:
+    record = MetricRecord(name, metric, value, None, None, "dB", 9, 9, "")
+    draws = np.random.default_rng(len(name)).normal(value or 0, spread, 400)
+    return Measured([record], NOTHING, NOTHING, {metric: draws})
+
+
+def test_one_set_has_no_ranking():
+    assert rankings([measured("a", 1.0)]) == ()
+
+
+@pytest.mark.parametrize(
+    ("better", "expected"),
+    [("higher", [3, 1, 2, 4]), ("lower", [2, 4, 3, 1]), ("zero", [1, 3, 2, 3]), ("one", [2, 1, 1, 4])],
+)
+def test_the_better_side(better, expected):
+    values = np.array([0.0, 1.5, 0.5, -1.5])[:, None]
+    assert ranks_of(values, better)[:, 0].tolist() == expected
+
+
+def test_sets_far_apart_have_certain_places():
+    (ranking,) = rankings([measured("worst", 1.0), measured("good", 3.0), measured("mid", 2.0)])
+    assert [place.set for place in ranking.places] == ["good", "mid", "worst"]
+    assert [(place.rank, place.low, place.high) for place in ranking.places] == [
+        (1, 1, 1),
+        (2, 2, 2),
+        (3, 3, 3),
+    ]
+    assert ranking.places[0].first == 1
+    assert ranking.decided
+
+
+def test_sets_within_each_others_spread_have_none():
+    (ranking,) = rankings([measured("a", 1.0, 0.5), measured("bb", 1.1, 0.5)])
+    assert [(place.low, place.high) for place in ranking.places] == [(1, 2), (1, 2)]
+    assert 0.3 < ranking.places[0].first < 0.8
+    assert not ranking.decided
+
+
+def test_resamples_that_are_biased_upwards_are_moved_to_their_values():
+    """A distance of a resample is too large; of two sets it must not be so for one alone."""
+    high = measured("high", 2.0, 0.01, "fd_lbp")
+    low = measured("low", 1.9, 0.01, "fd_lbp")
+    low.resampled["fd_lbp"] += 5
+    (ranking,) = rankings([high, low])
+    assert [place.set for place in ranking.places] == ["low", "high"]
+    assert ranking.places[0].first == 1
+
+
+def test_a_set_without_a_value_is_not_ranked():
+    sets = [measured("a", 1.0), measured("bb", None), measured("ccc", 2.0)]
+    (ranking,) = rankings(sets)
+    assert [place.set for place in ranking.places] == ["ccc", "a"]
+    assert rankings(sets[:2]) == ()
+
+
+def test_values_without_resamples_are_ranked_without_certainty():
+    sets = [measured("a", 1.0), measured("bb", np.inf)]
+    sets[0].resampled.clear()
+    (ranking,) = rankings(sets)
+    assert [place.set for place in ranking.places] == ["bb", "a"]
+    assert ranking.places[0].low is ranking.places[0].first is None
+    assert not ranking.decided
+
+
+def test_of_the_lbp_vector_only_the_studys_elements_are_ranked():
+    def elements(name: str) -> Measured:
+        records = [
+            MetricRecord(name, f"lbpv_{code:03d}_difference", float(code), None, None, "", 9, 9, "")
+            for code in range(256)
+        ]
+        return Measured(records, NOTHING, NOTHING, {})
+
+    found = rankings([elements("a"), elements("b")])
+    assert [ranking.metric for ranking in found] == [
+        f"lbpv_{code:03d}_difference" for code in (8, 20, 143, 240)
+    ]
+    # Equal values share the better place.
+    assert [place.rank for place in found[0].places] == [1, 1]
