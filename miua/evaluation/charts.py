@@ -177,41 +177,15 @@ class Column:
     height: float
 
 
-@dataclass(frozen=True)
-class Histogram:
-    """How many synthetic images are how far from the nearest real one.
-
-    threshold: percent from the left; None where there is none.
-    """
-
-    columns: tuple[Column, ...]
-    ticks: tuple[Tick, ...]
-    most: int
-    threshold: float | None
-
-
-def histogram(distances: NDArray[np.float64], threshold: float | None, bins: int = 40) -> Histogram:
-    """From zero to the largest distance (or the threshold, if that is larger)."""
-    limit = max(float(distances.max(initial=0)), threshold or 0.0) * 1.02 or 1.0
-    counts, edges = np.histogram(distances, bins=bins, range=(0, limit))
-    most = max(int(counts.max()), 1)
-    columns = tuple(
-        Column(100 * left / limit, 100 / bins, 100 * count / most)
-        for left, count in zip(edges, counts, strict=False)
+def histogram(shares: NDArray[np.float64], bins: int = 50) -> tuple[Column, ...]:
+    """Numbers from 0 to 1 in columns of equal width, the highest of full height; without nan."""
+    counts, _ = np.histogram(shares[np.isfinite(shares)], bins=bins, range=(0, 1))
+    width = 100 / bins
+    return tuple(
+        Column(width * place, width, 100 * int(count) / int(counts.max()))
+        for place, count in enumerate(counts)
         if count
     )
-    step = _round_step(limit / 5)
-    ticks = tuple(
-        Tick(100 * n * step / limit, number(n * step, max(0, -math.floor(math.log10(step)))))
-        for n in range(int(limit / step) + 1)
-    )
-    return Histogram(columns, ticks, most, None if threshold is None else 100 * threshold / limit)
-
-
-def _round_step(rough: float) -> float:
-    """The smallest of 1, 2, 5 times a power of ten that is no less than `rough`."""
-    power = 10.0 ** math.floor(math.log10(rough))
-    return next(step * power for step in (1, 2, 5, 10) if step * power >= rough * (1 - 1e-9))
 
 
 @dataclass(frozen=True)
@@ -265,7 +239,6 @@ __all__ = [
     "MINUS",
     "Bar",
     "ChanceAxis",
-    "Histogram",
     "LbpvAxis",
     "Mark",
     "Picture",

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from miua.evaluation import charts
-from miua.evaluation.crosswalk import Choice, Crosswalk, Flip
 from miua.evaluation.records import COMPUTED
 from miua.evaluation.result import Evaluation, FloorRecord
 from miua.evaluation.words import change, number, percent, reason
 from miua.metrics.measures import Measure, measure
+
+if TYPE_CHECKING:
+    from miua.evaluation.crosswalk import Choice, Crosswalk, Flip
 
 COLUMNS = 6  # metrics that a table has room for
 

@@ -7,16 +7,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from miua.evaluation import charts
 from miua.evaluation.records import COMPUTED, LBPV_DIFFERENCES, MetricRecord
 from miua.evaluation.result import Copies, Evaluation, Floor, FloorRecord, SetResult
 from miua.evaluation.words import (
     DIRECTIONS,
+    MINUS,
     Standing,
     chance_outside,
-    counted,
     how_they_compare,
     number,
     percent,
@@ -24,6 +22,7 @@ from miua.evaluation.words import (
     span,
     standing,
 )
+from miua.metrics.contact_sheet import in_words
 from miua.metrics.measures import STUDY_ELEMENTS, Measure, element_name, measure
 
 COPIES = "copies"
@@ -75,14 +74,21 @@ class LbpvView:
 
 @dataclass(frozen=True)
 class CopiesView:
-    """The memorisation check; found: as of `miua.metrics.memorisation.find_copies`."""
+    """The memorisation check.
+
+    rule: when an image is called a copy, "" if none can be; synthetic, real: the histograms of
+    relative distances, threshold: percent from the left on their axis.
+    """
 
     sentence: str
-    found: Any
+    rule: str
+    definition: str
     picture: charts.Picture
-    pairs: Sequence[dict[str, Any]]
-    histogram: charts.Histogram
-    nearest: str
+    pairs: list[dict[str, str]]
+    synthetic: tuple[charts.Column, ...]
+    real: tuple[charts.Column, ...]
+    threshold: float | None
+    any_found: bool
 
 
 @dataclass(frozen=True)
@@ -299,31 +305,51 @@ def _lbpv_sentence(
 
 def _copies(result: SetResult, copies: Copies) -> CopiesView:
     found = copies.found
-    distances = np.asarray(found.distance, dtype=np.float64)
-    total = result.source.images
-    if found.threshold is None:
-        sentence = f"Copies cannot be told from likeness: {reason(found.status)}"
-    else:
-        flagged = len(found.flagged)
-        interval = ""
-        for record in result.records:
-            if record.metric == COPIES and record.low is not None and record.high is not None:
-                interval = f", 95 % interval {percent(record.low)} to {percent(record.high)}"
-        count = (
-            counted(flagged, "synthetic image is", "synthetic images are")
-            if flagged
-            else "No synthetic image is"
+    judged = found.status == COMPUTED
+    rule = ""
+    if judged:
+        rule = (
+            f"An image is called a copy if it is nearer to a real one than "
+            f"{number(found.threshold, 3)} times its distance to the nearest real image of another "
+            f"group. Of as many images of new subjects {found.expected_false_alarms:.2g} would be."
         )
-        share = f" ({percent(flagged / total)} of {number(total, 0)}{interval})"
-        sentence = f"{count} called a copy of a real one{share}."
-        if flagged > 1:
-            sentence = sentence.replace("called a copy", "called copies")
     return CopiesView(
-        sentence=sentence,
-        found=found,
+        sentence=_copies_sentence(result, copies),
+        rule=rule,
+        definition=found.definition,
         picture=charts.picture(copies.sheet),
-        pairs=copies.pairs,
-        histogram=charts.histogram(distances, found.threshold),
-        nearest=f"{number(float(distances.min()), 1)} grey levels for the nearest, "
-        f"{number(float(np.median(distances)), 1)} for the middle one",
+        pairs=[_pair(pair) for pair in copies.pairs],
+        synthetic=charts.histogram(found.relative_distance),
+        real=charts.histogram(found.calibration_relative_distance),
+        threshold=100 * found.threshold if judged else None,
+        any_found=len(found.flagged) > 0,
     )
+
+
+def _copies_sentence(result: SetResult, copies: Copies) -> str:
+    found, total = copies.found, result.source.images
+    if found.status != COMPUTED:
+        return f"Copies cannot be told from likeness: {reason(found.status)}"
+    flagged = len(found.flagged)
+    interval = ""
+    for record in result.records:
+        if record.metric == COPIES and record.low is not None and record.high is not None:
+            interval = f", 95 % interval {percent(record.low)} to {percent(record.high)}"
+    share = f"({percent(flagged / total)} of {number(total, 0)}{interval})"
+    if not flagged:
+        return f"No synthetic image is called a copy of a real one {share}."
+    if flagged == 1:
+        return f"1 synthetic image is called a copy of a real one {share}."
+    return f"{number(flagged, 0)} synthetic images are called copies of a real one {share}."
+
+
+def _pair(pair: dict[str, Any]) -> dict[str, str]:
+    turned = in_words(pair["flipped"], pair["rotation_degrees"])
+    return {
+        "synthetic": pair["synthetic"],
+        "real": pair["real"],
+        "turned": turned.replace("-", MINUS),
+        "distance": number(pair["distance"], 2),
+        "relative": number(pair["relative_distance"], 3),
+        "called": "copy" if pair["copy"] else "no copy",
+    }

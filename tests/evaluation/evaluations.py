@@ -1,7 +1,6 @@
 """Evaluations made by hand, one for each thing that a reader of them may meet."""
 
 import math
-from types import SimpleNamespace
 
 import numpy as np
 
@@ -18,6 +17,7 @@ from miua.evaluation.result import (
     SetResult,
     Source,
 )
+from miua.metrics.memorisation import Memorisation
 
 REAL, HALF, SPLITS = 999, 400, 20
 NO_WEIGHTS = (
@@ -117,34 +117,40 @@ def no_floor():
     return Floor("group", "groups.csv", 1, 0, 0, {}, f"not computed: {why}")
 
 
-def copies(images=300, flagged=0, threshold=9.7, seed=3):
+def copies(images=300, flagged=0, status="computed", seed=3):
+    """The first `flagged` images are copies."""
     random = np.random.default_rng(seed)
-    distance = random.normal(19, 2.5, images).clip(10.2)
-    distance[:flagged] = np.linspace(0, 8, flagged)
-    found = SimpleNamespace(
+    relative = 1 - random.gamma(2, 0.02, images).clip(0, 0.2)
+    relative[:flagged] = np.linspace(0, 0.3, flagged)
+    judged = status == "computed"
+    found = Memorisation(
         index=random.integers(0, REAL, images),
         flipped=random.random(images) < 0.5,
         rotation=random.choice([-10.0, 0.0, 10.0], images),
-        distance=distance,
-        threshold=threshold,
-        status="computed" if threshold is not None else (
-            "not computed: the real images have no groups; name them with --groups CSV"
-        ),
+        distance=20 * relative,
+        relative_distance=relative,
+        threshold=0.612 if judged else math.nan,
         flagged=np.arange(flagged),
-        expected_false_alarms=0.3,
-        definition="root mean squared difference in grey levels to the nearest real image",
-    )  # fmt: skip
-    nearest = np.argsort(distance, kind="stable")[:16]
+        expected_false_alarms=0.003 if judged else math.nan,
+        calibration_index=np.arange(400),
+        calibration_distance=random.normal(20, 2, 400),
+        calibration_relative_distance=1 - random.gamma(2, 0.02, 400).clip(0, 0.3),
+        groups=np.arange(REAL),
+        reduction=1,
+        definition="relative distance to the nearest real image, flipped and rotated as well",
+        status=status,
+    )
     pairs = tuple(
         {
             "synthetic": f"{index:04d}.png",
             "real": f"{found.index[index]:03d}_HC.png",
             "flipped": bool(found.flipped[index]),
             "rotation_degrees": float(found.rotation[index]),
-            "distance": float(distance[index]),
+            "distance": float(found.distance[index]),
+            "relative_distance": float(relative[index]),
             "copy": bool(index < flagged),
         }
-        for index in nearest
+        for index in found.closest[:16]
     )
     sheet = pictures(seed, 32).reshape(8, 4, 64, 64).swapaxes(1, 2).reshape(512, 256)
     return Copies(found, sheet, pairs)
@@ -214,7 +220,7 @@ def copies_found():
 
 def copies_without_threshold():
     made = result(flagged=0)
-    check = copies(threshold=None)
+    check = copies(status="not computed: 3 groups are too few; name more with --groups CSV")
     return evaluation(
         SetResult(made.source, made.records, made.farthest, made.lbpv, check, ()),
         with_floor=floor(),
@@ -264,12 +270,12 @@ def crosswalk(*names):
     metrics = ("mutual_information", "psnr", "ssim", "fid", "kid", "lbpv_total_difference",
                "fd_lbp")  # fmt: skip
     moved = {
-        ("resize filter", "bilinear", True): 1.0,
+        ("as measured", "bilinear, antialiased, stretch, 8 bits", True): 1.0,
         ("resize filter", "nearest", False): 1.9,
         ("resize filter", "lanczos", False): 0.93,
         ("antialiasing", "off", False): 1.6,
         ("fit", "crop", False): 1.05,
-        ("bit depth", "16 bit", False): 1.0001,
+        ("bit depth", "16 bits", False): 1.0001,
     }
     choices = [
         Choice(
@@ -280,8 +286,8 @@ def crosswalk(*names):
         for (aspect, choice, own), factor in moved.items()
     ]  # fmt: skip
     none = {name: dict.fromkeys(metrics) for name in names}
-    choices.append(Choice("layer", "Inception 768", False, none, NO_WEIGHTS))
-    flips = (Flip("psnr", "nearest", names[::-1], names),) if len(names) > 1 else ()
+    choices.append(Choice("fit", "crop 540", False, none, NO_WEIGHTS))
+    flips = (Flip("psnr", "resize filter: nearest", names[::-1], names),) if len(names) > 1 else ()
     return Crosswalk(metrics, tuple(choices), flips)
 
 

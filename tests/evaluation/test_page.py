@@ -171,13 +171,15 @@ def test_copies_are_counted_and_marked():
     text = render_page(evaluations.copies_found())
     told = Page(text).text
     assert "7 synthetic images are called copies of a real one (2.3\u00a0% of 300" in told
-    assert "Threshold: 9.7 grey levels" in told
-    assert text.count("<td>yes</td>") == 7
-    assert text.count("<td>no</td>") == 9
+    assert "than 0.612 times its distance to the nearest real image of another group" in told
+    assert "0.003 would be" in told
+    assert text.count("<td>copy</td>") == 7
+    assert text.count("<td>no copy</td>") == 9
+    assert "flipped, rotated −10°" in told
     told = Page(render_page(evaluations.one_set_with_everything())).text
     assert "No synthetic image is called a copy of a real one" in told
     told = Page(render_page(evaluations.copies_without_threshold())).text
-    assert "Copies cannot be told from likeness: the real images have no groups" in told
+    assert "Copies cannot be told from likeness: 3 groups are too few" in told
 
 
 def test_sets_are_ordered_with_their_certainty():
@@ -194,7 +196,7 @@ def test_choices_are_held_against_the_baseline_and_the_floor():
     # FID of e60: 88.4 becomes 168.0; the range of the real images is 4.1 wide.
     assert "168.0 +79.6 (19.4×)" in told
     assert "not computed: the Inception weights have not been fetched" in told
-    assert "PSNR under “nearest”: e60, e30, e10 instead of e10, e30, e60" in told
+    assert "PSNR under “resize filter: nearest”: e60, e30, e10 instead of e10, e30, e60" in told
     one = Page(render_page(evaluations.one_set_with_everything())).text
     assert "Does any order of the sets flip" not in one
 
