@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from miua.evaluation.words import MINUS, number
+from miua.evaluation.words import number
 
 NARROWEST, WIDEST = 3.0, 10_000.0  # half-widths of the range that an axis of chance shows
 EDGE = 3.0  # percent of an axis left free at either end, for marks that stand there
@@ -177,15 +177,31 @@ class Column:
     height: float
 
 
-def histogram(shares: NDArray[np.float64], bins: int = 50) -> tuple[Column, ...]:
-    """Numbers from 0 to 1 in columns of equal width, the highest of full height; without nan."""
-    counts, _ = np.histogram(shares[np.isfinite(shares)], bins=bins, range=(0, 1))
-    width = 100 / bins
-    return tuple(
-        Column(width * place, width, 100 * int(count) / int(counts.max()))
-        for place, count in enumerate(counts)
-        if count
-    )
+class ShareAxis:
+    """From a whole tenth below all the finite numbers it is given, which are 0 to 1, up to 1."""
+
+    def __init__(self, *numbers: NDArray[np.float64]) -> None:
+        every = np.concatenate(numbers)
+        least = float(every[np.isfinite(every)].min(initial=1.0))
+        self.tenths = max(0, math.floor(10 * least - 0.5))
+
+    def percent(self, share: float) -> float:
+        return 100 * (10 * share - self.tenths) / (10 - self.tenths)
+
+    @property
+    def ticks(self) -> list[Tick]:
+        return [Tick(self.percent(n / 10), number(n / 10, 1)) for n in range(self.tenths, 11)]
+
+    def histogram(self, shares: NDArray[np.float64], bins: int = 50) -> list[Column]:
+        """Columns of equal width, the highest of full height; without nan."""
+        reach = (self.tenths / 10, 1.0)
+        counts, _ = np.histogram(shares[np.isfinite(shares)], bins=bins, range=reach)
+        width = 100 / bins
+        return [
+            Column(width * place, width, 100 * int(count) / int(counts.max()))
+            for place, count in enumerate(counts)
+            if count
+        ]
 
 
 @dataclass(frozen=True)
@@ -233,20 +249,3 @@ def chunks(items: Sequence[str], most: int) -> list[list[str]]:
         return []
     parts = math.ceil(len(items) / most)
     return [list(part) for part in np.array_split(np.array(items, dtype=object), parts)]
-
-
-__all__ = [
-    "MINUS",
-    "Bar",
-    "ChanceAxis",
-    "LbpvAxis",
-    "Mark",
-    "Picture",
-    "PlainAxis",
-    "Samples",
-    "chunks",
-    "histogram",
-    "labels",
-    "picture",
-    "samples",
-]

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from miua.evaluation import charts
 from miua.evaluation.records import COMPUTED, LBPV_DIFFERENCES, MetricRecord
 from miua.evaluation.result import Copies, Evaluation, Floor, FloorRecord, SetResult
@@ -23,7 +25,7 @@ from miua.evaluation.words import (
     standing,
 )
 from miua.metrics.contact_sheet import in_words
-from miua.metrics.measures import STUDY_ELEMENTS, Measure, element_name, measure
+from miua.metrics.measures import STUDY_ELEMENTS, element_name, measure
 
 COPIES = "copies"
 _ELEMENTS = frozenset(LBPV_DIFFERENCES)
@@ -77,7 +79,7 @@ class CopiesView:
     """The memorisation check.
 
     rule: when an image is called a copy, "" if none can be; synthetic, real: the histograms of
-    relative distances, threshold: percent from the left on their axis.
+    relative distances on their axis; threshold: on it, in percent from the left.
     """
 
     sentence: str
@@ -85,8 +87,9 @@ class CopiesView:
     definition: str
     picture: charts.Picture
     pairs: list[dict[str, str]]
-    synthetic: tuple[charts.Column, ...]
-    real: tuple[charts.Column, ...]
+    axis: charts.ShareAxis
+    synthetic: list[charts.Column]
+    real: list[charts.Column]
     threshold: float | None
     any_found: bool
 
@@ -157,14 +160,20 @@ def chance_axis(evaluation: Evaluation) -> charts.ChanceAxis:
     return charts.ChanceAxis(max(map(abs, reached)))
 
 
-def definitions(evaluation: Evaluation) -> list[tuple[Measure, str]]:
-    """Each metric once, with what it was computed from in full; the LBPv elements as one."""
-    found: dict[str, tuple[Measure, str]] = {}
+def definitions(evaluation: Evaluation) -> list[tuple[str, str, str]]:
+    """Each metric once, the LBPv elements as one: what it is called, what it is, what it was
+    computed from; the last from the set that tells it in full."""
+    found: dict[str, tuple[str, str, str]] = {}
     for record in evaluation.records:
-        if record.metric in _ELEMENTS and record.metric not in _STUDY:
-            continue
-        if record.metric not in found or not found[record.metric][1]:
-            found[record.metric] = (measure(record.metric), record.definition)
+        if record.metric in _ELEMENTS:
+            key, head = "lbpv", "V0 to V255 (counts)"
+            what = "differences of the elements of the LBP vector; nearer to 0 is better"
+        else:
+            shown = measure(record.metric)
+            key, head = record.metric, shown.axis_label
+            what = f"{shown.meaning}; {DIRECTIONS[shown.better]}"
+        if len(record.definition) > len(found.get(key, ("", "", ""))[2]) or key not in found:
+            found[key] = (head, what, record.definition)
     return list(found.values())
 
 
@@ -311,17 +320,22 @@ def _copies(result: SetResult, copies: Copies) -> CopiesView:
         rule = (
             f"An image is called a copy if it is nearer to a real one than "
             f"{number(found.threshold, 3)} times its distance to the nearest real image of another "
-            f"group. Of as many images of new subjects {found.expected_false_alarms:.2g} would be."
+            f"group. Of as many images of new subjects {found.expected_false_alarms:.2g} would be "
+            "called so by chance."
         )
+    axis = charts.ShareAxis(
+        found.relative_distance, found.calibration_relative_distance, np.array([found.threshold])
+    )
     return CopiesView(
         sentence=_copies_sentence(result, copies),
         rule=rule,
         definition=found.definition,
         picture=charts.picture(copies.sheet),
         pairs=[_pair(pair) for pair in copies.pairs],
-        synthetic=charts.histogram(found.relative_distance),
-        real=charts.histogram(found.calibration_relative_distance),
-        threshold=100 * found.threshold if judged else None,
+        axis=axis,
+        synthetic=axis.histogram(found.relative_distance),
+        real=axis.histogram(found.calibration_relative_distance),
+        threshold=axis.percent(found.threshold) if judged else None,
         any_found=len(found.flagged) > 0,
     )
 

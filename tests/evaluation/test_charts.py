@@ -15,8 +15,8 @@ from miua.evaluation.charts import (
     ChanceAxis,
     LbpvAxis,
     PlainAxis,
+    ShareAxis,
     chunks,
-    histogram,
     labels,
     picture,
     samples,
@@ -78,16 +78,23 @@ def test_no_label_covers_another(elements):
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=50))
 def test_a_histogram_holds_every_number(shares):
-    found = histogram(np.array([*shares, math.nan]))
-    one = min(column.height for column in found)
+    numbers = np.array([*shares, math.nan])
+    axis = ShareAxis(numbers)
+    found = axis.histogram(numbers)
     assert max(column.height for column in found) == pytest.approx(100)
+    assert min(column.height for column in found) >= 100 / len(shares)
     assert all(0 <= column.left < 100 for column in found)
-    assert len(found) <= len(shares)
-    assert one >= 100 / len(shares)
+    assert all(0 <= axis.percent(share) <= 100 for share in shares)
+    assert (axis.ticks[0].at, axis.ticks[-1].at, axis.ticks[-1].label) == (0, 100, "1.0")
+    for share in shares:
+        assert any(
+            column.left - 1e-6 <= axis.percent(share) <= column.left + column.width + 1e-6
+            for column in found
+        )
 
 
 def test_a_histogram_of_nothing_is_empty():
-    assert histogram(np.array([math.nan])) == ()
+    assert ShareAxis(np.array([math.nan])).histogram(np.array([math.nan])) == []
 
 
 def test_a_picture_keeps_its_pixels():
