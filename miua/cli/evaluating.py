@@ -216,8 +216,7 @@ def _check_outputs(sets: dict[str, Path], **outputs: Path | None) -> None:
                 f"--{option.replace('_', '-')} is of one synthetic set; there are {len(sets)}."
             )
     if outputs["report"]:
-        need("jinja2", "The HTML report")
-        need("matplotlib", "The HTML report")
+        need("jinja2", "The HTML report", extra="report")
 
 
 def _write(

@@ -1,4 +1,4 @@
-"""Packages that only the extra 'study' brings, and what a command says when they are missing."""
+"""Packages that only an extra brings, and what a command says when they are missing."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ STUDY_PACKAGES = {
 }
 
 
-def need(package: str, what: str) -> None:
+def need(package: str, what: str, extra: str = "study") -> None:
     """Raise the error that names the extra, before any work, unless `package` is installed."""
     from importlib.util import find_spec
 
     if find_spec(package) is None:
-        raise MissingExtraError(what, package)
+        raise MissingExtraError(what, package, extra)

@@ -1,0 +1,140 @@
+"""The HTML page of an evaluation: one file that works without a network and without scripts."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Any
+
+from miua.errors import MissingExtraError
+from miua.evaluation import charts
+from miua.evaluation.page_crosswalk import crosswalk_view
+from miua.evaluation.page_sets import beside_each_other
+from miua.evaluation.page_views import (
+    SetView,
+    chance_axis,
+    definitions,
+    set_view,
+)
+from miua.evaluation.records import COMPUTED
+from miua.evaluation.result import Evaluation
+from miua.evaluation.words import chance_outside, counted, number, percent, reason
+from miua.files import write_text
+
+NEEDED = "The HTML report"
+
+
+def write_page(path: Path, evaluation: Evaluation) -> None:
+    """Write the page, whole or not at all; the same evaluation gives the same bytes.
+
+    MissingExtraError: jinja2 is not installed.
+    """
+    write_text(path, render_page(evaluation))
+
+
+def render_page(evaluation: Evaluation) -> str:
+    """The page as text; errors as of `write_page`."""
+    try:
+        import jinja2
+    except ModuleNotFoundError:
+        raise MissingExtraError(NEEDED, "jinja2", extra="report") from None
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("miua.evaluation", "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"number": number, "percent": percent, "counted": counted}
+    return environment.get_template("evaluation.html").render(_view(evaluation))
+
+
+def _view(evaluation: Evaluation) -> dict[str, Any]:
+    axis = chance_axis(evaluation)
+    sets = [set_view(evaluation, each, axis) for each in evaluation.sets]
+    return {
+        "evaluation": evaluation,
+        "several": len(sets) > 1,
+        "title": _title(evaluation),
+        "sets": sets,
+        "axis": axis,
+        "real_samples": charts.samples(evaluation.real.sample),
+        "floor": _floor_view(evaluation),
+        "beside": beside_each_other(evaluation),
+        "crosswalk": crosswalk_view(evaluation),
+        "definitions": definitions(evaluation),
+        "settings": _flat(evaluation.settings),
+        "command": _command(evaluation.provenance),
+        "provenance": _flat(
+            {k: v for k, v in evaluation.provenance.items() if k not in ("command", "settings")}
+        ),
+        "sections": _sections(sets, evaluation),
+    }
+
+
+def _title(evaluation: Evaluation) -> str:
+    if len(evaluation.sets) == 1:
+        return f"Synthetic images of {evaluation.sets[0].source.name} against real ones"
+    return f"{len(evaluation.sets)} sets of synthetic images against real ones"
+
+
+def _sections(sets: list[SetView], evaluation: Evaluation) -> list[tuple[str, str]]:
+    """Those that there are: id and title."""
+    there = {
+        "metrics": ("Metrics", True),
+        "samples": ("Samples", True),
+        "lbpv": ("LBP vector", any(each.lbpv for each in sets)),
+        "copies": ("Copies", any(each.copies for each in sets)),
+        "sets": ("Sets beside each other", len(sets) > 1),
+        "crosswalk": ("Other choices", evaluation.crosswalk is not None),
+        "made": ("How it was made", True),
+    }
+    return [(name, title) for name, (title, shown) in there.items() if shown]
+
+
+def _floor_view(evaluation: Evaluation) -> dict[str, Any]:
+    """The noise floor in words: what it is, or why there is none."""
+    floor = evaluation.floor
+    if floor is None:
+        return {"there": False, "words": "The noise floor of the real images was not asked for."}
+    if floor.status != COMPUTED:
+        why = f"The noise floor of the real images was not computed: {reason(floor.status)}"
+        return {"there": False, "words": why}
+    drawn = "whole groups were drawn" if floor.by == "group" else "single images were drawn"
+    return {
+        "there": True,
+        "words": f"{counted(floor.splits, 'split')} of the real images into halves of "
+        f"{counted(floor.images, 'image')}, one half measured against the other as a set is; "
+        f"{drawn}",
+        "chance": percent(chance_outside(floor.splits)),
+        "sizes_differ": any(
+            (evaluation.real.images, each.source.images) != (floor.images, floor.images)
+            for each in evaluation.sets
+        ),
+    }
+
+
+def _command(provenance: dict[str, Any]) -> str:
+    return shlex.join(map(str, provenance.get("command", [])))
+
+
+def _flat(settings: dict[str, Any], above: str = "") -> list[tuple[str, str]]:
+    """Names and values in words, nested names joined."""
+    found: list[tuple[str, str]] = []
+    for key, value in settings.items():
+        name = f"{above}{str(key).replace('_', ' ')}"
+        if isinstance(value, dict) and value:
+            found += _flat(value, f"{name}: ")
+        else:
+            found.append((name, _in_words(value)))
+    return found
+
+
+def _in_words(value: Any) -> str:
+    if value is None or value == {} or value == []:
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value))
+    return str(value)

@@ -1,0 +1,169 @@
+"""An evaluation in words: numbers as people read them, and where a value lies beside chance."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from miua.evaluation.records import MetricRecord
+from miua.evaluation.result import FloorRecord
+from miua.metrics.measures import Better
+
+MINUS, MISSING, INFINITY = "−", "–", "∞"
+THOUSANDS = "\u202f"  # a narrow space that does not break
+TAIL = 0.025  # of the floor's percentiles
+
+DIRECTIONS: dict[Better, str] = {
+    "higher": "higher is better",
+    "lower": "lower is better",
+    "one": "nearer to 1 is better",
+    "zero": "nearer to 0 is better",
+}
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where a value lies beside the range that real images show among themselves.
+
+    worse: of a value outside, whether it is farther from the metric's best than the range is.
+    touches: whether the value's interval reaches the range; None without an interval.
+    """
+
+    position: Literal["below", "within", "above"]
+    worse: bool
+    touches: bool | None
+
+    @property
+    def kind(self) -> str:
+        """within, worse or better: what decides the mark in a figure."""
+        if self.position == "within":
+            return "within"
+        return "worse" if self.worse else "better"
+
+    @property
+    def words(self) -> str:
+        if self.position == "within":
+            return "within"
+        side = f"{self.position}, the {self.kind} side"
+        return f"{side}; its interval reaches the range" if self.touches else side
+
+
+def standing(record: MetricRecord, floor: FloorRecord | None, better: Better) -> Standing | None:
+    """None where there is no value or no range."""
+    if record.value is None or floor is None or floor.low is None or floor.high is None:
+        return None
+    touches = None
+    if record.low is not None and record.high is not None:
+        touches = record.low <= floor.high and record.high >= floor.low
+    if floor.low <= record.value <= floor.high:
+        return Standing("within", False, touches)
+    below = record.value < floor.low
+    edge = floor.low if below else floor.high
+    worse = _from_best(record.value, better) > _from_best(edge, better)
+    return Standing("below" if below else "above", worse, touches)
+
+
+def _from_best(value: float, better: Better) -> float:
+    """The greater, the worse."""
+    return {"higher": -value, "lower": value, "one": abs(value - 1), "zero": abs(value)}[better]
+
+
+def chance_outside(splits: int) -> float:
+    """The share of values of further splits that lie outside the range of `splits` splits.
+
+    Expected of uniform values, of which the k-th smallest of n lies at k / (n + 1), between which
+    the 2.5 and 97.5 percentiles are interpolated; of normal ones it differs by a hundredth.
+    More than 0.05, as few splits do not reach the tails.
+    """
+    return 2 * (1 + TAIL * (splits - 1)) / (splits + 1)
+
+
+def number(value: float | None, decimals: int) -> str:
+    """Rounded, with a true minus sign, no negative zero, and spaces between thousands."""
+    if value is None or math.isnan(value):
+        return MISSING
+    if math.isinf(value):
+        return INFINITY if value > 0 else MINUS + INFINITY
+    text = f"{value:.{decimals}f}"
+    if float(text) == 0:
+        return text.removeprefix("-")
+    if abs(value) >= 10_000:
+        text = f"{value:,.{decimals}f}".replace(",", THOUSANDS)
+    return text.replace("-", MINUS)
+
+
+def span(low: float | None, high: float | None, decimals: int) -> str:
+    """Two numbers and "to" between them, as no minus sign can be mistaken for a dash; or ""."""
+    if low is None or high is None:
+        return ""
+    return f"{number(low, decimals)} to {number(high, decimals)}"
+
+
+def change(value: float, decimals: int) -> str:
+    """A number with its sign; "0" where it rounds to nothing."""
+    text = number(value, decimals)
+    if not any(digit in text for digit in f"123456789{INFINITY}"):
+        return "0"
+    return text if text.startswith(MINUS) else f"+{text}"
+
+
+def percent(share: float) -> str:
+    """A share as a percentage: whole from 10 % on."""
+    return f"{number(100 * share, 0 if share >= 0.1 or share == 0 else 1)}\u00a0%"
+
+
+def counted(count: int, one: str, many: str | None = None) -> str:
+    """A count and its noun: 1 image, 2 images."""
+    return f"{number(count, 0)} {one if count == 1 else many or one + 's'}"
+
+
+def listed(words: Sequence[str]) -> str:
+    """a, b and c."""
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+
+
+def reason(status: str) -> str:
+    """Why a metric was not computed, without the head of the status."""
+    return status.removeprefix("not computed: ")
+
+
+def how_they_compare(
+    standings: Sequence[tuple[str, Standing | None]], not_computed: int, floor: bool
+) -> str:
+    """One set's metrics, label and standing each, in a sentence that claims no more than it can."""
+    total = len(standings)
+    placed = [(label, found) for label, found in standings if found is not None]
+    said = []
+    if not placed:
+        said.append(
+            f"{counted(total, 'metric')} computed, {'but none' if floor else 'and none'} has a "
+            "range of real images to be held against."
+        )
+    else:
+        said.append(_placed(placed))
+        if without := total - len(placed):
+            said.append(f"{counted(without, 'other')} {_has(without)} no such range.")
+    if not_computed:
+        said.append(f"{not_computed} could not be computed.")
+    return " ".join(said)
+
+
+def _placed(placed: Sequence[tuple[str, Standing]]) -> str:
+    outside = [(label, found) for label, found in placed if found.position != "within"]
+    of = "what real images show among themselves"
+    if not outside:
+        if len(placed) == 1:
+            return f"The one metric with a range lies within {of}."
+        return f"All {len(placed)} metrics with a range lie within {of}."
+    worse = sum(found.worse for _, found in outside)
+    side = "the worse side" if worse else "the better side"
+    how_many = "all" if worse in (0, len(outside)) else str(worse)
+    which = f", on {side}" if len(outside) == 1 else f", {how_many} on {side}"
+    verb = "lies" if len(outside) == 1 else "lie"
+    return f"{len(outside)} of {counted(len(placed), 'metric')} {verb} outside {of}{which}."
+
+
+def _has(count: int) -> str:
+    return "has" if count == 1 else "have"
