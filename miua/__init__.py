@@ -1,7 +1,7 @@
 """miua: a study of synthetic fetal head ultrasound images, rerun, measured and judged.
 
-    from miua import evaluate
-    evaluation = evaluate("my/real", "my/synthetic", size=64)
+from miua import evaluate
+evaluation = evaluate("my/real", "my/synthetic", size=64)
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ __all__ = ["evaluate"]
 
 
 def __getattr__(name: str) -> Any:
-    """`miua.evaluate` and `miua.__version__`, loaded when asked for: they take longer than all else."""
+    """`miua.evaluate` and `miua.__version__`, loaded when asked for, as that takes a while."""
     if name == "evaluate":
         from miua.evaluation.evaluate import evaluate
 

@@ -17,11 +17,11 @@ from numpy.typing import ArrayLike
 
 from miua.analysis.checks import Numbers, UndecidedError, finite_array
 from miua.analysis.correlation import correlate
-from miua.metrics.measures import measure
 from miua.analysis.power import correlation_power, smallest_correlation
 from miua.analysis.regression import LogarithmicFit, fit_logarithm
 from miua.analysis.tables import COMPUTED, read_table
 from miua.errors import MiuaError
+from miua.metrics.measures import measure
 
 SCORES_FILE = Path("data") / "digitised_scores.csv"
 COEFFICIENTS_FILE = Path("data") / "published_coefficients.csv"

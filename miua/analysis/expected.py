@@ -14,11 +14,11 @@ from pathlib import Path
 import pandas as pd
 
 from miua.analysis.experiments import read_cells, read_experiment
-from miua.metrics.measures import ALL_MEASURES
 from miua.analysis.results import Results
 from miua.analysis.tables import write_table
 from miua.errors import MiuaError
 from miua.files import read_json, write_json
+from miua.metrics.measures import ALL_MEASURES
 
 MARK = "plan.yaml"
 # Copied whole where the results hold them.

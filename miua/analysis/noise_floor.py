@@ -9,9 +9,9 @@ So do halves that are not drawn but cut off in the order of the files: HC18's fi
 from __future__ import annotations
 
 from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from miua.errors import MiuaError
 from miua.evaluation.records import COMPUTED

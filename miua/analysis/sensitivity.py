@@ -12,16 +12,6 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
-from miua.metrics.measures import (
-    DIVERSITY,
-    FD_LBP,
-    FID,
-    LBPV_TOTAL_DIFFERENCE,
-    MUTUAL_INFORMATION,
-    PSNR,
-    STUDY_ELEMENTS,
-    element_name,
-)
 from miua.analysis.noise_floor import check_table
 from miua.data.degradation import (
     COLLAPSE,
@@ -38,6 +28,16 @@ from miua.errors import MiuaError
 from miua.evaluation.records import COMPUTED
 from miua.evaluation.splits import draw_splits
 from miua.evaluation.subsets import Reading, SubsetTables
+from miua.metrics.measures import (
+    DIVERSITY,
+    FD_LBP,
+    FID,
+    LBPV_TOTAL_DIFFERENCE,
+    MUTUAL_INFORMATION,
+    PSNR,
+    STUDY_ELEMENTS,
+    element_name,
+)
 from miua.progress import Progress
 
 COLUMNS = ("degradation", "level", "amount", "unit", "repeat", "metric", "value", "status")

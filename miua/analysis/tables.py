@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from miua.metrics.measures import LBPV_ELEMENTS, MEASURES, measure
 from miua.analysis.results import Results, SyntheticSet
 from miua.errors import MiuaError
 from miua.files import atomic_path, read_array, read_json, write_array, write_json
+from miua.metrics.measures import LBPV_ELEMENTS, MEASURES, measure
 
 SET_COLUMNS = (
     "set",

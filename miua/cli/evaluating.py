@@ -49,7 +49,8 @@ def evaluate_command(
         typer.Option(help="CSV with the columns file and group: real images of one subject."),
     ] = None,
     metrics: Annotated[
-        str | None, typer.Option(help="Only these, with commas between, or study; all if not given.")
+        str | None,
+        typer.Option(help="Only these, with commas between, or study; all if not given."),
     ] = None,
     pairing: Annotated[
         Literal["all", "nearest", "index"],
@@ -85,7 +86,9 @@ def evaluate_command(
     name: Annotated[
         list[str] | None, typer.Option(help="Name of a set, in the order of the sets.")
     ] = None,
-    resamples: Annotated[int, typer.Option(min=0, help="Of the bootstrap; 0: no intervals.")] = 1000,
+    resamples: Annotated[
+        int, typer.Option(min=0, help="Of the bootstrap; 0: no intervals.")
+    ] = 1000,
     seed: Annotated[int, typer.Option(min=0, help="Seed of all that is random.")] = 0,
     allow_divergence: Annotated[
         bool, typer.Option(help="A set that was not made is measured as not computed.")
@@ -116,7 +119,9 @@ def evaluate_command(
         groups=groups,
         floor_splits=floor_splits,
         crosswalk=crosswalk,
-        extractors=_extractors(extractor or [], extractor_size, extractor_mean, extractor_std, device),
+        extractors=_extractors(
+            extractor or [], extractor_size, extractor_mean, extractor_std, device
+        ),
         inception_weights=inception_weights,
         resamples=resamples,
         seed=seed,
@@ -140,7 +145,8 @@ def _expanded(given: Sequence[str], more: Sequence[Path]) -> list[Path]:
         if Path(each).exists() or not has_magic(each):
             found.append(Path(each))
             continue
-        matches = sorted(Path(path) for path in glob(each, recursive=True))
+        # Not Path.glob, which takes no pattern that begins at the root.
+        matches = sorted(Path(path) for path in glob(each))  # noqa: PTH207
         if not matches:
             raise MiuaError(f"Nothing matches the pattern {each}. Check the path.")
         found += matches

@@ -24,14 +24,12 @@ def cautions(
     extractors: tuple[str, ...],
 ) -> tuple[str, ...]:
     """The warnings of one set, the weightiest first."""
-    return tuple(
-        [
-            *_about_copies(copies),
-            *_about_repeats(source, comparison.synthetic.images),
-            *_about_few_images(comparison, measured, extractors),
-            *_about_files(real, source),
-            *_about_floor(floor),
-        ]
+    return (
+        *_about_copies(copies),
+        *_about_repeats(source, comparison.synthetic.images),
+        *_about_few_images(comparison, measured, extractors),
+        *_about_files(real, source),
+        *_about_floor(floor),
     )
 
 

@@ -202,7 +202,8 @@ class Comparison:
         if self.pairing == "index":
             return np.arange(len(self.synthetic))
         if "error" in self._tables:
-            return self._tables["error"].argmin(axis=0)
+            nearest: NDArray[np.int64] = self._tables["error"].argmin(axis=0)
+            return nearest
         return nearest_neighbours(self.synthetic.images, self.reference.images).index
 
     def _values(self, kind: PairKind) -> Iterable[NDArray[np.float64]]:
@@ -247,4 +248,3 @@ def bootstrap_counts(images: int, resamples: int, seed: int) -> NDArray[np.float
     generator = np.random.default_rng(seed)
     equal = np.full(images, 1 / images)
     return generator.multinomial(images, equal, size=resamples).astype(np.float64)
-

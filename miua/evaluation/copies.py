@@ -58,9 +58,7 @@ def copies_record(copies: Copies, set_name: str, reference: int, synthetic: int)
         return MetricRecord(*row, None, None, None, "", *sizes, found.definition, found.status)
     copied = len(found.flagged)
     low, high = _exact_interval(copied, synthetic)
-    return MetricRecord(
-        *row, copied / synthetic, low, high, "", *sizes, found.definition, COMPUTED
-    )
+    return MetricRecord(*row, copied / synthetic, low, high, "", *sizes, found.definition, COMPUTED)
 
 
 def _exact_interval(successes: int, trials: int) -> tuple[float, float]:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from miua.data import ImageStack
+from miua.data.resize import Resize
 from miua.errors import MiuaError
 from miua.evaluation.comparison import Comparison, Extractors, Pairing, Side
 from miua.evaluation.measure import measure_comparison
@@ -31,7 +32,6 @@ from miua.progress import progress
 
 METRICS = ("mutual_information", "psnr", "ssim", "lbpv_total_difference", "fd_lbp", "fid", "kid")
 LAYER_METRICS = ("fid", "kid")
-FILTERS = ("bilinear", "bicubic", "lanczos", "box", "nearest")
 DEEP_RANGE = 65535
 
 Values = dict[str, float | None]
@@ -128,7 +128,7 @@ def _tried(rooms: _Rooms, aspect: str, choice: str, reading: Reading) -> Choice:
 
 
 def _other_readings(reading: Reading) -> Iterator[tuple[str, str, Reading]]:
-    for name in FILTERS:
+    for name in get_args(Resize):
         if name != reading.resize:
             yield "resize filter", name, replace(reading, resize=name)
     yield "antialiasing", "off", replace(reading, antialias=False)
@@ -163,9 +163,7 @@ class _Rooms:
         extractors = self.extractors
         if network is not None:
             extractors = Extractors({**extractors.known, INCEPTION: network})
-        side = Side(
-            reading.read(self.real, "real")[0].images, extractors, threads=self.threads
-        )
+        side = Side(reading.read(self.real, "real")[0].images, extractors, threads=self.threads)
         return {
             name: self._values(side, reading, images, name, metrics)
             for name, images in self.sets.items()
@@ -219,8 +217,8 @@ def _deep_values(synthetic: NDArray[Any], real: NDArray[Any], rooms: _Rooms) -> 
         ratios = decibels(errors, DEEP_RANGE)
         values["psnr"] = float(ratios[np.isfinite(ratios)].mean())
         # 256 levels of the upper byte are enough: a bin is made of whole ones.
-        upper = [(stack >> 8).astype(np.uint8) for stack in (real, synthetic)]
-        information = mutual_information_all_pairs(*upper, rooms.bins, threads=rooms.threads)
+        upper, others = ((stack >> 8).astype(np.uint8) for stack in (real, synthetic))
+        information = mutual_information_all_pairs(upper, others, rooms.bins, threads=rooms.threads)
         values["mutual_information"] = float(information.mean())
     return values
 

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from miua.data import Fit, ImageStack
+from miua.data import Fit
 from miua.data.window import Window
 from miua.evaluation.cautions import cautions
 from miua.evaluation.comparison import PAIRINGS, RESAMPLES, Comparison, Extractors, Pairing, Side
 from miua.evaluation.copies import COPIES_METRIC, copies_record, look_for_copies
+from miua.evaluation.crosswalk import walk
 from miua.evaluation.floor import SPLITS, noise_floor_of
 from miua.evaluation.measure import (
     METRICS,
@@ -24,10 +25,9 @@ from miua.evaluation.measure import (
 )
 from miua.evaluation.ranking import rankings
 from miua.evaluation.reading import Images, Reading, Sets, groups_of, named_sets
-from miua.evaluation.result import Copies, Evaluation, Floor, SetResult, Source
+from miua.evaluation.result import Copies, Evaluation, SetResult, Source
 from miua.metrics.extractors import FeatureExtractor
 from miua.metrics.inception_weights import InceptionWeights
-from miua.metrics.measures import LBP
 from miua.metrics.mutual_information import BINS
 from miua.progress import say
 from miua.provenance import provenance
@@ -88,7 +88,8 @@ def evaluate(
         NotComputedError: the weights that were named are not there or not the published ones.
         ValueError, TypeError: an argument that is none of the above.
     """
-    check_metrics([metric for metric in metrics if metric != COPIES_METRIC])
+    numbers = [metric for metric in metrics if metric != COPIES_METRIC]
+    check_metrics(numbers)
     reading = Reading(size, fit, crop_size, window, skip_bad)
     ready = Extractors.ready(inception_weights=inception_weights, others=extractors, device=device)
     others = tuple(each.name for each in extractors)
@@ -100,7 +101,6 @@ def evaluate(
         check_sets(real_stack.images, stack.images, pairing, name)
 
     real_side = Side(real_stack.images, ready, threads=threads)
-    numbers = [metric for metric in metrics if metric != COPIES_METRIC]
     floor = None
     if floor_splits:
         floor = noise_floor_of(
@@ -136,12 +136,11 @@ def evaluate(
         warnings = cautions(comparison, found, source, real_source, floor, copies, others)
         measured.append(found)
         results.append(_result(source, found, copies, warnings))
-    settings: dict[str, Any] = {
-        "size": size,
-        "fit": fit,
-        "crop_size": crop_size,
-        "window": window,
-        "skip_bad": skip_bad,
+    walked = None
+    if crosswalk:
+        walked = walk(real, sets, reading, ready, pairing=pairing, bins=bins, threads=threads)
+    settings = {
+        **asdict(reading),
         "metrics": list(metrics),
         "pairing": pairing,
         "bins": bins,
@@ -153,13 +152,6 @@ def evaluate(
     }
     inputs = {"real": real_source.sha256}
     inputs |= {f"synthetic {name}": source.sha256 for name, (_, source) in stacks.items()}
-    walked = None
-    if crosswalk:
-        from miua.evaluation.crosswalk import walk
-
-        walked = walk(
-            real, sets, reading, ready, pairing=pairing, bins=bins, threads=threads
-        )
     return Evaluation(
         real=real_source,
         sets=tuple(results),

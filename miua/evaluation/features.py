@@ -48,8 +48,7 @@ def feature_metrics(
     except (NotComputedError, MissingFeaturesError) as error:
         of = _words(comparison, extractor)
         return [
-            not_computed(measures[kind].name, measures[kind].unit, of, str(error))
-            for kind in asked
+            not_computed(measures[kind].name, measures[kind].unit, of, str(error)) for kind in asked
         ]
     found: list[Measurement] = []
     for kind in kinds:
@@ -100,11 +99,7 @@ def _distance(
         f"Frechet distance of {of}; the interval, from random halves, is of the distance of "
         f"{len(b)} synthetic images, biased upwards as it is"
     )
-    return [
-        Measurement(
-            shown.name, value, low, high, shown.unit, definition, resampled=resampled
-        )
-    ]
+    return [Measurement(shown.name, value, low, high, shown.unit, definition, resampled=resampled)]
 
 
 def _infinity(
@@ -116,9 +111,7 @@ def _infinity(
         f"Frechet distance of {of}, of random parts of both sets, extrapolated to infinitely "
         "many images; the interval is of the fitted line alone"
     )
-    return [
-        Measurement(shown.name, found.value, found.low, found.high, shown.unit, definition)
-    ]
+    return [Measurement(shown.name, found.value, found.low, found.high, shown.unit, definition)]
 
 
 def _kernel(

@@ -14,15 +14,15 @@ from numpy.typing import NDArray
 from miua.errors import MiuaError
 from miua.evaluation.comparison import (
     Comparison,
-    PairKind,
     Pairing,
+    PairKind,
     Side,
     all_pair_values,
 )
 from miua.evaluation.measure import measure_comparison
 from miua.evaluation.records import COMPUTED, MetricRecord
 from miua.evaluation.result import Floor, FloorRecord
-from miua.evaluation.splits import draw_splits, half_size
+from miua.evaluation.splits import SplitBy, draw_splits, half_size
 from miua.metrics.ssim import WINDOW as SSIM_WINDOW
 from miua.progress import progress
 
@@ -58,14 +58,15 @@ def noise_floor_of(
     """
     every = np.arange(len(real))
     codes = every if groups is None else groups
-    by = "image" if groups is None else "group"
+    by: SplitBy = "image" if groups is None else "subject"
+    drawn_by = "image" if groups is None else "group"
     count = None if groups is None else len(np.unique(groups))
     pool = _pool(codes, seed)
     try:
         half = half_size(codes[pool])
-        drawn = draw_splits(codes[pool], half, splits, seed, "subject" if by == "group" else by)
+        drawn = draw_splits(codes[pool], half, splits, seed, by)
     except MiuaError as error:
-        return Floor(by, grouping, count, 0, 0, {}, f"not computed: {error}")
+        return Floor(drawn_by, grouping, count, 0, 0, {}, f"not computed: {error}")
     side = real.subset(pool)
     tables = _tables(side, metrics, pairing, bins, threads)
     wanted = [metric for metric in metrics if metric not in WITHOUT_FLOOR]
@@ -84,7 +85,7 @@ def noise_floor_of(
         for record in measure_comparison(comparison, "floor", wanted, extractors).records:
             found.setdefault(record.metric, []).append(record)
     records = {metric: _summary(metric, half, rows) for metric, rows in found.items()}
-    return Floor(by, grouping, count, half, len(drawn), records, COMPUTED)
+    return Floor(drawn_by, grouping, count, half, len(drawn), records, COMPUTED)
 
 
 def _pool(codes: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
@@ -100,7 +101,7 @@ def _pool(codes: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
 def _tables(
     side: Side, metrics: Sequence[str], pairing: Pairing, bins: int, threads: int
 ) -> dict[PairKind, NDArray[np.float64]]:
-    """Tables of all pairs of the real images, so that a split costs an indexing and no measuring."""
+    """Tables of all pairs of the real images: a split then costs no measuring."""
     kinds = {_KINDS[metric] for metric in metrics if metric in _KINDS}
     if min(side.images.shape[1:]) < SSIM_WINDOW:
         kinds.discard("similarity")

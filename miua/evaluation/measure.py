@@ -107,9 +107,9 @@ def measure_comparison(
         )
         for m in found
     ]
-    vectors = [counts.mean(axis=0) for counts in comparison.features(LBP)]
+    reference, synthetic = (counts.mean(axis=0) for counts in comparison.features(LBP))
     resampled = {m.metric: m.resampled for m in found if m.resampled is not None}
-    return Measured(records, *vectors, resampled)
+    return Measured(records, reference, synthetic, resampled)
 
 
 def check_metrics(metrics: Sequence[str]) -> None:
@@ -229,9 +229,7 @@ def _diversity(comparison: Comparison) -> list[Measurement]:
     resampled = pixel_spread(comparison.synthetic.images, comparison.drawn) / within_reference
     resampled = resampled[np.isfinite(resampled)]  # in small sets some draw one image alone
     return [
-        Measurement(
-            "diversity", value, *interval(resampled), "", definition, resampled=resampled
-        )
+        Measurement("diversity", value, *interval(resampled), "", definition, resampled=resampled)
     ]
 
 
@@ -266,4 +264,3 @@ def _mean_of_pairs(
 ) -> Measurement:
     value, low, high, resampled = mean_interval(columns.sums, columns.counts, comparison.drawn)
     return Measurement(metric, value, low, high, unit, definition, resampled=resampled)
-

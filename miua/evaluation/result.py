@@ -210,7 +210,7 @@ class Evaluation:
         return list(dict.fromkeys(said))
 
     def to_json(self) -> dict[str, Any]:
-        """Everything but pictures, as evaluation.schema.json beside this file says; infinity is a string."""
+        """Everything but pictures, as evaluation.schema.json beside this file says."""
         return {
             "schema": SCHEMA,
             "real": _source(self.real),

@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from miua.errors import MissingExtraError
-from miua.metrics.diversity import root_mean_squared_difference
 from miua.evaluation.records import COMPUTED, LBPV_DIFFERENCES
+from miua.metrics.diversity import root_mean_squared_difference
 from miua.metrics.frechet import frechet_distance
 from miua.metrics.inception import InceptionNetwork
 from miua.metrics.inception_weights import (

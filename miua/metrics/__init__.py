@@ -49,18 +49,18 @@ from miua.metrics.psnr import (
 from miua.metrics.ssim import structural_similarity, structural_similarity_all_pairs
 
 __all__ = [
-    "Memorisation",
     "Extrapolation",
     "FeatureExtractor",
     "InceptionNetwork",
+    "Memorisation",
     "NearestNeighbours",
     "Neighbourhood",
     "NotComputedError",
-    "contact_sheet",
     "Preprocessing",
     "TorchExtractor",
     "cached_features",
     "centred_interval",
+    "contact_sheet",
     "diversity",
     "entropy",
     "find_copies",

@@ -163,9 +163,9 @@ def _root_eigenvalues(product: NDArray[np.float64]) -> NDArray[np.float64]:
 class Extrapolation:
     """A Frechet distance at infinitely many images.
 
-    value: the intercept of the line, which chance may bring below 0. low, high: its 95 % t interval,
-    which tells how well the distances lie on a line, and not how they would vary with other
-    images. sizes: how many images of A and of B each distance is of, (15, 2), largest last.
+    value: the intercept of the line, which chance may bring below 0. low, high: its 95 % t
+    interval, which tells how well the distances lie on a line, and not how they would vary with
+    other images. sizes: how many images of A and of B each distance is of, (15, 2), largest last.
     distances: (15,).
     """
 

@@ -13,8 +13,8 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, NullLocator
 
 from miua.analysis.experiments import read_experiment
-from miua.metrics.measures import DIVERSITY, FD_LBP, MUTUAL_INFORMATION, PSNR
 from miua.analysis.results import Results, read_run_log
+from miua.metrics.measures import DIVERSITY, FD_LBP, MUTUAL_INFORMATION, PSNR
 from miua.report import sources, style
 from miua.report.experiment_charts import empty_figure
 from miua.report.pictures import show_set

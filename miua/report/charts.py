@@ -13,9 +13,9 @@ from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
 
 from miua.analysis.checks import UndecidedError
 from miua.analysis.clinician import HIGHEST_SCORE, LOWEST_SCORE, fit_scores
-from miua.metrics.measures import ALL_MEASURES, FID, Measure, measure
 from miua.analysis.results import Results, figure_two_set, poster_sizes, read_log
 from miua.analysis.tables import COMPUTED, not_computed
+from miua.metrics.measures import ALL_MEASURES, FID, Measure, measure
 from miua.report import sources, style
 from miua.report.numbers import plain
 from miua.report.pictures import show_set

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pandas as pd
 
 from miua.analysis.experiments import read_experiment
+from miua.analysis.results import Results
 from miua.metrics.measures import (
     ALL_MEASURES,
     LBPV_TOTAL_DIFFERENCE,
@@ -15,7 +16,6 @@ from miua.metrics.measures import (
     PSNR,
     Measure,
 )
-from miua.analysis.results import Results
 from miua.plan import EQUAL_UPDATES, RealImages
 from miua.report import sources
 from miua.report.numbers import MISSING, interval, plain, whole

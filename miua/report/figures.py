@@ -10,9 +10,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from miua.analysis.clinician import read_scores
-from miua.metrics.measures import FID
 from miua.analysis.results import Results, figure_two_set, poster_epochs, poster_sizes
 from miua.analysis.tables import not_computed, read_metrics
+from miua.metrics.measures import FID
 from miua.report import sources, style
 from miua.report.architecture import draw_architecture
 from miua.report.arms import draw_arms, draw_stability

@@ -10,11 +10,11 @@ from pathlib import Path
 import jinja2
 import pandas as pd
 
-from miua.metrics.measures import ALL_MEASURES, FID, measure
 from miua.analysis.results import Results
 from miua.analysis.tables import COMPUTED, not_computed, read_metrics
 from miua.errors import MiuaError
 from miua.files import atomic_path, write_text
+from miua.metrics.measures import ALL_MEASURES, FID, measure
 from miua.report import sources
 from miua.report.claims import judged_claims
 from miua.report.figures import study_figures

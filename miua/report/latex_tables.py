@@ -7,9 +7,9 @@ from typing import Any
 
 import pandas as pd
 
-from miua.metrics.measures import ALL_MEASURES, Measure, measure
 from miua.analysis.results import Results, read_log
 from miua.analysis.tables import COMPUTED
+from miua.metrics.measures import ALL_MEASURES, Measure, measure
 from miua.plan import read_experiments
 from miua.report import sources
 from miua.report.claims import JudgedClaim

@@ -8,9 +8,9 @@ from typing import Any
 import pandas as pd
 
 from miua.analysis.experiments import experiment_path, read_experiment
-from miua.metrics.measures import ALL_MEASURES, Measure, measure
 from miua.analysis.results import Results
 from miua.analysis.tables import COMPUTED
+from miua.metrics.measures import ALL_MEASURES, Measure, measure
 from miua.plan import Experiment, RealImages
 from miua.report import sources
 from miua.report.experiment_values import MEASURED

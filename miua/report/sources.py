@@ -11,6 +11,10 @@ import pandas as pd
 from miua.analysis import noise_floor, sensitivity
 from miua.analysis.clinician import CLINICIAN_COLUMNS, REGRESSION_COLUMNS
 from miua.analysis.experiments import read_experiment
+from miua.analysis.results import Results
+from miua.analysis.stability import STABILITY_COLUMNS, STABILITY_NUMBERS
+from miua.analysis.tables import COMPUTED, read_table
+from miua.metrics.inception_weights import SHA256
 from miua.metrics.measures import (
     FID,
     LBPV_ELEMENTS,
@@ -18,10 +22,6 @@ from miua.metrics.measures import (
     Measure,
     element_name,
 )
-from miua.analysis.results import Results
-from miua.analysis.stability import STABILITY_COLUMNS, STABILITY_NUMBERS
-from miua.analysis.tables import COMPUTED, read_table
-from miua.metrics.inception_weights import SHA256
 
 AUGMENTATION, LEARNING_RATE, SEEDS = "augmentation", "learning-rate", "seeds"
 TRAINING_SIZE, IMAGE_SIZE = "training-size", "image-size"

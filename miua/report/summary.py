@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from miua.metrics.measures import MEASURES, Measure
 from miua.analysis.results import Results
 from miua.analysis.tables import COMPUTED, not_computed, read_metrics
+from miua.metrics.measures import MEASURES, Measure
 from miua.report.numbers import MISSING, interval, plain
 from miua.report.sources import read_regression
 

@@ -8,14 +8,6 @@ from pathlib import Path
 import pandas as pd
 
 from miua.analysis.clinician import COEFFICIENTS_FILE, TOLERATED_READING_ERRORS
-from miua.metrics.measures import (
-    ALL_MEASURES,
-    FID,
-    LBPV_TOTAL_DIFFERENCE,
-    MUTUAL_INFORMATION,
-    PSNR,
-    measure,
-)
 from miua.analysis.results import (
     Results,
     figure_two_set,
@@ -26,6 +18,14 @@ from miua.analysis.results import (
 from miua.analysis.tables import COMPUTED, not_computed, read_table
 from miua.config import VARIANTS, TrainingConfig
 from miua.errors import MiuaError
+from miua.metrics.measures import (
+    ALL_MEASURES,
+    FID,
+    LBPV_TOTAL_DIFFERENCE,
+    MUTUAL_INFORMATION,
+    PSNR,
+    measure,
+)
 from miua.report import sources
 from miua.report.claims import claim_conditions, claim_values, judged_claims
 from miua.report.experiment_values import experiment_conditions, experiment_values

@@ -24,12 +24,12 @@ from miua.analysis.ledger import (
     read_ledger,
     write_claims,
 )
-from miua.metrics.measures import element_name
 from miua.analysis.noise_floor import COLUMNS as FLOOR_COLUMNS
 from miua.analysis.noise_floor import PAIRING_COLUMNS
 from miua.analysis.results import Results
 from miua.config import read_config
 from miua.errors import MiuaError
+from miua.metrics.measures import element_name
 from miua.plan import Profile, make_plan, read_experiments
 from tests.analysis.claim_tests.world import DAMAGES, FIVE, FOUR, STUDY, World, drawn
 

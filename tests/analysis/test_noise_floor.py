@@ -17,13 +17,13 @@ from miua.analysis.noise_floor import (
     summarise_noise_floor,
 )
 from miua.errors import MiuaError
+from miua.evaluation.splits import Split, draw_splits, half_size
+from miua.evaluation.subsets import SubsetTables
 from miua.metrics import (
     lbp_histogram,
     mutual_information_all_pairs,
     peak_signal_to_noise_ratio_all_pairs,
 )
-from miua.evaluation.splits import Split, draw_splits, half_size
-from miua.evaluation.subsets import SubsetTables
 
 # HC18: how many of its 806 subjects have one, two, three, four images.
 HC18 = np.repeat(np.arange(806), np.repeat([1, 2, 3, 4], [642, 141, 17, 6]))

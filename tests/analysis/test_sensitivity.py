@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from miua.metrics.measures import measure
 from miua.analysis.sensitivity import (
     COLUMNS,
     METRICS,
@@ -17,6 +16,7 @@ from miua.analysis.sensitivity import (
 from miua.data.degradation import IMAGE_DEGRADATIONS
 from miua.errors import MiuaError
 from miua.evaluation.subsets import SubsetTables
+from miua.metrics.measures import measure
 from tests.analysis.test_noise_floor import textures
 
 HALF, REPEATS = 40, 4

@@ -158,7 +158,9 @@ def test_mistakes_are_told(folders):
         "--synthetic", folders / "sets" / "*", "--lbpv", "x.npy"
     )
     assert "need an --extractor" in message("--synthetic", a, "--extractor-size", 8)
-    assert "holds no TorchScript" in message("--synthetic", a, "--extractor", folders / "groups.csv")
+    assert "holds no TorchScript" in message(
+        "--synthetic", a, "--extractor", folders / "groups.csv"
+    )
     assert "one number or three" in message(
         "--synthetic", a, "--extractor", folders / "groups.csv", "--extractor-mean", "1,2"
     )

@@ -26,7 +26,9 @@ GROUPS = np.repeat(np.arange(12), 2)
 def floor_of(stack, groups, **settings):
     asked = {"metrics": LIGHT, "pairing": "all", "bins": 64, "splits": 3, "seed": 5} | settings
     extractors = Extractors(missing={"inception": "the Inception weights have not been fetched"})
-    return noise_floor_of(Side(stack, extractors), groups, "as given", extractors=(), threads=1, **asked)
+    return noise_floor_of(
+        Side(stack, extractors), groups, "as given", extractors=(), threads=1, **asked
+    )
 
 
 @pytest.mark.parametrize("pairing", ["all", "nearest", "index"])

@@ -89,7 +89,9 @@ def test_lbpv_differences_are_reference_minus_synthetic():
 
 
 def test_records_follow_the_order_of_metrics():
-    records = measure_set(images(1, 2), images(2, 2), metrics=("psnr", "mutual_information")).records
+    records = measure_set(
+        images(1, 2), images(2, 2), metrics=("psnr", "mutual_information")
+    ).records
     assert [record.metric for record in records] == ["psnr", "mutual_information"]
     assert set(STUDY_METRICS) < set(METRICS)
 
@@ -365,7 +367,9 @@ def test_metrics_in_inception_features(stand_in_weights):
             device="cpu",
         )
     )
-    features = [inception_features(s, stand_in_weights, device="cpu") for s in (reference, synthetic)]
+    features = [
+        inception_features(s, stand_in_weights, device="cpu") for s in (reference, synthetic)
+    ]
     assert records["kid"].value == pytest.approx(kernel_distance(*features), rel=1e-6)
     assert records["kid"].low <= records["kid"].value <= records["kid"].high
     assert set(records) == {"kid", "precision", "recall", "density", "coverage"}

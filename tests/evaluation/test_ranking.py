@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from miua.evaluation.measure import Measured
-from miua.evaluation.ranking import ranks_of, rankings
+from miua.evaluation.ranking import rankings, ranks_of
 from miua.evaluation.records import MetricRecord
 
 NOTHING = np.zeros(256)
@@ -22,7 +22,12 @@ def test_one_set_has_no_ranking():
 
 @pytest.mark.parametrize(
     ("better", "expected"),
-    [("higher", [3, 1, 2, 4]), ("lower", [2, 4, 3, 1]), ("zero", [1, 3, 2, 3]), ("one", [3, 1, 1, 4])],
+    [
+        ("higher", [3, 1, 2, 4]),
+        ("lower", [2, 4, 3, 1]),
+        ("zero", [1, 3, 2, 3]),
+        ("one", [3, 1, 1, 4]),
+    ],
 )
 def test_the_better_side(better, expected):
     values = np.array([0.0, 1.5, 0.5, -1.5])[:, None]

@@ -22,9 +22,9 @@ from miua.analysis.noise_floor import (
 from miua.analysis.sensitivity import sensitivity, summarise_sensitivity
 from miua.analysis.tables import write_table
 from miua.config import TrainingConfig, write_config
-from miua.files import sha256_array, write_array, write_json, write_text
 from miua.evaluation.splits import draw_splits
 from miua.evaluation.subsets import SubsetTables
+from miua.files import sha256_array, write_array, write_json, write_text
 from miua.plan import Cell, Profile, cells_csv, make_plan, read_experiments
 
 STUDY = Path(__file__).parents[2] / "experiments"

@@ -18,12 +18,12 @@ from pydantic import AfterValidator, Field
 
 from miua.analysis.clinician import read_facts, read_published, read_scores
 from miua.analysis.experiments import experiment_path, read_experiment
-from miua.metrics.measures import measure
 from miua.analysis.results import Results
 from miua.analysis.tables import COMPUTED, read_table
 from miua.config import Strict
 from miua.errors import MiuaError
 from miua.metrics.inception_weights import SHA256 as PUBLISHED_WEIGHTS
+from miua.metrics.measures import measure
 from miua.plan import SCALES
 
 Verdict = Literal["reproduced", "not reproduced", "undecided", "not testable here"]

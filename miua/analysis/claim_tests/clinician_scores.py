@@ -34,10 +34,10 @@ from miua.analysis.claim_tests.base import (
 )
 from miua.analysis.clinician import CLINICIAN_COLUMNS, REGRESSION_COLUMNS
 from miua.analysis.correlation import FAMILY_LEVEL, largest_correlation
-from miua.metrics.measures import LBPV_ELEMENTS, MUTUAL_INFORMATION, PSNR, element_name, measure
 from miua.analysis.power import correlation_power, smallest_correlation
 from miua.analysis.tables import COMPUTED
 from miua.config import Strict
+from miua.metrics.measures import LBPV_ELEMENTS, MUTUAL_INFORMATION, PSNR, element_name, measure
 from miua.plan import EQUAL_EPOCHS
 
 

@@ -25,12 +25,12 @@ from miua.analysis.claim_tests.base import (
     labels,
     number,
 )
-from miua.metrics.measures import measure
 from miua.analysis.noise_floor import COLUMNS as FLOOR_COLUMNS
 from miua.analysis.noise_floor import PAIRING_COLUMNS, SUMMARY_COLUMNS
 from miua.analysis.sensitivity import AS_IT_SHOULD
 from miua.analysis.sensitivity import SUMMARY_COLUMNS as SENSITIVITY_COLUMNS
 from miua.config import Strict
+from miua.metrics.measures import measure
 from miua.plan import EQUAL_EPOCHS
 
 Damage = Literal["blur", "speckle", "gain", "compression", "rotation", "collapse", "memorisation"]

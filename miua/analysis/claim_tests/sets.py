@@ -25,8 +25,8 @@ from miua.analysis.claim_tests.base import (
     percent,
     without_significance,
 )
-from miua.metrics.measures import LBPV_ELEMENTS, element_name, measure
 from miua.config import Strict
+from miua.metrics.measures import LBPV_ELEMENTS, element_name, measure
 
 # Draws of elements for the power; the draws' own error is then below 1 %.
 DRAWS = 10_000

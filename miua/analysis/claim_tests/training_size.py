@@ -40,9 +40,9 @@ from miua.analysis.groups import (
     compare_groups,
     equivalence_of_groups,
 )
-from miua.metrics.measures import measure
 from miua.analysis.power import anova_power, smallest_anova_effect
 from miua.config import Strict
+from miua.metrics.measures import measure
 
 
 class MetricsOfArm(Strict):

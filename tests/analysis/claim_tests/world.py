@@ -10,12 +10,12 @@ from miua.analysis.claim_tests import Evidence
 from miua.analysis.clinician import CLINICIAN_COLUMNS
 from miua.analysis.experiments import EXPERIMENT_COLUMNS
 from miua.analysis.ledger import Claim, judge
-from miua.metrics.measures import STUDY_ELEMENTS, element_name
 from miua.analysis.noise_floor import SUMMARY_COLUMNS
 from miua.analysis.results import Results
 from miua.analysis.sensitivity import SUMMARY_COLUMNS as SENSITIVITY_COLUMNS
 from miua.analysis.stability import STABILITY_COLUMNS
 from miua.config import write_config
+from miua.metrics.measures import STUDY_ELEMENTS, element_name
 from miua.plan import DataSource, Grid, Profile
 
 STUDY = Path(__file__).parents[3] / "experiments"
