@@ -113,7 +113,8 @@ def test_rankings_that_turn_over_are_told():
     assert (flip.order, flip.baseline_order) == (("b", "a"), ("a", "b"))
 
 
-def test_inceptions_layers_are_choices_where_its_weights_are(real, made, stand_in_weights):
+def test_inceptions_layers_are_choices_where_its_weights_are(tmp_path, stand_in_weights):
+    real, made = (save(tmp_path / str(n), textures(n, 3, size=24)) for n in (1, 2))
     extractors = Extractors.ready(inception_weights=stand_in_weights, device="cpu")
     crosswalk = walked(real, {"made": made}, extractors=extractors)
     layers = [each for each in crosswalk.choices if each.aspect == "Inception layer"]

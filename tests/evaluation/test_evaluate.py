@@ -2,6 +2,8 @@
 
 import csv
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import jsonschema
@@ -200,6 +202,26 @@ def test_features_of_ones_own_network_are_measured_in_full(tmp_path):
     assert "00000000" in found["fd_means"].definition
     assert evaluation.settings["extractors"] == {"means": "0" * 64}
     assert evaluation.floor.records["fd_means"].mean > 0
+
+
+def test_the_light_install_suffices(tmp_path):
+    """Without torch, pandas and what else the study needs: all but Inception's metrics."""
+    np.savez(tmp_path / "stacks.npz", real=REAL, made=SYNTHETIC)
+    program = f"""
+import sys
+for name in ("torch", "torch_fidelity", "pandas", "matplotlib", "jinja2", "pydantic", "pydicom"):
+    sys.modules[name] = None
+from miua import evaluate
+source = {str(tmp_path / "stacks.npz")!r}
+evaluation = evaluate(f"{{source}}:real", f"{{source}}:made", resamples=20, floor_splits=2)
+print(*(record.metric for record in evaluation.records if record.value is not None))
+"""
+    answer = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    computed = answer.stdout.split()
+    assert {"ssim", "fd_lbp", "coverage_lbp", "copies"} < set(computed)
+    assert "fid" not in computed
 
 
 def test_sets_that_do_not_fit_are_named():
