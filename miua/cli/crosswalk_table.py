@@ -7,6 +7,7 @@ from rich.table import Table
 
 from miua.evaluation.crosswalk import Choice, Crosswalk
 from miua.evaluation.records import COMPUTED
+from miua.evaluation.words import change, number
 from miua.metrics.measures import Measure, measure
 
 
@@ -43,5 +44,5 @@ def _cell(choice: Choice, baseline: Choice, name: str, shown: Measure) -> str:
     if value is None:
         return "-"
     if choice.baseline or not before:
-        return f"{value:,.{shown.decimals}f}"
-    return f"{100 * (value / before - 1):+.1f} %"
+        return number(value, shown.decimals)
+    return f"{change(100 * (value / before - 1), 1)} %"

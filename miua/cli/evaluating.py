@@ -105,7 +105,7 @@ def evaluate_command(
     if allow_divergence and (reason := _not_made(sets)):
         _write_not_made(next(iter(sets)), reason, csv, lbpv)
         return
-    _check_outputs(sets, lbpv=lbpv, contact_sheet=contact_sheet, report=report)
+    _check_outputs(sets, lbpv=lbpv, contact_sheet=contact_sheet, report=report, csv=csv, json=json)
     evaluation = evaluate(
         real,
         sets,
@@ -223,6 +223,11 @@ def _check_outputs(sets: dict[str, Path], **outputs: Path | None) -> None:
             )
     if outputs["report"]:
         need("jinja2", "The HTML report", extra="report")
+    csv, json = outputs["csv"], outputs["json"]
+    if csv and csv.with_suffix(".json") == json:
+        raise MiuaError(
+            f"{json} is where the provenance of {csv} goes. Give one of the two another name."
+        )
 
 
 def _write(

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from miua.evaluation.records import COMPUTED, LBPV_DIFFERENCES, MetricRecord
+from miua.evaluation.words import number, span, standing
 from miua.metrics.measures import STUDY_ELEMENTS, Measure, element_name, measure
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def print_evaluation(evaluation: Evaluation) -> None:
 def _print_source(console: Console, source: Source) -> None:
     where = f" from {source.path}" if source.path else ""
     console.print(
-        f"{source.name}: {source.images:,} images of {source.width} x {source.height}{where}",
+        f"{source.name}: {source.images} images of {source.width} x {source.height}{where}",
         markup=False,
         soft_wrap=True,
     )
@@ -91,13 +92,17 @@ def _print_set(console: Console, evaluation: Evaluation, result: SetResult) -> N
     table.add_column("unit", no_wrap=True)
     for record in _shown(result):
         shown = measure(record.metric)
-        cells = [shown.label, number(record.value, shown), _interval(record, shown)]
+        value = number(record.value, shown.decimals)
+        cells = [shown.label, value, span(record.low, record.high, shown.decimals)]
         if evaluation.floor is not None:
             floor = evaluation.floor.records.get(record.metric)
-            cells += [_range(floor, shown), _beside(record, floor)]
+            beside = span(floor.low, floor.high, shown.decimals) if floor else ""
+            cells += [beside, _beside(record, floor, shown)]
         table.add_row(*cells, shown.unit)
     console.print(table)
     console.print()
+    if all(record.metric not in _NAMED for record in result.records):
+        return
     farthest = ", ".join(f"V{element}" for element in result.farthest)
     console.print(
         f"V is reference - synthetic, in pixels of an image. V8, V20, V143 and V240 are the "
@@ -121,30 +126,12 @@ def _shown(result: SetResult) -> list[MetricRecord]:
     return found
 
 
-def number(value: float | None, shown: Measure) -> str:
-    """A value with the decimals that are worth printing; "-" if there is none."""
-    return "-" if value is None else f"{value:,.{shown.decimals}f}".replace("-0.000", "0.000")
-
-
-def _interval(record: MetricRecord, shown: Measure) -> str:
-    if record.low is None or record.high is None:
-        return ""
-    return f"{number(record.low, shown)} to {number(record.high, shown)}"
-
-
-def _range(floor: FloorRecord | None, shown: Measure) -> str:
-    if floor is None or floor.low is None or floor.high is None:
-        return ""
-    return f"{number(floor.low, shown)} to {number(floor.high, shown)}"
-
-
-def _beside(record: MetricRecord, floor: FloorRecord | None) -> str:
+def _beside(record: MetricRecord, floor: FloorRecord | None, shown: Measure) -> str:
     """Where the value lies beside what real images give among themselves."""
-    if floor is None or floor.low is None or floor.high is None or record.value is None:
+    found = standing(record, floor, shown.better)
+    if found is None:
         return ""
-    if record.value < floor.low:
-        return "below"
-    return "above" if record.value > floor.high else "within"
+    return "within" if found.position == "within" else f"{found.position}, {found.kind}"
 
 
 def _print_sets(console: Console, evaluation: Evaluation) -> None:
@@ -159,21 +146,25 @@ def _print_sets(console: Console, evaluation: Evaluation) -> None:
         table.add_column(measure(metric).label, justify="right", no_wrap=True)
     for result in evaluation.sets:
         shown = [(result.record(metric), measure(metric)) for metric in metrics]
-        table.add_row(result.source.name, *(number(r.value, m) for r, m in shown))
-        halves = [_half(record, m) for record, m in shown]
-        table.add_row("", *halves, style="dim")
+        values = (number(record.value, m.decimals) for record, m in shown)
+        table.add_row(result.source.name, *values)
+        if any(halves := [_half(record, m) for record, m in shown]):
+            table.add_row("", *halves, style="dim")
     if evaluation.floor is not None and evaluation.floor.records:
         floors = [evaluation.floor.records.get(metric) for metric in metrics]
         cells = zip(floors, map(measure, metrics), strict=True)
-        table.add_row("real against real", *(number(f.mean, m) if f else "" for f, m in cells))
+        table.add_row(
+            "real against real", *(number(f.mean, m.decimals) if f else "" for f, m in cells)
+        )
     console.print(table)
-    console.print("Second lines: half of the 95 % interval.\n")
+    if any(record.low is not None for record in evaluation.records):
+        console.print("Second lines: half of the 95 % interval.\n")
 
 
 def _half(record: MetricRecord, shown: Measure) -> str:
     if record.low is None or record.high is None:
         return ""
-    return f"±{number((record.high - record.low) / 2, shown)}"
+    return f"±{number((record.high - record.low) / 2, shown.decimals)}"
 
 
 def _print_rankings(console: Console, rankings: tuple[Ranking, ...]) -> None:
@@ -182,18 +173,23 @@ def _print_rankings(console: Console, rankings: tuple[Ranking, ...]) -> None:
     table.add_column("order (places in 95 % of the resamples)", overflow="fold")
     table.add_column("first for sure")
     for ranking in rankings:
-        order = ", ".join(
-            f"{place.set} ({_places(place.low, place.high)})" for place in ranking.places
-        )
-        table.add_row(measure(ranking.metric).label, order, "yes" if ranking.decided else "no")
+        first = ranking.places[0]
+        sure = "not known" if first.first is None else "yes" if ranking.decided else "no"
+        table.add_row(measure(ranking.metric).label, _order(ranking), sure)
     console.print(table)
     console.print()
 
 
-def _places(low: int | None, high: int | None) -> str:
-    if low is None or high is None:
-        return "no resamples"
-    return str(low) if low == high else f"{low}-{high}"
+def _order(ranking: Ranking) -> str:
+    """The sets, the best first, each with its places; "=" between sets of equal value."""
+    text = ""
+    for before, place in zip((None, *ranking.places), ranking.places, strict=False):
+        if before is not None:
+            text += " = " if place.rank == before.rank else ", "
+        text += place.set
+        if place.low is not None:
+            text += f" ({place.low})" if place.low == place.high else f" ({place.low}-{place.high})"
+    return text
 
 
 def _print_missing(console: Console, evaluation: Evaluation) -> None:

@@ -66,7 +66,8 @@ def _ranking(metric: str, measured: Sequence[Measured]) -> Ranking | None:
         )
     ]
     places.sort(key=lambda place: place.rank)
-    decided = places[0].first is not None and places[0].first >= SURE
+    alone = sum(place.rank == 1 for place in places) == 1
+    decided = alone and places[0].first is not None and places[0].first >= SURE
     return Ranking(metric, tuple(places), decided)
 
 

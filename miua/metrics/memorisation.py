@@ -10,7 +10,7 @@ image of a new subject is not. So what is judged is the relative distance r: the
 nearest reference image over that to the nearest one of another group (subject). It does not change
 when all grey levels are scaled. For images of dimension m (the number of ways in which they vary)
 that are locally spread evenly, P(r < t) = t^m; that is the TwoNN law of E. Facco, M. d'Errico,
-A. Rodriguez and A. Laio, "Estimating the intrinsic dimension of datasets by minimal neighborhood
+A. Rodriguez and A. Laio, "Estimating the intrinsic dimension of datasets by a minimal neighborhood
 information", Scientific Reports 7 (2017) 12140. Real images tell m: each reference image is judged
 in the same way against those of the other groups, and the median of its r is 2^(-1/m). Instead of
 the median the quantile 1/2 - 1/(2 sqrt(n)) is taken for n groups, which lies below the median with

@@ -164,6 +164,7 @@ def test_mistakes_are_told(folders):
     assert "one number or three" in message(
         "--synthetic", a, "--extractor", folders / "groups.csv", "--extractor-mean", "1,2"
     )
+    assert "provenance of" in message("--synthetic", a, "--json", "x.json", "--csv", "x.csv")
     assert "--size" in message("--synthetic", a, "--crosswalk", "--metrics", "psnr")
     assert "groups.csv is missing" in message(
         "--synthetic", a, "--groups", folders / "my" / "groups.csv"

@@ -79,6 +79,14 @@ def test_values_without_resamples_are_ranked_without_certainty():
     assert not ranking.decided
 
 
+def test_of_equal_sets_none_is_first_for_sure():
+    twins = [measured("a", 1.0, 0.0), measured("b", 1.0, 0.0), measured("ccc", 0.0, 0.0)]
+    (ranking,) = rankings(twins)
+    assert [place.rank for place in ranking.places] == [1, 1, 3]
+    assert ranking.places[0].first == 1
+    assert not ranking.decided
+
+
 def test_of_the_lbp_vector_only_the_studys_elements_are_ranked():
     def elements(name: str) -> Measured:
         records = [
