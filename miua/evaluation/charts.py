@@ -155,7 +155,7 @@ class LbpvAxis:
         return Bar(element, element, tops[0], tops[1] - tops[0], floor_top, floor_height, outside)
 
 
-def labels(elements: dict[int, str], apart: int = 24) -> list[Label]:
+def labels(elements: dict[int, str], apart: int = 28) -> list[Label]:
     """Labels of elements, by their kinds; each in the first line where the one before is `apart`
     elements away, so that none covers another on a phone."""
     last: list[int] = []

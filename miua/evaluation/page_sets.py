@@ -12,6 +12,7 @@ from miua.evaluation.words import (
     DIRECTIONS,
     MISSING,
     Standing,
+    listed,
     number,
     percent,
     span,
@@ -93,7 +94,7 @@ def _summary(evaluation: Evaluation) -> str:
         return f"By none of {ranked} metrics a set is first in 95 % of the resamples of its images."
     leads: dict[str, list[str]] = {}
     for ranking in decided:
-        leads.setdefault(ranking.places[0].set, []).append(measure(ranking.metric).label)
+        leads.setdefault(listed(_leaders(ranking)), []).append(measure(ranking.metric).label)
     said = [f"{name} by {', '.join(labels)}" for name, labels in leads.items()]
     open_ = ranked - len(decided)
     rest = f" The other {open_} of {ranked} metrics leave the first place open." if open_ else ""
@@ -148,6 +149,11 @@ def _cell(
     )
 
 
+def _leaders(ranking: Ranking) -> list[str]:
+    """The first, and those of equal value."""
+    return [place.set for place in ranking.places if place.rank == 1]
+
+
 def _place_words(place: Place) -> str:
     if place.low is None or place.high is None or place.low == place.high == place.rank:
         return str(place.rank)
@@ -158,6 +164,9 @@ def _order_words(ranking: Ranking | None) -> str:
     if ranking is None:
         return "Not ranked: fewer than two sets have a value."
     best = ranking.places[0]
+    leaders = _leaders(ranking)
+    if len(leaders) > 1:
+        return f"{listed(leaders)} share the first place."
     if best.first is None:
         return f"{best.set} is first; how certain that is cannot be said without resamples."
     share = percent(best.first)

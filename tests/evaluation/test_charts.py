@@ -69,11 +69,11 @@ def test_bars_stand_on_zero():
 
 @given(st.sets(st.integers(0, 255), min_size=1, max_size=14))
 def test_no_label_covers_another(elements):
-    found = labels(dict.fromkeys(elements, "far"), apart=24)
+    found = labels(dict.fromkeys(elements, "far"), apart=28)
     assert [label.element for label in found] == sorted(elements)
     for line in {label.line for label in found}:
         at = [label.element for label in found if label.line == line]
-        assert all(np.diff(at) >= 24)
+        assert all(np.diff(at) >= 28)
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=50))

@@ -191,6 +191,15 @@ def test_sets_are_ordered_with_their_certainty():
     assert "The other 9 of 15 metrics leave the first place open." in told
 
 
+def test_sets_of_equal_value_share_the_first_place():
+    made = evaluations.three_sets()
+    alike = [replace(place, rank=1) for place in made.rankings[0].places]
+    shared = replace(made.rankings[0], places=tuple(alike))
+    told = Page(render_page(replace(made, rankings=(shared, *made.rankings[1:])))).text
+    assert "e60, e30 and e10 share the first place." in told
+    assert "or more: e60, e30 and e10 by MI; e60 by SSIM" in told
+
+
 def test_choices_are_held_against_the_baseline_and_the_floor():
     told = Page(render_page(evaluations.three_sets())).text
     # FID of e60: 88.4 becomes 168.0; the range of the real images is 4.1 wide.
