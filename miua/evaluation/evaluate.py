@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from miua.data import Fit
+from miua.data.threads import usable_cores
 from miua.data.window import Window
 from miua.evaluation.cautions import cautions
 from miua.evaluation.comparison import PAIRINGS, RESAMPLES, Comparison, Extractors, Pairing, Side
@@ -26,6 +27,7 @@ from miua.evaluation.measure import (
 from miua.evaluation.ranking import rankings
 from miua.evaluation.reading import Images, Reading, Sets, groups_of, named_sets
 from miua.evaluation.result import Copies, Evaluation, SetResult, Source
+from miua.metrics.blas import one_blas_thread
 from miua.metrics.extractors import FeatureExtractor
 from miua.metrics.inception_weights import InceptionWeights
 from miua.metrics.mutual_information import BINS
@@ -101,44 +103,44 @@ def evaluate(
         check_sets(real_stack.images, stack.images, pairing, name)
 
     real_side = Side(real_stack.images, ready, threads=threads)
-    floor = None
-    if floor_splits:
-        floor = noise_floor_of(
-            real_side,
-            codes,
-            grouping,
-            metrics=numbers,
-            extractors=others,
-            pairing=pairing,
-            bins=bins,
-            splits=floor_splits,
-            seed=seed,
-            threads=threads,
-        )
-    results, measured = [], []
-    for name, (stack, source) in stacks.items():
-        if len(stacks) > 1:
-            say(f"Measuring {name}")
-        comparison = Comparison(
-            real_side,
-            Side(stack.images, ready, threads=threads),
-            pairing=pairing,
-            bins=bins,
-            resamples=resamples,
-            seed=seed,
-            threads=threads,
-        )
-        found = measure_comparison(comparison, name, numbers, others)
-        copies = None
-        if COPIES_METRIC in metrics:
-            copies = look_for_copies(real_stack, stack, codes, seed=seed, threads=threads)
-            found.records.append(copies_record(copies, name, len(real_stack), len(stack)))
-        warnings = cautions(comparison, found, source, real_source, floor, copies, others)
-        measured.append(found)
-        results.append(_result(source, found, copies, warnings))
-    walked = None
-    if crosswalk:
-        walked = walk(real, sets, reading, ready, pairing=pairing, bins=bins, threads=threads)
+    results, measured, floor, walked = [], [], None, None
+    with one_blas_thread():
+        if floor_splits:
+            floor = noise_floor_of(
+                real_side,
+                codes,
+                grouping,
+                metrics=numbers,
+                extractors=others,
+                pairing=pairing,
+                bins=bins,
+                splits=floor_splits,
+                seed=seed,
+                threads=threads,
+            )
+        for name, (stack, source) in stacks.items():
+            if len(stacks) > 1:
+                say(f"Measuring {name}")
+            comparison = Comparison(
+                real_side,
+                Side(stack.images, ready, threads=threads),
+                pairing=pairing,
+                bins=bins,
+                resamples=resamples,
+                seed=seed,
+                threads=threads,
+            )
+            workers = threads or usable_cores()
+            found = measure_comparison(comparison, name, numbers, others, workers=workers)
+            copies = None
+            if COPIES_METRIC in metrics:
+                copies = look_for_copies(real_stack, stack, codes, seed=seed, threads=threads)
+                found.records.append(copies_record(copies, name, len(real_stack), len(stack)))
+            warnings = cautions(comparison, found, source, real_source, floor, copies, others)
+            measured.append(found)
+            results.append(_result(source, found, copies, warnings))
+        if crosswalk:
+            walked = walk(real, sets, reading, ready, pairing=pairing, bins=bins, threads=threads)
     settings = {
         **asdict(reading),
         "metrics": list(metrics),

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from miua.data.threads import in_threads, usable_cores
 from miua.errors import MiuaError
 from miua.evaluation.comparison import (
     Comparison,
@@ -19,10 +20,10 @@ from miua.evaluation.comparison import (
     Side,
     all_pair_values,
 )
-from miua.evaluation.measure import measure_comparison
+from miua.evaluation.measure import make_features, measure_comparison
 from miua.evaluation.records import COMPUTED, MetricRecord
 from miua.evaluation.result import Floor, FloorRecord
-from miua.evaluation.splits import SplitBy, draw_splits, half_size
+from miua.evaluation.splits import Split, SplitBy, draw_splits, half_size
 from miua.metrics.ssim import WINDOW as SSIM_WINDOW
 from miua.progress import progress
 
@@ -67,11 +68,12 @@ def noise_floor_of(
         drawn = draw_splits(codes[pool], half, splits, seed, by)
     except MiuaError as error:
         return Floor(drawn_by, grouping, count, 0, 0, {}, f"not computed: {error}")
+    wanted = [metric for metric in metrics if metric not in WITHOUT_FLOOR]
+    make_features(real, wanted, extractors)
     side = real.subset(pool)
     tables = _tables(side, metrics, pairing, bins, threads)
-    wanted = [metric for metric in metrics if metric not in WITHOUT_FLOOR]
-    found: dict[str, list[MetricRecord]] = {}
-    for split in progress(drawn, "Noise floor", "splits"):
+
+    def measured(split: Split) -> list[MetricRecord]:
         comparison = Comparison(
             side.subset(split.first),
             side.subset(split.second),
@@ -82,7 +84,12 @@ def noise_floor_of(
             threads=threads,
             tables={k: table[np.ix_(split.first, split.second)] for k, table in tables.items()},
         )
-        for record in measure_comparison(comparison, "floor", wanted, extractors).records:
+        return measure_comparison(comparison, "floor", wanted, extractors).records
+
+    found: dict[str, list[MetricRecord]] = {}
+    readings = in_threads(measured, drawn, threads or usable_cores())
+    for rows in progress(readings, "Noise floor", "splits", total=len(drawn)):
+        for record in rows:
             found.setdefault(record.metric, []).append(record)
     records = {metric: _summary(metric, half, rows) for metric, rows in found.items()}
     return Floor(drawn_by, grouping, count, half, len(drawn), records, COMPUTED)

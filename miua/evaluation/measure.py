@@ -10,6 +10,7 @@ from typing import get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from miua.data.threads import in_threads
 from miua.errors import MiuaError
 from miua.evaluation.comparison import (
     PAIRINGS,
@@ -21,7 +22,13 @@ from miua.evaluation.comparison import (
     Side,
 )
 from miua.evaluation.features import feature_metrics
-from miua.evaluation.measurement import Measurement, interval, mean_interval, not_computed
+from miua.evaluation.measurement import (
+    Measurement,
+    interval,
+    intervals,
+    mean_interval,
+    not_computed,
+)
 from miua.evaluation.records import LBPV_DIFFERENCES, MetricRecord
 from miua.metrics.blas import one_blas_thread
 from miua.metrics.diversity import pixel_spread
@@ -90,17 +97,28 @@ def measure_set(
         seed=seed,
         threads=threads,
     )
-    return measure_comparison(comparison, set_name, metrics)
+    with one_blas_thread():
+        return measure_comparison(comparison, set_name, metrics)
 
 
 def measure_comparison(
-    comparison: Comparison, set_name: str, metrics: Sequence[str], extractors: Sequence[str] = ()
+    comparison: Comparison,
+    set_name: str,
+    metrics: Sequence[str],
+    extractors: Sequence[str] = (),
+    *,
+    workers: int = 1,
 ) -> Measured:
-    """The metrics, and all metrics of the features of these other `extractors`, as records."""
+    """The metrics, and all metrics of the features of these other `extractors`, as records.
+
+    workers: metrics that are computed at a time, as some take one core and some take all.
+    """
     sizes = (len(comparison.reference), len(comparison.synthetic))
-    with one_blas_thread():
-        found = [m for metric in metrics for m in _MEASURES[metric](comparison)]
-        found += [m for name in extractors for m in feature_metrics(comparison, name)]
+    for side in (comparison.reference, comparison.synthetic):
+        make_features(side, metrics, extractors)
+    jobs = [_MEASURES[metric] for metric in metrics]
+    jobs += [_all_of(name) for name in extractors]
+    found = [m for each in in_threads(lambda job: job(comparison), jobs, workers) for m in each]
     records = [
         MetricRecord(
             set_name, m.metric, m.value, m.low, m.high, m.unit, *sizes, m.definition, m.status
@@ -110,6 +128,14 @@ def measure_comparison(
     reference, synthetic = (counts.mean(axis=0) for counts in comparison.features(LBP))
     resampled = {m.metric: m.resampled for m in found if m.resampled is not None}
     return Measured(records, reference, synthetic, resampled)
+
+
+def make_features(side: Side, metrics: Sequence[str], extractors: Sequence[str]) -> None:
+    """Have a side's features made that these metrics need, before several ask for them at once."""
+    needed = {_FEATURES_OF[metric] for metric in metrics if metric in _FEATURES_OF}
+    for name in sorted({LBP, *needed, *extractors}):
+        if name not in side.extractors.missing:
+            side.features(name)
 
 
 def check_metrics(metrics: Sequence[str]) -> None:
@@ -182,12 +208,14 @@ def _lbpv(comparison: Comparison) -> list[Measurement]:
     difference = mean - synthetic.mean(axis=0)
     # Counts are integers, so these products are exact whatever the order of summation.
     resampled = mean - comparison.drawn @ synthetic / len(synthetic)
+    low, high = intervals(resampled)
     definition = "mean counts per image of an LBP code (P=8, R=1), reference - synthetic"
     return [
         Measurement(
             metric,
             float(difference[code]),
-            *interval(resampled[:, code]),
+            low[code],
+            high[code],
             "counts per image",
             definition,
             resampled=resampled[:, code],
@@ -237,6 +265,10 @@ def _feature(extractor: str, kind: str) -> Callable[[Comparison], list[Measureme
     return lambda comparison: feature_metrics(comparison, extractor, (kind,))
 
 
+def _all_of(extractor: str) -> Callable[[Comparison], list[Measurement]]:
+    return lambda comparison: feature_metrics(comparison, extractor)
+
+
 _MEASURES: dict[str, Callable[[Comparison], list[Measurement]]] = {
     "mutual_information": _mutual_information,
     "psnr": _psnr,
@@ -253,6 +285,7 @@ _MEASURES: dict[str, Callable[[Comparison], list[Measurement]]] = {
     "diversity": _diversity,
 }
 METRICS = tuple(_MEASURES)
+_FEATURES_OF = dict.fromkeys(("fid", "fid_infinity", "kid", "neighbourhood"), INCEPTION)
 
 
 def _pairs(comparison: Comparison) -> str:

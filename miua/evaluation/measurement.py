@@ -34,10 +34,19 @@ def not_computed(metric: str, unit: str, definition: str, reason: str) -> Measur
 
 def interval(resampled: NDArray[np.float64]) -> tuple[float | None, float | None]:
     """The 2.5 and 97.5 percentiles; values that occur, so inf does no harm. None without any."""
+    (low,), (high,) = intervals(resampled[:, None])
+    return low, high
+
+
+def intervals(
+    resampled: NDArray[np.float64],
+) -> tuple[list[float] | list[None], list[float] | list[None]]:
+    """The same of many metrics at once: (R, metrics)."""
     if not len(resampled):
-        return None, None
-    low, high = np.percentile(resampled, (2.5, 97.5), method="inverted_cdf")
-    return float(low), float(high)
+        nothing = [None] * resampled.shape[1]
+        return nothing, nothing
+    low, high = np.percentile(resampled, (2.5, 97.5), axis=0, method="inverted_cdf")
+    return low.tolist(), high.tolist()
 
 
 def mean_interval(
