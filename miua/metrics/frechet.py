@@ -125,8 +125,9 @@ def frechet_resampled(
 def _crossed(root: NDArray[np.float64], centred: NDArray[np.float64]) -> NDArray[np.float64]:
     """root @ centred.T, turned to as few columns as its rank is, one row for each row of B.
 
-    A rotation leaves the nuclear norm of any choice of rows as it is. Without the directions in
-    which nothing varies, no eigenvalue is mere rounding, whose square root would not be small.
+    A rotation leaves the nuclear norm of any choice of rows as it is. The columns fall in size,
+    and small eigenvalues of the products of such columns come out to their own precision instead
+    of that of the largest one.
     """
     _, values, rows = np.linalg.svd(root @ centred.T, full_matrices=False)
     kept = values > 1e-12 * values[0]
@@ -141,7 +142,7 @@ def _nuclear_norm(crossed: NDArray[np.float64], drawn: NDArray[np.float64]) -> f
     mean = drawn @ crossed / drawn.sum()
     # A row that occurs k times counts in every product as one that is sqrt(k) times as long.
     rows = (crossed[different] - mean) * weights[:, None]
-    if rows.shape[1] < len(rows):
+    if rows.shape[1] < 1.25 * len(rows):  # about square, rows @ rows.T would be nearly singular
         return float(_root_eigenvalues(rows.T @ rows).sum())
     product = rows @ rows.T
     # Centring leaves one eigenvalue 0, and its vector is known: it is moved to a size that rounding
@@ -160,9 +161,9 @@ def _root_eigenvalues(product: NDArray[np.float64]) -> NDArray[np.float64]:
 class Extrapolation:
     """A Frechet distance at infinitely many images.
 
-    value: the intercept of the line, which chance may bring below 0. low, high: its 95 % t interval,
-    which tells how well the distances lie on a line, and not how they would vary with other
-    images. sizes: how many images of A and of B each distance is of, (15, 2), largest last.
+    value: the intercept of the line, which chance may bring below 0. low, high: its 95 % t
+    interval, which tells how well the distances lie on a line, and not how they would vary with
+    other images. sizes: of how many images of A and of B each distance is, (15, 2), largest last.
     distances: (15,).
     """
 

@@ -156,6 +156,15 @@ def test_resampled_distances_where_little_varies(d):
     assert frechet_resampled(a, b, drawn) == pytest.approx(np.array(expected), rel=1e-6)
 
 
+def test_resampled_distances_of_as_many_rows_as_columns():
+    """Of a nearly singular matrix, most of whose singular values are far below the largest."""
+    scale = 10.0 ** -np.linspace(0, 4, 60)
+    a, b = (np.random.default_rng(i).normal(size=(120, 60)) * scale for i in (24, 25))
+    drawn = half_samples(120, 4)
+    expected = [frechet_distance(a, b[times == 1]) for times in drawn]
+    assert frechet_resampled(a, b, drawn) == pytest.approx(np.array(expected), rel=1e-9)
+
+
 def test_resamples_of_one_row_have_no_covariance():
     a, b = features(16, 10, 3), features(17, 5, 3)
     drawn = np.array([[3, 0, 0, 0, 0]])
