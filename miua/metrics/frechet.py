@@ -101,7 +101,7 @@ def frechet_resampled(
 
     drawn: (R, m), how often each row of B occurs in each resample. Each distance is that of
     `frechet_distance(features_a, np.repeat(features_b, drawn[r], axis=0))`, from a symmetric
-    eigenproblem whose size is the smallest of n, d and the number of different rows drawn.
+    eigenproblem about as large as the smallest of n, d and the number of different rows drawn.
     ValueError: as in `frechet_distance`, or a resample of fewer than two rows.
     """
     a = feature_statistics(features_a)
@@ -191,8 +191,9 @@ def frechet_extrapolated(
     if min(len(a), len(b)) < 4:
         raise ValueError(f"extrapolation needs four rows or more, not {len(a)} and {len(b)}")
     generator = np.random.default_rng(seed)
-    inverse = np.linspace(1 / SMALLEST_FRACTION, 1, EXTRAPOLATION_SIZES)
-    sizes = np.rint(np.array([[len(a), len(b)]]) / inverse[:, None]).astype(np.int64)
+    wanted = np.linspace(1 / SMALLEST_FRACTION, 1, EXTRAPOLATION_SIZES)
+    whole = np.array([len(a), len(b)])
+    sizes = np.rint(whole / wanted[:, None]).astype(np.int64)
     distances = np.array(
         [
             frechet_distance(
@@ -201,7 +202,7 @@ def frechet_extrapolated(
             for of_a, of_b in sizes
         ]
     )
-    intercept, error = _intercept(inverse, distances)
+    intercept, error = _intercept((whole / sizes).mean(axis=1), distances)
     low, high = intercept - error, intercept + error
     return Extrapolation(intercept, low, high, sizes, distances)
 
