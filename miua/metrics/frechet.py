@@ -104,7 +104,7 @@ def frechet_resampled(
 
     drawn: (R, m), how often each row of B occurs in each resample. Each distance is that of
     `frechet_distance(features_a, np.repeat(features_b, drawn[r], axis=0))`, from a symmetric
-    eigenproblem whose size is the smallest of n, d and the number of different rows drawn.
+    eigenproblem about as large as the smallest of n, d and the number of different rows drawn.
     ValueError: as in `frechet_distance`, or a resample of fewer than two rows.
     """
     a = feature_statistics(features_a)
@@ -128,8 +128,9 @@ def frechet_resampled(
 def _crossed(root: NDArray[np.float64], centred: NDArray[np.float64]) -> NDArray[np.float64]:
     """root @ centred.T, turned to as few columns as its rank is, one row for each row of B.
 
-    A rotation leaves the nuclear norm of any choice of rows as it is. Without the directions in
-    which nothing varies, no eigenvalue is mere rounding, whose square root would not be small.
+    A rotation leaves the nuclear norm of any choice of rows as it is. The columns fall in size,
+    and small eigenvalues of the products of such columns come out to their own precision instead
+    of that of the largest one.
     """
     _, values, rows = np.linalg.svd(root @ centred.T, full_matrices=False)
     kept = values > 1e-12 * values[0]
@@ -144,7 +145,7 @@ def _nuclear_norm(crossed: NDArray[np.float64], drawn: NDArray[np.float64]) -> f
     mean = drawn @ crossed / drawn.sum()
     # A row that occurs k times counts in every product as one that is sqrt(k) times as long.
     rows = (crossed[different] - mean) * weights[:, None]
-    if rows.shape[1] < len(rows):
+    if rows.shape[1] < 1.25 * len(rows):  # about square, rows @ rows.T would be nearly singular
         return float(_root_eigenvalues(rows.T @ rows).sum())
     product = rows @ rows.T
     # Centring leaves one eigenvalue 0, and its vector is known: it is moved to a size that rounding
@@ -165,7 +166,7 @@ class Extrapolation:
 
     value: the intercept of the line, which chance may bring below 0. low, high: its 95 % t
     interval, which tells how well the distances lie on a line, and not how they would vary with
-    other images. sizes: how many images of A and of B each distance is of, (15, 2), largest last.
+    other images. sizes: of how many images of A and of B each distance is, (15, 2), largest last.
     distances: (15,).
     """
 
@@ -193,8 +194,9 @@ def frechet_extrapolated(
     if min(len(a), len(b)) < 4:
         raise ValueError(f"extrapolation needs four rows or more, not {len(a)} and {len(b)}")
     generator = np.random.default_rng(seed)
-    inverse = np.linspace(1 / SMALLEST_FRACTION, 1, EXTRAPOLATION_SIZES)
-    sizes = np.rint(np.array([[len(a), len(b)]]) / inverse[:, None]).astype(np.int64)
+    wanted = np.linspace(1 / SMALLEST_FRACTION, 1, EXTRAPOLATION_SIZES)
+    whole = np.array([len(a), len(b)])
+    sizes = np.rint(whole / wanted[:, None]).astype(np.int64)
     distances = np.array(
         [
             frechet_distance(
@@ -203,7 +205,7 @@ def frechet_extrapolated(
             for of_a, of_b in sizes
         ]
     )
-    intercept, error = _intercept(inverse, distances)
+    intercept, error = _intercept((whole / sizes).mean(axis=1), distances)
     low, high = intercept - error, intercept + error
     return Extrapolation(intercept, low, high, sizes, distances)
 

@@ -100,6 +100,16 @@ def test_a_set_against_its_copy_in_another_order(seed, k, shift):
     assert round(found.density.sum() * k, 6) == 23 * (k + 1)
 
 
+@given(seed=st.integers(0, 10**6), shift=st.sampled_from([0.0, 1e3]))
+def test_radii_of_copies_are_zero_and_hold_further_copies(seed, shift):
+    different = np.random.default_rng(seed).normal(size=(6, 50)) + shift
+    found = neighbourhood(np.repeat(different, 4, axis=0), np.tile(different, (4, 1)), k=3)
+    assert found.precision.all()
+    assert found.recall.all()
+    assert found.coverage.all()
+    assert found.density == pytest.approx(np.full(24, 4 / 3))
+
+
 def test_images_that_are_all_the_same():
     same = np.full((6, 3), 0.1)
     found = neighbourhood(same, same[:4], k=3)
