@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from miua.data import Fit
-from miua.data.threads import usable_cores
+from miua.data.threads import in_threads, usable_cores
 from miua.data.window import Window
 from miua.evaluation.cautions import cautions
 from miua.evaluation.comparison import PAIRINGS, RESAMPLES, Comparison, Extractors, Pairing, Side
@@ -130,12 +132,16 @@ def evaluate(
                 seed=seed,
                 threads=threads,
             )
-            workers = threads or usable_cores()
-            found = measure_comparison(comparison, name, numbers, others, workers=workers)
-            copies = None
-            if COPIES_METRIC in metrics:
-                copies = look_for_copies(real_stack, stack, codes, seed=seed, threads=threads)
-                found.records.append(copies_record(copies, name, len(real_stack), len(stack)))
+            found, copies = _measured(
+                comparison,
+                name,
+                numbers,
+                others,
+                partial(look_for_copies, real_stack, stack, codes, seed)
+                if COPIES_METRIC in metrics
+                else None,
+                threads or usable_cores(),
+            )
             warnings = cautions(comparison, found, source, real_source, floor, copies, others)
             measured.append(found)
             results.append(_result(source, found, copies, warnings))
@@ -167,6 +173,31 @@ def evaluate(
             inputs=inputs, settings=settings, device=device or "auto", threads=threads
         ),
     )
+
+
+def _measured(
+    comparison: Comparison,
+    name: str,
+    metrics: Sequence[str],
+    extractors: Sequence[str],
+    search: Callable[[], Copies] | None,
+    cores: int,
+) -> tuple[Measured, Copies | None]:
+    """The metrics of one set and, where asked for, the search for copies.
+
+    The search takes one core, beside metrics of which some take one and some take all.
+    """
+    jobs: list[Callable[[], Any]] = [
+        lambda: measure_comparison(comparison, name, metrics, extractors, workers=cores)
+    ]
+    if search is not None:
+        jobs.append(search)
+    found, *copies = in_threads(lambda job: job(), jobs, cores)
+    if not copies:
+        return found, None
+    sizes = (len(comparison.reference), len(comparison.synthetic))
+    found.records.append(copies_record(copies[0], name, *sizes))
+    return found, copies[0]
 
 
 def _result(

@@ -17,10 +17,19 @@ from rich.console import Console
 from rich.table import Table
 
 from miua import conformance
+from tests.benchmarks import evaluation_work
 from tests.benchmarks.loop_rows import loop_table
-from tests.benchmarks.work import THREADS, WORKS
+from tests.benchmarks.work import THREADS
+from tests.benchmarks.work import WORKS as KERNEL_WORKS
 
-PACKAGES = ("numpy", "scikit-image", "opencv-python-headless", "scikit-learn", "mahotas")
+PACKAGES = (
+    "numpy",
+    "scikit-image",
+    "opencv-python-headless",
+    "scikit-learn",
+    "mahotas",
+    "torch-fidelity",
+)
 LOOP_PACKAGES = ("torch", "torchvision", "pillow")
 ROWS = pytest.StashKey[list[dict[str, Any]]]()
 LOOP_ROWS = pytest.StashKey[list[dict[str, Any]]]()
@@ -65,7 +74,7 @@ def rows(timed: list[dict[str, Any]]) -> list[dict[str, Any]]:
         (entry["group"], entry["extra_info"].get("peer")): entry["stats"]["min"] for entry in timed
     }
     found: list[dict[str, Any]] = []
-    for work in WORKS:
+    for work in [*KERNEL_WORKS, *evaluation_work.WORKS]:
         ours = best.get((work.name, None))
         if ours is None:
             continue

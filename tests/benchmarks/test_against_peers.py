@@ -2,7 +2,10 @@
 
 import pytest
 
-from tests.benchmarks.work import THREADS, WORKS, Peer, Work
+from tests.benchmarks import evaluation_work, work
+from tests.benchmarks.work import THREADS, Peer, Work
+
+WORKS = [*work.WORKS, *evaluation_work.WORKS]
 
 PEERS = [(work, peer) for work in WORKS for peer in work.peers]
 
