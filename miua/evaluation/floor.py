@@ -1,7 +1,8 @@
 """The noise floor of the images at hand: every metric of real images against other real images.
 
 The real images are split again and again into two halves that share no group (no subject), and one
-half is measured against the other as a synthetic set is. What two halves differ by is chance.
+half is measured against the other as a synthetic set is. What two halves differ by is chance. Means
+over pairs are an exception (`pair_floor`).
 """
 
 from __future__ import annotations
@@ -21,9 +22,11 @@ from miua.evaluation.comparison import (
     all_pair_values,
 )
 from miua.evaluation.measure import make_features, measure_comparison
+from miua.evaluation.pair_floor import pair_floor
 from miua.evaluation.records import COMPUTED, MetricRecord
 from miua.evaluation.result import Floor, FloorRecord
 from miua.evaluation.splits import Split, SplitBy, draw_splits, half_size
+from miua.metrics.psnr import decibels
 from miua.metrics.ssim import WINDOW as SSIM_WINDOW
 from miua.progress import progress
 
@@ -32,6 +35,7 @@ SPLITS = 20
 WITHOUT_FLOOR = ("fid_infinity", "fd_lbp_infinity")
 MOST_IMAGES = 1000  # of which halves are drawn, so that time does not grow with their square
 POOL_DRAW = 2  # keeps this draw apart from others of the same seed
+DRAWS_A_SPLIT = 10  # of means over pairs, which cost next to nothing
 _KINDS: dict[str, PairKind] = {
     "mutual_information": "information",
     "psnr": "error",
@@ -72,6 +76,10 @@ def noise_floor_of(
     make_features(real, wanted, extractors)
     side = real.subset(pool)
     tables = _tables(side, metrics, pairing, bins, threads)
+    apart = {}
+    if pairing != "nearest":
+        apart = _of_pairs(tables, wanted, codes[pool], half, splits, seed, pairing)
+        wanted = [metric for metric in wanted if metric not in apart]
 
     def measured(split: Split) -> list[MetricRecord]:
         comparison = Comparison(
@@ -92,7 +100,41 @@ def noise_floor_of(
         for record in rows:
             found.setdefault(record.metric, []).append(record)
     records = {metric: _summary(metric, half, rows) for metric, rows in found.items()}
-    return Floor(drawn_by, grouping, count, half, len(drawn), records, COMPUTED)
+    return Floor(drawn_by, grouping, count, half, len(drawn), apart | records, COMPUTED)
+
+
+def _of_pairs(
+    tables: dict[PairKind, NDArray[np.float64]],
+    metrics: Sequence[str],
+    codes: NDArray[np.int64],
+    half: int,
+    splits: int,
+    seed: int,
+    pairing: Pairing,
+) -> dict[str, FloorRecord]:
+    """The records of means over pairs, which halves of one set would make too narrow."""
+    draws = splits * DRAWS_A_SPLIT
+    found = {}
+    for metric in metrics:
+        if _KINDS.get(metric) not in tables:
+            continue
+        table = tables[_KINDS[metric]]
+        values = pair_floor(
+            decibels(table) if metric == "psnr" else table,
+            codes,
+            half,
+            draws,
+            seed=seed,
+            all_pairs=pairing == "all",
+        )
+        values = values[np.isfinite(values)]
+        if not len(values):
+            reason = "not computed: all pairs of real images are identical"
+            found[metric] = FloorRecord(metric, None, None, None, half, draws, reason)
+            continue
+        low, high = map(float, np.percentile(values, (2.5, 97.5)))
+        found[metric] = FloorRecord(metric, float(values.mean()), low, high, half, draws, COMPUTED)
+    return found
 
 
 def _pool(codes: NDArray[np.int64], seed: int) -> NDArray[np.int64]:

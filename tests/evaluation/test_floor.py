@@ -7,7 +7,13 @@ from miua.evaluation import floor as floor_module
 from miua.evaluation.comparison import Extractors, Side
 from miua.evaluation.floor import noise_floor_of
 from miua.evaluation.measure import METRICS, measure_set
+from miua.evaluation.pair_floor import pair_floor
 from miua.evaluation.splits import draw_splits, half_size
+from miua.metrics import (
+    mutual_information_all_pairs,
+    peak_signal_to_noise_ratio_all_pairs,
+    structural_similarity_all_pairs,
+)
 from tests.evaluation.textures import textures
 
 LIGHT = (
@@ -47,13 +53,36 @@ def test_the_floor_is_the_mean_over_halves_that_share_no_group(pairing):
         ).records
         for split in draw_splits(GROUPS, half, 3, 5)
     ]
+    assert set(floor.records) == {row.metric for row in readings[0]}
     for rows in zip(*readings, strict=True):
+        if pairing != "nearest" and rows[0].metric in ("mutual_information", "psnr", "ssim"):
+            continue
         values = np.array([row.value for row in rows])
         found = floor.records[rows[0].metric]
         assert found.mean == pytest.approx(values.mean(), rel=1e-9, abs=1e-9)
         assert found.low == pytest.approx(np.percentile(values, 2.5), rel=1e-9, abs=1e-9)
         assert found.high == pytest.approx(np.percentile(values, 97.5), rel=1e-9, abs=1e-9)
         assert found.status == "computed"
+
+
+@pytest.mark.parametrize("pairing", ["all", "index"])
+def test_means_over_pairs_have_a_floor_of_independent_draws(pairing):
+    stack = textures(1, 24)
+    floor = floor_of(stack, GROUPS, pairing=pairing, splits=4)
+    tables = {
+        "mutual_information": mutual_information_all_pairs(stack, stack),
+        "psnr": peak_signal_to_noise_ratio_all_pairs(stack, stack),
+        "ssim": structural_similarity_all_pairs(stack, stack),
+    }
+    for metric, table in tables.items():
+        values = pair_floor(
+            table, GROUPS, half_size(GROUPS), 40, seed=5, all_pairs=pairing == "all"
+        )
+        values = values[np.isfinite(values)]
+        found = floor.records[metric]
+        assert found.mean == pytest.approx(values.mean())
+        assert (found.low, found.high) == pytest.approx(tuple(np.percentile(values, (2.5, 97.5))))
+        assert found.splits == 40
 
 
 def test_without_groups_images_are_drawn():
