@@ -100,7 +100,7 @@ def feature_measures(extractor: str) -> dict[str, Measure]:
     """
     inception = extractor == INCEPTION
     label, end = ("", "") if inception else (f" ({extractor})", f"_{extractor}")
-    of = "Inception" if inception else extractor
+    of = {INCEPTION: "Inception", LBP: "LBP"}.get(extractor, extractor)
     frechet, kernel = ("fid", "kid") if inception else (f"fd{end}", f"kd{end}")
     heads = {
         INCEPTION: ("FID", "FID∞", "KID"),
