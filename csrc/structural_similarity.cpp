@@ -8,13 +8,14 @@ namespace {
 
 constexpr std::ptrdiff_t window = similarity_window;
 constexpr std::int32_t window_pixels = window * window;
-constexpr double c1 = 2401 * 6.5025;   // 49^2 (0.01 * 255)^2
-constexpr double c2 = 2352 * 58.5225;  // 49 * 48 (0.03 * 255)^2
+constexpr float c1 = 15612.5025F;  // 49^2 (0.01 * 255)^2
+constexpr float c2 = 137644.92F;   // 49 * 48 (0.03 * 255)^2
 
-// A window's similarity is a multiple of 2^-32, so that 2^31 of them fit a 64-bit sum. A float64
-// beside 1.5 * 2^20 can hold no finer fraction: adding that and taking it away again rounds.
-constexpr double units = 4294967296.0;
-constexpr double rounder = 1572864.0;
+// A window's similarity is cut to a multiple of 2^-24, as every float32 from 0.5 to 1 is. None is
+// beyond 1 or -1, as no numerator is beyond its denominator and rounding keeps order. So a 32-bit
+// integer holds the sum of 127, of the rows of a strip.
+constexpr float units = 16777216.0F;
+constexpr std::ptrdiff_t summed_rows = 127;
 
 constexpr std::ptrdiff_t lanes = 16;  // loops run over multiples of it
 
@@ -28,8 +29,8 @@ struct Strip {
         : columns(padded(stack.width)),
           sum_columns(columns + lanes),
           window_columns(padded(stack.width - window + 1)),
-          rows(std::min(stack.height - window + 1,
-                        std::max(4 * window, cached_windows / window_columns))) {}
+          rows(std::min({stack.height - window + 1, summed_rows,
+                         std::max(4 * window, cached_windows / window_columns)})) {}
 
     std::ptrdiff_t pixels() const { return (rows + window - 1) * columns; }
     std::ptrdiff_t column_sums() const { return rows * sum_columns; }
@@ -40,7 +41,7 @@ struct Strip {
     std::ptrdiff_t columns;         // of pixels
     std::ptrdiff_t sum_columns;     // of sums over rows: a window right of the image reads on
     std::ptrdiff_t window_columns;  // of windows
-    std::ptrdiff_t rows;            // of windows, at most
+    std::ptrdiff_t rows;            // of windows, at most; no more than summed_rows
 };
 
 MIUA_INLINE std::int32_t product(const std::uint8_t* a, const std::uint8_t* b, std::ptrdiff_t i) {
@@ -98,20 +99,23 @@ struct Windows {
     const std::int32_t* variations;
 };
 
+MIUA_INLINE float to_float(std::int32_t number) { return static_cast<float>(number); }
+
 // Add a strip's rows of similarities to `totals`, one for each column of windows.
 struct Similarities {
     static MIUA_INLINE void run(Windows a, Windows b, const std::int32_t* products,
                                 std::ptrdiff_t rows, std::ptrdiff_t sum_columns,
-                                std::ptrdiff_t window_columns, double* totals) {
+                                std::ptrdiff_t window_columns, std::int32_t* totals) {
         for (std::ptrdiff_t y = 0; y < rows; ++y) {
             for (std::ptrdiff_t x = 0; x < window_columns; ++x) {
                 const std::int32_t both = a.sums[x] * b.sums[x];
                 const std::int32_t squares = a.sums[x] * a.sums[x] + b.sums[x] * b.sums[x];
                 const std::int32_t covariation = window_pixels * window_sum(products + x) - both;
                 const std::int32_t variation = a.variations[x] + b.variations[x];
-                const double similarity = ((2 * both + c1) * (2 * covariation + c2)) /
-                                          ((squares + c1) * (variation + c2));
-                totals[x] += (similarity + rounder) - rounder;
+                const float similarity =
+                    ((to_float(2 * both) + c1) * (to_float(2 * covariation) + c2)) /
+                    ((to_float(squares) + c1) * (to_float(variation) + c2));
+                totals[x] += static_cast<std::int32_t>(similarity * units);
             }
             products += sum_columns;
             a.sums += window_columns;
@@ -188,12 +192,11 @@ class Comparison {
     std::int64_t strip_total(std::ptrdiff_t a, std::ptrdiff_t b, std::ptrdiff_t rows) {
         add_columns(pixels_.data() + a * strip_.pixels(), pixels_.data() + b * strip_.pixels(),
                     rows, column_sums_.data());
-        std::fill(row_totals_.begin(), row_totals_.end(), 0.0);
+        std::fill(row_totals_.begin(), row_totals_.end(), 0);
         run<Similarities>(set_, windows(a), windows(b), column_sums_.data(), rows,
                           strip_.sum_columns, strip_.window_columns, row_totals_.data());
         std::int64_t total = 0;
-        for (std::ptrdiff_t x = 0; x < window_columns_; ++x)
-            total += static_cast<std::int64_t>(row_totals_[x] * units);
+        for (std::ptrdiff_t x = 0; x < window_columns_; ++x) total += row_totals_[x];
         return total;
     }
 
@@ -213,7 +216,7 @@ class Comparison {
     std::vector<std::uint8_t> ones_, pixels_;
     std::vector<std::int16_t> sums_;
     std::vector<std::int32_t> variations_, column_sums_, column_squares_;
-    std::vector<double> row_totals_;  // for each column of windows
+    std::vector<std::int32_t> row_totals_;  // for each column of windows
     std::vector<std::int64_t> totals_;
 };
 

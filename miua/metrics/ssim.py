@@ -11,9 +11,10 @@ C1 = (0.01 * 255)^2, C2 = (0.03 * 255)^2; the SSIM of two images is the mean ove
 This is what scikit-image computes with data_range=255 and else its defaults. The windows weigh all
 pixels alike; those of the paper itself are Gaussian, of 11 x 11 pixels, and give other numbers.
 
-Sums over a window are exact integers. What follows is computed in float64 and rounded once, to
-multiples of 2^-32, whose sum is exact again: a result lies within 2e-10 of the true mean, and
-within 1e-9 of scikit-image.
+Sums over a window are exact integers. What follows is computed in float32 and cut to multiples of
+2^-24, whose sum is exact again. A result lies within 7e-7 of the true mean, whatever the images
+are; this bound is proved. The largest difference found is 3e-7, for a single window; over many
+windows, of noise or of phantoms, it is below 1e-7. The same holds for scikit-image's results.
 """
 
 from __future__ import annotations

@@ -135,9 +135,9 @@ def close(peer: Array, ours: Array) -> bool:
     return np.allclose(peer, ours[: len(peer)], rtol=0, atol=1e-12)
 
 
-def close_in_float64(peer: Array, ours: Array) -> bool:
-    """The peer's running sums of float64 lose some digits."""
-    return np.allclose(peer, ours[: len(peer)], rtol=0, atol=1e-9)
+def close_in_float32(peer: Array, ours: Array) -> bool:
+    """Ours takes each window in float32; the mean of many is nearer than one."""
+    return np.allclose(peer, ours[: len(peer)], rtol=0, atol=1e-7)
 
 
 def lbp(P: int, R: float, method: Method) -> Callable[..., Array]:
@@ -190,13 +190,13 @@ WORKS = [
         "SSIM, 800 pairs of 64x64",
         noisy_pairs,
         structural_similarity,
-        (Peer("scikit-image", similarities, 25, close_in_float64),),
+        (Peer("scikit-image", similarities, 25, close_in_float32),),
     ),
     Work(
         "SSIM, 800 x 800 pairs of 64x64",
         noisy_pairs,
         structural_similarity_all_pairs,
-        (Peer("scikit-image", similarities_of_one_row, 60, close_in_float64, parts=800),),
+        (Peer("scikit-image", similarities_of_one_row, 60, close_in_float32, parts=800),),
         at_most=2,
     ),
     Work(
