@@ -122,7 +122,7 @@ def test_the_crosswalk_shows_every_choice(folders):
         folders, "--synthetic", folders / "sets" / "*", "--size", 16, "--crosswalk", "--metrics",
         "psnr",
     )  # fmt: skip
-    for choice in ("resize filter: bicubic", "antialiasing: off", "fit: crop", "16 bits"):
+    for choice in ("bicubic filter", "antialiasing off", "crop", "16 bits"):
         assert choice in text
     assert " %" in text
 
