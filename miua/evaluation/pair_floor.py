@@ -32,10 +32,7 @@ def pair_floor(
     generator = np.random.default_rng((seed, PAIR_DRAW))
     counted = (groups[:, None] != groups[None, :]) & np.isfinite(table)
     values = np.where(counted, table, 0.0)
-    members = [np.flatnonzero(groups == group) for group in np.unique(groups)]
-    first, second = (
-        np.stack([_drawn(members, images, generator) for _ in range(draws)]) for _ in range(2)
-    )
+    first, second = (_drawn(groups, images, draws, generator) for _ in range(2))
     if not all_pairs:
         # Images of a group were drawn together; pairs of equal place must not be theirs alone.
         second = generator.permuted(second, axis=1)
@@ -47,16 +44,21 @@ def pair_floor(
 
 
 def _drawn(
-    members: list[NDArray[np.int64]], images: int, generator: np.random.Generator
+    groups: NDArray[np.int64], images: int, draws: int, generator: np.random.Generator
 ) -> NDArray[np.int64]:
-    """Images of groups drawn with replacement, as many as asked; of the last group the first."""
-    chosen: list[NDArray[np.int64]] = []
-    left = images
-    while left > 0:
-        group = members[generator.integers(len(members))]
-        chosen.append(group[:left])
-        left -= len(group)
-    return np.concatenate(chosen)
+    """Images of groups drawn with replacement, (draws, images); of the last group the first."""
+    _, codes, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+    by_group = np.argsort(codes, kind="stable")
+    starts = np.cumsum(sizes) - sizes
+    # As many groups as images are enough, whatever their sizes.
+    chosen = generator.integers(len(sizes), size=(draws, images))
+    drawn = np.empty((draws, images), dtype=np.int64)
+    for row, group in zip(drawn, chosen, strict=True):
+        counts = sizes[group]
+        ends = np.cumsum(counts)
+        places = np.arange(images) - np.repeat(ends - counts, counts)[:images]
+        row[:] = by_group[np.repeat(starts[group], counts)[:images] + places]
+    return drawn
 
 
 def _times(drawn: NDArray[np.int64], images: int) -> NDArray[np.float64]:
