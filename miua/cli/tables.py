@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
 
 from miua.evaluation.records import COMPUTED, LBPV_DIFFERENCES, MetricRecord
-from miua.evaluation.words import number, span, standing
+from miua.evaluation.words import chance_outside, number, percent, span, standing
 from miua.metrics.measures import STUDY_ELEMENTS, Measure, element_name, measure
 
 if TYPE_CHECKING:
-    from miua.evaluation.result import Evaluation, FloorRecord, Ranking, SetResult, Source
+    from miua.evaluation.result import Copies, Evaluation, FloorRecord, Ranking, SetResult, Source
 
 _NAMED = {element_name(element) for element in STUDY_ELEMENTS}
 # Of several sets, what fits beside each other; all is in the files.
@@ -31,7 +32,8 @@ _SHORT = (
 
 def print_evaluation(evaluation: Evaluation) -> None:
     """Print what was read, the metrics, the ranking of several sets, and what to beware of."""
-    console = Console(highlight=False)
+    # Names of sets and files may hold what rich takes for markup.
+    console = Console(highlight=False, markup=False, emoji=False)
     _print_source(console, evaluation.real)
     for each in evaluation.sets:
         _print_source(console, each.source)
@@ -50,33 +52,32 @@ def print_evaluation(evaluation: Evaluation) -> None:
 
         print_crosswalk(console, evaluation.crosswalk)
     for warning in evaluation.warnings:
-        console.print(f"Note: {warning}", markup=False)
+        console.print(f"Note: {warning}")
 
 
 def _print_source(console: Console, source: Source) -> None:
     where = f" from {source.path}" if source.path else ""
     console.print(
         f"{source.name}: {source.images} images of {source.width} x {source.height}{where}",
-        markup=False,
         soft_wrap=True,
     )
     for note in source.notes:
-        console.print(f"  {note}", markup=False, soft_wrap=True)
+        console.print(f"  {note}", soft_wrap=True)
     for skipped in source.skipped:
-        console.print(f"  left out: {skipped.name}: {skipped.reason}", markup=False, soft_wrap=True)
+        console.print(f"  left out: {skipped.name}: {skipped.reason}", soft_wrap=True)
 
 
 def _print_floor(console: Console, evaluation: Evaluation) -> None:
     floor = evaluation.floor
     assert floor is not None
     if floor.status != COMPUTED:
-        console.print(f"Real against real: {floor.status}", markup=False, soft_wrap=True)
+        console.print(f"Real against real: {floor.status}", soft_wrap=True)
         return
     groups = f"{floor.groups} groups ({floor.grouping})" if floor.groups else floor.grouping
     console.print(
         f"Real against real: {floor.splits} splits into halves of {floor.images} images; "
-        f"groups: {groups}.",
-        markup=False,
+        f"groups: {groups}. Of yet other real images about {percent(chance_outside(floor.splits))} "
+        "of the metrics would lie outside their range.",
         soft_wrap=True,
     )
 
@@ -97,17 +98,47 @@ def _print_set(console: Console, evaluation: Evaluation, result: SetResult) -> N
         if evaluation.floor is not None:
             floor = evaluation.floor.records.get(record.metric)
             beside = span(floor.low, floor.high, shown.decimals) if floor else ""
-            cells += [beside, _beside(record, floor, shown)]
+            cells += [beside, _beside(result.beside_floor(record), floor, shown)]
         table.add_row(*cells, shown.unit)
     console.print(table)
     console.print()
+    if result.at_floor_size:
+        _print_sizes(console, evaluation, result)
+    if result.copies is not None:
+        _print_copies(console, result.copies)
     if all(record.metric not in _NAMED for record in result.records):
         return
     farthest = ", ".join(f"V{element}" for element in result.farthest)
     console.print(
         f"V is reference - synthetic, in pixels of an image. V8, V20, V143 and V240 are the "
         f"study's; farthest of all: {farthest}.\n",
-        markup=False,
+    )
+
+
+def _print_sizes(console: Console, evaluation: Evaluation, result: SetResult) -> None:
+    """What was held against the floor in place of values that the number of images changes."""
+    assert evaluation.floor is not None
+    of = ", ".join(
+        f"{measure(name).label} {number(value, measure(name).decimals)}"
+        for name, value in result.at_floor_size.items()
+    )
+    console.print(
+        f"These change with the number of images; of {evaluation.floor.images} images a side, as "
+        f"real against real has them, they are: {of}.\n"
+    )
+
+
+def _print_copies(console: Console, copies: Copies) -> None:
+    found = copies.found
+    if found.status != COMPUTED:
+        console.print(f"Copies: {found.status}\n")
+        return
+    likeliest = copies.nearest[0]
+    console.print(
+        f"Copies: {len(found.flagged)} found, {found.expected_false_alarms:.2g} expected by "
+        f"chance. The likeliest: {likeliest['synthetic']} is like {likeliest['real']}, at "
+        f"{likeliest['relative_distance']:.2f} of the distance to another subject; a copy is below "
+        f"{found.threshold:.2f}.\n"
     )
 
 
@@ -162,7 +193,7 @@ def _print_sets(console: Console, evaluation: Evaluation) -> None:
 
 
 def _half(record: MetricRecord, shown: Measure) -> str:
-    if record.low is None or record.high is None:
+    if record.low is None or record.high is None or not isfinite(record.high - record.low):
         return ""
     return f"±{number((record.high - record.low) / 2, shown.decimals)}"
 
@@ -202,4 +233,4 @@ def _print_missing(console: Console, evaluation: Evaluation) -> None:
             if label not in labels:
                 labels.append(label)
     for status, labels in reasons.items():
-        console.print(f"{', '.join(labels)}: {status}", markup=False)
+        console.print(f"{', '.join(labels)}: {status}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,9 +11,11 @@ from miua.evaluation.comparison import Comparison
 from miua.evaluation.measure import Measured
 from miua.evaluation.records import COMPUTED
 from miua.evaluation.result import Copies, Floor, Source
+from miua.evaluation.words import counted
 from miua.metrics.measures import INCEPTION, LBP, feature_measures
 
 FEW_IMAGES = 50
+UNLIKELY = 0.01
 
 
 def cautions(
@@ -36,17 +40,31 @@ def cautions(
 def _about_copies(copies: Copies | None) -> list[str]:
     if copies is None or not len(copies.found.flagged):
         return []
-    count = len(copies.found.flagged)
+    count, expected = len(copies.found.flagged), copies.found.expected_false_alarms
+    said = (
+        f"{counted(count, 'synthetic image')} {'is' if count == 1 else 'are'} nearer to one real "
+        "image than images of another subject should be"
+    )
+    if _as_many(count, expected) < UNLIKELY:
+        return [
+            f"{said}: copies. Look at the closest pairs before trusting any metric that rewards "
+            "likeness."
+        ]
     return [
-        f"{count} synthetic image{'s are' if count > 1 else ' is'} so near to one real image that "
-        "chance does not explain it: copies. Look at the closest pairs before trusting any metric "
-        "that rewards likeness."
+        f"{said}, but of real images about {expected:.1f} would be, too: chance may explain it. "
+        "Look at the closest pairs."
     ]
 
 
+def _as_many(count: int, expected: float) -> float:
+    """The chance of `count` or more events where so many are expected (Poisson)."""
+    from scipy.special import gammainc
+
+    return float(gammainc(count, expected))
+
+
 def _about_repeats(source: Source, images: NDArray[np.uint8]) -> list[str]:
-    flat = np.ascontiguousarray(images.reshape(len(images), -1))
-    different = len(set(map(bytes, flat)))
+    different = len({sha256(np.ascontiguousarray(image).data).digest() for image in images})
     repeats = len(images) - different
     if not repeats:
         return []
@@ -69,14 +87,17 @@ def _about_few_images(
             continue
         dimension = _dimension(comparison, name)
         if fewest <= dimension:
-            kernel = f" and {shown['kernel'].label}" if shown["kernel"].name in computed else ""
+            beside = [shown[k].label for k in ("infinity", "kernel") if shown[k].name in computed]
+            read = f"Read {' and '.join(beside)} beside it, and compare" if beside else "Compare"
             said.append(
                 f"{sizes[0]} real and {sizes[1]} synthetic images do not outnumber the "
-                f"{dimension} features: {shown['distance'].label} is biased upwards. Read "
-                f"{shown['infinity'].label}{kernel} beside it, and compare sets of equal size only."
+                f"{dimension} features: {shown['distance'].label} is biased upwards. {read} sets "
+                "of equal size only."
             )
     if fewest < FEW_IMAGES:
-        said.append(f"{fewest} images on a side are few: intervals are rough below {FEW_IMAGES}.")
+        said.append(
+            f"{counted(fewest, 'image')} on a side: intervals are rough below {FEW_IMAGES}."
+        )
     return said
 
 
@@ -88,8 +109,8 @@ def _dimension(comparison: Comparison, name: str) -> int:
 
 def _about_files(real: Source, source: Source) -> list[str]:
     return [
-        f"{len(each.skipped)} file{'s' if len(each.skipped) > 1 else ''} of {each.name} "
-        f"{'were' if len(each.skipped) > 1 else 'was'} left out, for the reasons given."
+        f"{counted(len(each.skipped), 'file')} of {each.name} "
+        f"{'was' if len(each.skipped) == 1 else 'were'} left out, for the reasons given."
         for each in (real, source)
         if each.skipped
     ]

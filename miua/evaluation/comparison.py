@@ -8,13 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from miua.errors import MissingExtraError
+from miua.errors import MissingExtraError, MiuaError
+from miua.files import sha256_array
 from miua.metrics.extractors import FeatureExtractor
 from miua.metrics.feature_cache import cached_features
 from miua.metrics.frechet import half_samples
@@ -67,7 +69,7 @@ class Extractors:
     def ready(
         cls,
         *,
-        inception_weights: Path | InceptionWeights | None = None,
+        inception_weights: str | Path | InceptionWeights | None = None,
         others: Sequence[FeatureExtractor] = (),
         device: str | None = None,
     ) -> Extractors:
@@ -77,14 +79,32 @@ class Extractors:
         file that was named is not there or not the published one.
         """
         known = {each.name: each for each in others}
-        if isinstance(inception_weights, Path):
+        _check_names([each.name for each in others])
+        if isinstance(inception_weights, str | Path):
             # A file that was named must be right; better to say so before any work than after it.
-            inception_weights = find_inception_weights(inception_weights)
+            inception_weights = find_inception_weights(Path(inception_weights))
         try:
             network = InceptionNetwork(inception_weights or find_inception_weights(), device)
         except (NotComputedError, MissingExtraError) as error:
             return cls(known, {INCEPTION: str(error)})
         return cls({INCEPTION: network, **known})
+
+
+def _check_names(names: Sequence[str]) -> None:
+    """Metrics are named after the extractor, so a name must be its own."""
+    taken = [INCEPTION, LBP]
+    for name in names:
+        why = ""
+        if name in taken:
+            why = "there is another of this name"
+        elif name.endswith("_infinity"):
+            why = "extrapolated distances end in these words"
+        if why:
+            raise MiuaError(
+                f"A feature extractor cannot be named {name!r}: {why}. Rename its file, or give "
+                "it another name."
+            )
+        taken.append(name)
 
 
 class Side:
@@ -138,7 +158,9 @@ class Comparison:
     """One synthetic set beside the reference.
 
     tables: of a kind of pair, the table (N, M) of all pairs, where it is there already.
-    resamples, seed: of the bootstrap over the synthetic images; with 0 there are no intervals.
+    resamples, seed: of the bootstrap; with 0 there are no intervals. The draws of real images
+    depend on the seed alone, as all sets face the same ones; those of synthetic images also on
+    the images, so that sets of equal size are not resampled in step.
     """
 
     def __init__(
@@ -165,7 +187,7 @@ class Comparison:
     @cached_property
     def drawn(self) -> NDArray[np.float64]:
         """How often each synthetic image is in each resample: (resamples, M)."""
-        return bootstrap_counts(len(self.synthetic), self.resamples, self.seed)
+        return bootstrap_counts(len(self.synthetic), self.resamples, self._own_seed)
 
     @cached_property
     def drawn_reference(self) -> NDArray[np.float64]:
@@ -176,7 +198,14 @@ class Comparison:
     def halves(self) -> NDArray[np.float64]:
         """Random halves of the synthetic images, (<= HALVES, M): resamples for distances, which
         a bootstrap biases upwards and which cost more than a mean."""
-        return half_samples(len(self.synthetic), min(HALVES, self.resamples), seed=self.seed)
+        halves = min(HALVES, self.resamples)
+        return half_samples(len(self.synthetic), halves, seed=self._own_seed)
+
+    @cached_property
+    def _own_seed(self) -> int:
+        return int(
+            sha256(f"{self.seed} {sha256_array(self.synthetic.images)}".encode()).hexdigest(), 16
+        )
 
     def features(self, name: str) -> tuple[NDArray[Any], NDArray[Any]]:
         """Of both sides, reference first; errors as of `Side.features`."""

@@ -7,12 +7,11 @@ from numpy.typing import NDArray
 
 from miua.data import ImageStack
 from miua.evaluation.records import COMPUTED, MetricRecord
-from miua.evaluation.result import Copies
+from miua.evaluation.result import CLOSEST_PAIRS, Copies
 from miua.metrics.contact_sheet import contact_sheet
 from miua.metrics.memorisation import find_copies
 
 COPIES_METRIC = "copies"
-CLOSEST_PAIRS = 16
 
 
 def look_for_copies(
@@ -24,7 +23,7 @@ def look_for_copies(
     """Search on one thread, picture and words; parameters as of `miua.evaluate`."""
     found = find_copies(real.images, synthetic.images, groups, seed=seed, threads=1)
     flagged = set(map(int, found.flagged))
-    pairs = tuple(
+    nearest = tuple(
         {
             "synthetic": synthetic.names[index],
             "real": real.names[int(found.index[index])],
@@ -34,7 +33,7 @@ def look_for_copies(
             "relative_distance": float(found.relative_distance[index]),
             "copy": int(index) in flagged,
         }
-        for index in found.closest[:CLOSEST_PAIRS]
+        for index in found.closest
     )
     sheet = contact_sheet(
         real.images,
@@ -44,7 +43,7 @@ def look_for_copies(
         reference_names=real.names,
         synthetic_names=synthetic.names,
     )
-    return Copies(found, np.asarray(sheet), pairs)
+    return Copies(found, np.asarray(sheet), nearest)
 
 
 def copies_record(copies: Copies, set_name: str, reference: int, synthetic: int) -> MetricRecord:

@@ -14,11 +14,12 @@ from numpy.typing import ArrayLike
 from miua.data import Fit
 from miua.data.threads import in_threads, usable_cores
 from miua.data.window import Window
+from miua.errors import MiuaError
 from miua.evaluation.cautions import cautions
 from miua.evaluation.comparison import PAIRINGS, RESAMPLES, Comparison, Extractors, Pairing, Side
 from miua.evaluation.copies import COPIES_METRIC, copies_record, look_for_copies
 from miua.evaluation.crosswalk import walk
-from miua.evaluation.floor import SPLITS, noise_floor_of
+from miua.evaluation.floor import SPLITS, at_floor_size, noise_floor_of
 from miua.evaluation.measure import (
     METRICS,
     Measured,
@@ -56,7 +57,7 @@ def evaluate(
     floor_splits: int = SPLITS,
     crosswalk: bool = False,
     extractors: Sequence[FeatureExtractor] = (),
-    inception_weights: Path | InceptionWeights | None = None,
+    inception_weights: str | Path | InceptionWeights | None = None,
     resamples: int = RESAMPLES,
     seed: int = 0,
     threads: int = 0,
@@ -70,7 +71,7 @@ def evaluate(
         synthetic: the same; or several, as a list or by name.
         size, fit, crop_size, window, skip_bad: how files are read; see `miua.data.read_stack`.
             Arrays are taken as they are.
-        metrics: which of ALL_METRICS, in the order of the records.
+        metrics: which of ALL_METRICS, in the order of the records, each once.
         pairing: what MI, PSNR and SSIM, which need pairs, are averaged over: "all" pairs; each
             synthetic image and the "nearest" real one (by mean squared error); or pairs of equal
             "index".
@@ -92,6 +93,7 @@ def evaluate(
         NotComputedError: the weights that were named are not there or not the published ones.
         ValueError, TypeError: an argument that is none of the above.
     """
+    metrics = list(dict.fromkeys(metrics))
     numbers = [metric for metric in metrics if metric != COPIES_METRIC]
     check_metrics(numbers)
     reading = Reading(size, fit, crop_size, window, skip_bad)
@@ -103,6 +105,16 @@ def evaluate(
     stacks = {name: reading.read(images, name) for name, images in sets.items()}
     for name, (stack, _) in stacks.items():
         check_sets(real_stack.images, stack.images, pairing, name)
+        if pairing == "index" and (real_stack.skipped or stack.skipped):
+            raise MiuaError(
+                f"Files were left out, so images of equal place are no pairs any more ({name}). "
+                "Mend the files, or choose another pairing."
+            )
+    if crosswalk and (reading.size is None or not isinstance(real, str | Path)):
+        raise MiuaError(
+            "A crosswalk prepares the images again in other ways: it needs image files and the "
+            "size they are resized to (--size N)."
+        )
 
     real_side = Side(real_stack.images, ready, threads=threads)
     results, measured, floor, walked = [], [], None, None
@@ -112,6 +124,7 @@ def evaluate(
                 real_side,
                 codes,
                 grouping,
+                most=min(len(stack) for stack, _ in stacks.values()),
                 metrics=numbers,
                 extractors=others,
                 pairing=pairing,
@@ -142,9 +155,21 @@ def evaluate(
                 else None,
                 threads or usable_cores(),
             )
+            smaller = {}
+            if floor is not None:
+                smaller = at_floor_size(
+                    real_side,
+                    comparison.synthetic,
+                    codes,
+                    floor,
+                    metrics=numbers,
+                    extractors=others,
+                    seed=seed,
+                    threads=threads,
+                )
             warnings = cautions(comparison, found, source, real_source, floor, copies, others)
             measured.append(found)
-            results.append(_result(source, found, copies, warnings))
+            results.append(_result(source, found, copies, smaller, warnings))
         if crosswalk:
             walked = walk(real, sets, reading, ready, pairing=pairing, bins=bins, threads=threads)
     settings = {
@@ -201,7 +226,11 @@ def _measured(
 
 
 def _result(
-    source: Source, found: Measured, copies: Copies | None, warnings: tuple[str, ...]
+    source: Source,
+    found: Measured,
+    copies: Copies | None,
+    at_floor_size: dict[str, float],
+    warnings: tuple[str, ...],
 ) -> SetResult:
     difference = np.abs(found.reference_lbpv - found.synthetic_lbpv)
     farthest = np.argsort(-difference, kind="stable")[:FARTHEST]
@@ -211,5 +240,6 @@ def _result(
         farthest=tuple(int(element) for element in farthest),
         lbpv=found.synthetic_lbpv,
         copies=copies,
+        at_floor_size=at_floor_size,
         warnings=warnings,
     )

@@ -38,21 +38,18 @@ def feature_metrics(
 
     Where the extractor is not there or images are too few, they say so and have no value.
     """
-    measures = feature_measures(extractor)
-    asked = [kind for key in kinds for kind in (SHARES if key == "neighbourhood" else (key,))]
-    try:
-        fewest = min(len(comparison.reference), len(comparison.synthetic))
-        for kind in asked:
-            _check_enough(kind, fewest)
-        both = comparison.features(extractor)
-    except (NotComputedError, MissingFeaturesError) as error:
-        of = _words(comparison, extractor)
-        return [
-            not_computed(measures[kind].name, measures[kind].unit, of, str(error)) for kind in asked
-        ]
     found: list[Measurement] = []
+    measures, of = feature_measures(extractor), _words(comparison, extractor)
+    fewest = min(len(comparison.reference), len(comparison.synthetic))
     for kind in kinds:
-        found += _KINDS[kind](comparison, *both, measures, _words(comparison, extractor))
+        try:
+            _check_enough(kind, fewest)
+            found += _KINDS[kind](comparison, *comparison.features(extractor), measures, of)
+        except (NotComputedError, MissingFeaturesError) as error:
+            found += [
+                not_computed(measures[each].name, measures[each].unit, of, str(error))
+                for each in (SHARES if kind == "neighbourhood" else (kind,))
+            ]
     return found
 
 
@@ -66,7 +63,7 @@ def _check_enough(kind: str, images: int) -> None:
             f"{images} images are too few to extrapolate from",
             f"give both sides {FEWEST_TO_EXTRAPOLATE} images or more",
         )
-    if kind in SHARES and images <= NEIGHBOURS:
+    if kind == "neighbourhood" and images <= NEIGHBOURS:
         raise NotComputedError(
             f"{images} images do not have {NEIGHBOURS} neighbours each",
             f"give both sides {NEIGHBOURS + 1} images or more",
@@ -120,6 +117,7 @@ def _kernel(
     shown = measures["kernel"]
     value = kernel_distance(a, b)
     resampled = kernel_distance_resampled(a, b, comparison.drawn)
+    resampled = resampled[np.isfinite(resampled)]  # in small sets some draw one image alone
     definition = f"unbiased squared MMD of {of}, cubic kernel, over all images"
     return [
         Measurement(

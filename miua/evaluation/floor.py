@@ -25,7 +25,7 @@ from miua.evaluation.measure import make_features, measure_comparison
 from miua.evaluation.pair_floor import pair_floor
 from miua.evaluation.records import COMPUTED, MetricRecord
 from miua.evaluation.result import Floor, FloorRecord
-from miua.evaluation.splits import Split, SplitBy, draw_splits, half_size
+from miua.evaluation.splits import FEWEST_IMAGES, Split, SplitBy, draw_splits, half_size
 from miua.metrics.psnr import decibels
 from miua.metrics.ssim import WINDOW as SSIM_WINDOW
 from miua.progress import progress
@@ -34,7 +34,11 @@ SPLITS = 20
 # A line fitted to parts of a half would cost more than all else, and says 0 of halves anyway.
 WITHOUT_FLOOR = ("fid_infinity", "fd_lbp_infinity")
 MOST_IMAGES = 1000  # of which halves are drawn, so that time does not grow with their square
-POOL_DRAW = 2  # keeps this draw apart from others of the same seed
+POOL_DRAW, SIZE_DRAW = 2, 4  # keep these draws apart from others of the same seed
+SIZE_DEPENDENT = frozenset(
+    {"fid", "neighbourhood", "lbpv_total_difference", "fd_lbp", "neighbourhood_lbp"}
+)
+DRAWS_AT_FLOOR_SIZE = 5
 DRAWS_A_SPLIT = 10  # of means over pairs, which cost next to nothing
 _KINDS: dict[str, PairKind] = {
     "mutual_information": "information",
@@ -48,6 +52,7 @@ def noise_floor_of(
     groups: NDArray[np.int64] | None,
     grouping: str,
     *,
+    most: int,
     metrics: Sequence[str],
     extractors: Sequence[str],
     pairing: Pairing,
@@ -56,7 +61,7 @@ def noise_floor_of(
     seed: int,
     threads: int,
 ) -> Floor:
-    """Every metric over `splits` splits of the real images into halves of up to 400 images.
+    """Every metric over `splits` splits of the real images into halves of up to `most` images.
 
     groups: each image's group, (N,); None takes each image for a group of its own. grouping: where
     the groups came from, in words. The other parameters are those of `evaluate`.
@@ -69,6 +74,7 @@ def noise_floor_of(
     pool = _pool(codes, seed)
     try:
         half = half_size(codes[pool])
+        half = half_size(codes[pool], max(FEWEST_IMAGES, min(half, most)))
         drawn = draw_splits(codes[pool], half, splits, seed, by)
     except MiuaError as error:
         return Floor(drawn_by, grouping, count, 0, 0, {}, f"not computed: {error}")
@@ -103,6 +109,50 @@ def noise_floor_of(
     return Floor(drawn_by, grouping, count, half, len(drawn), apart | records, COMPUTED)
 
 
+def at_floor_size(
+    real: Side,
+    synthetic: Side,
+    groups: NDArray[np.int64] | None,
+    floor: Floor,
+    *,
+    metrics: Sequence[str],
+    extractors: Sequence[str],
+    seed: int,
+    threads: int,
+) -> dict[str, float]:
+    """Metrics that change with the number of images, of as many as the floor's halves have.
+
+    Only so can a set be held against the floor: FID, FD-LBP and the sum of LBPv differences are
+    larger in smaller sets. Means over DRAWS_AT_FLOOR_SIZE draws of both sides, real images by
+    group as in the floor's halves. Empty where both sides have the floor's size already.
+    """
+    if floor.status != COMPUTED or {len(real), len(synthetic)} == {floor.images}:
+        return {}
+    wanted = [metric for metric in metrics if metric in SIZE_DEPENDENT]
+    codes = np.arange(len(real)) if groups is None else groups
+    pool = _pool(codes, seed)
+    by: SplitBy = "image" if groups is None else "subject"
+    splits = draw_splits(codes[pool], floor.images, DRAWS_AT_FLOOR_SIZE, seed, by)
+    generator = np.random.default_rng((seed, SIZE_DRAW))
+    chosen = [generator.permutation(len(synthetic))[: floor.images] for _ in splits]
+
+    def measured(drawn: tuple[Split, NDArray[np.int64]]) -> list[MetricRecord]:
+        split, index = drawn
+        comparison = Comparison(
+            real.subset(pool[split.first]), synthetic.subset(index), resamples=0, threads=1
+        )
+        return measure_comparison(comparison, "at floor size", wanted, extractors).records
+
+    found: dict[str, list[float]] = {}
+    pairs = zip(splits, chosen, strict=True)
+    for records in in_threads(measured, pairs, threads or usable_cores()):
+        for record in records:
+            unbiased = record.metric.startswith("kd_") or record.metric.endswith("_infinity")
+            if record.value is not None and not unbiased:
+                found.setdefault(record.metric, []).append(record.value)
+    return {metric: float(np.mean(values)) for metric, values in found.items()}
+
+
 def _of_pairs(
     tables: dict[PairKind, NDArray[np.float64]],
     metrics: Sequence[str],
@@ -133,18 +183,30 @@ def _of_pairs(
             found[metric] = FloorRecord(metric, None, None, None, half, draws, reason)
             continue
         low, high = map(float, np.percentile(values, (2.5, 97.5)))
-        found[metric] = FloorRecord(metric, float(values.mean()), low, high, half, draws, COMPUTED)
+        found[metric] = FloorRecord(
+            metric, float(values.mean()), low, high, half, len(values), COMPUTED
+        )
     return found
 
 
 def _pool(codes: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
-    """The images to split: all of them, or whole groups, drawn, up to MOST_IMAGES, in order."""
+    """The images to split, in order: all of them, or groups, drawn, up to MOST_IMAGES images.
+
+    Of a group that is large, images are drawn, so that there are always several groups.
+    """
     if len(codes) <= MOST_IMAGES:
         return np.arange(len(codes))
-    groups, inverse, counts = np.unique(codes, return_inverse=True, return_counts=True)
-    order = np.random.default_rng((seed, POOL_DRAW)).permutation(len(groups))
-    taken = order[np.cumsum(counts[order]) <= MOST_IMAGES]
-    return np.flatnonzero(np.isin(inverse, taken))
+    generator = np.random.default_rng((seed, POOL_DRAW))
+    taken: list[NDArray[np.int64]] = []
+    left = MOST_IMAGES
+    for group in generator.permutation(np.unique(codes)):
+        members = generator.permutation(np.flatnonzero(codes == group))[: MOST_IMAGES // 4]
+        if len(members) <= left:
+            taken.append(members)
+            left -= len(members)
+        if left == 0:
+            break
+    return np.sort(np.concatenate(taken))
 
 
 def _tables(

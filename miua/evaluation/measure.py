@@ -116,6 +116,8 @@ def measure_comparison(
     sizes = (len(comparison.reference), len(comparison.synthetic))
     for side in (comparison.reference, comparison.synthetic):
         make_features(side, metrics, extractors)
+    if comparison.pairing == "nearest" and set(metrics) & PAIRED:
+        _ = comparison.partners  # before several metrics ask for them at once
     jobs = [_MEASURES[metric] for metric in metrics]
     jobs += [_all_of(name) for name in extractors]
     found = [m for each in in_threads(lambda job: job(comparison), jobs, workers) for m in each]
@@ -285,6 +287,7 @@ _MEASURES: dict[str, Callable[[Comparison], list[Measurement]]] = {
     "diversity": _diversity,
 }
 METRICS = tuple(_MEASURES)
+PAIRED = frozenset({"mutual_information", "psnr", "ssim"})
 _FEATURES_OF = dict.fromkeys(("fid", "fid_infinity", "kid", "neighbourhood"), INCEPTION)
 
 

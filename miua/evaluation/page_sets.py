@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from miua.evaluation import charts
 from miua.evaluation.page_views import metrics_of
 from miua.evaluation.records import COMPUTED, MetricRecord
-from miua.evaluation.result import Evaluation, FloorRecord, Place, Ranking
+from miua.evaluation.result import Evaluation, FloorRecord, Place, Ranking, SetResult
 from miua.evaluation.words import (
     DIRECTIONS,
     MISSING,
@@ -108,6 +108,7 @@ def _panel(evaluation: Evaluation, metric: str, ranking: Ranking | None) -> Pane
         each.source.name: next((r for r in each.records if r.metric == metric), None)
         for each in evaluation.sets
     }
+    results = {each.source.name: each for each in evaluation.sets}
     numbers = [end for r in records.values() if r for end in (r.value, r.low, r.high)]
     ends = [floor.low, floor.high] if floor else []
     axis = charts.PlainAxis([*numbers, *ends])
@@ -124,25 +125,29 @@ def _panel(evaluation: Evaluation, metric: str, ranking: Ranking | None) -> Pane
         axis_high=number(axis.high, shown.decimals),
         range=band,
         range_words=span(floor.low, floor.high, shown.decimals) if floor else "",
-        cells=[_cell(name, records[name], floor, shown, axis, places.get(name)) for name in order],
+        cells=[
+            _cell(results[name], records[name], floor, shown, axis, places.get(name))
+            for name in order
+        ],
     )
 
 
 def _cell(
-    name: str,
+    result: SetResult,
     record: MetricRecord | None,
     floor: FloorRecord | None,
     shown: Measure,
     axis: charts.PlainAxis,
     place: Place | None,
 ) -> Cell:
+    name = result.source.name
     if record is None or record.value is None:
         return Cell(name, MISSING, "", None, None, "", "")
     return Cell(
         set=name,
         value=number(record.value, shown.decimals),
         interval=span(record.low, record.high, shown.decimals),
-        standing=standing(record, floor, shown.better),
+        standing=standing(result.beside_floor(record), floor, shown.better),
         mark=axis.mark(record.value, record.low, record.high),
         place=_place_words(place) if place else "",
         first=f"first in {percent(place.first)}" if place and place.first is not None else "",

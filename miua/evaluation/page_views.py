@@ -17,6 +17,7 @@ from miua.evaluation.words import (
     MINUS,
     Standing,
     chance_outside,
+    counted,
     how_they_compare,
     number,
     percent,
@@ -34,8 +35,9 @@ _STUDY = frozenset(map(element_name, STUDY_ELEMENTS))
 
 @dataclass(frozen=True)
 class MetricRow:
-    """A metric of a set. exact: the value unrounded, for machines; mark: its place on the axis of
-    chance, None where it has none."""
+    """A metric of a set. exact: the value unrounded, for machines; at_floor_size: the value that is
+    held against the range, "" where it is the same; mark: its place on the axis of chance, None
+    where it has none."""
 
     label: str
     meaning: str
@@ -46,6 +48,7 @@ class MetricRow:
     interval: str
     range: str
     range_mean: str
+    at_floor_size: str
     standing: Standing | None
     mark: charts.Mark | None
     definition: str
@@ -113,15 +116,15 @@ class SetView:
 def set_view(evaluation: Evaluation, result: SetResult, axis: charts.ChanceAxis) -> SetView:
     """`axis`: the one of `chance_axis`, so that figures of several sets can be held together."""
     floor = _floor_records(evaluation.floor)
-    rows = [_row(record, floor.get(record.metric), axis) for record in metrics_of(result)]
+    rows = [_row(result, record, floor.get(record.metric), axis) for record in metrics_of(result)]
     elements = [
-        _row(record, floor.get(record.metric), axis)
+        _row(result, record, floor.get(record.metric), axis)
         for record in result.records
         if record.metric in _STUDY and record.status == COMPUTED
     ]
     missing = _missing(result.records)
     placed = [
-        (measure(record.metric).label, _standing(record, floor))
+        (measure(record.metric).label, _standing(result.beside_floor(record), floor))
         for record in metrics_of(result)
         if record.metric != COPIES
     ]
@@ -156,7 +159,8 @@ def chance_axis(evaluation: Evaluation) -> charts.ChanceAxis:
                 continue
             beside = floor.get(record.metric)
             if beside is not None and _has_width(beside):
-                reached += _in_half_widths((record.value, record.low, record.high), beside)
+                held = result.beside_floor(record)
+                reached += _in_half_widths((held.value, held.low, held.high), beside)
     return charts.ChanceAxis(max(map(abs, reached)))
 
 
@@ -196,8 +200,14 @@ def _in_half_widths(numbers: Iterable[float | None], floor: FloorRecord) -> list
     return [charts.ChanceAxis.scaled(each, floor.low, floor.high) for each in finite]
 
 
-def _row(record: MetricRecord, floor: FloorRecord | None, axis: charts.ChanceAxis) -> MetricRow:
+def _row(
+    result: SetResult, record: MetricRecord, floor: FloorRecord | None, axis: charts.ChanceAxis
+) -> MetricRow:
     shown = measure(record.metric)
+    held = result.beside_floor(record)
+    smaller = ""
+    if floor and record.metric in result.at_floor_size:
+        smaller = f"{number(held.value, shown.decimals)} of {counted(floor.images, 'image')} a side"
     has_range = floor is not None and floor.low is not None
     return MetricRow(
         label=shown.label,
@@ -209,8 +219,9 @@ def _row(record: MetricRecord, floor: FloorRecord | None, axis: charts.ChanceAxi
         interval=span(record.low, record.high, shown.decimals),
         range=span(floor.low, floor.high, shown.decimals) if floor else "",
         range_mean=number(floor.mean, shown.decimals) if floor and has_range else "",
-        standing=standing(record, floor, shown.better),
-        mark=_mark(record, floor, axis),
+        at_floor_size=smaller,
+        standing=standing(held, floor, shown.better),
+        mark=_mark(held, floor, axis),
         definition=record.definition,
         n=f"{number(record.n_reference, 0)} real, {number(record.n_synthetic, 0)} synthetic",
     )

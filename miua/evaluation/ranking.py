@@ -12,8 +12,6 @@ from miua.evaluation.records import LBPV_DIFFERENCES
 from miua.evaluation.result import Place, Ranking
 from miua.metrics.measures import STUDY_ELEMENTS, Better, element_name, measure
 
-SURE = 0.95
-
 
 def rankings(measured: Sequence[Measured]) -> tuple[Ranking, ...]:
     """The sets by every metric that two of them have, the best first; empty for one set.
@@ -67,7 +65,7 @@ def _ranking(metric: str, measured: Sequence[Measured]) -> Ranking | None:
     ]
     places.sort(key=lambda place: place.rank)
     alone = sum(place.rank == 1 for place in places) == 1
-    decided = alone and places[0].first is not None and places[0].first >= SURE
+    decided = alone and places[0].high == 1
     return Ranking(metric, tuple(places), decided)
 
 

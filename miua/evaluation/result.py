@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from miua.evaluation.crosswalk import Crosswalk
     from miua.metrics.memorisation import Memorisation
 
+CLOSEST_PAIRS = 16
 # Of the JSON file. Raise the number when a field changes its meaning or goes away.
 SCHEMA = "miua-evaluation-1"
 
@@ -58,14 +59,19 @@ class Copies:
     Attributes:
         found: what the search found, `miua.metrics.memorisation.Memorisation`.
         sheet: a picture of the closest pairs, uint8 (height, width) or (height, width, 3).
-        pairs: the likeliest copies in words, the likeliest first: synthetic image, real image,
-            how the real one was turned, distance in grey levels, the same over that to the
-            nearest image of another group, whether it is called a copy.
+        nearest: each synthetic image with its nearest real one in words, the likeliest copy
+            first: names, how the real one was turned, distance in grey levels, the same over
+            that to the nearest image of another group, whether it is called a copy.
     """
 
     found: Memorisation = field(repr=False)
     sheet: NDArray[np.uint8] = field(repr=False, compare=False)
-    pairs: tuple[dict[str, Any], ...]
+    nearest: tuple[dict[str, Any], ...]
+
+    @property
+    def pairs(self) -> tuple[dict[str, Any], ...]:
+        """The closest pairs, those on the sheet."""
+        return self.nearest[:CLOSEST_PAIRS]
 
 
 @dataclass(frozen=True)
@@ -79,6 +85,8 @@ class SetResult:
             difference first.
         lbpv: its LBP vector, (256,).
         copies: the memorisation check; None if it was not asked for.
+        at_floor_size: metrics that change with the number of images, taken of as many as the
+            noise floor's halves have: what is held against the floor. Mean over some draws.
         warnings: what a reader of these numbers has to know, a sentence each.
     """
 
@@ -87,7 +95,17 @@ class SetResult:
     farthest: tuple[int, ...]
     lbpv: NDArray[np.float64] = field(repr=False)
     copies: Copies | None
+    at_floor_size: dict[str, float]
     warnings: tuple[str, ...]
+
+    def beside_floor(self, record: MetricRecord) -> MetricRecord:
+        """The record as it is held against the floor: moved to its value at the floor's size."""
+        value = self.at_floor_size.get(record.metric)
+        if value is None or record.value is None:
+            return record
+        moved = value - record.value
+        low, high = (None if end is None else end + moved for end in (record.low, record.high))
+        return replace(record, value=value, low=low, high=high)
 
     def record(self, metric: str) -> MetricRecord:
         """The record of a metric; KeyError if it was not asked for."""
@@ -105,7 +123,7 @@ class FloorRecord:
         metric: its name in the tidy tables.
         mean, low, high: mean and 2.5 and 97.5 percentiles over the splits; None if not computed.
         images: in each half.
-        splits: how many were drawn.
+        splits: how many were drawn; of MI, PSNR and SSIM, pairs of sets (`pair_floor`).
         status: "computed", or "not computed: <why>".
     """
 
@@ -120,7 +138,7 @@ class FloorRecord:
 
 @dataclass(frozen=True)
 class Floor:
-    """The noise floor: no difference between sets that is smaller than this is one.
+    """The noise floor: what a metric reads where there is no difference but chance.
 
     Attributes:
         by: "group" if whole groups were drawn, "image" if there was no grouping.
@@ -160,7 +178,7 @@ class Ranking:
     Attributes:
         metric: its name in the tidy tables.
         places: every set that has a value.
-        decided: whether the first place is certain: it is in 95 % of the resamples.
+        decided: whether the first place is certain: no other is in its 95 % of the resamples.
     """
 
     metric: str
@@ -247,7 +265,10 @@ def _source(source: Source) -> dict[str, Any]:
 
 
 def _set(result: SetResult) -> dict[str, Any]:
-    records = [_record(record) for record in result.records]
+    records = [
+        _record(record) | {"value_at_floor_size": result.at_floor_size.get(record.metric)}
+        for record in result.records
+    ]
     copies = None
     if result.copies is not None:
         found = result.copies.found
@@ -257,7 +278,7 @@ def _set(result: SetResult) -> dict[str, Any]:
             "status": found.status,
             "flagged": [int(index) for index in found.flagged],
             "expected_false_alarms": found.expected_false_alarms,
-            "closest_pairs": list(result.copies.pairs),
+            "nearest": list(result.copies.nearest),
         }
     return {
         "name": result.source.name,

@@ -178,6 +178,7 @@ def result(name="e60", images=300, *, seed=1, flagged=None, warnings=(), side=64
         farthest=tuple(map(int, np.argsort(-np.abs(differences), kind="stable")[:10])),
         lbpv=1000 - differences,
         copies=check,
+        at_floor_size={"fd_lbp": 9000.0},
         warnings=tuple(warnings),
     )
 
@@ -222,7 +223,7 @@ def copies_without_threshold():
     made = result(flagged=0)
     check = copies(status="not computed: 3 groups are too few; name more with --groups CSV")
     return evaluation(
-        SetResult(made.source, made.records, made.farthest, made.lbpv, check, ()),
+        SetResult(made.source, made.records, made.farthest, made.lbpv, check, {}, ()),
         with_floor=floor(),
     )
 
@@ -308,7 +309,7 @@ def infinite_psnr():
         for record in made.records
     ]
     return evaluation(
-        SetResult(made.source, tuple(endless), made.farthest, made.lbpv, None, ()),
+        SetResult(made.source, tuple(endless), made.farthest, made.lbpv, None, {}, ()),
         with_floor=floor(),
     )
 
@@ -320,7 +321,7 @@ def large_images():
 def without_lbpv():
     made = result()
     few = tuple(record for record in made.records if record.metric in ("psnr", "ssim"))
-    return evaluation(SetResult(made.source, few, made.farthest, made.lbpv, None, ()))
+    return evaluation(SetResult(made.source, few, made.farthest, made.lbpv, None, {}, ()))
 
 
 def many_sets(count=8):

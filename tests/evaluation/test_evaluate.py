@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import jsonschema
 import numpy as np
@@ -14,8 +15,11 @@ from PIL import Image
 import miua
 from miua.errors import MiuaError
 from miua.evaluation import evaluate as module
+from miua.evaluation.cautions import _about_copies
 from miua.evaluation.evaluate import ALL_METRICS, evaluate
 from miua.evaluation.measure import measure_set
+from miua.evaluation.words import standing
+from miua.metrics.measures import measure
 from tests.evaluation.textures import textures, with_noise
 
 SCHEMA = Path(module.__file__).with_name("evaluation.schema.json")
@@ -140,7 +144,7 @@ def test_planted_copies_are_found_and_warned_of():
     assert result.copies.pairs[0]["real"] == "real[7]"
     assert result.copies.pairs[0]["flipped"]
     assert result.copies.pairs[0]["copy"]
-    assert "chance does not explain" in result.warnings[0]
+    assert "copies. Look at the closest pairs" in result.warnings[0]
     assert result.copies.sheet.dtype == np.uint8
     none = evaluate(REAL, SYNTHETIC, metrics=["copies"], floor_splits=0).sets[0]
     assert none.record("copies").value == 0
@@ -152,7 +156,7 @@ def test_what_a_reader_has_to_know_is_said():
     said = " ".join(few.warnings)
     assert "3 of the 12 synthetic images repeat another one exactly" in said
     assert "FD-LBP is biased upwards" in said
-    assert "12 images on a side are few" in said
+    assert "12 images on a side: intervals are rough" in said
     assert "no grouping" in said
     grouped = evaluate(REAL, SYNTHETIC, metrics=["psnr"], groups=GROUPS, floor_splits=2)
     assert "no grouping" not in " ".join(grouped.warnings)
@@ -202,6 +206,111 @@ def test_features_of_ones_own_network_are_measured_in_full(tmp_path):
     assert "00000000" in found["fd_means"].definition
     assert evaluation.settings["extractors"] == {"means": "0" * 64}
     assert evaluation.floor.records["fd_means"].mean > 0
+
+
+def test_equal_sets_are_not_called_better_or_worse_for_their_size():
+    """Real images against other real images of the same kind, at twice the floor's size."""
+    kinds = {}
+    for seed in range(6):
+        evaluation = evaluate(
+            textures(10 + 2 * seed, 120),
+            textures(11 + 2 * seed, 120),
+            metrics=["fd_lbp", "lbpv_total_difference", "neighbourhood_lbp"],
+            floor_splits=20,
+            resamples=0,
+        )
+        (result,) = evaluation.sets
+        assert evaluation.floor.images == 60
+        assert set(result.at_floor_size) == {record.metric for record in result.records}
+        assert result.at_floor_size["fd_lbp"] > result.record("fd_lbp").value
+        for record in result.records:
+            floor = evaluation.floor.records[record.metric]
+            better = measure(record.metric).better
+            kinds.setdefault(record.metric, []).append(
+                standing(result.beside_floor(record), floor, better).kind
+            )
+    for metric, found in kinds.items():
+        assert found.count("within") >= 3, (metric, found)
+
+
+def test_sets_of_the_floors_size_are_held_against_it_as_they_are():
+    evaluation = evaluate(REAL[:20], SYNTHETIC[:10], metrics=["fd_lbp"], floor_splits=2)
+    assert evaluation.floor.images == 10
+    half = evaluate(REAL[:20], SYNTHETIC[:4], metrics=["fd_lbp"], floor_splits=2)
+    assert half.floor.images == 4  # as many as the smallest set has
+    found = valid(evaluation)["sets"][0]["metrics"][0]
+    assert found["value_at_floor_size"] == evaluation.sets[0].at_floor_size["fd_lbp"]
+
+
+def test_sets_of_equal_size_are_not_resampled_in_step():
+    """Were image 1 of both sets drawn equally often, an order they share would cancel."""
+    gain = np.linspace(0.3, 1, 60)[:, None, None]
+    dark_to_bright = [(textures(seed, 60) * gain).astype(np.uint8) for seed in (21, 22)]
+    evaluation = evaluate(
+        REAL, dict(zip("ab", dark_to_bright, strict=True)), metrics=["psnr"], floor_splits=0
+    )
+    (ranking,) = evaluation.rankings
+    assert not ranking.decided
+    assert [(place.low, place.high) for place in ranking.places] == [(1, 2), (1, 2)]
+
+
+def test_pairs_of_equal_index_allow_no_files_left_out(tmp_path):
+    real, made = save(tmp_path / "real", REAL), save(tmp_path / "made", REAL)
+    for folder, name in ((real, "003.png"), (made, "010.png")):
+        (folder / name).write_bytes(b"no image")
+    with pytest.raises(MiuaError, match="no pairs any more"):
+        evaluate(real, made, metrics=["psnr"], pairing="index", skip_bad=True, floor_splits=0)
+
+
+@pytest.mark.parametrize("name", ["inception", "lbp", "twice", "net_infinity"])
+def test_an_extractor_has_a_name_of_its_own(name):
+    class Means:
+        sha256 = "0" * 64
+
+        def __init__(self, name):
+            self.name = name
+
+        def features(self, stack):
+            return stack.mean(axis=2, dtype=np.float32)
+
+    others = [Means("twice"), Means(name)]
+    with pytest.raises(MiuaError, match=f"cannot be named '{name}'"):
+        evaluate(REAL, SYNTHETIC, metrics=["psnr"], extractors=others, **QUICK)
+
+
+def test_few_images_lose_only_the_metrics_that_need_more():
+    class Means:
+        name, sha256 = "means", "1" * 64
+
+        def features(self, stack):
+            return stack.mean(axis=2, dtype=np.float32)[:, :3]
+
+    evaluation = evaluate(REAL[:9], SYNTHETIC[:9], metrics=["psnr"], extractors=[Means()], **QUICK)
+    status = {record.metric: record.status for record in evaluation.records}
+    assert status["fd_means"] == status["kd_means"] == status["recall_means"] == "computed"
+    assert "too few to extrapolate" in status["fd_means_infinity"]
+
+
+def test_flat_images_on_either_side_are_measured_as_far_as_they_go():
+    flat = np.full((30, 16, 16), 9, dtype=np.uint8)
+    for real, made in ((flat, SYNTHETIC), (REAL, flat), (flat, flat)):
+        valid(evaluate(real, made, **QUICK))
+
+
+def test_a_metric_that_is_asked_twice_is_measured_once():
+    evaluation = evaluate(REAL, {"a": SYNTHETIC, "b": REAL}, metrics=["psnr", "psnr"], **QUICK)
+    assert [record.metric for record in evaluation.records] == ["psnr", "psnr"]  # one a set
+    assert len(evaluation.rankings) == 1
+
+
+def test_copies_that_chance_explains_are_not_called_copies():
+    copies = SimpleNamespace(
+        found=SimpleNamespace(flagged=np.arange(21), expected_false_alarms=17.0)
+    )
+    (said,) = _about_copies(copies)
+    assert "chance may explain it" in said
+    copies.found.expected_false_alarms = 0.01
+    assert "copies. Look" in _about_copies(copies)[0]
 
 
 def test_the_light_install_suffices(tmp_path):

@@ -5,7 +5,7 @@ import pytest
 
 from miua.evaluation import floor as floor_module
 from miua.evaluation.comparison import Extractors, Side
-from miua.evaluation.floor import noise_floor_of
+from miua.evaluation.floor import _pool, noise_floor_of
 from miua.evaluation.measure import METRICS, measure_set
 from miua.evaluation.pair_floor import pair_floor
 from miua.evaluation.splits import draw_splits, half_size
@@ -30,7 +30,8 @@ GROUPS = np.repeat(np.arange(12), 2)
 
 
 def floor_of(stack, groups, **settings):
-    asked = {"metrics": LIGHT, "pairing": "all", "bins": 64, "splits": 3, "seed": 5} | settings
+    asked = {"metrics": LIGHT, "pairing": "all", "bins": 64, "splits": 3, "seed": 5}
+    asked |= {"most": 400} | settings
     extractors = Extractors(missing={"inception": "the Inception weights have not been fetched"})
     return noise_floor_of(
         Side(stack, extractors), groups, "as given", extractors=(), threads=1, **asked
@@ -129,6 +130,15 @@ def test_of_many_images_whole_groups_are_drawn(monkeypatch):
     assert len(pool) == 12
     assert (np.bincount(GROUPS[pool], minlength=12) % 2 == 0).all()
     assert (np.diff(pool) > 0).all()
+
+
+def test_of_large_groups_images_are_drawn(monkeypatch):
+    monkeypatch.setattr(floor_module, "MOST_IMAGES", 20)
+    groups = np.repeat(np.arange(3), 30)
+    pool = _pool(groups, 0)
+    assert len(pool) == 15  # a quarter of the most of each
+    assert set(groups[pool]) == {0, 1, 2}
+    assert floor_of(textures(1, 90), groups, metrics=("psnr",)).status == "computed"
 
 
 def test_every_metric_has_a_floor_but_the_extrapolated_ones():

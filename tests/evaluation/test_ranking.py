@@ -79,6 +79,17 @@ def test_values_without_resamples_are_ranked_without_certainty():
     assert not ranking.decided
 
 
+def test_the_first_place_is_certain_only_where_no_other_is_in_its_range():
+    """First in 96 % of the resamples is not enough: the range of its places is 1 to 2."""
+    first, second = measured("a", 1.0, 0.0), measured("bb", 0.9, 0.0)
+    second.resampled["psnr"][:12] += 1  # of 400
+    second.resampled["psnr"] -= second.resampled["psnr"].mean() - 0.9
+    (ranking,) = rankings([first, second])
+    assert ranking.places[0].first == pytest.approx(0.97)
+    assert (ranking.places[0].low, ranking.places[0].high) == (1, 2)
+    assert not ranking.decided
+
+
 def test_of_equal_sets_none_is_first_for_sure():
     twins = [measured("a", 1.0, 0.0), measured("b", 1.0, 0.0), measured("ccc", 0.0, 0.0)]
     (ranking,) = rankings(twins)
