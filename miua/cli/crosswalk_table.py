@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import math
+
 from rich.console import Console
 from rich.table import Table
 
-from miua.evaluation.crosswalk import Choice, Crosswalk
+from miua.evaluation.crosswalk import Choice, Crosswalk, in_per_cent
 from miua.evaluation.records import COMPUTED
 from miua.evaluation.words import change, number
 from miua.metrics.measures import Measure, measure
 
 
 def print_crosswalk(console: Console, crosswalk: Crosswalk) -> None:
-    """A table a set: the values as measured, then how far each choice moves them, in per cent."""
+    """A table a set: the values as measured, then how far each choice moves them.
+
+    In per cent, where that means something, and else in the metric's unit.
+    """
     baseline = crosswalk.choices[0]
     for name in baseline.values:
         console.print(
@@ -34,8 +39,8 @@ def print_crosswalk(console: Console, crosswalk: Crosswalk) -> None:
             console.print(f"{choice.aspect}, {choice.choice}: {choice.status}", markup=False)
     for flip in crosswalk.flips:
         console.print(
-            f"{measure(flip.metric).label} ranks {', '.join(flip.order)} with {flip.choice}, "
-            f"and {', '.join(flip.baseline_order)} as measured.",
+            f"{measure(flip.metric).label} ranks {' before '.join(flip.order)} with {flip.choice}, "
+            f"and {' before '.join(flip.baseline_order)} as measured.",
             markup=False,
         )
     if len(baseline.values) > 1 and not crosswalk.flips:
@@ -58,6 +63,8 @@ def _cell(choice: Choice, baseline: Choice, name: str, shown: Measure) -> str:
     value, before = choice.values[name][shown.name], baseline.values[name][shown.name]
     if value is None:
         return "-"
-    if choice.baseline or not before:
+    if choice.baseline or before is None or not math.isfinite(value - before):
         return number(value, shown.decimals)
+    if not in_per_cent(shown, value, before):
+        return change(value - before, shown.decimals)
     return f"{change(100 * (value / before - 1), 1)} %"

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from itertools import permutations
 from typing import Any, get_args
 
 import numpy as np
@@ -17,7 +19,7 @@ from numpy.typing import NDArray
 from miua.data import ImageStack
 from miua.data.resize import Resize
 from miua.errors import MiuaError
-from miua.evaluation.comparison import Comparison, Extractors, Pairing, Side
+from miua.evaluation.comparison import Comparison, Extractors, PairColumns, Pairing, Side
 from miua.evaluation.measure import measure_comparison
 from miua.evaluation.ranking import ranks_of
 from miua.evaluation.reading import Images, Reading
@@ -25,14 +27,12 @@ from miua.evaluation.records import COMPUTED
 from miua.metrics.frechet import frechet_distance
 from miua.metrics.inception import InceptionNetwork, Layer
 from miua.metrics.lbp import lbp_histogram
-from miua.metrics.measures import INCEPTION, measure
-from miua.metrics.mutual_information import mutual_information_all_pairs
-from miua.metrics.psnr import decibels, mean_squared_error_all_pairs
+from miua.metrics.measures import INCEPTION, Measure, measure
+from miua.metrics.psnr import DATA_RANGE_16, decibels
 from miua.progress import progress
 
 METRICS = ("mutual_information", "psnr", "ssim", "lbpv_total_difference", "fd_lbp", "fid", "kid")
 LAYER_METRICS = ("fid", "kid")
-DEEP_RANGE = 65535
 
 Values = dict[str, float | None]
 
@@ -59,7 +59,10 @@ class Choice:
 
 @dataclass(frozen=True)
 class Flip:
-    """A ranking that another choice turns over: `metric` under `choice`, and both orders."""
+    """A ranking that another choice turns over: `metric` under `choice`, and both orders.
+
+    Two sets at least have changed places; a tie turns nothing over.
+    """
 
     metric: str
     choice: str
@@ -85,46 +88,56 @@ def walk(
     pairing: Pairing,
     bins: int,
     threads: int,
+    metrics: Sequence[str] = METRICS,
 ) -> Crosswalk:
     """Measure every set under every choice; parameters are those of `miua.evaluate`.
 
+    metrics: those of METRICS among them are measured, and of "lbpv" its total difference.
     Images that have the asked size already are resized by no choice: for them only the bit depth
-    and the Inception layer are choices. MiuaError: no size, so that nothing is resized; or the
-    real images are not in files.
+    and the Inception layer are choices. MiuaError: as in `check_walk`.
     """
+    check_walk(real, reading, metrics)
+    asked = {*metrics, *(["lbpv_total_difference"] if "lbpv" in metrics else [])}
+    wanted = tuple(metric for metric in METRICS if metric in asked)
+    rooms = _Rooms(real, sets, extractors, pairing, bins, threads)
+    choices = [Choice("as measured", _words(reading), True, rooms.measured(reading, wanted))]
+    others = list(_other_readings(reading))
+    for aspect, choice, other in progress(others, "Crosswalk", "choices"):
+        choices.append(Choice(aspect, choice, False, rooms.measured(other, wanted)))
+    choices.append(Choice("bit depth", "16 bits", False, rooms.measured_deep(reading, wanted)))
+    network = extractors.known.get(INCEPTION)
+    deep = tuple(metric for metric in LAYER_METRICS if metric in wanted)
+    if deep and isinstance(network, InceptionNetwork):
+        for layer in get_args(Layer):
+            if layer != network.layer:
+                values = rooms.measured(reading, deep, network.of_layer(layer))
+                choices.append(Choice("Inception layer", layer, False, values))
+    found = tuple(
+        metric
+        for metric in wanted
+        if any(each[metric] is not None for each in choices[0].values.values())
+    )
+    return Crosswalk(found, tuple(choices), tuple(_flips(choices, found)))
+
+
+def check_walk(real: Images, reading: Reading, metrics: Sequence[str] = METRICS) -> None:
+    """MiuaError: nothing would be resized, the real images not in files, or nothing to measure."""
     if reading.size is None or isinstance(real, np.ndarray | ImageStack):
         raise MiuaError(
             "A crosswalk prepares the images again in other ways: it needs image files and the "
             "size they are resized to (--size N)."
         )
-    rooms = _Rooms(real, sets, extractors, pairing, bins, threads)
-    choices = [Choice("as measured", _words(reading), True, rooms.measured(reading))]
-    others = list(_other_readings(reading))
-    for aspect, choice, other in progress(others, "Crosswalk", "choices"):
-        choices.append(_tried(rooms, aspect, choice, other))
-    choices.append(Choice("bit depth", "16 bits", False, rooms.measured_deep(reading)))
-    network = extractors.known.get(INCEPTION)
-    if isinstance(network, InceptionNetwork):
-        for layer in get_args(Layer):
-            if layer != network.layer:
-                values = rooms.measured(reading, LAYER_METRICS, network.of_layer(layer))
-                choices.append(Choice("Inception layer", layer, False, values))
-    metrics = tuple(
-        metric
-        for metric in METRICS
-        if any(each[metric] is not None for each in choices[0].values.values())
-    )
-    return Crosswalk(metrics, tuple(choices), tuple(_flips(choices, metrics)))
+    if not {*METRICS, "lbpv"} & set(metrics):
+        raise MiuaError(
+            f"A crosswalk measures {', '.join(METRICS)}, and none of them is asked for. "
+            "Add one to the metrics, or leave the crosswalk out."
+        )
 
 
-def _tried(rooms: _Rooms, aspect: str, choice: str, reading: Reading) -> Choice:
-    """A choice that some images do not allow, such as a crop larger than they are, is told."""
-    try:
-        return Choice(aspect, choice, False, rooms.measured(reading))
-    except MiuaError as error:
-        nothing: dict[str, Values] = {name: dict.fromkeys(METRICS) for name in rooms.sets}
-        reason = str(error).splitlines()[0]
-        return Choice(aspect, choice, False, nothing, f"not computed: {reason}")
+def in_per_cent(metric: Measure, value: float, before: float) -> bool:
+    """Whether a change is fit to be told as a share: not of a value at 0 or below, nor of KID,
+    which is unbiased and so lies around 0 for sets that hardly differ."""
+    return metric.name != "kid" and value > 0 and before > 0
 
 
 def _other_readings(reading: Reading) -> Iterator[tuple[str, str, Reading]]:
@@ -156,7 +169,7 @@ class _Rooms:
     def measured(
         self,
         reading: Reading,
-        metrics: Sequence[str] = METRICS,
+        metrics: Sequence[str],
         network: InceptionNetwork | None = None,
     ) -> dict[str, Values]:
         """The values of every set under this reading, and with this network if one is given."""
@@ -185,7 +198,7 @@ class _Rooms:
         values = {record.metric: record.value for record in found}
         return {metric: values.get(metric) for metric in METRICS}
 
-    def measured_deep(self, reading: Reading) -> dict[str, Values]:
+    def measured_deep(self, reading: Reading, metrics: Sequence[str]) -> dict[str, Values]:
         """The same from images whose grey values were rounded to 16 bits instead of 8.
 
         MI bins them by the same shares of the range, PSNR has the data range 65535; LBP compares
@@ -194,9 +207,23 @@ class _Rooms:
         deep = replace(reading, depth=16)
         real = deep.read(self.real, "real")[0].images
         return {
-            name: _deep_values(_deep(deep, images, name), real, self)
+            name: _deep_values(_deep(deep, images, name), real, metrics, self)
             for name, images in self.sets.items()
         }
+
+    def paired(
+        self, real: NDArray[Any], synthetic: NDArray[Any], *, chosen: bool = False
+    ) -> Comparison:
+        """Two stacks beside each other. chosen: `real` holds each synthetic image's partner
+        already, unless all pairs are taken."""
+        return Comparison(
+            Side(real),
+            Side(synthetic),
+            pairing="index" if chosen and self.pairing != "all" else self.pairing,
+            bins=self.bins,
+            resamples=0,
+            threads=self.threads,
+        )
 
 
 def _deep(reading: Reading, images: Images, name: str) -> NDArray[Any]:
@@ -205,38 +232,66 @@ def _deep(reading: Reading, images: Images, name: str) -> NDArray[Any]:
     return stack if stack.dtype == np.uint16 else stack.astype(np.uint16) * 257
 
 
-def _deep_values(synthetic: NDArray[Any], real: NDArray[Any], rooms: _Rooms) -> Values:
+def _deep_values(
+    synthetic: NDArray[Any], real: NDArray[Any], metrics: Sequence[str], rooms: _Rooms
+) -> Values:
     values: Values = dict.fromkeys(METRICS)
     counts = [lbp_histogram(stack, threads=rooms.threads) for stack in (real, synthetic)]
     means = [each.mean(axis=0) for each in counts]
-    values["lbpv_total_difference"] = float(np.abs(means[0] - means[1]).sum())
-    if min(len(real), len(synthetic)) > 1:
+    if "lbpv_total_difference" in metrics:
+        values["lbpv_total_difference"] = float(np.abs(means[0] - means[1]).sum())
+    if "fd_lbp" in metrics and min(len(real), len(synthetic)) > 1:
         values["fd_lbp"] = frechet_distance(*counts)
-    if rooms.pairing == "all":
-        errors = mean_squared_error_all_pairs(real, synthetic)
-        ratios = decibels(errors, DEEP_RANGE)
-        values["psnr"] = float(ratios[np.isfinite(ratios)].mean())
+    if rooms.pairing != "all" and {"psnr", "mutual_information"} & set(metrics):
+        real = real[rooms.paired(real, synthetic).partners]
+    if "psnr" in metrics:
+        ratios = partial(decibels, data_range=DATA_RANGE_16)
+        values["psnr"] = _mean(rooms.paired(real, synthetic, chosen=True).columns("error", ratios))
+    if "mutual_information" in metrics:
         # 256 levels of the upper byte are enough: a bin is made of whole ones.
         upper, others = ((stack >> 8).astype(np.uint8) for stack in (real, synthetic))
-        information = mutual_information_all_pairs(upper, others, rooms.bins, threads=rooms.threads)
-        values["mutual_information"] = float(information.mean())
+        information = rooms.paired(upper, others, chosen=True).columns("information")
+        values["mutual_information"] = _mean(information)
     return values
+
+
+def _mean(columns: PairColumns) -> float:
+    """Over all pairs with a finite value; inf where there are none, as all are identical."""
+    pairs = columns.counts.sum()
+    return float(columns.sums.sum() / pairs) if pairs else np.inf
 
 
 def _flips(choices: Sequence[Choice], metrics: Sequence[str]) -> Iterator[Flip]:
     baseline = choices[0]
     for metric in metrics:
-        expected = _order(baseline.values, metric)
+        before = _ranks(baseline.values, metric)
+        if before is None:
+            continue
+        expected = _order(before, before)
         for choice in choices[1:]:
-            found = _order(choice.values, metric)
-            if found is not None and expected is not None and found != expected:
+            ranks = _ranks(choice.values, metric)
+            if ranks is not None and _turned(ranks, before):
+                found = _order(ranks, before)
                 yield Flip(metric, f"{choice.aspect}: {choice.choice}", found, expected)
 
 
-def _order(values: dict[str, Values], metric: str) -> tuple[str, ...] | None:
-    """The sets, the best first; None where one has no value."""
+def _ranks(values: dict[str, Values], metric: str) -> dict[str, int] | None:
+    """Each set's rank, equal values sharing one; None where a set has no value."""
     numbers = [each[metric] for each in values.values()]
     if len(numbers) < 2 or any(number is None for number in numbers):
         return None
     ranks = ranks_of(np.array(numbers, dtype=np.float64)[:, None], measure(metric).better)[:, 0]
-    return tuple(np.array(list(values))[np.argsort(ranks, kind="stable")].tolist())
+    return dict(zip(values, ranks.tolist(), strict=True))
+
+
+def _turned(ranks: dict[str, int], before: dict[str, int]) -> bool:
+    """Whether any two sets that both choices tell apart have changed places."""
+    return any(
+        before[first] < before[second] and ranks[first] > ranks[second]
+        for first, second in permutations(ranks, 2)
+    )
+
+
+def _order(ranks: dict[str, int], before: dict[str, int]) -> tuple[str, ...]:
+    """The sets, the best first; those of equal values stay in the order of the evaluation."""
+    return tuple(sorted(ranks, key=lambda name: (ranks[name], before[name])))

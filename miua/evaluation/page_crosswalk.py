@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from miua.evaluation import charts
+from miua.evaluation.crosswalk import in_per_cent
 from miua.evaluation.records import COMPUTED
 from miua.evaluation.result import Evaluation, FloorRecord
 from miua.evaluation.words import change, number, percent, reason
@@ -91,8 +92,10 @@ def _moved(
     widths = _widths(value - base, floor.get(metric))
     if widths is not None:
         times = f" ({number(widths, 1)}×)"
+    elif in_per_cent(measure(metric), value, base):
+        times = f" ({percent(abs(value / base - 1))})"
     else:
-        times = f" ({percent(abs(value / base - 1))})" if base else ""
+        times = ""
     return Moved(
         text, f"{change(value - base, decimals)}{times}", widths is not None and widths >= 1
     )

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from miua.files import write_array, write_text
+from miua.metrics.measures import COMPUTED as COMPUTED
 from miua.metrics.measures import LBPV_ELEMENTS, element_name
 
-COMPUTED = "computed"
 LBPV_DIFFERENCES = tuple(element_name(element) for element in range(LBPV_ELEMENTS))
 
 

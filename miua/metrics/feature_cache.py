@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,17 +24,47 @@ def cached_features(
 
     The cache is data_folder()/"features", one file for each stack and extractor; a damaged file
     is made again. cache=False neither reads nor writes it.
-    Errors are those of the extractor; MiuaError: the cache cannot be written.
+    Errors are those of the extractor; MiuaError: the extractor gives anything but one row of
+    finite numbers an image, or the cache cannot be written.
     """
     check_stack(stack)
     if not cache:
-        return extractor.features(stack)
+        return _made(extractor, stack)
     path = _path(extractor, stack)
     features = _read(path)
     if features is None:
-        features = extractor.features(stack)
+        features = _made(extractor, stack)
         _write(path, features)
     return features
+
+
+def _made(extractor: FeatureExtractor, stack: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """What the extractor gives; MiuaError unless that is (N, d), d >= 1, of finite numbers."""
+    given: Any = extractor.features(stack)  # anyone's class, which may give anything
+    if fault := _fault(given, len(stack)):
+        raise MiuaError(
+            f"The extractor {extractor.name!r} must give a numpy array of shape "
+            f"({len(stack)}, d), one row of finite numbers for each image, not {fault}."
+        )
+    features: NDArray[np.float32] = given
+    return features
+
+
+def _fault(given: Any, images: int) -> str:
+    """What is wrong with features of so many images, in words; "" if nothing is."""
+    if not isinstance(given, np.ndarray):
+        return f"an object of the type {type(given).__name__}"
+    if given.dtype.kind not in "fiu":
+        return f"an array of {given.dtype}"
+    if given.ndim != 2 or len(given) != images or given.shape[1] == 0:
+        return f"one of shape {given.shape}"
+    broken = np.flatnonzero(~np.isfinite(given).all(axis=1))
+    if len(broken):
+        return (
+            f"one in which the rows of {len(broken)} images have NaN or infinite numbers "
+            f"(the first: image {broken[0]})"
+        )
+    return ""
 
 
 def _path(extractor: FeatureExtractor, stack: NDArray[np.uint8]) -> Path:

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from miua.metrics.inception import InceptionNetwork
 from miua.metrics.inception_weights import InceptionWeights
 from miua.metrics.lbp import lbp_histogram
+from miua.metrics.stacks import order_by_content
 
 EXTRAPOLATION_SIZES = 15  # as many as Chong and Forsyth take
 SMALLEST_FRACTION = 0.5  # below, the bias of few images is no straight line over 1 / n
@@ -116,7 +117,9 @@ def frechet_resampled(
     centred = features_b - b.mean
     totals = drawn.sum(axis=1)
     means = drawn @ centred / totals[:, None]
-    squares = drawn @ np.square(centred).sum(axis=1) - totals * np.square(means).sum(axis=1)
+    squares = drawn @ np.einsum("md,md->m", centred, centred) - totals * np.square(means).sum(
+        axis=1
+    )
     traces = np.sum(a.root**2) + squares / (totals - 1)
     between = np.square(a.mean - b.mean - means).sum(axis=1)
     crossed = _crossed(a.root, centred)
@@ -133,7 +136,7 @@ def _crossed(root: NDArray[np.float64], centred: NDArray[np.float64]) -> NDArray
     of that of the largest one.
     """
     _, values, rows = np.linalg.svd(root @ centred.T, full_matrices=False)
-    kept = values > 1e-12 * values[0]
+    kept = values > 1e-12 * values.max(initial=0)  # none where a side's images are all the same
     turned: NDArray[np.float64] = (values[kept, None] * rows[kept]).T
     return turned
 
@@ -187,12 +190,14 @@ def frechet_extrapolated(
     unbiased distance at 0. Both sides have a bias, so the same fraction of both is taken; it goes
     from half of the images to all of them, evenly in 1 / fraction. With fewer images than
     dimensions in which the features vary, the bias falls more slowly than 1 / n; then the value is
-    still too large, though less so than the plain distance.
+    still too large, though less so than the plain distance. The subsets follow from the seed and
+    from what the rows hold, not from their order.
     ValueError: as in `frechet_distance`, or fewer than four rows.
     """
     a, b = (np.asarray(features, dtype=np.float64) for features in (features_a, features_b))
     if min(len(a), len(b)) < 4:
         raise ValueError(f"extrapolation needs four rows or more, not {len(a)} and {len(b)}")
+    a, b = a[order_by_content(a, seed)], b[order_by_content(b, seed)]
     generator = np.random.default_rng(seed)
     wanted = np.linspace(1 / SMALLEST_FRACTION, 1, EXTRAPOLATION_SIZES)
     whole = np.array([len(a), len(b)])

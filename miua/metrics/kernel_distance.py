@@ -8,7 +8,9 @@ images, and so sometimes below 0. KID has degree 3, gamma 1 / d and coef0 1.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -16,7 +18,7 @@ from numpy.typing import NDArray
 
 from miua.metrics.frechet import check_drawn
 
-BLOCK_BYTES = 64 * 2**20  # of the float64 table of kernels held at once
+BLOCK_BYTES = 32 * 2**20  # of the float64 table of kernels held at once, a square of it
 
 
 def kernel_distance(
@@ -79,7 +81,7 @@ def kernel_distance_resampled(
     a, b = _checked(features_a, features_b)
     drawn = np.asarray(drawn, dtype=np.float64)
     check_drawn(drawn, len(b))
-    return _distances(a, b, np.ones((len(drawn), len(a))), drawn, _kid_kernel(a))
+    return _distances(a, b, np.ones((1, len(a))), drawn, _kid_kernel(a))
 
 
 @dataclass(frozen=True)
@@ -103,7 +105,10 @@ def _distances(
     drawn_b: NDArray[np.float64],
     kernel: _Kernel,
 ) -> NDArray[np.float64]:
-    """The distance of each of R choices (R, n) of rows of A and as many (R, m) of B."""
+    """The distance of each of R choices (R, n) of rows of A and as many (R, m) of B.
+
+    One choice (1, n) of A stands for as many as there are of B.
+    """
     between = _sums(a, b, drawn_a, drawn_b, kernel) / (drawn_a.sum(axis=1) * drawn_b.sum(axis=1))
     distances: NDArray[np.float64] = (
         _within(a, drawn_a, kernel) + _within(b, drawn_b, kernel) - 2 * between
@@ -115,10 +120,12 @@ def _within(
     features: NDArray[np.float64], drawn: NDArray[np.float64], kernel: _Kernel
 ) -> NDArray[np.float64]:
     """Mean of the kernel over pairs of different rows for each choice; nan if there are none."""
-    itself = (np.square(features).sum(axis=1) * kernel.gamma + kernel.coef0) ** kernel.degree
-    copies = np.square(drawn)
-    sums = _sums(features, features, drawn, drawn, kernel) - copies @ itself
-    pairs = drawn.sum(axis=1) ** 2 - copies.sum(axis=1)
+    squares = np.einsum("md,md->m", features, features)
+    itself = (squares * kernel.gamma + kernel.coef0) ** kernel.degree
+    # einsum makes no second table as large as `drawn`.
+    copies = np.einsum("rm,rm,m->r", drawn, drawn, itself)
+    sums = _sums(features, features, drawn, drawn, kernel) - copies
+    pairs = drawn.sum(axis=1) ** 2 - np.einsum("rm,rm->r", drawn, drawn)
     undefined = np.full_like(sums, np.nan)
     means: NDArray[np.float64] = np.divide(sums, pairs, out=undefined, where=pairs > 0)
     return means
@@ -131,12 +138,16 @@ def _sums(
     drawn_b: NDArray[np.float64],
     kernel: _Kernel,
 ) -> NDArray[np.float64]:
-    """Sum of the kernel over all pairs of a choice of A and one of B, copies counted, (R,)."""
-    sums = np.zeros(len(drawn_a))
-    step = max(1, BLOCK_BYTES // (8 * len(b)))
-    for start in range(0, len(a), step):
-        rows = slice(start, start + step)
-        sums += np.einsum("rm,rm->r", drawn_a[:, rows] @ kernel(a[rows], b), drawn_b)
+    """Sum of the kernel over all pairs of a choice of A and one of B, copies counted, (R,).
+
+    Memory grows with the number of choices and not with that of rows.
+    """
+    sums = np.zeros(len(drawn_b))
+    step = max(1, math.isqrt(BLOCK_BYTES // 8))
+    for start_a, start_b in product(range(0, len(a), step), range(0, len(b), step)):
+        of_a, of_b = slice(start_a, start_a + step), slice(start_b, start_b + step)
+        weighted = drawn_a[:, of_a] @ kernel(a[of_a], b[of_b])
+        sums += np.einsum("rm,rm->r", weighted, drawn_b[:, of_b])
     return sums
 
 

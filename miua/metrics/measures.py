@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
+COMPUTED = "computed"  # the status of a value that there is
+
 # The elements of the LBP vector that the study singled out.
 STUDY_ELEMENTS = (8, 20, 143, 240)
 LBPV_ELEMENTS = 256

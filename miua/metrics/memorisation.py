@@ -44,7 +44,6 @@ look at the contact sheet.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -52,15 +51,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
+from miua.metrics.measures import COMPUTED
 from miua.metrics.nearest_variants import NONE, NearestTwo, nearest_two
-from miua.metrics.psnr import _checked_stacks
+from miua.metrics.stacks import order_by_content, stacks_of_one_size
 
 ROTATIONS = tuple(range(-10, 11, 2))
 COMPARED_SIDE = 64  # Larger images are reduced for the comparison, as far as this many pixels.
 CALIBRATED = 400  # At most so many reference images are judged for the threshold.
 FEWEST_GROUPS = 10
 RATE = 1e-5  # of images of new subjects that fall below the threshold
-COMPUTED = "computed"
 
 
 @dataclass(frozen=True)
@@ -136,7 +135,9 @@ def find_copies(
     beside the images. TypeError, ValueError: no uint8 stacks of one size, no reference images,
     groups of another length, no rotations or such as are not numbers.
     """
-    reference, synthetic = _checked_stacks(reference, synthetic)
+    reference, synthetic = stacks_of_one_size(
+        reference, synthetic, names=("reference", "synthetic")
+    )
     codes = _codes(groups, len(reference))
     degrees = _both_directions(rotations)
     reduction = max(1, min(reference.shape[1:]) // COMPARED_SIDE)
@@ -214,14 +215,7 @@ def _chosen(reference: NDArray[np.uint8], seed: int) -> NDArray[np.int64]:
     """Which reference images are calibrated: those with the smallest seeded hash, ascending."""
     if len(reference) <= CALIBRATED:
         return np.arange(len(reference))
-    start = hashlib.sha256(str(seed).encode())
-    digests = []
-    for image in reference:
-        digest = start.copy()
-        digest.update(image.tobytes())
-        digests.append(digest.digest())
-    order = sorted(range(len(reference)), key=digests.__getitem__)
-    return np.array(sorted(order[:CALIBRATED]), dtype=np.int64)
+    return np.sort(order_by_content(reference, seed)[:CALIBRATED])
 
 
 def _reduced(stack: NDArray[np.uint8], factor: int) -> NDArray[np.uint8]:
@@ -253,7 +247,7 @@ def _both_directions(rotations: Sequence[float]) -> list[float]:
 
 
 def _cores() -> int:
-    from miua.data.stack import usable_cores  # measures are light to import
+    from miua.data.threads import usable_cores  # measures are light to import
 
     return usable_cores()
 

@@ -13,23 +13,27 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from miua.metrics.stacks import image_stack
+from miua.metrics.stacks import stacks_of_one_size
 
 DATA_RANGE = 255.0
+DATA_RANGE_16 = 65535.0
+DTYPES = (np.uint8, np.uint16)
 BLOCK_BYTES = 32 * 2**20  # of float64 pixels held at once, for each of the two stacks
 
 
-def mean_squared_error(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> NDArray[np.float64]:
+def mean_squared_error(a: NDArray[Any], b: NDArray[Any]) -> NDArray[np.float64]:
     """Mean squared difference of each pair (a[i], b[i]), in squared grey levels, shape (N,).
 
-    TypeError: not a uint8 array. ValueError: the shapes are not one and the same (N, H, W).
+    a, b: uint8 or uint16. TypeError: another dtype. ValueError: the shapes are not one and the
+    same (N, H, W).
     """
-    a, b = _checked_stacks(a, b)
+    a, b = stacks_of_one_size(a, b, DTYPES)
     if len(a) != len(b):
         raise ValueError(f"a and b must hold equally many images, not {len(a)} and {len(b)}")
     squared = np.empty(len(a))
+    wide = np.int32 if a.dtype == b.dtype == np.uint8 else np.int64  # holds a squared difference
     for i, (first, second) in enumerate(zip(a, b, strict=True)):
-        difference = first.astype(np.int32).ravel() - second.astype(np.int32).ravel()
+        difference = first.astype(wide).ravel() - second.astype(wide).ravel()
         squared[i] = np.square(difference).sum(dtype=np.int64)
     return squared / _pixels(a)
 
@@ -39,10 +43,9 @@ def mean_squared_error_all_pairs(a: NDArray[Any], b: NDArray[Any]) -> NDArray[np
 
     The squared distance is |a|^2 + |b|^2 - 2 a.b, so that one matrix product serves all pairs.
     All terms are integers below 2^53 and therefore exact in float64, in any order of summation.
-    Errors are those of `mean_squared_error`, except that N and M may differ, and that uint16 is
-    taken as well.
+    Errors are those of `mean_squared_error`, except that N and M may differ.
     """
-    a, b = _checked_stacks(a, b, (np.uint8, np.uint16))
+    a, b = stacks_of_one_size(a, b, DTYPES)
     squared = np.empty((len(a), len(b)))
     for rows, columns, block in _squared_distances(a, b):
         squared[rows, columns] = block
@@ -52,8 +55,9 @@ def mean_squared_error_all_pairs(a: NDArray[Any], b: NDArray[Any]) -> NDArray[np
 def peak_signal_to_noise_ratio(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> NDArray[np.float64]:
     """PSNR of each pair (a[i], b[i]) in dB, shape (N,); inf where the two are identical.
 
-    Errors are those of `mean_squared_error`.
+    Errors are those of `mean_squared_error`, which takes uint16 as well, as this does not.
     """
+    a, b = stacks_of_one_size(a, b)
     return decibels(mean_squared_error(a, b))
 
 
@@ -62,8 +66,10 @@ def peak_signal_to_noise_ratio_all_pairs(
 ) -> NDArray[np.float64]:
     """PSNR of every pair (a[i], b[j]) in dB, shape (N, M); inf where the two are identical.
 
-    Errors are those of `mean_squared_error_all_pairs`.
+    Errors are those of `mean_squared_error_all_pairs`, which takes uint16 as well, as this does
+    not.
     """
+    a, b = stacks_of_one_size(a, b)
     return decibels(mean_squared_error_all_pairs(a, b))
 
 
@@ -72,7 +78,7 @@ class NearestNeighbours:
     """For each image of one stack, the image of another that differs least from it.
 
     index: int64 (N,), the first of several that are equally near. mean_squared_error: float64 (N,).
-    psnr: float64 (N,) in dB, inf where the two are identical.
+    psnr: float64 (N,) in dB with the data range of the dtype, inf where the two are identical.
     """
 
     index: NDArray[np.int64]
@@ -80,13 +86,13 @@ class NearestNeighbours:
     psnr: NDArray[np.float64]
 
 
-def nearest_neighbours(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> NearestNeighbours:
+def nearest_neighbours(a: NDArray[Any], b: NDArray[Any]) -> NearestNeighbours:
     """For each a[i] the b[j] of smallest mean squared error, which has the highest PSNR as well.
 
     Memory stays bounded, as the table of all pairs is never held. Errors are those of
     `mean_squared_error_all_pairs`, and a ValueError where b holds no images.
     """
-    a, b = _checked_stacks(a, b)
+    a, b = stacks_of_one_size(a, b, DTYPES)
     if len(b) == 0:
         raise ValueError("b holds no images")
     index = np.zeros(len(a), dtype=np.int64)
@@ -98,7 +104,8 @@ def nearest_neighbours(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> NearestNei
         index[rows] = np.where(nearer, columns.start + place, index[rows])
         smallest[rows] = np.where(nearer, distance, smallest[rows])
     error = smallest / _pixels(a)
-    return NearestNeighbours(index, error, decibels(error))
+    data_range = DATA_RANGE if a.dtype == b.dtype == np.uint8 else DATA_RANGE_16
+    return NearestNeighbours(index, error, decibels(error, data_range))
 
 
 def _squared_distances(
@@ -132,18 +139,3 @@ def _pixels(stack: NDArray[Any]) -> int:
 
 def _flat(stack: NDArray[Any]) -> NDArray[np.float64]:
     return stack.reshape(len(stack), -1).astype(np.float64)
-
-
-def _checked_stacks(
-    a: NDArray[Any], b: NDArray[Any], dtypes: tuple[type, ...] = (np.uint8,)
-) -> tuple[NDArray[Any], NDArray[Any]]:
-    a, b = image_stack(a, "a"), image_stack(b, "b")
-    for name, stack in (("a", a), ("b", b)):
-        if stack.dtype not in dtypes:
-            known = " or ".join(dtype.__name__ for dtype in dtypes)
-            raise TypeError(f"{name} must have dtype {known}, not {stack.dtype}")
-        if stack.ndim != 3 or 0 in stack.shape[1:]:
-            raise ValueError(f"{name} must be an image stack of shape (N, H, W), not {stack.shape}")
-    if a.shape[1:] != b.shape[1:]:
-        raise ValueError(f"a and b must hold images of one size, not {a.shape} and {b.shape}")
-    return a, b

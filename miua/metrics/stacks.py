@@ -1,7 +1,9 @@
-"""What the metrics take as an image stack."""
+"""What the metrics take as an image stack, and an order of images that no file decides."""
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -25,3 +27,43 @@ def image_stack(stack: Any, name: str) -> NDArray[Any]:
     if stack.__dlpack_device__()[0] != _CPU:
         raise TypeError(f"{name} must lie in the CPU's memory; pass {name}.cpu()")
     return np.from_dlpack(stack)
+
+
+def stacks_of_one_size(
+    a: Any,
+    b: Any,
+    dtypes: Sequence[type] = (np.uint8,),
+    names: tuple[str, str] = ("a", "b"),
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Both as numpy arrays (N, H, W) and (M, H, W) of one of these dtypes.
+
+    TypeError naming the argument: as in `image_stack`, or another dtype. ValueError: another
+    number of axes, images without pixels, or of two sizes.
+    """
+    a, b = image_stack(a, names[0]), image_stack(b, names[1])
+    for name, stack in zip(names, (a, b), strict=True):
+        if stack.dtype not in dtypes:
+            known = " or ".join(dtype.__name__ for dtype in dtypes)
+            raise TypeError(f"{name} must have dtype {known}, not {stack.dtype}")
+        if stack.ndim != 3 or 0 in stack.shape[1:]:
+            raise ValueError(f"{name} must be an image stack of shape (N, H, W), not {stack.shape}")
+    if a.shape[1:] != b.shape[1:]:
+        raise ValueError(
+            f"{' and '.join(names)} must hold images of one size, not {a.shape} and {b.shape}"
+        )
+    return a, b
+
+
+def order_by_content(items: NDArray[Any], seed: int) -> NDArray[np.int64]:
+    """A random order of images or rows (N, ...) that depends on what they hold, (N,).
+
+    It is that of the SHA-256 of the seed and each item's bytes, so that the items in this order
+    are the same however they were ordered before. Equal items lie side by side.
+    """
+    start = hashlib.sha256(str(seed).encode())
+    digests = []
+    for item in items:
+        digest = start.copy()
+        digest.update(item.tobytes())
+        digests.append(digest.digest())
+    return np.array(sorted(range(len(items)), key=digests.__getitem__), dtype=np.int64)

@@ -1,17 +1,23 @@
 """The crosswalk: one choice changed at a time, and the rankings that turn over."""
 
+import io
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from rich.console import Console
 
+from miua import _kernels
+from miua.cli.crosswalk_table import print_crosswalk
 from miua.data import read_stack
 from miua.errors import MiuaError
+from miua.evaluation import comparison
 from miua.evaluation.comparison import Extractors
-from miua.evaluation.crosswalk import Choice, Crosswalk, _flips, walk
+from miua.evaluation.crosswalk import METRICS, Choice, Crosswalk, _flips, walk
 from miua.evaluation.measure import measure_set
 from miua.evaluation.reading import Reading
+from miua.metrics import mutual_information
 from tests.evaluation.textures import textures
 
 
@@ -33,10 +39,12 @@ def made(tmp_path) -> Path:
     return save(tmp_path / "made", textures(2, 10, size=40))
 
 
-def walked(real, sets, reading=None, extractors=None, pairing="all"):
+def walked(real, sets, reading=None, extractors=None, pairing="all", metrics=METRICS):
     reading = reading or Reading(size=16)
     extractors = extractors or Extractors(missing={"inception": "no weights; fetch them"})
-    return walk(real, sets, reading, extractors, pairing=pairing, bins=64, threads=1)
+    return walk(
+        real, sets, reading, extractors, pairing=pairing, bins=64, threads=1, metrics=metrics
+    )
 
 
 def test_each_choice_is_measured_as_images_read_that_way(real, made):
@@ -89,11 +97,64 @@ def test_arrays_among_the_sets_are_measured_as_they_are(real):
     assert crosswalk.choices[-1].values["made"]["psnr"] > 0
 
 
-def test_a_choice_that_images_do_not_allow_is_told(real, made):
+@pytest.mark.parametrize("pairing", ["all", "nearest", "index"])
+def test_sixteen_bits_take_the_pairs_of_the_evaluation(real, tmp_path, pairing, monkeypatch):
+    """By definition, and over a few real images at a time."""
+    monkeypatch.setattr(comparison, "ROWS_AT_ONCE", 5)
+    rows, kernel = [], _kernels.mutual_information_all_pairs
+    monkeypatch.setattr(
+        _kernels,
+        "mutual_information_all_pairs",
+        lambda a, *others: (rows.append(len(a)), kernel(a, *others))[1],
+    )
+    made = save(tmp_path / "twelve", textures(5, 12, size=40))
+    crosswalk = walked(
+        real, {"made": made}, pairing=pairing, metrics=("psnr", "mutual_information")
+    )
+    found = crosswalk.choices[-1].values["made"]
+    a, b = (read_stack(path, 16, depth=16).images for path in (real, made))
+    table = np.square(a[:, None].astype(float) - b[None].astype(float)).mean(axis=(2, 3))
+    every = np.arange(len(b))
+    first, second = {
+        "all": tuple(each.ravel() for each in np.indices(table.shape)),
+        "nearest": (table.argmin(axis=0), every),
+        "index": (every, every),
+    }[pairing]
+    ratios = 10 * np.log10(65535**2 / table[first, second])
+    assert found["psnr"] == pytest.approx(ratios.mean())
+    upper, others = ((stack >> 8).astype(np.uint8) for stack in (a[first], b[second]))
+    assert found["mutual_information"] == pytest.approx(mutual_information(upper, others).mean())
+    assert max(rows, default=0) <= 5
+
+
+def test_sixteen_bits_of_identical_images_are_infinitely_alike(tmp_path):
+    one = save(tmp_path / "one", textures(6, 1, size=24))
+    crosswalk = walked(one, {"same": one}, metrics=("psnr",))
+    assert {each.values["same"]["psnr"] for each in crosswalk.choices} == {np.inf}
+
+
+def test_of_a_crop_the_stretched_whole_is_the_other_choice(real, made):
     reading = Reading(size=16, fit="crop", crop_size=30)
-    crosswalk = walked(real, {"made": made}, reading)
-    assert ("fit", "stretch") in [(each.aspect, each.choice) for each in crosswalk.choices]
-    assert all(each.status == "computed" for each in crosswalk.choices)
+    crosswalk = walked(real, {"made": made}, reading, metrics=("psnr",))
+    (stretched,) = (each for each in crosswalk.choices if each.aspect == "fit")
+    assert (stretched.choice, stretched.status) == ("stretch", "computed")
+    plain = walked(real, {"made": made}, metrics=("psnr",)).choices[0]
+    assert stretched.values == plain.values
+
+
+def test_only_the_metrics_that_were_asked_for_are_measured(real, tmp_path, stand_in_weights):
+    made = save(tmp_path / "few", textures(2, 3, size=24))
+    network = Extractors.ready(inception_weights=stand_in_weights, device="cpu")
+    crosswalk = walked(
+        real, {"made": made}, extractors=network, metrics=("diversity", "lbpv", "psnr")
+    )
+    assert crosswalk.metrics == ("psnr", "lbpv_total_difference")
+    for choice in crosswalk.choices:
+        found = {metric for metric, value in choice.values["made"].items() if value is not None}
+        assert found == {"psnr", "lbpv_total_difference"}
+        assert choice.aspect != "Inception layer"
+    with pytest.raises(MiuaError, match="lbpv_total_difference"):
+        walked(real, {"made": made}, metrics=("diversity",))
 
 
 def test_without_a_size_or_files_there_is_no_crosswalk(real, made):
@@ -111,6 +172,46 @@ def test_rankings_that_turn_over_are_told():
     (flip,) = _flips(choices, ["psnr"])
     assert (flip.metric, flip.choice) == ("psnr", "resize filter: other")
     assert (flip.order, flip.baseline_order) == (("b", "a"), ("a", "b"))
+
+
+def choice(name, **values):
+    sets = {each: {"psnr": value} for each, value in values.items()}
+    return Choice("resize filter", name, name == "own", sets)
+
+
+def test_ties_turn_no_ranking_over():
+    own = choice("own", a=3.0, b=2.0, c=1.0)
+    assert not list(_flips([own, choice("tie", a=2.0, b=2.0, c=1.0)], ["psnr"]))
+    assert not list(_flips([own, choice("flat", a=2.0, b=2.0, c=2.0)], ["psnr"]))
+    tied = choice("own", a=2.0, b=2.0, c=1.0)
+    assert not list(_flips([tied, choice("apart", a=2.0, b=3.0, c=1.0)], ["psnr"]))
+    (flip,) = _flips([own, choice("last", a=1.0, b=2.0, c=2.0)], ["psnr"])
+    assert (flip.order, flip.baseline_order) == (("b", "c", "a"), ("a", "b", "c"))
+
+
+def test_the_table_tells_changes_in_the_metric_where_a_share_means_nothing():
+    rows = {"psnr": (20.0, 21.0), "kid": (0.0002, 0.0008), "fid": (0.0, 1.5), "ssim": (0.2, -0.1)}
+    rows |= {"fd_lbp": (np.inf, np.inf)}
+    own, other = (
+        Choice("as measured" if own else "fit", "crop", own,
+               {"a": {metric: pair[not own] for metric, pair in rows.items()}})
+        for own in (True, False)
+    )  # fmt: skip
+    text = shown(Crosswalk(tuple(rows), (own, other), ()))
+    (line,) = (line for line in text.splitlines() if line.startswith("crop"))
+    assert line.split() == ["crop", "+5.0", "%", "+0.0006", "+1.5", "−0.300", "∞"]
+
+
+def test_the_table_tells_what_is_ranked_before_what():
+    choices = (choice("own", a=2.0, b=1.0), choice("box", a=1.0, b=2.0))
+    text = shown(Crosswalk(("psnr",), choices, tuple(_flips(choices, ["psnr"]))))
+    assert "PSNR ranks b before a with resize filter: box, and a before b as measured." in text
+
+
+def shown(crosswalk: Crosswalk) -> str:
+    console = Console(file=io.StringIO(), width=200)
+    print_crosswalk(console, crosswalk)
+    return console.file.getvalue()
 
 
 def test_inceptions_layers_are_choices_where_its_weights_are(tmp_path, stand_in_weights):

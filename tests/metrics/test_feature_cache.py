@@ -109,3 +109,29 @@ def test_kept_features_need_no_network(own_data_folder, tmp_path, monkeypatch):
         monkeypatch.delitem(sys.modules, name)
     assert (cached_features(again, stack) == 1).all()
     assert "torch" not in sys.modules
+
+
+@pytest.mark.parametrize("cache", [True, False])
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ([[1.0], [2.0]], "type list"),
+        (np.zeros(2, np.float32), r"shape \(2,\)"),
+        (np.zeros((3, 4), np.float32), r"shape \(3, 4\)"),
+        (np.zeros((2, 0), np.float32), r"shape \(2, 0\)"),
+        (np.zeros((2, 4), np.complex64), "complex64"),
+        (np.array([["a"], ["b"]]), "<U1"),
+        (np.array([[1.0], [np.nan]], np.float32), "rows of 1 images .* image 1"),
+        (np.array([[np.inf], [0]], np.float32), "rows of 1 images .* image 0"),
+    ],
+)
+def test_what_is_no_features_is_refused_and_not_kept(given, told, cache, own_data_folder):
+    class Strange(Counting):
+        name = "strange"
+
+        def features(self, stack):
+            return given
+
+    with pytest.raises(MiuaError, match=rf"'strange' must give .*\(2, d\).* not .*{told}"):
+        cached_features(Strange(), images(10, 2), cache=cache)
+    assert not (own_data_folder / "features").exists()

@@ -287,3 +287,47 @@ def test_extrapolation_of_few_images():
     assert frechet_extrapolated(a, b).sizes.min() == 2
     with pytest.raises(ValueError, match="four rows"):
         frechet_extrapolated(a, b[:3])
+
+
+FLAT, VARIED = np.full((6, 4), 2.0), features(26, 6, 4)
+
+
+@pytest.mark.parametrize(
+    ("a", "b"), [(FLAT, FLAT + 1), (FLAT, VARIED), (VARIED, FLAT), (FLAT[:, :1], FLAT[:, :1])]
+)
+def test_sides_of_equal_rows_have_no_covariance(a, b):
+    """All that is left is the distance of the means, and the variance of the side that varies."""
+
+    def by_definition(rows):
+        spread = sum(np.trace(np.atleast_2d(np.cov(x, rowvar=False))) for x in (a, rows))
+        return np.square(a.mean(axis=0) - rows.mean(axis=0)).sum() + spread
+
+    drawn = np.array([[1, 1, 1, 1, 1, 1], [3, 1, 2, 0, 0, 0]])
+    expected = [by_definition(np.repeat(b, times, axis=0)) for times in drawn]
+    assert frechet_distance(a, b) == pytest.approx(expected[0], abs=1e-12)
+    assert frechet_resampled(a, b, drawn) == pytest.approx(np.array(expected), abs=1e-12)
+    found = frechet_extrapolated(a, b)
+    assert found.distances[-1] == pytest.approx(expected[0], abs=1e-12)
+    if a is not VARIED and b is not VARIED:
+        assert (found.low, found.value, found.high) == pytest.approx((expected[0],) * 3)
+
+
+def test_resampling_images_of_one_pixel():
+    """Beside the black around them they have one code, and the other set has another."""
+    dark, bright = (lbp_histogram(np.full((4, 1, 1), v, np.uint8)) for v in (0, 9))
+    assert frechet_resampled(dark, bright, np.ones((1, 4))) == pytest.approx([2])
+
+
+def test_extrapolation_is_blind_to_the_order_of_rows():
+    a, b, _ = gaussians(27, 40, 6)
+    b[10:20] = b[:10]  # copies, which have one place
+    expected, shuffled = frechet_extrapolated(a, b), np.random.default_rng(28).permutation(40)
+    for found in (frechet_extrapolated(a[shuffled], b), frechet_extrapolated(a, b[::-1])):
+        assert (found.distances == expected.distances).all()
+        assert found.value == expected.value
+
+
+def test_extrapolation_draws_other_images_from_each_side():
+    """Were they the same of both, a set would lie at 0 from itself in every subset."""
+    a = features(29, 40, 3)
+    assert (frechet_extrapolated(a, a).distances[:-1] > 1e-3).all()

@@ -146,3 +146,19 @@ def test_a_resample_of_one_image_alone_has_no_pairs():
 def test_wrong_features_are_refused(a, b, message):
     with pytest.raises(ValueError, match=message):
         kernel_distance(a, b)
+
+
+def test_resampling_needs_no_second_table_as_large_as_the_draw(monkeypatch):
+    import tracemalloc
+
+    monkeypatch.setattr(MODULE, "BLOCK_BYTES", 2**19)
+    a, b = features(15, 20, 2), features(16, 1500, 2)
+    drawn = np.random.default_rng(17).multinomial(1500, np.full(1500, 1 / 1500), size=1000)
+    drawn = drawn.astype(np.float64)
+    tracemalloc.start()
+    found = kernel_distance_resampled(a, b, drawn)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 0.75 * drawn.nbytes
+    monkeypatch.setattr(MODULE, "BLOCK_BYTES", 2**30)
+    assert kernel_distance_resampled(a, b, drawn) == pytest.approx(found, rel=1e-9, abs=1e-12)

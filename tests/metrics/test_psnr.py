@@ -110,3 +110,14 @@ def test_wrong_arguments_are_refused(a, b, error, message):
 def test_unequal_numbers_of_pairs_are_refused():
     with pytest.raises(ValueError, match="equally many images"):
         peak_signal_to_noise_ratio(A, A[:1])
+
+
+def test_sixteen_bits_are_measured_as_well():
+    a, b = (images(seed, 3, 5, 4).astype(np.uint16) * 257 for seed in (8, 9))
+    a[0], b[0] = 0, 65535  # the largest difference there is
+    table = np.square(a[:, None].astype(float) - b[None].astype(float)).mean(axis=(2, 3))
+    assert (mean_squared_error(a, b) == np.diagonal(table)).all()
+    assert (mean_squared_error_all_pairs(a, b) == table).all()
+    found = nearest_neighbours(a, b)
+    assert (found.index == table.argmin(axis=1)).all()
+    assert found.psnr == pytest.approx(10 * np.log10(65535**2 / table.min(axis=1)))
