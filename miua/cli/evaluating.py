@@ -300,10 +300,8 @@ def _check_outputs(
 
 
 def _check_writable(option: str, path: Path) -> None:
-    if path.is_dir():
-        raise MiuaError(f"{option} {path} is a folder. Name a file.")
     above = path.absolute().parent
-    while not above.exists():
+    while not os.access(above, os.F_OK):  # Path.exists raises below a folder that is closed
         above = above.parent
     if not above.is_dir():
         raise MiuaError(f"{option} {path} cannot be written: {above} is no folder.")
@@ -312,6 +310,8 @@ def _check_writable(option: str, path: Path) -> None:
             f"{option} {path} cannot be written: {above} is not yours to write to. "
             "Name another place."
         )
+    if path.is_dir():
+        raise MiuaError(f"{option} {path} is a folder. Name a file.")
 
 
 def _write(
