@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterable, Sequence
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -69,9 +71,14 @@ def evaluate_command(
         int | None, typer.Option(min=1, help="Resize to this square for the extractor.")
     ] = None,
     extractor_mean: Annotated[
-        str | None, typer.Option(help="Subtracted, of [0, 1]: one number or three: 0.48,0.45,0.4.")
+        str | None,
+        typer.Option(help="Subtracted, of [0, 1]: one number, or one a channel: 0.48,0.45,0.4."),
     ] = None,
     extractor_std: Annotated[str | None, typer.Option(help="Divided by; the same.")] = None,
+    extractor_channels: Annotated[
+        Literal["1", "3"] | None,
+        typer.Option(help="How often the grey image is given to it; 3 if not given."),
+    ] = None,
     inception_weights: Weights = None,
     json: Annotated[Path | None, typer.Option(help="Write everything here.")] = None,
     csv: Annotated[
@@ -102,10 +109,18 @@ def evaluate_command(
     from miua.evaluation.evaluate import ALL_METRICS, evaluate
 
     sets = _named(_expanded(synthetic, more or []), name or [])
+    chosen = _metrics(metrics, ALL_METRICS)
+    _check_preparation(size, fit, crop_size, crosswalk)
+    _check_outputs(
+        sets,
+        chosen,
+        inputs=[real, *sets.values(), *([groups] if groups else []), *(extractor or [])],
+        outputs=_given(json=json, csv=csv, report=report, contact_sheet=contact_sheet, lbpv=lbpv),
+    )
     if allow_divergence and (reason := _not_made(sets)):
-        _write_not_made(next(iter(sets)), reason, csv, lbpv)
+        unmade = _given(json=json, report=report, contact_sheet=contact_sheet)
+        _write_not_made(next(iter(sets)), reason, csv, lbpv, unmade)
         return
-    _check_outputs(sets, lbpv=lbpv, contact_sheet=contact_sheet, report=report, csv=csv, json=json)
     evaluation = evaluate(
         real,
         sets,
@@ -114,13 +129,18 @@ def evaluate_command(
         crop_size=crop_size,
         window=parse_window(window) if window else None,
         skip_bad=skip_bad,
-        metrics=_metrics(metrics, ALL_METRICS),
+        metrics=chosen,
         pairing=pairing,
         groups=groups,
         floor_splits=floor_splits,
         crosswalk=crosswalk,
         extractors=_extractors(
-            extractor or [], extractor_size, extractor_mean, extractor_std, device
+            extractor or [],
+            extractor_size,
+            extractor_mean,
+            extractor_std,
+            extractor_channels,
+            device,
         ),
         inception_weights=inception_weights,
         resamples=resamples,
@@ -142,6 +162,8 @@ def _expanded(given: Sequence[str], more: Sequence[Path]) -> list[Path]:
 
     found: list[Path] = []
     for each in given:
+        if not each:
+            raise MiuaError("--synthetic is empty. Name a folder, a file or a pattern.")
         if Path(each).exists() or not has_magic(each):
             found.append(Path(each))
             continue
@@ -183,51 +205,113 @@ def _metrics(given: str | None, known: Sequence[str]) -> Sequence[str]:
 
 
 def _extractors(
-    paths: Sequence[Path], size: int | None, mean: str | None, std: str | None, device: str
+    paths: Sequence[Path],
+    size: int | None,
+    mean: str | None,
+    std: str | None,
+    channels: str | None,
+    device: str,
 ) -> list[FeatureExtractor]:
     if not paths:
-        if size or mean or std:
-            raise MiuaError("--extractor-size, -mean and -std need an --extractor.")
+        if any(given is not None for given in (size, mean, std, channels)):
+            raise MiuaError("--extractor-size, -mean, -std and -channels need an --extractor.")
         return []
     from miua.metrics.extractors import Preprocessing, TorchExtractor
 
+    count = int(channels or 3)
+    deviations = _numbers("--extractor-std", std, count)
+    if deviations and min(deviations) <= 0:
+        raise MiuaError(f"--extractor-std divides: give numbers above 0, not {std}.")
     preprocessing = Preprocessing(
+        channels=count,
         size=size,
-        mean=_numbers("--extractor-mean", mean),
-        std=_numbers("--extractor-std", std),
+        mean=_numbers("--extractor-mean", mean, count),
+        std=deviations,
     )
     where = None if device == "auto" else device
     return [TorchExtractor(path, preprocessing, device=where) for path in paths]
 
 
-def _numbers(option: str, given: str | None) -> tuple[float, ...] | None:
+def _numbers(option: str, given: str | None, channels: int) -> tuple[float, ...] | None:
+    """One number for each channel; a single one is for all of them."""
     if given is None:
         return None
     try:
         numbers = tuple(float(part) for part in given.split(","))
     except ValueError:
         numbers = ()
-    if len(numbers) not in (1, 3):
-        raise MiuaError(f"{option} takes one number or three, such as 0.5 or 0.48,0.45,0.4.")
-    return numbers * (3 // len(numbers))
+    if len(numbers) not in (1, channels) or not all(map(isfinite, numbers)):
+        several = " or three, such as 0.5 or 0.48,0.45,0.4" if channels == 3 else ", such as 0.5"
+        raise MiuaError(f"{option} takes one number{several}. It got {given}.")
+    return numbers * (channels // len(numbers))
 
 
-def _check_outputs(sets: dict[str, Path], **outputs: Path | None) -> None:
-    """Before the work: what is written of one set needs one, and pages need their packages."""
+def _given(**outputs: Path | None) -> dict[str, Path]:
+    """The outputs that were asked for, by the option: "contact_sheet" is "--contact-sheet"."""
+    return {
+        f"--{name.replace('_', '-')}": path for name, path in outputs.items() if path is not None
+    }
+
+
+def _check_preparation(size: int | None, fit: str, crop_size: int | None, crosswalk: bool) -> None:
+    """Before the work: no option is without effect."""
+    if crop_size is not None and fit != "crop":
+        raise MiuaError("--crop-size needs --fit crop. Add it, or leave --crop-size out.")
+    if size is None and fit == "crop":
+        raise MiuaError("--fit crop needs the size of the square: --size N.")
+    if size is None and crosswalk:
+        raise MiuaError("--crosswalk needs the size that the images are resized to: --size N.")
+
+
+def _check_outputs(
+    sets: dict[str, Path],
+    metrics: Sequence[str],
+    inputs: Iterable[Path],
+    outputs: dict[str, Path],
+) -> None:
+    """Before the work: all that is asked for can be made and written."""
     from miua.cli.extras import need
+    from miua.evaluation.copies import COPIES_METRIC
 
-    for option in ("lbpv", "contact_sheet"):
-        if outputs[option] and len(sets) > 1:
-            raise MiuaError(
-                f"--{option.replace('_', '-')} is of one synthetic set; there are {len(sets)}."
-            )
-    if outputs["report"]:
+    for option in ("--lbpv", "--contact-sheet"):
+        if option in outputs and len(sets) > 1:
+            raise MiuaError(f"{option} is of one synthetic set; there are {len(sets)}.")
+    if "--contact-sheet" in outputs and COPIES_METRIC not in metrics:
+        raise MiuaError(f"--contact-sheet needs the metric {COPIES_METRIC}. Add it to --metrics.")
+    if "--report" in outputs:
         need("jinja2", "The HTML report", extra="report")
-    csv, json = outputs["csv"], outputs["json"]
-    if csv and csv.with_suffix(".json") == json:
+    for option, suffix in (("--lbpv", ".npy"), ("--contact-sheet", ".png")):
+        if option in outputs and outputs[option].suffix.lower() != suffix:
+            raise MiuaError(f"{option} {outputs[option]} must end in {suffix}.")
+    written = dict(outputs)
+    if csv := outputs.get("--csv"):
+        if csv.suffix.lower() == ".json":
+            raise MiuaError(
+                f"--csv {csv} is a table; its provenance goes beside it, as .json. "
+                "Give it another suffix, such as .csv."
+            )
+        written[f"the provenance of --csv {csv},"] = csv.with_suffix(".json")
+    taken = {path.resolve(): "an input" for path in inputs}
+    for option, path in written.items():
+        if (other := taken.get(path.resolve())) is not None:
+            raise MiuaError(f"{option} {path} is {other}, too. Give one of them another name.")
+        taken[path.resolve()] = option.removesuffix(",")
+        _check_writable(option, path)
+
+
+def _check_writable(option: str, path: Path) -> None:
+    above = path.absolute().parent
+    while not os.access(above, os.F_OK):  # Path.exists raises below a folder that is closed
+        above = above.parent
+    if not above.is_dir():
+        raise MiuaError(f"{option} {path} cannot be written: {above} is no folder.")
+    if not os.access(above, os.W_OK | os.X_OK):
         raise MiuaError(
-            f"{json} is where the provenance of {csv} goes. Give one of the two another name."
+            f"{option} {path} cannot be written: {above} is not yours to write to. "
+            "Name another place."
         )
+    if path.is_dir():
+        raise MiuaError(f"{option} {path} is a folder. Name a file.")
 
 
 def _write(
@@ -250,12 +334,10 @@ def _write(
     if report:
         evaluation.write_report(report)
     copies = evaluation.sets[0].copies
-    if contact_sheet:
-        if copies is None:
-            raise MiuaError("--contact-sheet needs the metric copies.")
+    if contact_sheet and copies is not None:
         from PIL import Image
 
-        with atomic_path(contact_sheet.with_suffix(".png")) as temporary:
+        with atomic_path(contact_sheet) as temporary:
             Image.fromarray(copies.sheet).save(temporary)
     if lbpv:
         write_lbpv(lbpv, evaluation.sets[0].lbpv)
@@ -266,18 +348,29 @@ def _not_made(sets: dict[str, Path]) -> str:
     """Why the one synthetic set has no images, in the words of its provenance; "" if it has."""
     from miua.files import read_json
 
-    (folder,) = sets.values() if len(sets) == 1 else (Path(),)
+    if len(sets) != 1:
+        return ""
+    (folder,) = sets.values()
     path = folder / "provenance.json"
     return str(read_json(path).get("not_made", "")) if path.is_file() else ""
 
 
-def _write_not_made(name: str, reason: str, csv: Path | None, lbpv: Path | None) -> None:
+def _write_not_made(
+    name: str, reason: str, csv: Path | None, lbpv: Path | None, unmade: Iterable[str]
+) -> None:
+    """The table and the vector of a set without images; MiuaError: others were asked for."""
     from miua.evaluation.records import not_computed_records, write_lbpv, write_records
 
+    if asked := ", ".join(unmade):
+        raise MiuaError(
+            f"The set {name} was not made ({reason}). Of it there are only --csv and --lbpv: "
+            f"leave out {asked}."
+        )
+    if csv:
+        write_records(csv, not_computed_records(name, reason))
+        print(csv)
     if lbpv:
         import numpy as np
 
         write_lbpv(lbpv, np.full(256, np.nan))
-    if csv:
-        write_records(csv, not_computed_records(name, reason))
-        print(csv)
+        print(lbpv)

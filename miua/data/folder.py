@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -15,6 +17,22 @@ SUFFIXES = (".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".tif", ".tiff", *dicom.SUF
 TRAINING_SET = "training_set"
 ANNOTATIONS = "*_Annotation.png"
 _DICOM_INDEX = "DICOMDIR"  # lists the files of a medium
+# What lies beside images and is none; a file without a suffix neither.
+_PLAIN = (".csv", ".db", ".html", ".ini", ".json", ".log", ".md", ".pdf", ".toml", ".tsv", ".txt",
+          ".xml", ".yaml", ".yml")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Found:
+    """The images in a folder, and how many files are none of them.
+
+    paths: sorted by `image_name`. excluded: by the pattern that their names match. unread: by
+    their suffix, files that may be images, of formats that are not read.
+    """
+
+    paths: list[Path] = field(default_factory=list)
+    excluded: Counter[str] = field(default_factory=Counter)
+    unread: Counter[str] = field(default_factory=Counter)
 
 
 def image_paths(folder: Path, exclude: Sequence[str] = (ANNOTATIONS,)) -> list[Path]:
@@ -23,21 +41,30 @@ def image_paths(folder: Path, exclude: Sequence[str] = (ANNOTATIONS,)) -> list[P
     Images are known by their suffix, and DICOM files without one by their content. Hidden files
     and folders, and files whose own names match a pattern in `exclude`, are left out.
     """
+    return find_images(folder, exclude).paths
+
+
+def find_images(folder: Path, exclude: Sequence[str] = (ANNOTATIONS,)) -> Found:
+    """`image_paths`, and what is left out beside them."""
     if not folder.is_dir():
         raise MiuaError(f"The image folder {folder} does not exist. Check the path.")
     folder = image_folder(folder)
-    paths = [
-        path
-        for path in _files(folder, ())
-        if _is_image(path) and not any(fnmatchcase(path.name, pattern) for pattern in exclude)
-    ]
-    if not paths:
+    found = Found()
+    for path in _files(folder, ()):
+        if not _is_image(path):
+            found.unread.update(_unread_suffix(path))
+        elif pattern := next((each for each in exclude if fnmatchcase(path.name, each)), None):
+            found.excluded[pattern] += 1
+        else:
+            found.paths.append(path)
+    if not found.paths:
         raise MiuaError(
             f"The folder {folder} holds no images. Looked for files that end in "
             f"{', '.join(SUFFIXES)}, without those named {', '.join(exclude) or '(none)'}. "
             "An image stack is named by its file: STACK.npy, STACK.npz."
         )
-    return sorted(paths, key=lambda path: image_name(path, folder))
+    found.paths.sort(key=lambda path: image_name(path, folder))
+    return found
 
 
 def image_folder(folder: Path) -> Path:
@@ -49,6 +76,18 @@ def image_folder(folder: Path) -> Path:
 def image_name(path: Path, folder: Path) -> str:
     """An image's path in its `image_folder`, with "/": "a.png", "subject 1/a.png"."""
     return path.relative_to(folder).as_posix()
+
+
+def count_beside(folder: Path, inner: Path) -> int:
+    """Files in `folder` that end as images do and do not lie in `inner`, which stands for it."""
+    count = 0
+    for above, folders, files in os.walk(folder):  # passes over what cannot be read
+        kept = (name for name in folders if not name.startswith("."))
+        folders[:] = [name for name in kept if Path(above, name) != inner]
+        count += sum(
+            not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES for name in files
+        )
+    return count
 
 
 def is_dicom(path: Path) -> bool:
@@ -75,6 +114,13 @@ def _files(folder: Path, above: tuple[Path, ...]) -> Iterator[Path]:
             yield path
         elif path.resolve() not in above:
             yield from _files(path, above)
+
+
+def _unread_suffix(path: Path) -> list[str]:
+    """The suffix of a file that is no image here but may be one; none if it is plain."""
+    name = path.name.lower()
+    suffix = "".join(Path(name).suffixes[-2:]) if name.endswith(".gz") else Path(name).suffix
+    return [suffix] if suffix and suffix not in _PLAIN and not suffix[1:].isdigit() else []
 
 
 def _is_image(path: Path) -> bool:

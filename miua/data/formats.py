@@ -11,8 +11,10 @@ import hashlib
 import io
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +28,17 @@ from miua.errors import MiuaError
 # What Pillow raises on a damaged file, by its many decoders.
 _DAMAGED = (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error, zlib.error)
 _BOMB = (Image.DecompressionBombError, MemoryError)
-_WHITE_IS_ZERO, _PHOTOMETRIC = 0, 262  # TIFF
+_WHITE_IS_ZERO, _PHOTOMETRIC, _ORIENTATION = 0, 262, 274  # TIFF; EXIF has the last, too
+# How EXIF's orientations 2 to 8 are undone.
+_UPRIGHT: dict[int, Callable[[NDArray[Any]], NDArray[Any]]] = {
+    2: np.fliplr,
+    3: lambda pixels: np.rot90(pixels, 2),
+    4: np.flipud,
+    5: np.transpose,
+    6: lambda pixels: np.rot90(pixels, -1),
+    7: lambda pixels: np.rot90(pixels, 2).T,
+    8: np.rot90,
+}
 _GREY_BY_CONTENT = {"LA": "grey-alpha", "P": "palette", "PA": "palette"}
 
 
@@ -77,7 +89,7 @@ def _pillow_frame(data: bytes) -> Frame:
         with Image.open(io.BytesIO(data)) as image:
             frames = getattr(image, "n_frames", 1)
             if frames == 1:
-                return _grey(image)
+                return _upright(image)
     except UnidentifiedImageError:
         # Pillow's message shows where in memory the file lies.
         raise RefusedError("is damaged or no image. Fetch or make it again.") from None
@@ -86,6 +98,23 @@ def _pillow_frame(data: bytes) -> Frame:
     except _BOMB as error:
         raise RefusedError(f"is too large ({error}).") from None
     raise RefusedError(f"holds {frames} frames. Save the one you mean as an image of its own.")
+
+
+def _upright(image: ImageFile.ImageFile) -> Frame:
+    """The frame, turned as an EXIF orientation says: as it is shown."""
+    tiff = image.format == "TIFF"  # Pillow turns these itself, and forgets that
+    orientation = getattr(image, "tag_v2", {}).get(_ORIENTATION) if tiff else None
+    frame = _grey(image)
+    if not tiff:
+        try:
+            orientation = image.getexif().get(_ORIENTATION)
+        except _DAMAGED:  # a damaged description of a sound image
+            return frame
+    if orientation not in _UPRIGHT:
+        return frame
+    fact = Fact("", "stored with an EXIF orientation", "turned upright")
+    pixels = frame.pixels if tiff else np.ascontiguousarray(_UPRIGHT[orientation](frame.pixels))
+    return replace(frame, pixels=pixels, facts=(*frame.facts, fact))
 
 
 def _grey(image: ImageFile.ImageFile) -> Frame:

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-from miua.data.frame import Fact
+from miua.data.frame import Fact, in_words
 from miua.data.resize import Square
 from miua.data.window import Window, window_in_words
 
@@ -64,6 +64,31 @@ class Notes:
                 f"resized {_sizes(self.resized)} to {square.size} x {square.size}: {square.how()}"
             )
         return tuple(said)
+
+
+def left_out(excluded: Counter[str], unread: Counter[str]) -> tuple[str, ...]:
+    """One sentence for each kind of file in a folder that was not read; see `folder.Found`."""
+    said = [
+        f"left out {files_in_words(n)} named {pattern}" for pattern, n in sorted(excluded.items())
+    ]
+    if unread:
+        suffixes = in_words(sorted(unread, key=lambda suffix: (-unread[suffix], suffix)), 10)
+        said.append(
+            f"left out {files_in_words(unread.total())} of formats that are not read here "
+            f"({suffixes})"
+        )
+    return tuple(said)
+
+
+def stands_for_folder(name: str, beside: int) -> str:
+    """That one folder or file in a folder was read, and not the images beside it."""
+    rest = f", not the {files_in_words(beside, 'image')} beside it" if beside else ""
+    return f"read {name} of the folder{rest}"
+
+
+def files_in_words(count: int, kind: str = "") -> str:
+    """A number of files: "1 image file"."""
+    return f"{count:,} {kind + ' ' if kind else ''}file{'' if count == 1 else 's'}"
 
 
 def images_in_words(count: int, kind: str = "") -> str:

@@ -3,7 +3,7 @@
     stack = read_stack(folder, size=64)
     stack.images   uint8 (N, 64, 64), C-contiguous, in the order of
     stack.names    the images' paths in the folder, sorted
-    stack.notes    what was done to the images, in sentences; empty where nothing was
+    stack.notes    what was passed over and what was done to the images, in sentences; or empty
     stack.skipped  which files were left out and why; only with skip_bad=True
 
 Nothing changes a grey value without being asked for and said: an image that is not 8-bit grey by
@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -31,12 +31,15 @@ from miua.data.folder import (
     ANNOTATIONS,
     SUFFIXES,
     TRAINING_SET,
+    count_beside,
+    find_images,
     image_folder,
     image_name,
     image_paths,
     is_dicom,
 )
 from miua.data.formats import frames_of
+from miua.data.notes import left_out, stands_for_folder
 from miua.data.resize import Fit, Resize, Square
 from miua.data.stack_cache import cache_path, read_cache, write_cache
 from miua.data.take import Files, How, Taken, refuse, take
@@ -79,7 +82,8 @@ class ImageStack:
     images: uint8 (uint16 where 16 bits were asked for) (N, H, W), C-contiguous. names: of the N
     images, sorted by file; the frames of a file are "name[0]", "name[1]" ... in their order.
     digest: SHA-256 of the contents that the images were read from, for provenance. notes: one
-    sentence for each kind of conversion. skipped: the files that were left out.
+    sentence for each kind of file that was passed over and for each kind of conversion. skipped:
+    the bad files that were left out.
     """
 
     images: NDArray[Any]
@@ -139,19 +143,27 @@ def read_stack(
     how = How(square, None if window is None else checked_window(window), depth)
     threads = threads or usable_cores()
     source, array_name = split_name(Path(source))
+    notes: tuple[str, ...] = ()
     if (source / "images.npy").is_file():
+        notes = (stands_for_folder("images.npy", count_beside(source, source / "images.npy")),)
         source /= "images.npy"
     if source.is_file() and source.suffix.lower() in (".npy", ".npz"):
-        return _read_array(source, array_name, how, skip_bad, threads)
+        stack = _read_array(source, array_name, how, skip_bad, threads)
+        return replace(stack, notes=(*notes, *stack.notes))
     if source.is_file():
         if source.suffix.lower() not in dicom.SUFFIXES and not is_dicom(source):
             raise MiuaError(f"{source} is neither a folder of images nor an .npy image stack.")
         paths, names = [source], [source.name]
     else:
-        paths = image_paths(source, exclude)
-        source = image_folder(source)
+        found = find_images(source, exclude)
+        inner = image_folder(source)
+        if inner != source:
+            notes = (stands_for_folder(f"{TRAINING_SET}/", count_beside(source, inner)),)
+        notes += left_out(found.excluded, found.unread)
+        source, paths = inner, found.paths
         names = [image_name(path, source) for path in paths]
-    return _read_files(source, paths, names, how, skip_bad, threads, cache)
+    stack = _read_files(source, paths, names, how, skip_bad, threads, cache)
+    return replace(stack, notes=(*notes, *stack.notes))
 
 
 def subset(n: int, count: int, seed: int) -> NDArray[np.int64]:

@@ -18,8 +18,8 @@ from miua.data.take import Taken
 from miua.errors import MiuaError
 from miua.files import data_folder, read_array, read_json, write_array, write_json
 
-# Raise it whenever the same files would give other grey values.
-FORMAT_VERSION = 1
+# Raise it whenever the same files would give other grey values or notes.
+FORMAT_VERSION = 2
 # What decodes; pydicom takes what is there of the others.
 _DECODERS = ("pillow", "pydicom", "pylibjpeg", "pylibjpeg-libjpeg", "pylibjpeg-openjpeg",
              "pylibjpeg-rle", "pyjpegls", "python-gdcm")  # fmt: skip

@@ -18,6 +18,10 @@ from miua.errors import MiuaError
 from miua.progress import progress
 
 
+class RefusedFilesError(MiuaError):
+    """Some files cannot be taken, and others can: without the former it would go on."""
+
+
 @dataclass(frozen=True)
 class How:
     """All that decides the grey values that a frame gets."""
@@ -93,13 +97,17 @@ def take(files: Files, how: How, skip_bad: bool, threads: int) -> Taken:
 
 
 def refuse(files: Files, reasons: dict[int, str], skip_bad: bool) -> None:
-    """MiuaError with all files that were refused, unless they are skipped and some are left."""
+    """MiuaError with all files that were refused, unless they are skipped and some are left.
+
+    It is a RefusedFilesError if some are left.
+    """
     count = len(files.names)
     if not reasons or (skip_bad and len(reasons) < count):
         return
     listed = "\n".join(f"  {files.names[index]}: {why}" for index, why in sorted(reasons.items()))
     nothing = "No image is left. " if skip_bad else ""
-    raise MiuaError(f"{nothing}{len(reasons)} of {count} images in {files.source}:\n{listed}")
+    error = RefusedFilesError if len(reasons) < count else MiuaError
+    raise error(f"{nothing}{len(reasons)} of {count} images in {files.source}:\n{listed}")
 
 
 def _prepared(frame: Frame, how: How, notes: Notes) -> NDArray[Any]:

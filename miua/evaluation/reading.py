@@ -11,8 +11,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from miua.data import Fit, ImageStack, read_stack, subjects_of
+from miua.data.arrays import split_name
+from miua.data.dicom import SUFFIXES as DICOM_SUFFIXES
 from miua.data.groups import read_groups
 from miua.data.resize import Resize
+from miua.data.take import RefusedFilesError
 from miua.data.window import Window
 from miua.errors import MiuaError
 from miua.evaluation.result import Source
@@ -22,6 +25,7 @@ from miua.files import sha256_array
 Images: TypeAlias = str | Path | ImageStack | NDArray[np.uint8]
 Sets: TypeAlias = Images | Sequence[Images] | Mapping[str, Images]
 
+_FILES = (".npy", ".npz", *DICOM_SUFFIXES)
 SAMPLE = 24  # images kept to look at
 
 
@@ -43,17 +47,7 @@ class Reading:
         path: Path | None = None
         if isinstance(images, str | Path):
             path = Path(images)
-            stack = read_stack(
-                path,
-                self.size,
-                self.fit,
-                crop_size=self.crop_size,
-                window=self.window,
-                skip_bad=self.skip_bad,
-                resize=self.resize,
-                antialias=self.antialias,
-                depth=self.depth,
-            )
+            stack = self._read_files(path)
         elif isinstance(images, ImageStack):
             stack = images
         else:
@@ -71,6 +65,22 @@ class Reading:
             skipped=stack.skipped,
             sample=stack.images[spread],
         )
+
+    def _read_files(self, path: Path) -> ImageStack:
+        try:
+            return read_stack(
+                path,
+                self.size,
+                self.fit,
+                crop_size=self.crop_size,
+                window=self.window,
+                skip_bad=self.skip_bad,
+                resize=self.resize,
+                antialias=self.antialias,
+                depth=self.depth,
+            )
+        except RefusedFilesError as error:
+            raise MiuaError(f"{error}\n--skip-bad goes on without them.") from None
 
 
 def named_sets(synthetic: Sets) -> dict[str, Images]:
@@ -145,6 +155,16 @@ def _of_list(given: list[Images]) -> dict[str, Images]:
 
 
 def _name(path: Path) -> str:
-    """Of a folder or a file: its name, or that of the folder around a bare images.npy."""
-    resolved = path.resolve()
-    return resolved.parent.name if resolved.name == "images.npy" else resolved.stem or str(path)
+    """Of a folder its name, of a file that without its suffix, as it was typed.
+
+    images.npy has the name of its folder, and STACK.npz:NAME is "STACK:NAME".
+    """
+    file, array = split_name(path)
+    if array is not None:
+        return f"{file.stem}:{array}"
+    if path.name == "images.npy" and not path.is_dir():
+        path = path.parent
+    elif path.suffix.lower() in _FILES and not path.is_dir():
+        return path.stem
+    name = path.resolve().name if path.name in ("", ".", "..") else path.name
+    return name or str(path)

@@ -68,6 +68,35 @@ def test_hc18_s_training_set_stands_for_its_folder(tmp_path: Path) -> None:
     hc18.check_folder(made, 1)
 
 
+def test_what_a_folder_holds_beside_its_images_is_counted(tmp_path: Path) -> None:
+    Image.fromarray(np.zeros((8, 8), np.uint8)).save(tmp_path / "a.png")
+    touch(tmp_path, "a_Annotation.png", "more/b_Annotation.png", "a.webp", "b.WEBP", "c.gif")
+    touch(tmp_path, "v.nii.gz", "notes.txt", "t.csv", "p.json", ".h.gif", ".h/x.gif", "DICOMDIR")
+    (tmp_path / "README").write_text("plain")
+    assert read_stack(tmp_path, 8).notes == (
+        "left out 2 files named *_Annotation.png",
+        "left out 4 files of formats that are not read here (.webp, .gif, .nii.gz)",
+    )
+    touch(tmp_path, "c_HC.png")
+    assert read_stack(tmp_path, 8, exclude=("*_*",)).notes[0] == "left out 3 files named *_*"
+
+
+@pytest.mark.parametrize("name", ["training_set", "images.npy"])
+def test_what_stands_for_a_folder_is_told(tmp_path: Path, name: str) -> None:
+    if name == "images.npy":
+        np.save(tmp_path / name, np.zeros((2, 8, 8), np.uint8))
+    else:
+        (tmp_path / name).mkdir()
+        name = f"{name}/"
+        Image.fromarray(np.zeros((8, 8), np.uint8)).save(tmp_path / name / "a.png")
+    assert read_stack(tmp_path, 8).notes == (f"read {name} of the folder",)
+    touch(tmp_path, "names.json", ".a.png", ".b/c.png")
+    assert read_stack(tmp_path, 8).notes == (f"read {name} of the folder",)
+    touch(tmp_path, "test_set/001.png", "b.tif")
+    told = f"read {name} of the folder, not the 2 image files beside it"
+    assert read_stack(tmp_path, 8).notes == (told,)
+
+
 def test_a_stray_image_below_hc18_is_noticed(tmp_path: Path) -> None:
     touch(tmp_path, "001_HC.png", "001_HC_Annotation.png", "more/002_HC.png")
     with pytest.raises(MiuaError, match=r"1\. it holds|more/002_HC\.png is without annotation"):

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageOps
 
 from miua.data.formats import read_images
 from miua.data.stack import ImageStack, read_stack
@@ -262,3 +262,28 @@ def test_one_file_alone_is_read_as_it_is_or_named(tmp_path: Path) -> None:
     for name in ("b.png", "gone.png"):
         with pytest.raises(MiuaError, match=name):
             list(read_images(tmp_path / name))
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.tif"])
+def test_an_orientation_is_applied_and_told(tmp_path: Path, name: str, orientation: int) -> None:
+    exif = Image.Exif()
+    exif[274] = orientation
+    Image.fromarray(grey(5, 9)).save(tmp_path / name, exif=exif)
+    stored = Image.fromarray(grey(5, 9))
+    if name == "a.jpg":
+        with Image.open(tmp_path / name) as opened:
+            stored = opened.convert("L")
+    stored.getexif()[274] = orientation
+    stack = read_stack(tmp_path, None)
+    np.testing.assert_array_equal(stack.images[0], np.asarray(ImageOps.exif_transpose(stored)))
+    told = "1 image is stored with an EXIF orientation: turned upright"
+    assert stack.notes == ((told,) if orientation > 1 else ())
+
+
+def test_a_damaged_description_of_a_sound_image_does_not_matter(tmp_path: Path) -> None:
+    for seed, exif in enumerate((b"Exif\0\0MM\0*", b"Exif\0\0nonsense", b"x")):
+        Image.fromarray(grey(5, 9, seed)).save(tmp_path / f"{seed}.png", exif=exif)
+    stack = read_stack(tmp_path, None)
+    np.testing.assert_array_equal(stack.images, [grey(5, 9, seed) for seed in range(3)])
+    assert stack.notes == ()

@@ -316,6 +316,7 @@ def test_skipping_everything_is_an_error(tmp_path: Path) -> None:
 
 
 def test_notes_say_what_was_done_and_nothing_where_nothing_was(folder: Path) -> None:
+    (folder / "c_HC_Annotation.png").unlink()
     assert read_stack(folder, 16).notes == (
         "resized 4 images of 4 sizes (largest 80 x 54) to 16 x 16: "
         "stretched, bilinear with antialiasing",

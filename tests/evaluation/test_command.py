@@ -1,6 +1,8 @@
 """`miua evaluate`: what a person types, reads and gets, and what bad input says."""
 
 import json
+import os
+import warnings
 
 import numpy as np
 import pytest
@@ -135,6 +137,7 @@ def test_bad_files_are_all_named_and_can_be_skipped(folders):
     message = fails("evaluate", "--real", real, "--synthetic", made, *QUICK)
     assert "001.png" in message
     assert "002.png" in message
+    assert message.rstrip().endswith("--skip-bad goes on without them.")
     text = run(folders, "--synthetic", made, "--skip-bad")
     assert "a: 18 images" in text
     assert "left out: 001.png" in text
@@ -161,9 +164,6 @@ def test_mistakes_are_told(folders):
     assert "holds no TorchScript" in message(
         "--synthetic", a, "--extractor", folders / "groups.csv"
     )
-    assert "one number or three" in message(
-        "--synthetic", a, "--extractor", folders / "groups.csv", "--extractor-mean", "1,2"
-    )
     assert "provenance of" in message("--synthetic", a, "--json", "x.json", "--csv", "x.csv")
     assert "--size" in message("--synthetic", a, "--crosswalk", "--metrics", "psnr")
     assert "groups.csv is missing" in message(
@@ -184,3 +184,121 @@ def test_images_of_16_bits_need_a_window(folders):
     assert message.count("--window LOW:HIGH") == 10
     text = run(folders, "--synthetic", deep, "--window", "0:4080")
     assert "window 0:4080" in text
+
+
+def test_options_without_effect_are_refused(folders):
+    def message(*arguments):
+        return fails("evaluate", "--real", folders, "--synthetic", folders, *arguments)
+
+    assert "--crop-size needs --fit crop" in message("--size", 16, "--crop-size", 8)
+    assert "--fit crop needs the size" in message("--fit", "crop")
+    assert "--crosswalk needs the size" in message("--crosswalk")
+    assert "--synthetic is empty" in fails("evaluate", "--real", folders, "--synthetic", "")
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (("--extractor-mean", "1,2"), "--extractor-mean takes one number or three"),
+        (("--extractor-mean", "nan"), "It got nan"),
+        (("--extractor-std", "0"), "--extractor-std divides: give numbers above 0, not 0"),
+        (("--extractor-std", "0.2,0.2,-1"), "numbers above 0"),
+        (("--extractor-channels", "1", "--extractor-mean", "0.4,0.4,0.4"), "takes one number, "),
+    ],
+)
+def test_what_an_extractor_cannot_take_is_refused(folders, given, said):
+    a = folders / "sets" / "a"
+    assert said in fails(
+        "evaluate", "--real", a, "--synthetic", a, "--extractor", folders / "groups.csv", *given
+    )
+
+
+def test_channels_need_an_extractor(folders):
+    a = folders / "sets" / "a"
+    message = fails("evaluate", "--real", a, "--synthetic", a, "--extractor-channels", "1")
+    assert "need an --extractor" in message
+
+
+def test_an_extractor_of_one_channel(folders):
+    torch = pytest.importorskip("torch")
+
+    class Means(torch.nn.Module):
+        def forward(self, images):
+            assert images.shape[1] == 1
+            return images.mean(3)[:, 0]
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # tracing is deprecated
+        torch.jit.trace(Means(), torch.zeros(1, 1, 24, 24)).save(folders / "means.pt")
+    text = run(
+        folders, "--synthetic", folders / "sets" / "a", "--extractor", folders / "means.pt",
+        "--extractor-channels", "1", "--extractor-mean", "0.5", "--extractor-std", "0.5",
+    )  # fmt: skip
+    assert "means" in text
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (("--json", "x", "--report", "./x"), "--report x is --json, too"),
+        (("--json", "x.json", "--csv", "x.csv"), "the provenance of --csv x.csv, x.json is --json"),
+        (("--csv", "x.json"), "--csv x.json is a table"),
+        (("--csv", "groups.csv", "--groups", "groups.csv"), "--csv groups.csv is an input, too"),
+        (("--json", "sets"), "--json sets is a folder"),
+        (("--report", "groups.csv/x/page.html"), "groups.csv is no folder"),
+        (("--contact-sheet", "x.jpg"), "--contact-sheet x.jpg must end in .png"),
+        (("--contact-sheet", "x.png", "--metrics", "psnr"), "needs the metric copies"),
+        (("--lbpv", "x.csv"), "--lbpv x.csv must end in .npy"),
+    ],
+)
+def test_outputs_that_cannot_be_written_are_named_before_the_work(
+    folders, monkeypatch, given, said
+):
+    monkeypatch.chdir(folders)
+    before = sorted(folders.rglob("*"))
+    # The images do not exist: to say so would need a look at them.
+    assert said in fails("evaluate", "--real", "nowhere", "--synthetic", "no-set", *given)
+    assert sorted(folders.rglob("*")) == before
+
+
+def test_a_folder_of_someone_else_is_named_before_the_work(folders, monkeypatch):
+    from miua.cli import evaluating
+    from miua.errors import MiuaError
+
+    monkeypatch.setattr(evaluating.os, "access", lambda path, mode: mode == os.F_OK)
+    with pytest.raises(MiuaError, match="not yours to write to"):
+        evaluating._check_writable("--csv", folders / "x.csv")
+
+
+def not_made(folder):
+    (folder / "provenance.json").write_text('{"not_made": "it diverged"}')
+    return folder
+
+
+def test_a_set_that_was_not_made_has_a_table_and_a_vector_alone(folders):
+    made = not_made(folders / "sets" / "a")
+    given = ("--synthetic", made, "--allow-divergence")
+    csv, lbpv = folders / "a.csv", folders / "a.npy"
+    text = run(folders, *given, "--csv", csv, "--lbpv", lbpv)
+    assert text.split() == [str(csv), str(lbpv)]
+    assert "it diverged" in csv.read_text()
+    for option in ("--json", "--report", "--contact-sheet"):
+        path = folders / "x.png"
+        message = fails("evaluate", "--real", made, *given, option, path)
+        assert "it diverged" in message
+        assert f"leave out {option}" in message
+
+
+def test_the_current_folder_s_provenance_is_of_no_set(folders, monkeypatch):
+    monkeypatch.chdir(not_made(folders / "my"))
+    text = run(folders, "--synthetic", folders / "sets" / "*", "--allow-divergence")
+    assert "best first, by" in text
+
+
+def test_files_that_are_passed_over_are_told(folders):
+    made = folders / "sets" / "a"
+    (made / "000_Annotation.png").write_bytes(b"")
+    (made / "x.webp").write_bytes(b"")
+    text = run(folders, "--synthetic", made, "--metrics", "psnr")
+    assert "left out 1 file named *_Annotation.png" in text
+    assert "left out 1 file of formats that are not read here (.webp)" in text

@@ -43,8 +43,16 @@ def test_what_was_done_to_the_files_is_told(tmp_path):
     _, told = Reading(size=8, skip_bad=True).read(source, "real")
     assert any("8 x 8" in note for note in told.notes)
     assert [skipped.name for skipped in told.skipped] == ["bad.png"]
-    with pytest.raises(MiuaError, match=r"bad\.png"):
+    with pytest.raises(MiuaError, match=r"bad\.png[\s\S]*\n--skip-bad goes on without them\.$"):
         Reading(size=8).read(source, "real")
+
+
+def test_skipping_is_no_remedy_where_nothing_would_be_left(tmp_path):
+    (tmp_path / "bad.png").write_bytes(b"no image")
+    for skip_bad in (False, True):
+        with pytest.raises(MiuaError, match=r"bad\.png") as caught:
+            Reading(skip_bad=skip_bad).read(tmp_path, "real")
+        assert "--skip-bad" not in str(caught.value)
 
 
 def test_a_sample_is_spread_over_the_set():
@@ -71,6 +79,27 @@ def test_sets_are_named_after_their_folders(tmp_path):
     assert list(named_sets(stack)) == ["synthetic"]
     assert list(named_sets([stack, stack])) == ["synthetic 1", "synthetic 2"]
     assert named_sets({"mine": a}) == {"mine": a}
+
+
+def test_names_are_as_typed(tmp_path, monkeypatch):
+    def name(path):
+        (found,) = named_sets(path)
+        return found
+
+    for folder_name in ("s50.v1", "gan-0.5", "x.npy"):
+        (tmp_path / folder_name).mkdir()
+        assert name(tmp_path / folder_name) == folder_name
+    (tmp_path / "latest").symlink_to(tmp_path / "gan-0.5")
+    assert name(tmp_path / "latest") == "latest"
+    assert name(tmp_path / "latest" / "images.npy") == "latest"
+    assert name("sets/gan-0.5.npy") == "gan-0.5"
+    assert name("sets/gan.npz:fake") == "gan:fake"
+    assert name("scan.dcm") == "scan"
+    assert name("/") == "/"
+    (tmp_path / "gan-0.5" / "inner").mkdir()
+    monkeypatch.chdir(tmp_path / "gan-0.5")
+    for here in (".", "", "images.npy", "./images.npy", "inner/.."):
+        assert name(here) == "gan-0.5"
 
 
 def test_sets_of_one_name_are_told_apart_by_their_paths_and_not_named_twice(tmp_path):
