@@ -171,7 +171,16 @@ def evaluate(
             measured.append(found)
             results.append(_result(source, found, copies, smaller, warnings))
         if crosswalk:
-            walked = walk(real, sets, reading, ready, pairing=pairing, bins=bins, threads=threads)
+            walked = walk(
+                real,
+                sets,
+                reading,
+                ready,
+                pairing=pairing,
+                bins=bins,
+                threads=threads,
+                metrics=numbers,
+            )
     settings = {
         **asdict(reading),
         "metrics": list(metrics),
