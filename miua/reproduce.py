@@ -40,6 +40,7 @@ ROOMS = {
         "data/degradation.py",
     ),
     "report": (
+        "metrics/measures.py",
         "analysis/*",
         "analysis/claim_tests/*",
         "report/*",

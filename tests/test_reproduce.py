@@ -318,7 +318,10 @@ def test_what_judges_and_what_measures_is_a_reason_to_do_it_again():
         for room, parts in miua.reproduce.ROOMS.items()
     }
     assert "analysis/claim_tests/arms.py" in files["report"]
-    assert {"analysis/noise_floor.py", "data/degradation.py", "metrics/subsets.py"} <= files["real"]
+    assert {"analysis/noise_floor.py", "data/degradation.py", "evaluation/subsets.py"} <= files[
+        "real"
+    ]
+    assert "metrics/measures.py" in files["report"]
 
 
 def test_more_epochs_extend_the_training(without_latex, capfd, monkeypatch):

@@ -112,6 +112,7 @@ def feature_measures(extractor: str) -> dict[str, Measure]:
         extractor, (f"FD ({extractor})", f"FD∞ ({extractor})", f"KD ({extractor})")
     )
     unit, decimals = ("counts²", 0) if extractor == LBP else ("", 1)
+    known = {INCEPTION: FID, LBP: FD_LBP}.get(extractor)
     shares: dict[str, tuple[str, Better]] = {
         "precision": ("share of synthetic images that lie among the real ones", "higher"),
         "recall": ("share of real images that lie among the synthetic ones", "higher"),
@@ -119,9 +120,8 @@ def feature_measures(extractor: str) -> dict[str, Measure]:
         "coverage": ("share of real images with a synthetic one in their neighbourhood", "higher"),
     }
     found = {
-        "distance": Measure(
-            frechet, distance, f"Fréchet distance of {of} features", unit, decimals
-        ),
+        "distance": known
+        or Measure(frechet, distance, f"Fréchet distance of {of} features", unit, decimals),
         "infinity": Measure(
             f"{frechet}_infinity", infinity, f"{distance} at infinitely many images", unit, decimals
         ),

@@ -93,7 +93,7 @@ def test_constant_points_and_too_few_are_undecided_and_leave_the_others(study):
         (SCORES_FILE, "fid,1.3333,233.999", "fid,6.0,233.999", "outside 1 to 5"),
         (SCORES_FILE, "fid,1.3333,233.999", "fid,1.3333,", "value is missing"),
         (SCORES_FILE, "fid,1.3333,233.999", "fid,1.3333,many", "line 2.*'many' is not a number"),
-        (SCORES_FILE, "fid,1.3333,233.999", "ssim,1.3333,0.5", "'ssim' is no metric"),
+        (SCORES_FILE, "fid,1.3333,233.999", "vif,1.3333,0.5", "'vif' is no metric"),
         (COEFFICIENTS_FILE, "fid,7.0221", "psnr,7.0221", "lacks fid"),
         (COEFFICIENTS_FILE, "lbpv_008", "lbpv_020", "names a metric twice"),
         (COEFFICIENTS_FILE, "reading_error", "error", "lacks the column reading_error"),

@@ -177,7 +177,7 @@ def damaged(study, claim_id, **changes):
     [
         ({"experiments": ["training-sizes"]}, r"unknown experiment 'training-sizes'.*seeds"),
         ({"test": "t-test"}, r"unknown test 't-test'.*best-arm"),
-        ({"inputs": {"metrics": ["ssim"], "arm": "equal epochs"}}, r"'ssim' is no metric.*fd_lbp"),
+        ({"inputs": {"metrics": ["vif"], "arm": "equal epochs"}}, r"'vif' is no metric.*fd_lbp"),
         ({"inputs": {"metrics": ["psnr"], "arm": "a", "arms": 1}}, r"arms: unknown key.*metrics"),
         ({"needs": ["money"]}, r"needs\.0.*'real_images', 'fid', 'readers'"),
         ({"thresholds": {"alpha": 1.5, "cohen_f": 0.4}}, r"thresholds.*alpha.*less than 1"),

@@ -63,7 +63,7 @@ def test_a_missing_fid_keeps_its_reason(pristine):
     table = read_metrics(Results.open(pristine))
     assert not_computed(table, "fid") == NO_WEIGHTS
     assert not_computed(table, "psnr") == ""
-    assert not_computed(table, "ssim") == "not computed: no set has the metric ssim"
+    assert not_computed(table, "vif") == "not computed: no set has the metric vif"
 
 
 def test_the_same_input_gives_the_same_bytes(folder):
@@ -80,7 +80,7 @@ def test_the_same_input_gives_the_same_bytes(folder):
         ("set,metric,value", "set,metric,values", "lacks the column value"),
         ("definition,status\n", "definition,status,notes\n", "unknown column notes"),
         ("n0030_e0012,psnr,", "n0030_e0005,psnr,", "rows of another set"),
-        ("n0030_e0012,psnr,", "n0030_e0012,ssim,", "'ssim' is no metric"),
+        ("n0030_e0012,psnr,", "n0030_e0012,vif,", "'vif' is no metric"),
         ("n0030_e0012,psnr,", "n0030_e0012,psnr,high", "column value: 'high.*' is not a number"),
         ("n0030_e0012,psnr,", "n0030_e0012,mutual_information,", "holds a metric twice"),
         ("n0030_e0012,fid,,", "n0030_e0012,fid,200.0,", "not computed but has a value"),
