@@ -18,17 +18,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from miua.errors import MissingExtraError
+from miua.evaluation.comparison import Extractors
 from miua.evaluation.records import COMPUTED, LBPV_DIFFERENCES
 from miua.metrics.diversity import root_mean_squared_difference
+from miua.metrics.extractors import FeatureExtractor
 from miua.metrics.frechet import frechet_distance
-from miua.metrics.inception import InceptionNetwork
-from miua.metrics.inception_weights import (
-    InceptionWeights,
-    NotComputedError,
-    find_inception_weights,
-)
+from miua.metrics.inception_weights import InceptionWeights
 from miua.metrics.lbp import lbp_histogram
+from miua.metrics.measures import INCEPTION
 from miua.metrics.mutual_information import mutual_information_all_pairs
 from miua.metrics.psnr import mean_squared_error_all_pairs, peak_signal_to_noise_ratio_all_pairs
 
@@ -49,7 +46,7 @@ class Instruments:
     """What measures: kernel threads, and the Inception network or why there is none."""
 
     threads: int
-    network: InceptionNetwork | None
+    network: FeatureExtractor | None
     fid_status: str
 
     @classmethod
@@ -64,13 +61,10 @@ class Instruments:
 
         NotComputedError: the weights file that was named is not there or not the published one.
         """
-        if isinstance(inception_weights, Path):
-            inception_weights = find_inception_weights(inception_weights)
-        try:
-            weights = inception_weights or find_inception_weights()
-            return cls(threads, InceptionNetwork(weights, device), COMPUTED)
-        except (NotComputedError, MissingExtraError) as error:
-            return cls(threads, None, f"not computed: {error}")
+        found = Extractors.ready(inception_weights=inception_weights, device=device)
+        if INCEPTION in found.missing:
+            return cls(threads, None, f"not computed: {found.missing[INCEPTION]}")
+        return cls(threads, found.known[INCEPTION], COMPUTED)
 
 
 @dataclass(frozen=True)

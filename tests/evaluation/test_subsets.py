@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from miua.evaluation import subsets
+from miua.evaluation import comparison
 from miua.evaluation.measure import measure_set
 from miua.evaluation.subsets import Instruments, SubsetTables, finite_mean
 from miua.metrics import NotComputedError, frechet_distance
@@ -84,7 +84,7 @@ class MeansOfQuarters:
 
 
 def test_fid_with_a_network(monkeypatch):
-    monkeypatch.setattr(subsets, "InceptionNetwork", MeansOfQuarters)
+    monkeypatch.setattr(comparison, "InceptionNetwork", MeansOfQuarters)
     weights = InceptionWeights(Path("weights.pth"), "0" * 64)
     instruments = Instruments.ready(inception_weights=weights, device="cpu")
     assert instruments.network.made_of == (weights, "cpu")
