@@ -7,6 +7,7 @@ import math
 from rich.console import Console
 from rich.table import Table
 
+from miua.cli.tables import print_table
 from miua.evaluation.crosswalk import Choice, Crosswalk, in_per_cent
 from miua.evaluation.records import COMPUTED
 from miua.evaluation.words import change, number
@@ -32,8 +33,7 @@ def print_crosswalk(console: Console, crosswalk: Crosswalk) -> None:
         for choice in crosswalk.choices:
             cells = [_cell(choice, baseline, name, measure(m)) for m in crosswalk.metrics]
             table.add_row(_short(choice), *cells)
-        console.print(table)
-        console.print()
+        print_table(console, table)
     for choice in crosswalk.choices:
         if choice.status != COMPUTED:
             console.print(f"{choice.aspect}, {choice.choice}: {choice.status}", markup=False)

@@ -290,12 +290,19 @@ def _check_outputs(
                 f"--csv {csv} is a table; its provenance goes beside it, as .json. "
                 "Give it another suffix, such as .csv."
             )
-        written[f"the provenance of --csv {csv},"] = csv.with_suffix(".json")
-    taken = {path.resolve(): "an input" for path in inputs}
+        written["the provenance beside --csv"] = csv.with_suffix(".json")
+    inputs = [path.resolve() for path in inputs]
+    taken = dict.fromkeys(inputs, "an input")
     for option, path in written.items():
         if (other := taken.get(path.resolve())) is not None:
-            raise MiuaError(f"{option} {path} is {other}, too. Give one of them another name.")
-        taken[path.resolve()] = option.removesuffix(",")
+            raise MiuaError(
+                f"{option} would be {path}, which is {other} already. Give one another name."
+            )
+        if around := next((each for each in inputs if each in path.resolve().parents), None):
+            raise MiuaError(
+                f"{option} {path} lies among the images in {around}. Name another place."
+            )
+        taken[path.resolve()] = option
         _check_writable(option, path)
 
 

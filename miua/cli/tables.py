@@ -6,8 +6,10 @@ from math import isfinite
 from typing import TYPE_CHECKING
 
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 
+from miua.evaluation.measure import PAIRED
 from miua.evaluation.records import COMPUTED, LBPV_DIFFERENCES, MetricRecord
 from miua.evaluation.words import chance_outside, number, percent, span, standing
 from miua.metrics.measures import STUDY_ELEMENTS, Measure, element_name, measure
@@ -37,8 +39,11 @@ def print_evaluation(evaluation: Evaluation) -> None:
     _print_source(console, evaluation.real)
     for each in evaluation.sets:
         _print_source(console, each.source)
-    console.print(f"MI, PSNR and SSIM are means over {evaluation.pairing}.")
-    if evaluation.floor is not None:
+    if any(record.metric in PAIRED for record in evaluation.records):
+        console.print(f"MI, PSNR and SSIM are means over {evaluation.pairing}.")
+    if evaluation.floor is not None and (
+        evaluation.floor.records or evaluation.floor.status != COMPUTED
+    ):
         _print_floor(console, evaluation)
     console.print()
     if len(evaluation.sets) == 1:
@@ -90,21 +95,23 @@ def _print_set(console: Console, evaluation: Evaluation, result: SetResult) -> N
     if evaluation.floor is not None:
         table.add_column("real against real", justify="right", no_wrap=True)
         table.add_column("", no_wrap=True)
-    table.add_column("unit", no_wrap=True)
     for record in _shown(result):
         shown = measure(record.metric)
         value = number(record.value, shown.decimals)
-        cells = [shown.label, value, span(record.low, record.high, shown.decimals)]
+        cells = [shown.axis_label, value, span(record.low, record.high, shown.decimals)]
         if evaluation.floor is not None:
             floor = evaluation.floor.records.get(record.metric)
             beside = span(floor.low, floor.high, shown.decimals) if floor else ""
-            cells += [beside, _beside(result.beside_floor(record), floor, shown)]
-        table.add_row(*cells, shown.unit)
-    console.print(table)
-    console.print()
+            cells += [beside, _beside(result, record, floor, shown)]
+        table.add_row(*cells)
+    print_table(console, table)
     if result.at_floor_size:
-        _print_sizes(console, evaluation, result)
-    if result.copies is not None:
+        assert evaluation.floor is not None
+        console.print(
+            "Where the last column names a value, the metric changes with the number of images: it "
+            f"is of {evaluation.floor.images} images a side, as real against real is.\n"
+        )
+    if result.copies is not None and result.copies.found.status == COMPUTED:
         _print_copies(console, result.copies)
     if all(record.metric not in _NAMED for record in result.records):
         return
@@ -115,24 +122,8 @@ def _print_set(console: Console, evaluation: Evaluation, result: SetResult) -> N
     )
 
 
-def _print_sizes(console: Console, evaluation: Evaluation, result: SetResult) -> None:
-    """What was held against the floor in place of values that the number of images changes."""
-    assert evaluation.floor is not None
-    of = ", ".join(
-        f"{measure(name).label} {number(value, measure(name).decimals)}"
-        for name, value in result.at_floor_size.items()
-    )
-    console.print(
-        f"These change with the number of images; of {evaluation.floor.images} images a side, as "
-        f"real against real has them, they are: {of}.\n"
-    )
-
-
 def _print_copies(console: Console, copies: Copies) -> None:
     found = copies.found
-    if found.status != COMPUTED:
-        console.print(f"Copies: {found.status}\n")
-        return
     likeliest = copies.nearest[0]
     console.print(
         f"Copies: {len(found.flagged)} found, {found.expected_false_alarms:.2g} expected by "
@@ -157,17 +148,34 @@ def _shown(result: SetResult) -> list[MetricRecord]:
     return found
 
 
-def _beside(record: MetricRecord, floor: FloorRecord | None, shown: Measure) -> str:
+def _beside(
+    result: SetResult, record: MetricRecord, floor: FloorRecord | None, shown: Measure
+) -> str:
     """Where the value lies beside what real images give among themselves."""
-    found = standing(record, floor, shown.better)
+    held = result.beside_floor(record)
+    found = standing(held, floor, shown.better)
     if found is None:
         return ""
-    return "within" if found.position == "within" else f"{found.position}, {found.kind}"
+    words: str = found.position
+    if found.position != "within":
+        words += ", barely" if found.touches else f", {found.kind}"
+    return words if held is record else f"{words}: {number(held.value, shown.decimals)}"
+
+
+def print_table(console: Console, table: Table) -> None:
+    """The table in full: a number is never shortened, whatever the width of the terminal."""
+    room = console.options.update(max_width=10_000)
+    needed = Measurement.get(console, room, table).maximum
+    width = console.width
+    console.width = max(width, needed)
+    console.print(table)
+    console.width = width
+    console.print()
 
 
 def _print_sets(console: Console, evaluation: Evaluation) -> None:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_column("set", overflow="fold")
+    table.add_column("set", no_wrap=True)
     metrics = [
         metric
         for metric in _SHORT
@@ -187,9 +195,10 @@ def _print_sets(console: Console, evaluation: Evaluation) -> None:
         table.add_row(
             "real against real", *(number(f.mean, m.decimals) if f else "" for f, m in cells)
         )
-    console.print(table)
+    print_table(console, table)
     if any(record.low is not None for record in evaluation.records):
-        console.print("Second lines: half of the 95 % interval.\n")
+        console.print("Second lines: half the width of the 95 % interval. ", end="")
+    console.print("All metrics and ranges are in --report, --json and --csv.\n")
 
 
 def _half(record: MetricRecord, shown: Measure) -> str:
@@ -201,14 +210,13 @@ def _half(record: MetricRecord, shown: Measure) -> str:
 def _print_rankings(console: Console, rankings: tuple[Ranking, ...]) -> None:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column("best first, by", no_wrap=True)
-    table.add_column("order (places in 95 % of the resamples)", overflow="fold")
+    table.add_column("order (places in 95 % of the resamples)", no_wrap=True)
     table.add_column("first for sure")
     for ranking in rankings:
         first = ranking.places[0]
         sure = "not known" if first.first is None else "yes" if ranking.decided else "no"
         table.add_row(measure(ranking.metric).label, _order(ranking), sure)
-    console.print(table)
-    console.print()
+    print_table(console, table)
 
 
 def _order(ranking: Ranking) -> str:
@@ -234,3 +242,9 @@ def _print_missing(console: Console, evaluation: Evaluation) -> None:
                 labels.append(label)
     for status, labels in reasons.items():
         console.print(f"{', '.join(labels)}: {status}")
+    if evaluation.floor is None:
+        return
+    computed = {record.metric for record in evaluation.records if record.status == COMPUTED}
+    for floor in evaluation.floor.records.values():
+        if floor.status != COMPUTED and floor.metric in computed:
+            console.print(f"{measure(floor.metric).label}, real against real: {floor.status}")

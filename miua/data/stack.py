@@ -211,9 +211,11 @@ def _read_array(path: Path, name: str | None, how: How, skip_bad: bool, threads:
     array, digest = open_array(path, name)
     check_depth(path, array, how.window)
     names = [f"{path.name}[{index}]" for index in range(len(array))]
-    square = how.square
-    whole = square.size is None or array.shape[1:] == (square.size, square.size)
-    if array.dtype == np.uint8 and whole and how == How(Square(square.size), None, 8):
+    size = how.square.size
+    if size is not None and array.shape[1:] == (size, size):
+        # A stack that was made square and small already is not cropped or resized again.
+        how = How(Square(None), how.window, how.depth)
+    if array.dtype == np.uint8 and how == How(Square(None), None, 8):
         return ImageStack(np.array(array, order="C"), tuple(names), digest)
     files = Files(path, names, lambda index: iter([frame_of(array, index)]))
     return _stack(files, take(files, how, skip_bad, threads), digest)

@@ -93,7 +93,7 @@ def evaluate(
         NotComputedError: the weights that were named are not there or not the published ones.
         ValueError, TypeError: an argument that is none of the above.
     """
-    metrics = list(dict.fromkeys(metrics))
+    metrics = [metrics] if isinstance(metrics, str) else list(dict.fromkeys(metrics))
     numbers = [metric for metric in metrics if metric != COPIES_METRIC]
     check_metrics(numbers)
     reading = Reading(size, fit, crop_size, window, skip_bad)

@@ -25,6 +25,8 @@ from miua.metrics.neighbourhood import neighbourhood
 NEIGHBOURS = 5
 FEWEST_TO_EXTRAPOLATE = 20
 FEWEST_TO_HALVE = 4
+HALVES_FOR_SPREAD = 50
+NORMAL_95 = 1.96
 KINDS = ("distance", "infinity", "kernel", "neighbourhood")
 SHARES = ("precision", "recall", "density", "coverage")
 
@@ -106,9 +108,17 @@ def _infinity(
     found = frechet_extrapolated(a, b, seed=comparison.seed)
     definition = (
         f"Frechet distance of {of}, of random parts of both sets, extrapolated to infinitely "
-        "many images; the interval is of the fitted line alone"
+        "many images; the interval is that of the fitted line and that of the distance itself, "
+        "taken together"
     )
-    return [Measurement(shown.name, found.value, found.low, found.high, shown.unit, definition)]
+    low = high = None
+    if comparison.resamples:
+        # Independent errors: of the line, and of these images, which no line through them shows.
+        halves = frechet_resampled(a, b, comparison.halves[:HALVES_FOR_SPREAD])
+        own = NORMAL_95 * float(halves.std())
+        low = found.value - float(np.hypot(found.value - found.low, own))
+        high = found.value + float(np.hypot(found.high - found.value, own))
+    return [Measurement(shown.name, found.value, low, high, shown.unit, definition)]
 
 
 def _kernel(

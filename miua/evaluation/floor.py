@@ -227,7 +227,9 @@ def _tables(
 def _summary(metric: str, half: int, rows: Sequence[MetricRecord]) -> FloorRecord:
     reasons = [row.status for row in rows if row.status != COMPUTED]
     if reasons:
-        return FloorRecord(metric, None, None, None, half, len(rows), reasons[0])
+        why = reasons[0].removeprefix("not computed: ")
+        status = f"not computed: in {len(reasons)} of {len(rows)} splits, {why}"
+        return FloorRecord(metric, None, None, None, half, len(rows), status)
     values = np.array([row.value for row in rows], dtype=np.float64)
     low, high = np.percentile(values, (2.5, 97.5))
     return FloorRecord(

@@ -144,7 +144,7 @@ def check_metrics(metrics: Sequence[str]) -> None:
     """ValueError naming the first metric that there is not."""
     for metric in metrics:
         if metric not in _MEASURES:
-            raise ValueError(f"unknown metric {metric!r}; there are {', '.join(METRICS)}")
+            raise ValueError(f"unknown metric {metric!r}; there are {', '.join(METRICS)}, copies")
 
 
 def check_sets(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,7 @@ Images: TypeAlias = str | Path | ImageStack | NDArray[np.uint8]
 Sets: TypeAlias = Images | Sequence[Images] | Mapping[str, Images]
 
 _FILES = (".npy", ".npz", *DICOM_SUFFIXES)
+_FRAME = re.compile(r"\[\d+\]$")
 SAMPLE = 24  # images kept to look at
 
 
@@ -113,7 +115,7 @@ def groups_of(
         try:
             return subjects_of(stack.names), "subjects, by file names like HC18's"
         except MiuaError:
-            return None, "none: each image is taken for a subject of its own"
+            return _by_file(stack.names)
     if isinstance(groups, str | Path):
         return read_groups(Path(groups), stack.names), f"{Path(groups).name}"
     codes = np.unique(np.asarray(groups), return_inverse=True)[1].astype(np.int64).ravel()
@@ -122,6 +124,16 @@ def groups_of(
             f"There are {len(codes)} groups for {len(stack)} real images. Give one for each."
         )
     return codes, "as given"
+
+
+def _by_file(names: Sequence[str]) -> tuple[NDArray[np.int64] | None, str]:
+    """Frames of one file show one subject; without files of several frames there are no groups."""
+    files = [_FRAME.sub("", name) for name in names]
+    several = len(set(files)) > 1 and len(set(files)) < len(files)
+    if not several:
+        return None, "none: each image is taken for a subject of its own"
+    codes = np.unique(files, return_inverse=True)[1].astype(np.int64)
+    return codes, "files: the frames of one are taken for one subject"
 
 
 def _of_array(images: NDArray[np.uint8], name: str) -> ImageStack:

@@ -112,7 +112,7 @@ class SetResult:
         for record in self.records:
             if record.metric == metric:
                 return record
-        raise KeyError(metric)
+        raise KeyError(f"{metric!r} was not measured; there are {[r.metric for r in self.records]}")
 
 
 @dataclass(frozen=True)

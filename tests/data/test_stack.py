@@ -377,3 +377,14 @@ def test_memory_does_not_grow_with_the_number_of_images(tmp_path: Path) -> None:
         peak[count] = int(done.stdout)
     # All originals at once would be 120 megabytes more.
     assert peak[many] - peak[few] < (many - few) * side * side / 6
+
+
+@pytest.mark.parametrize("depth", [8, 16])
+def test_a_stack_of_the_asked_size_is_taken_as_it_is_whatever_the_fit(
+    tmp_path: Path, depth: int
+) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (3, 16, 16), dtype=np.uint8)
+    np.save(tmp_path / "images.npy", images)
+    read = read_stack(tmp_path, 16, fit="crop", crop_size=500, resize="lanczos", depth=depth)
+    expected = images if depth == 8 else images.astype(np.uint16) * 257
+    np.testing.assert_array_equal(read.images, expected)

@@ -44,13 +44,33 @@ def test_one_set_is_a_table_with_intervals_the_floor_and_what_to_beware_of(folde
     assert "a: 20 images of 16 x 16" in text
     assert "resized" in text
     assert "MI, PSNR and SSIM are means over all pairs." in text
-    rows = {line.split("  ")[0]: line for line in text.splitlines() if "  " in line}
+    rows = {line.split("  ")[0].split(" (")[0]: line for line in text.splitlines() if "  " in line}
     for label in ("MI", "PSNR", "SSIM", "V8", "V20", "V143", "V240", "Σ|V|", "FD-LBP", "Diversity"):
         assert " to " in rows[label], label
     assert any(word in rows["MI"] for word in ("within", "below", "above"))
     assert "FID, FID∞, KID, Precision, Recall, Density, Coverage: not computed: " in text
     assert "miua fetch inception" in text
     assert "Note: " in text
+
+
+def test_numbers_are_whole_in_a_narrow_terminal_and_in_a_file(folders):
+    long_name = folders / "sets" / "a_very_long_name_of_a_set_of_synthetic_images_of_epoch_1000"
+    (folders / "sets" / "a").rename(long_name)
+    for given in (("--synthetic", long_name), ("--synthetic", folders / "sets" / "*")):
+        arguments = ("evaluate", "--real", folders / "my" / "real", *given, *QUICK)
+        result = miua(*arguments, COLUMNS="60")
+        assert result.returncode == 0, result.stderr
+        assert "…" not in result.stdout
+
+
+def test_outputs_do_not_land_among_the_images(folders):
+    image = folders / "my" / "real" / "000.png"
+    before = image.read_bytes()
+    message = fails(
+        "evaluate", "--real", image.parent, "--synthetic", folders / "sets" / "a", "--json", image
+    )
+    assert "lies among the images" in message
+    assert image.read_bytes() == before
 
 
 def test_groups_set_the_floor(folders):
@@ -164,7 +184,7 @@ def test_mistakes_are_told(folders):
     assert "holds no TorchScript" in message(
         "--synthetic", a, "--extractor", folders / "groups.csv"
     )
-    assert "provenance of" in message("--synthetic", a, "--json", "x.json", "--csv", "x.csv")
+    assert "provenance beside" in message("--synthetic", a, "--json", "x.json", "--csv", "x.csv")
     assert "--size" in message("--synthetic", a, "--crosswalk", "--metrics", "psnr")
     assert "groups.csv is missing" in message(
         "--synthetic", a, "--groups", folders / "my" / "groups.csv"
@@ -240,10 +260,16 @@ def test_an_extractor_of_one_channel(folders):
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        (("--json", "x", "--report", "./x"), "--report x is --json, too"),
-        (("--json", "x.json", "--csv", "x.csv"), "the provenance of --csv x.csv, x.json is --json"),
+        (("--json", "x", "--report", "./x"), "--report would be x, which is --json already"),
+        (
+            ("--json", "x.json", "--csv", "x.csv"),
+            "the provenance beside --csv would be x.json, which is --json already",
+        ),
         (("--csv", "x.json"), "--csv x.json is a table"),
-        (("--csv", "groups.csv", "--groups", "groups.csv"), "--csv groups.csv is an input, too"),
+        (
+            ("--csv", "groups.csv", "--groups", "groups.csv"),
+            "--csv would be groups.csv, which is an input already",
+        ),
         (("--json", "sets"), "--json sets is a folder"),
         (("--report", "groups.csv/x/page.html"), "groups.csv is no folder"),
         (("--contact-sheet", "x.jpg"), "--contact-sheet x.jpg must end in .png"),

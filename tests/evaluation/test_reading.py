@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from miua.data import read_stack
+from miua.data import ImageStack, read_stack
 from miua.errors import MiuaError
 from miua.evaluation.reading import Reading, groups_of, named_sets
 
@@ -129,3 +129,14 @@ def test_groups_by_file_by_label_and_by_name(tmp_path):
     assert "HC18" in words
     with pytest.raises(MiuaError, match="2 groups for 3 real images"):
         groups_of([1, 2], stack)
+
+
+def test_frames_of_one_file_are_one_group(tmp_path):
+    def stack(*names):
+        return ImageStack(images(1, len(names)), names, "digest")
+
+    codes, words = groups_of(None, stack("a.dcm[0]", "a.dcm[1]", "b.dcm[0]", "b.dcm[1]"))
+    assert codes.tolist() == [0, 0, 1, 1]
+    assert "frames" in words
+    for names in (("a.dcm[0]", "a.dcm[1]"), ("a.png", "b.png"), ("real[0]", "real[1]")):
+        assert groups_of(None, stack(*names))[0] is None
