@@ -18,7 +18,7 @@ from miua.errors import MiuaError
 from miua.evaluation.cautions import cautions
 from miua.evaluation.comparison import PAIRINGS, RESAMPLES, Comparison, Extractors, Pairing, Side
 from miua.evaluation.copies import COPIES_METRIC, copies_record, look_for_copies
-from miua.evaluation.crosswalk import walk
+from miua.evaluation.crosswalk import check_walk, walk
 from miua.evaluation.floor import SPLITS, at_floor_size, noise_floor_of
 from miua.evaluation.measure import (
     METRICS,
@@ -97,6 +97,8 @@ def evaluate(
     numbers = [metric for metric in metrics if metric != COPIES_METRIC]
     check_metrics(numbers)
     reading = Reading(size, fit, crop_size, window, skip_bad)
+    if crosswalk:
+        check_walk(real, reading, numbers)
     ready = Extractors.ready(inception_weights=inception_weights, others=extractors, device=device)
     others = tuple(each.name for each in extractors)
     sets = named_sets(synthetic)
@@ -110,11 +112,6 @@ def evaluate(
                 f"Files were left out, so images of equal place are no pairs any more ({name}). "
                 "Mend the files, or choose another pairing."
             )
-    if crosswalk and (reading.size is None or not isinstance(real, str | Path)):
-        raise MiuaError(
-            "A crosswalk prepares the images again in other ways: it needs image files and the "
-            "size they are resized to (--size N)."
-        )
 
     real_side = Side(real_stack.images, ready, threads=threads)
     results, measured, floor, walked = [], [], None, None
