@@ -1,10 +1,15 @@
 """Every test gets an empty cache folder of its own, so that none sees or touches the user's."""
 
 import fcntl
+import signal
 import socket
 import struct
 
 import pytest
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell starts what runs in its background deaf to Ctrl-C, and so would be what tests start.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
