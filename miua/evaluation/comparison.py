@@ -50,7 +50,7 @@ PAIRINGS: dict[Pairing, str] = {
 PairKind = Literal["information", "error", "similarity"]
 
 RESAMPLES = 1000
-HALVES = 200
+HALVES = 100
 ROWS_AT_ONCE = 256  # so that memory does not grow with the product of the numbers of images
 
 
@@ -274,6 +274,7 @@ def all_pair_values(
 
 def bootstrap_counts(images: int, resamples: int, seed: int) -> NDArray[np.float64]:
     """How often each image occurs in each resample of the set: (resamples, images)."""
-    generator = np.random.default_rng(seed)
-    equal = np.full(images, 1 / images)
-    return generator.multinomial(images, equal, size=resamples).astype(np.float64)
+    drawn = np.random.default_rng(seed).integers(images, size=(resamples, images))
+    drawn += images * np.arange(resamples)[:, None]
+    counts = np.bincount(drawn.ravel(), minlength=resamples * images)
+    return counts.reshape(resamples, images).astype(np.float64)

@@ -116,8 +116,10 @@ def measure_comparison(
     sizes = (len(comparison.reference), len(comparison.synthetic))
     for side in (comparison.reference, comparison.synthetic):
         make_features(side, metrics, extractors)
+    # Before several metrics ask for them at once.
+    _ = comparison.drawn
     if comparison.pairing == "nearest" and set(metrics) & PAIRED:
-        _ = comparison.partners  # before several metrics ask for them at once
+        _ = comparison.partners
     jobs = [_MEASURES[metric] for metric in metrics]
     jobs += [_all_of(name) for name in extractors]
     found = [m for each in in_threads(lambda job: job(comparison), jobs, workers) for m in each]

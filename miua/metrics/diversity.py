@@ -51,7 +51,7 @@ def pixel_spread(
     for start in range(0, pixels.shape[1], step):
         block = pixels[:, start : start + step].astype(np.float64)
         squares += np.square(weights @ block).sum(axis=1)
-        norms += np.square(block).sum(axis=1)
+        norms += np.einsum("np,np->n", block, block)
     total = weights.sum(axis=1)
     sums = 2 * (total * (weights @ norms) - squares) / pixels.shape[1]
     pairs = total**2 - np.square(weights).sum(axis=1)

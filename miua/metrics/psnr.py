@@ -117,7 +117,8 @@ def _squared_distances(
         rows = _flat(a[i : i + step])
         rows_norm = np.einsum("np,np->n", rows, rows)
         for j in range(0, len(b), step):
-            columns = _flat(b[j : j + step])
+            # Of a stack with itself numpy then computes half of the product.
+            columns = rows if a is b and i == j else _flat(b[j : j + step])
             columns_norm = np.einsum("mp,mp->m", columns, columns)
             block = rows_norm[:, None] + columns_norm[None, :] - 2 * (rows @ columns.T)
             yield slice(i, i + len(rows)), slice(j, j + len(columns)), block
