@@ -88,6 +88,7 @@ def _decoder(dataset: Dataset, photometric: str) -> Decoder:
         raise RefusedError(f"is too large ({columns} x {rows} pixels).")
     try:
         decoder: Decoder = get_decoder(syntax)
+    # pydicom's own: what it raises for a compression that it does not know.
     except NotImplementedError:
         raise RefusedError(
             f"is compressed as {syntax.name}, which pydicom cannot decode. "
