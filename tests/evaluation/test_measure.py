@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from miua.errors import MiuaError
+from miua.evaluation.comparison import Comparison, Side
 from miua.evaluation.measure import METRICS, STUDY_METRICS, measure_set
 from miua.evaluation.records import (
     COLUMNS,
@@ -17,6 +18,7 @@ from miua.metrics import (
     NotComputedError,
     diversity,
     frechet_distance,
+    frechet_extrapolated,
     frechet_lbp_distance,
     inception_features,
     kernel_distance,
@@ -380,3 +382,22 @@ def test_without_weights_all_of_inceptions_metrics_say_so():
     records = measure_set(images(1, 30), images(2, 30), metrics=metrics).records
     assert len(records) == 7
     assert all("Inception weights have not been fetched" in record.status for record in records)
+
+
+def test_sets_are_resampled_apart_and_face_the_same_real_images():
+    real, made, other = Side(images(1, 12)), Side(images(2, 9)), Side(images(3, 9))
+    first, again, second = (Comparison(real, each) for each in (made, made, other))
+    np.testing.assert_array_equal(first.drawn, again.drawn)
+    assert (first.drawn != second.drawn).any()
+    assert (first.halves != second.halves).any()
+    np.testing.assert_array_equal(first.drawn_reference, second.drawn_reference)
+
+
+def test_the_interval_at_infinitely_many_images_is_not_that_of_the_line_alone():
+    reference, synthetic = images(1, 40), images(2, 30) // 2
+    counts = lbp_histogram(reference), lbp_histogram(synthetic)
+    line = frechet_extrapolated(*counts)
+    records = measure_set(reference, synthetic, metrics=["fd_lbp_infinity"]).records
+    (record,) = records
+    assert record.value == pytest.approx(line.value)
+    assert record.low < line.low < record.value < line.high < record.high
