@@ -26,19 +26,23 @@ def provenance(
         device: the device that computed.
         threads: how many threads computed; results on a CPU may depend on it.
     """
-    commit, dirty = _commit()
     return {
         "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
         "settings": settings,
         "inputs": inputs,
-        "commit": commit,
-        "uncommitted_changes": dirty,
+        **code_version(),
         "packages": _versions(),
         "python": platform.python_version(),
         "platform": f"{platform.system()} {platform.machine()}",
         "device": device,
         "threads": threads,
     }
+
+
+def code_version() -> dict[str, Any]:
+    """The commit that this package is of, and whether its files were changed; None if unknown."""
+    commit, dirty = _commit()
+    return {"commit": commit, "uncommitted_changes": dirty}
 
 
 def write_provenance(folder: Path, record: dict[str, Any]) -> None:

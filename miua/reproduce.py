@@ -19,6 +19,7 @@ from miua.config import TrainingConfig, config_hash, differences, read_config
 from miua.errors import MiuaError
 from miua.executors import LOCAL, find_executor
 from miua.files import locked, write_text
+from miua.locked_packages import lock_warning
 from miua.messages import cluster_messages, local_messages
 from miua.metrics.inception_weights import NotComputedError, find_inception_weights
 from miua.plan import CLAIMS, Plan, Profile, cells_csv, make_plan, read_experiments
@@ -98,6 +99,8 @@ def reproduce(
     cluster = find_executor(executor, study)
     folder = results / profile
     say(f"Profile {profile!r}: {settings.description}. Results: {folder}")
+    if warning := lock_warning():
+        say(warning)
     busy = f"Another reproduction is at work in {folder}. Wait for it, or stop it first."
     with locked(folder / ".lock", busy) as lock, tempfile.TemporaryDirectory() as scratch:
         _check_runs(folder, plan)

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import typer
 
-from miua.cli import checking, evaluating, images, measuring, study, training
+from miua.cli import checking, environment, evaluating, images, measuring, study, training
 from miua.cli.extras import STUDY_PACKAGES
 from miua.errors import MissingExtraError, MiuaError
 
@@ -31,6 +31,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "noise-floor": measuring.noise_floor_command,
     "sensitivity": measuring.sensitivity_command,
     "conformance": checking.conformance_command,
+    "env": environment.env_command,
     "collect": study.collect_command,
     "clinician": study.clinician_command,
     "analyse": study.analyse_command,

@@ -1,0 +1,237 @@
+"""The machine and the environment that miua runs in, as a bug report or a manifest needs them."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from miua.data.threads import usable_cores
+from miua.files import data_folder
+from miua.forecast.machine import memory_of_machine
+from miua.locked_packages import differences_from_lock, find_lock
+from miua.provenance import code_version
+
+PROCESSOR_INFORMATION = Path("/proc/cpuinfo")
+SECONDS_FOR_A_TOOL = 10
+# What makes numbers, and reads and writes files. Others are told where they are not as locked.
+PACKAGES = (
+    "numpy", "scipy", "pillow", "pandas", "torch", "torchvision", "torch-fidelity", "safetensors",
+    "pydantic", "pydicom", "pyyaml", "matplotlib", "jinja2", "snakemake", "pybind11",
+)  # fmt: skip
+# The packages that tell whether an extra of pyproject.toml is there.
+EXTRAS = {
+    "study": ("torch", "torch_fidelity", "pandas", "snakemake", "safetensors", "yaml"),
+    "report": ("jinja2",),
+    "slurm": ("snakemake_executor_plugin_slurm",),
+    "dicom": ("pydicom",),
+}
+# Environment variables that steer miua. None of them is a secret.
+VARIABLES = (
+    "MIUA_COMMIT", "MIUA_CONTAINER", "MIUA_DATA_DIR", "MIUA_INCEPTION_WEIGHTS",
+    "MIUA_INSTRUCTION_SET", "MIUA_TRACEBACK", "OMP_NUM_THREADS", "OMP_PROC_BIND",
+    "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "CUDA_VISIBLE_DEVICES", "CUBLAS_WORKSPACE_CONFIG",
+    "NVIDIA_VISIBLE_DEVICES", "SOURCE_DATE_EPOCH", "SLURM_JOB_ID", "SLURM_CPUS_PER_TASK",
+)  # fmt: skip
+_CONTAINER_MARKS = (Path("/.dockerenv"), Path("/run/.containerenv"), Path("/.singularity.d"))
+
+
+def environment() -> dict[str, Any]:
+    """What a bug report needs; nothing secret, and the home folder is written as "~".
+
+    Takes about a second, and as long as torch needs to load where that is installed. What is
+    missing is None or an empty list; nothing raises. The keys are those of `miua env --json`.
+    """
+    return {
+        "miua": {"version": _version("miua"), **code_version(), "folder": _short(__file__, 1)},
+        "python": {
+            "version": platform.python_version(),
+            "implementation": platform.python_implementation(),
+            "program": _short(sys.executable),
+        },
+        "system": {
+            "name": _system_name(),
+            "kernel": platform.platform(),
+            "container": _container(),
+        },
+        "hardware": hardware(),
+        "kernels": _kernels_used(),
+        "thread_pools": _thread_pools(),
+        "torch": _torch(),
+        "extras": {extra: _missing(packages) for extra, packages in EXTRAS.items()},
+        "packages": {name: _version(name) for name in PACKAGES},
+        "lock": _lock(),
+        "latex": _first_line("pdflatex", "--version"),
+        "slurm": _first_line("sinfo", "--version"),
+        "data_folder": _data_folder(),
+        "variables": {name: _short(os.environ[name]) for name in VARIABLES if name in os.environ},
+    }
+
+
+def hardware() -> dict[str, Any]:
+    """What this machine is made of; takes milliseconds and does not load torch.
+
+    Returns:
+        processor: the processor's model. architecture: such as "x86_64". cores: those that this
+        process may use. memory_bytes: of the machine, or of the container if that has less. gpus:
+        of each NVIDIA GPU its name, memory_bytes (None if not told) and driver.
+    """
+    return {
+        "processor": _processor(),
+        "architecture": platform.machine(),
+        "cores": usable_cores(),
+        "memory_bytes": int(memory_of_machine()[0]),
+        "gpus": _gpus(),
+    }
+
+
+def _answer_of(*command: str) -> str | None:
+    """What a program prints on standard output; None if it is not there, fails or hangs."""
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, check=True, timeout=SECONDS_FOR_A_TOOL
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()
+
+
+def _processor() -> str:
+    with suppress(OSError):
+        for line in PROCESSOR_INFORMATION.read_text(encoding="utf-8").splitlines():
+            name, _, value = line.partition(":")
+            if name.strip() == "model name":
+                return value.strip()
+    if platform.system() == "Darwin" and (
+        brand := _answer_of("sysctl", "-n", "machdep.cpu.brand_string")
+    ):
+        return brand
+    return platform.processor() or platform.machine()
+
+
+def _gpus() -> list[dict[str, Any]]:
+    asked = ("--query-gpu=name,memory.total,driver_version", "--format=csv,noheader,nounits")
+    lines = (_answer_of("nvidia-smi", *asked) or "").splitlines()
+    rows = (line.rsplit(", ", 2) for line in lines if line.count(", ") >= 2)
+    return [
+        {
+            "name": name,
+            "memory_bytes": int(mebibytes) * 2**20 if mebibytes.isdecimal() else None,
+            "driver": driver,
+        }
+        for name, mebibytes, driver in rows
+    ]
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _missing(packages: tuple[str, ...]) -> list[str]:
+    return [package for package in packages if find_spec(package) is None]
+
+
+def _short(path: str, above: int = 0) -> str:
+    """A path as text, the home folder as "~"; `above`: so many folders up."""
+    text = str(Path(path).parents[above - 1]) if above else path
+    home = str(Path.home())
+    inside = home != os.sep and (text == home or text.startswith(home + os.sep))
+    return f"~{text[len(home) :]}" if inside else text
+
+
+def _system_name() -> str:
+    with suppress(OSError):
+        return platform.freedesktop_os_release().get("PRETTY_NAME", platform.system())
+    return f"macOS {platform.mac_ver()[0]}" if platform.system() == "Darwin" else platform.system()
+
+
+def _container() -> str | None:
+    """Whether this is the image of the study, or another container; None where it is neither."""
+    if os.environ.get("MIUA_CONTAINER"):
+        return "the study's image"
+    marked = any(mark.exists() for mark in _CONTAINER_MARKS) or "container" in os.environ
+    return "another container" if marked else None
+
+
+def _kernels_used() -> dict[str, Any]:
+    from miua import conformance
+
+    return {
+        "instruction_sets": conformance.instruction_sets(),
+        "forced": os.environ.get(conformance.VARIABLE) or None,
+    }
+
+
+def _thread_pools() -> list[dict[str, Any]]:
+    """The BLAS and OpenMP libraries of numpy, scipy and the kernels, and their threads."""
+    import scipy.linalg  # noqa: F401, as it loads a BLAS of its own
+    from threadpoolctl import threadpool_info
+
+    keys = ("user_api", "internal_api", "version", "architecture", "num_threads")
+    return [
+        {"library": Path(pool["filepath"]).name, **{key: pool.get(key) for key in keys}}
+        for pool in threadpool_info()
+    ]
+
+
+def _torch() -> dict[str, Any] | None:
+    try:
+        import torch
+    except ImportError:
+        return None
+    cuda = torch.cuda.is_available()
+    cudnn: Any = torch.backends.cudnn  # torch has no types for it
+    return {
+        "version": torch.__version__,
+        "cuda_of_build": torch.version.cuda,
+        "cuda_available": cuda,
+        "cudnn": cudnn.version() if cuda else None,
+        "gpus": [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())],
+        "threads": torch.get_num_threads(),
+    }
+
+
+def _lock() -> dict[str, Any] | None:
+    """The packages that are not as locked; None where there is no lock."""
+    path = find_lock()
+    if path is None:
+        return None
+    found = differences_from_lock(path)
+    return {
+        "file": _short(str(path)),
+        "differ": [
+            {"package": each.package, "locked": each.locked, "installed": each.installed}
+            for each in found
+            if each.installed is not None
+        ],
+        "missing": [each.package for each in found if each.installed is None],
+    }
+
+
+def _first_line(*command: str) -> str | None:
+    answer = _answer_of(*command)
+    return answer.splitlines()[0] if answer else None
+
+
+def _data_folder() -> dict[str, Any]:
+    folder = data_folder()
+    there = folder
+    while not there.exists():
+        there = there.parent
+    usage = shutil.disk_usage(there)
+    return {
+        "path": _short(str(folder)),
+        "exists": folder.exists(),
+        "disk_bytes": usage.total,
+        "free_bytes": usage.free,
+    }

@@ -1,0 +1,94 @@
+"""Are the packages here those of requirements.lock, which the study was checked with?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.metadata import distributions
+from pathlib import Path
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+from miua.errors import MiuaError
+
+# Beside the package in a checkout and in the image; a wheel comes without it.
+LOCK = Path(__file__).parent.parent / "requirements.lock"
+NAMED_IN_WARNING = 3
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A package that is not as locked. installed: None where it is not installed."""
+
+    package: str
+    locked: str
+    installed: str | None
+
+
+def find_lock() -> Path | None:
+    """The lock file of a checkout or the image; None where miua was installed without one."""
+    return LOCK if LOCK.is_file() else None
+
+
+def read_lock(path: Path) -> dict[str, str]:
+    """The locked version of each package that belongs on this platform, by its canonical name.
+
+    MiuaError: the file cannot be read, or holds something else than pinned packages.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise MiuaError(f"{path} cannot be read ({error}).") from None
+    pinned: dict[str, str] = {}
+    for line in lines:
+        entry = line.removesuffix("\\").strip()
+        if not entry or entry.startswith(("#", "--hash=")):
+            continue
+        try:
+            requirement = Requirement(entry)
+            (pin,) = requirement.specifier
+        except (InvalidRequirement, ValueError):
+            raise MiuaError(
+                f"{path} pins no version here: {entry!r}. Make it with: nox -s lock"
+            ) from None
+        if requirement.marker is None or requirement.marker.evaluate():
+            pinned[canonicalize_name(requirement.name)] = pin.version
+    return pinned
+
+
+def differences_from_lock(path: Path) -> list[Difference]:
+    """The packages that are not as locked, by name; those that are in no lock do not matter."""
+    installed: dict[str, str] = {}
+    for found in distributions():  # of two of one name the first counts: Python imports that
+        if found.name:  # none where an installation was broken off
+            installed.setdefault(canonicalize_name(found.name), found.version)
+    return [
+        Difference(package, locked, installed.get(package))
+        for package, locked in sorted(read_lock(path).items())
+        if package not in installed or Version(installed[package]) != Version(locked)
+    ]
+
+
+def lock_warning() -> str:
+    """One line that names packages of other versions than the locked ones; "" if there are none.
+
+    Packages that are not installed are no cause: what needs them says so itself.
+    """
+    path = find_lock()
+    if path is None:
+        return ""
+    other = [each for each in differences_from_lock(path) if each.installed is not None]
+    if not other:
+        return ""
+    named = ", ".join(
+        f"{each.package} {each.installed} (locked: {each.locked})"
+        for each in other[:NAMED_IN_WARNING]
+    )
+    rest = len(other) - NAMED_IN_WARNING
+    more = f" and {rest} more" if rest > 0 else ""
+    plural = "packages are" if len(other) > 1 else "package is"
+    return (
+        f"Warning: {len(other)} {plural} not as in {path.name}: {named}{more}. "
+        "Numbers may differ from the published ones. All of them: miua env"
+    )
