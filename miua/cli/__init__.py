@@ -40,6 +40,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "report": study.report_command,
     "paper": study.paper_command,
     "trace": study.trace_command,
+    "repeat": study.repeat_command,
     "expected": study.expected_command,
     "reproduce": study.reproduce_command,
     "experiment": study.experiment_command,
