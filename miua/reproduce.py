@@ -24,7 +24,9 @@ from miua.messages import cluster_messages, local_messages
 from miua.metrics.inception_weights import NotComputedError, find_inception_weights
 from miua.plan import CLAIMS, Plan, Profile, cells_csv, make_plan, read_experiments
 from miua.progress import say
+from miua.provenance import PROVENANCE, keep_or_record_step
 from miua.report import latex_problem
+from miua.verification.manifest import write_manifest
 
 WITH_GPU, WITHOUT_GPU = "paper", "smoke"
 
@@ -115,7 +117,7 @@ def reproduce(
         _check_runs(folder, plan)
         # A dry run changes nothing, so its plan lies elsewhere.
         place = Path(scratch) if dry_run else folder
-        _write_plan(place, plan)
+        _write_plan(place, plan, study)
         here = cores or len(os.sched_getaffinity(0))
         command = _snakemake_command(folder, place, study, paper, target, here)
         command += _where(cluster, cores, here)
@@ -129,6 +131,8 @@ def reproduce(
         else:
             command += ["--dry-run"] if dry_run else []
             _run(command, lock, local_messages if cluster is None else cluster_messages)
+        if not dry_run:
+            write_manifest(folder)
     return folder
 
 
@@ -162,15 +166,25 @@ def _check_runs(folder: Path, plan: Plan) -> None:
         )
 
 
-def _write_plan(folder: Path, plan: Plan) -> None:
+def _write_plan(folder: Path, plan: Plan, study: Path) -> None:
     """Write the resolved profile, the list of sets, and a configuration for each training.
 
     Unchanged files keep their time stamp.
     """
-    _write_if_changed(folder / "plan.yaml", _as_yaml(plan.profile.model_dump()))
-    _write_if_changed(folder / "sets.csv", cells_csv(plan.cells))
-    for run, config in plan.runs.items():
-        _write_if_changed(folder / "configs" / f"{run}.yaml", _as_yaml(config.model_dump()))
+    texts = {
+        "plan.yaml": _as_yaml(plan.profile.model_dump()),
+        "sets.csv": cells_csv(plan.cells),
+        **{f"configs/{run}.yaml": _as_yaml(each.model_dump()) for run, each in plan.runs.items()},
+    }
+    for name, text in texts.items():
+        _write_if_changed(folder / name, text)
+    profile = study / "profiles" / f"{plan.profile.profile}.yaml"
+    keep_or_record_step(
+        folder / PROVENANCE,
+        base=folder,
+        inputs=[profile, *sorted(study.glob("*.yaml"))],
+        files=[folder / name for name in texts],
+    )
 
 
 def _as_yaml(values: dict[str, object]) -> str:
