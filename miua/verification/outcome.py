@@ -178,7 +178,7 @@ def _cells_of(name: str, table: pd.DataFrame, spec: _Table) -> pd.DataFrame:
     computed = table["status"].eq(COMPUTED) if "status" in table.columns else None
     parts = []
     for column in (*columns, *spec.words):
-        value = table[column]
+        value = table[column].map(_whole) if column in spec.words else table[column]
         if computed is not None:
             value = value.where(computed, NOT_COMPUTED)
         kind = "word" if column in spec.words else "number"
