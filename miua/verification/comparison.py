@@ -76,7 +76,7 @@ def compare_with_expected(results: Path, expected: Path) -> list[Finding]:
             f"{results} is of another plan than {expected}, so that nothing can be compared:\n  "
             + "\n  ".join(problems)
             + "\nCompare with results of the same profile, or make expected ones for this: "
-            "docs/verify.md."
+            "docs/expected.md."
         )
     found = numbers(results_tables(opened), opened.plan, wanted.plan)
     same_seed = opened.plan.seed == wanted.plan.seed

@@ -48,8 +48,11 @@ def prediction_interval(values: Floats, level: float, *, logarithmic: bool = Fal
     factor = float(stats.t.isf((1 - level) / 2, n - 1))
     centre = float(drawn.mean())
     half = factor * float(drawn.std(ddof=1)) * float(np.sqrt(1 + 1 / n))
-    ends = (centre - half, centre, centre + half)
-    return Interval(*(float(np.exp(end)) for end in ends)) if logarithmic else Interval(*ends)
+    ends = np.array([centre - half, centre, centre + half])
+    if logarithmic:
+        with np.errstate(over="ignore", under="ignore"):  # so wide that it excludes nothing
+            ends = np.exp(ends)
+    return Interval(*ends.tolist())
 
 
 def scores(values: Floats, draws: Floats) -> Floats:

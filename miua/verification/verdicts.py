@@ -159,7 +159,8 @@ def decide_by_interval(
             f"; outside is beyond {possible.low:.6g} to {possible.high:.6g} "
             f"({FAMILY_LEVEL / 2:.1%} for all {decidable} numbers together)"
         )
-    return Finding(CHECK, line.subject, verdict, told, here, likely.centre, likely.reach)
+    tolerance = likely.reach if np.isfinite(likely.reach) else None
+    return Finding(CHECK, line.subject, verdict, told, here, likely.centre, tolerance)
 
 
 def _collapsed(diversity: str) -> bool:
