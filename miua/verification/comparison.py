@@ -42,6 +42,7 @@ from miua.verification.verdicts import (
     decide_by_interval,
     decide_by_range,
     decide_exact,
+    too_alone,
 )
 
 # Fewer repeats say too little about where a new run may lie.
@@ -116,6 +117,8 @@ def compare_numbers(
             decided = _Unknown(line.table, _few(expected.repeats.shape[1], least_repeats))
         elif line.is_word or line.stepped:
             decided = decide_by_range(line)
+        elif (alone := too_alone(line, states)) is not None:
+            decided = _Unknown(f"{line.table}: {states.set_of(line)}", alone)
         else:
             decided = decide_by_interval(line, states, outside_level, decidable)
         if isinstance(decided, Finding):
@@ -124,7 +127,7 @@ def compare_numbers(
             unknown[decided] = unknown.get(decided, 0) + 1
     for table, count in extra.items():
         unknown[_Unknown(table, "expected results do not hold them")] = count
-    findings += trends(lines) if enough else []
+    findings += trends(lines, states) if enough else []
     findings += [
         Finding(CHECK, group.group, "undecided", f"{count} numbers: {group.reason}.")
         for group, count in unknown.items()

@@ -63,15 +63,22 @@ def scores(values: Floats, draws: Floats) -> Floats:
 
     Args:
         values: (k,).
-        draws: (k, n), n of 2 or more.
+        draws: (k, n); NaN where there is none.
+
+    Returns:
+        (k,); NaN where the value is, or where there are fewer than two draws.
     """
-    n = draws.shape[1]
-    away = values - draws.mean(axis=1)
-    scatter = draws.std(axis=1, ddof=1) * np.sqrt(1 + 1 / n)
+    known = ~np.isnan(draws)
+    n = known.sum(axis=1)
     with np.errstate(divide="ignore", invalid="ignore"):
+        centre = np.where(known, draws, 0).sum(axis=1) / n
+        squares = np.where(known, (draws - centre[:, None]) ** 2, 0).sum(axis=1)
+        scatter = np.sqrt(squares / (n - 1) * (1 + 1 / n))
+        away = values - centre
         ratio = np.where(away == 0, 0.0, away / scatter)
-    size = stats.norm.isf(stats.t.sf(np.abs(ratio), n - 1))
-    return np.asarray(np.sign(ratio) * np.minimum(size, LARGEST_SCORE))
+        size = stats.norm.isf(stats.t.sf(np.abs(ratio), n - 1))
+        found = np.sign(ratio) * np.minimum(size, LARGEST_SCORE)
+    return np.where(n >= 2, found, np.nan)
 
 
 def median_scores(values: Floats, draws: Floats) -> tuple[float, Floats]:
@@ -91,3 +98,26 @@ def median_scores(values: Floats, draws: Floats) -> tuple[float, Floats]:
         for draw in range(draws.shape[1])
     ]
     return float(np.median(scores(values, draws))), np.array(others)
+
+
+def mean_square_score(values: Floats, draws: Floats, largest: float) -> tuple[float, Floats]:
+    """The mean square of the scores of many values, and that of each draw among the other draws.
+
+    About 1 where the values scatter as their draws do.
+
+    Args:
+        values, draws: see `scores`.
+        largest: a score beyond it counts as this much, so that no few values decide.
+
+    Returns:
+        The mean over the numbers whose score is known, and n such means, (n,).
+    """
+
+    def mean_square(each: Floats, others: Floats) -> float:
+        return float(np.nanmean(np.minimum(np.abs(scores(each, others)), largest) ** 2))
+
+    means = [
+        mean_square(draws[:, draw], np.delete(draws, draw, axis=1))
+        for draw in range(draws.shape[1])
+    ]
+    return mean_square(values, draws), np.array(means)

@@ -76,14 +76,25 @@ class States:
             if line.column == "diversity" or (line.key.endswith(end) and line.column == "value")
         }
 
+    def set_of(self, line: Number) -> str:
+        """The key of the set or training that a number is of."""
+        inner = line.key.rsplit(SEPARATOR, 1)[0]
+        return line.key if (line.table, line.key) in self._diversity else inner
+
     def of(self, line: Number) -> tuple[bool, NDArray[np.bool_]]:
         """Whether the set or training of a number is collapsed; and in each repeat."""
-        keys = (line.key, line.key.rsplit(SEPARATOR, 1)[0])
-        found = [self._diversity.get((line.table, key)) for key in keys]
-        diversity = next((each for each in found if each is not None), None)
+        diversity = self._diversity.get((line.table, self.set_of(line)))
         if diversity is None:
             return False, np.zeros(len(line.repeats), dtype=bool)
         return _collapsed(diversity.here), np.array([_collapsed(v) for v in diversity.repeats])
+
+
+def too_alone(line: Number, states: States) -> str | None:
+    """Why no interval can be given, if the set is collapsed and too few repeats' are; else None."""
+    collapsed, those = states.of(line)
+    if not collapsed or those.sum() >= LEAST_DRAWS:
+        return None
+    return f"the set is collapsed here, and in {those.sum()} of {those.size} repeats"
 
 
 def decide_exact(line: Number) -> Finding:
@@ -125,7 +136,10 @@ def decide_by_range(line: Number) -> Finding:
 def decide_by_interval(
     line: Number, states: States, outside_level: float, decidable: int
 ) -> Finding:
-    """By prediction intervals of the repeats whose set is in the same state."""
+    """By prediction intervals of the repeats whose set is in the same state.
+
+    Collapsed sets that are `too_alone` have none.
+    """
     here, draws = as_number(line.here), as_numbers(line.repeats)
     if here is None or draws is None:
         return decide_by_range(line)
@@ -134,19 +148,13 @@ def decide_by_interval(
     if not collapsed and alike.size < LEAST_DRAWS:
         alike = draws  # early in a training all sets are alike, and none has collapsed
     state = "collapsed" if collapsed else "not collapsed"
-    if alike.size < LEAST_DRAWS:
-        detail = (
-            f"{here:.6g} here, where the set is {state}; so it is in {alike.size} of "
-            f"{draws.size} repeats ({draws.min():.6g} to {draws.max():.6g} in all)"
-        )
-        return Finding(CHECK, line.subject, "undecided", detail, here)
     if np.isclose(alike, here, rtol=RELATIVE, atol=ABSOLUTE).any():
         return Finding(CHECK, line.subject, "within", "as in a repeat", here, here, 0.0)
     logarithmic = line.logarithmic and min(here, *alike) > 0
     likely = prediction_interval(alike, WITHIN_LEVEL, logarithmic=logarithmic)
     possible = prediction_interval(alike, outside_level, logarithmic=logarithmic)
     told = f"{here:.6g} here; {likely.low:.6g} to {likely.high:.6g} has {WITHIN_LEVEL:.0%} of runs"
-    if those.any() or collapsed:
+    if alike.size < draws.size:
         told += f" in which the set is {state}, by {alike.size} repeats"
     if likely.holds(here):
         verdict: Comparison = "within"

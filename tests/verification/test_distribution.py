@@ -5,6 +5,7 @@ import pytest
 
 from miua.verification.distribution import (
     LARGEST_SCORE,
+    mean_square_score,
     median_scores,
     prediction_interval,
     scores,
@@ -68,3 +69,27 @@ def test_a_small_shift_of_all_numbers_moves_the_median_score_and_few_large_ones_
     assert abs(before) < 4 * scatter
     assert shifted - before > 5 * scatter
     assert abs(kept - before) < 2 * scatter
+
+
+def test_draws_that_are_missing_are_left_out():
+    found = scores(
+        np.array([1.5, np.nan, 1.5, 1.5]),
+        np.array([[1, 2, 4, np.nan], [1, 2, 3, 4], [1, np.nan, np.nan, np.nan], [np.nan] * 4]),
+    )
+    assert found[0] == scores(np.array([1.5]), np.array([[1.0, 2.0, 4.0]]))[0]
+    assert np.isnan(found[1:]).all()
+
+
+def test_the_mean_square_score_is_one_for_the_same_scatter_and_grows_with_it():
+    draws = np.random.default_rng(6).normal(size=(400, N + 1))
+    values, earlier = draws[:, 0], draws[:, 1:]
+    earlier[:, 0] = np.where(np.arange(400) % 3 == 0, np.nan, earlier[:, 0])
+    same, others = mean_square_score(values, earlier, 3.0)
+    wide, _ = mean_square_score(2 * values, earlier, 3.0)
+    few = values.copy()
+    few[:5] = 100
+    pulled, _ = mean_square_score(few, earlier, 3.0)
+    assert same == pytest.approx(1, abs=0.2)
+    assert others == pytest.approx(1, abs=0.2)
+    assert wide > 2
+    assert pulled < 1.3
