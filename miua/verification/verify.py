@@ -37,7 +37,7 @@ def verify(folder: Path, study: Path, expected: Path | None = None) -> Verificat
         The findings of: files, plan, images, metrics, tables, kernels, expected.
 
     Raises:
-        MiuaError: there is no results folder or study to begin with..
+        MiuaError: there is no results folder or study to begin with.
     """
     results = Results.open(folder)
     plan = planned(results, study)
