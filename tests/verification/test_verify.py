@@ -61,7 +61,7 @@ def test_a_tampered_image_is_found(world, anew):
     tamper_with_image(world)
     if anew:
         world.sign_anew()
-    wrong = world.wrong()
+    wrong = world.wrong("files", "images", "metrics")
     assert ("images", f"sets/{SET}") in wrong
     assert ("metrics", f"metrics/{SET}.csv") in wrong
     assert (("files", f"sets/{SET}/images.npy") in wrong) != anew
@@ -69,7 +69,7 @@ def test_a_tampered_image_is_found(world, anew):
 
 def test_which_image_was_tampered_with_is_said(world):
     tamper_with_image(world)
-    (finding,) = [f for f in world.verify().of("failed") if f.check == "images"]
+    (finding,) = [f for f in world.verify("images").of("failed") if f.check == "images"]
     assert "1 of 6 images (number 3, from 0)" in finding.detail
     assert "allowed: 0 grey levels" in finding.detail
 
@@ -85,7 +85,7 @@ def test_an_edited_table_is_found(world, anew):
     if anew:
         restate(world, path)
         world.sign_anew()
-    wrong = world.wrong()
+    wrong = world.wrong("files", "tables")
     assert ("tables", "tables/training-size.csv") in wrong
     assert (("files", "tables/training-size.csv") in wrong) != anew
 
@@ -97,7 +97,7 @@ def test_edited_metrics_are_found(world, anew):
     if anew:
         restate(world, path)
         world.sign_anew()
-    wrong = world.wrong()
+    wrong = world.wrong("metrics", "tables")
     assert ("metrics", f"metrics/{SET}.csv") in wrong
     assert ("tables", "tables/training-size.csv") in wrong
 
@@ -109,7 +109,7 @@ def test_an_edited_table_of_real_images_is_found(world, anew):
     if anew:
         restate(world, path)
         world.sign_anew()
-    assert ("metrics", "tables/noise-floor-summary.csv") in world.wrong()
+    assert ("metrics", "tables/noise-floor-summary.csv") in world.wrong("metrics")
 
 
 def swap_checkpoints(world, *, restated):
@@ -129,7 +129,7 @@ def swap_checkpoints(world, *, restated):
 
 def test_a_swapped_checkpoint_is_found(world):
     swap_checkpoints(world, restated=False)
-    wrong = world.wrong()
+    wrong = world.wrong("files", "plan")
     assert ("files", "runs/n0004/checkpoints/epoch_0002.safetensors") in wrong
     assert ("plan", "runs/n0004/checkpoints/epoch_0002") in wrong
 
@@ -146,7 +146,7 @@ def test_edited_weights_are_found_though_every_hash_was_made_anew(world):
     tensors = load_file(path)
     save_file({name: 1.1 * tensor for name, tensor in tensors.items()}, path)
     world.sign_anew()
-    wrong = world.wrong()
+    wrong = world.wrong("plan", "images")
     assert ("plan", "runs/n0004/checkpoints/epoch_0002") in wrong
     assert ("images", f"sets/{SET}") in wrong
 
@@ -156,7 +156,7 @@ def test_a_wrong_seed_of_a_training_is_found(world, anew):
     replace_in(world.results / "runs" / "n0006" / "config.yaml", "seed: 0", "seed: 7")
     if anew:
         world.sign_anew()
-    found = world.verify().of("failed")
+    found = world.verify("plan").of("failed")
     (finding,) = [f for f in found if (f.check, f.subject) == ("plan", "runs/n0006")]
     assert "seed: 7 there, 0 asked" in finding.detail
 
@@ -169,7 +169,7 @@ def test_a_wrong_seed_of_a_set_is_found(world, anew):
     assert done.exit_code == 0
     if anew:
         world.sign_anew()
-    found = world.verify().of("failed")
+    found = world.verify("plan", "images").of("failed")
     subjects = {(f.check, f.subject): f.detail for f in found}
     assert "seed is 5, the study says 0" in subjects["plan", f"sets/{SET}"]
     assert ("images", f"sets/{SET}") in subjects
@@ -180,7 +180,7 @@ def test_a_wrong_seed_in_the_plan_is_found_though_all_hashes_were_made_anew(worl
     path.write_text(path.read_text().replace("\nseed: 0", "\nseed: 3"), encoding="utf-8")
     restate(world, path)
     world.sign_anew()
-    found = {(f.check, f.subject): f.detail for f in world.verify().of("failed")}
+    found = {(f.check, f.subject): f.detail for f in world.verify("plan").of("failed")}
     assert "seed is 3, the study says 0" in found["plan", "plan.yaml"]
 
 
@@ -189,7 +189,7 @@ def test_other_phantoms_are_found(world):
     others = sorted((world.results / "data" / "training_set").glob("*HC.png"))
     shutil.copyfile(others[-1], path)
     world.sign_anew()
-    wrong = world.wrong()
+    wrong = world.wrong("images")
     assert ("images", f"data/training_set/{path.name}") in wrong
     assert ("images", "real/32") in wrong
 
@@ -198,13 +198,15 @@ def test_another_reference_is_found(world):
     path = world.results / "reference" / "32" / "images.npy"
     np.save(path, np.load(path)[::-1].copy())
     world.sign_anew()
-    assert ("images", "reference/32") in world.wrong()
+    assert ("images", "reference/32") in world.wrong("images")
 
 
 def test_files_that_were_deleted_and_added_are_named(world):
     (world.results / "tables" / "summary.csv").unlink()
     (world.results / "tables" / "other.csv").write_text("a,b\n1,2\n", encoding="utf-8")
-    found = [(f.subject, f.detail) for f in world.verify().of("failed") if f.check == "files"]
+    found = [
+        (f.subject, f.detail) for f in world.verify("files").of("failed") if f.check == "files"
+    ]
     said = {subject: " ".join(d for s, d in found if s == subject) for subject, _ in found}
     assert "It is missing" in said["tables/summary.csv"]
     assert "It was added" in said["tables/other.csv"]
@@ -218,7 +220,7 @@ def test_an_edited_verdict_is_found(world, anew):
     if anew:
         restate(world, path)
         world.sign_anew()
-    found = [f for f in world.verify().of("failed") if f.check == "tables"]
+    found = [f for f in world.verify("tables").of("failed") if f.check == "tables"]
     assert [f.subject for f in found] == ["claims.json"]
     assert "judged again it is 'undecided'" in found[0].detail
 
@@ -232,7 +234,7 @@ def test_an_edited_number_of_the_paper_is_found(world, anew):
     if anew:
         restate(world, path)
         world.sign_anew()
-    assert ("tables", "paper/generated/numbers.tex") in world.wrong()
+    assert ("tables", "paper/generated/numbers.tex") in world.wrong("tables")
 
 
 def test_a_link_in_place_of_a_file_is_refused(world):
@@ -241,12 +243,12 @@ def test_a_link_in_place_of_a_file_is_refused(world):
     path.rename(kept)
     path.symlink_to(kept)
     world.sign_anew()
-    assert ("files", "tables/claims.csv") in world.wrong()
+    assert ("files", "tables/claims.csv") in world.wrong("files")
 
 
 def test_without_a_manifest_the_remedy_is_said_and_the_rest_checked(world):
     (world.results / MANIFEST).unlink()
-    verification = world.verify()
+    verification = world.verify("files", "tables")
     (finding,) = verification.of("failed")
     assert finding.check == "files"
     assert f"miua manifest {world.results}" in finding.detail
@@ -256,7 +258,7 @@ def test_without_a_manifest_the_remedy_is_said_and_the_rest_checked(world):
 @pytest.mark.parametrize("text", ["{", "[]", '{"schema": 1, "files": {"plan.yaml": 3}}'])
 def test_a_damaged_manifest_is_a_finding(world, text):
     (world.results / MANIFEST).write_text(text, encoding="utf-8")
-    assert world.wrong() == {("files", MANIFEST)}
+    assert world.wrong("files") == {("files", MANIFEST)}
 
 
 def test_damaged_records_are_findings_and_no_crash(world):
@@ -264,7 +266,7 @@ def test_damaged_records_are_findings_and_no_crash(world):
     (world.results / "runs" / "n0006" / "config.yaml").write_text("seed: !!x", encoding="utf-8")
     (world.results / "metrics" / "n0006_e0001.npy").write_bytes(b"\x93NUMPY broken")
     world.sign_anew()
-    wrong = world.wrong()
+    wrong = world.wrong("files", "plan", "metrics")
     assert ("plan", f"sets/{SET}") in wrong
     assert ("plan", "runs/n0006") in wrong
     assert ("metrics", "metrics/n0006_e0001.csv") in wrong
@@ -276,7 +278,7 @@ def test_an_experiment_that_was_not_run_is_not_checked(world):
     for run in ("runs/seeds_seed-1", "sets/seeds_seed-1_e0002"):
         shutil.rmtree(world.results / run)
     world.sign_anew()
-    open_ones = {(f.check, f.subject) for f in world.verify().of("not checked")}
+    open_ones = {(f.check, f.subject) for f in world.verify("plan").of("not checked")}
     assert ("plan", "seeds") in open_ones
 
 
@@ -289,12 +291,15 @@ def test_what_cannot_be_begun_is_one_message(made, tmp_path):
         verify(made.results, tmp_path)
     with pytest.raises(MiuaError, match="holds nothing expected"):
         verify(made.results, made.study, tmp_path)
+    with pytest.raises(MiuaError, match=r"Unknown check colour\. There are files, plan"):
+        verify(made.results, made.study, only=["colour"])
 
 
 def test_the_command_prints_a_verdict_writes_json_and_exits_by_it(world, tmp_path):
     (world.results / "tables" / "summary.csv").unlink()
     out = tmp_path / "found.json"
-    words = ["verify", str(world.results), "--study", str(world.study), "--json", str(out)]
+    words = ["verify", str(world.results), "--study", str(world.study), "--only", "files"]
+    words += ["--json", str(out)]
     done = CliRunner().invoke(app, words)
     assert done.exit_code == 1
     assert "failed  files: tables/summary.csv: It is missing" in done.stdout
