@@ -65,6 +65,8 @@ def reproduce(
     predict: bool = False,
     experiment: str | None = None,
     executor: str = LOCAL,
+    seed_offset: int = 0,
+    ledger_only: bool = False,
 ) -> Path:
     """Run every part of the study that is not there yet.
 
@@ -78,6 +80,8 @@ def reproduce(
         predict: with dry_run on this machine, print what each step will take, after trials.
         experiment: only this one, up to its table; None for all, report and paper included.
         executor: where the steps run: "local", a name in `study`/executors, or a folder like those.
+        seed_offset: how much higher the profile's seeds are to be; see Profile.with_seeds_moved.
+        ledger_only: all experiments up to the ledger, without figures, report and paper.
 
     Returns:
         The results folder of the profile.
@@ -95,7 +99,12 @@ def reproduce(
     if profile not in known:
         raise MiuaError(f"There is no profile {profile!r}. Known: {', '.join(known)}.")
     settings = read_config(study / "profiles" / f"{profile}.yaml", Profile)
+    if seed_offset:
+        settings = settings.with_seeds_moved(seed_offset)
     plan = make_plan(settings, experiments)
+    target = "tables/claims.csv" if ledger_only else "all"
+    if experiment is not None:
+        target = f"tables/{experiment}.csv"
     if not (paper / "main.tex").is_file():
         raise MiuaError(f"{paper} holds no main.tex. Name the paper's sources with --paper.")
     cluster = find_executor(executor, study)
@@ -110,7 +119,7 @@ def reproduce(
         place = Path(scratch) if dry_run else folder
         _write_plan(place, plan, study)
         here = cores or len(os.sched_getaffinity(0))
-        command = _snakemake_command(folder, place, study, paper, experiment, here)
+        command = _snakemake_command(folder, place, study, paper, target, here)
         command += _where(cluster, cores, here)
         if problem := latex_problem():
             say(f"Note: {problem} All the rest is made; then run the same command again.")
@@ -188,7 +197,7 @@ def _write_if_changed(path: Path, text: str) -> None:
 
 
 def _snakemake_command(
-    folder: Path, place: Path, study: Path, paper: Path, experiment: str | None, cores: int
+    folder: Path, place: Path, study: Path, paper: Path, target: str, cores: int
 ) -> list[str]:
     plan = place / "plan.yaml"
     settings: dict[str, object] = {
@@ -205,7 +214,7 @@ def _snakemake_command(
     }
     return [
         sys.executable, "-m", "snakemake",
-        f"tables/{experiment}.csv" if experiment else "all",
+        target,
         "--snakefile", str((study / "Snakefile").resolve()),
         "--directory", str(folder),
         "--configfile", str(plan.resolve()),

@@ -49,6 +49,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "report": study.report_command,
     "paper": study.paper_command,
     "trace": study.trace_command,
+    "repeat": study.repeat_command,
     "expected": study.expected_command,
     "manifest": verifying.manifest_command,
     "verify": verifying.verify_command,
