@@ -137,7 +137,7 @@ def test_a_swapped_checkpoint_is_found(world):
 def test_a_swapped_checkpoint_is_found_though_every_hash_was_made_anew(world):
     swap_checkpoints(world, restated=True)
     world.sign_anew()
-    assert world.wrong() == {("images", f"sets/{SET}")}
+    assert world.wrong("files", "plan", "images") == {("images", f"sets/{SET}")}
 
 
 def test_edited_weights_are_found_though_every_hash_was_made_anew(world):
