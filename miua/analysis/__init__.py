@@ -6,7 +6,7 @@ from pathlib import Path
 
 from miua.provenance import record_step
 
-__all__ = ["analyse", "clinician", "collect"]
+__all__ = ["analyse", "collect", "refit_clinician"]
 
 
 def analyse(results: Path) -> list[Path]:
@@ -66,7 +66,7 @@ def collect(results: Path, experiment: str) -> list[Path]:
     return written
 
 
-def clinician(results: Path, study: Path) -> list[Path]:
+def refit_clinician(results: Path, study: Path) -> list[Path]:
     """Refit the published scores of the folder `study` (experiments/), and judge what they carry.
 
     Returns:

@@ -42,9 +42,9 @@ def collect_command(
 
 def clinician_command(results: Results, study: Study = STUDY) -> None:
     """Refit the published scores of the clinician."""
-    from miua.analysis import clinician
+    from miua.analysis import refit_clinician
 
-    for path in clinician(results, study):
+    for path in refit_clinician(results, study):
         print(path)
 
 

@@ -42,13 +42,17 @@ def verify_command(
         typer.Option(help="Numbers of repeated runs; STUDY/expected/PROFILE if not given."),
     ] = None,
     study: Study = STUDY,
+    only: Annotated[
+        str | None, typer.Option(help="Only these checks, with commas between: files,plan.")
+    ] = None,
     json: Annotated[Path | None, typer.Option(help="Write all findings here.")] = None,
 ) -> None:
     """Compute results again and compare; status 1 if wrong."""
     need("torch", "Verifying")
-    from miua.verification.verify import verify
+    from miua.verification.verify import CHECKS, verify
 
-    verification = verify(results, study, expected)
+    chosen = [name.strip() for name in only.split(",")] if only else CHECKS
+    verification = verify(results, study, expected, chosen)
     if json is not None:
         _write_json(json, results, verification)
     print_verification(verification)

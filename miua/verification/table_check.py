@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from miua.analysis import analyse, clinician, collect
+from miua.analysis import analyse, collect, refit_clinician
 from miua.analysis.experiments import read_cells as read_planned
 from miua.analysis.ledger import write_claims
 from miua.analysis.results import Results
@@ -99,7 +99,7 @@ def _collect_one(again: Results, experiment: str) -> Iterator[Finding]:
 
 
 def _clinician(again: Results, study: Path) -> Iterator[Finding]:
-    clinician(again.folder, study)
+    refit_clinician(again.folder, study)
     yield from ()
 
 
