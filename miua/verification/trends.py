@@ -56,9 +56,9 @@ def _shift(metric: str, lines: list[Number], outside_level: float) -> Finding:
     elif not possible.holds(here):
         verdict = "outside"
     detail = (
-        f"median score {here:.3g} here, in standard deviations; {likely.low:.3g} to "
-        f"{likely.high:.3g} has {WITHIN_LEVEL:.0%} of runs; outside is beyond {possible.low:.3g} "
-        f"to {possible.high:.3g}"
+        f"median score {here:.3g} here, in standard deviations; {WITHIN_LEVEL:.0%} of runs have "
+        f"{likely.low:.3g} to {likely.high:.3g}; outside is beyond {possible.low:.3g} to "
+        f"{possible.high:.3g}"
     )
     subject = f"{metric} of all {len(lines)} sets together"
     return Finding(CHECK, subject, verdict, detail, here, likely.centre, likely.reach)
@@ -86,8 +86,9 @@ def _scatter(lines: list[Number], states: States, outside_level: float) -> list[
     elif here > possible.high:
         verdict = "outside"
     detail = (
-        f"mean square score {here:.3g} here, 1 where numbers scatter as in the repeats; below "
-        f"{likely.high:.3g} has {WITHIN_LEVEL:.0%} of runs; outside is above {possible.high:.3g}"
+        f"mean square score {here:.3g} here, 1 where numbers scatter as in the repeats; "
+        f"{WITHIN_LEVEL:.0%} of runs have at most {likely.high:.3g}; outside is above "
+        f"{possible.high:.3g}"
     )
     subject = f"all {len(lines)} numbers of trainings together"
     return [Finding(CHECK, subject, verdict, detail, here, likely.centre, likely.reach)]

@@ -153,9 +153,9 @@ def decide_by_interval(
     logarithmic = line.logarithmic and min(here, *alike) > 0
     likely = prediction_interval(alike, WITHIN_LEVEL, logarithmic=logarithmic)
     possible = prediction_interval(alike, outside_level, logarithmic=logarithmic)
-    told = f"{here:.6g} here; {likely.low:.6g} to {likely.high:.6g} has {WITHIN_LEVEL:.0%} of runs"
+    told = f"{here:.6g} here; {WITHIN_LEVEL:.0%} of runs have {likely.low:.6g} to {likely.high:.6g}"
     if alike.size < draws.size:
-        told += f" in which the set is {state}, by {alike.size} repeats"
+        told += f" where the set is {state}, by {alike.size} repeats"
     if likely.holds(here):
         verdict: Comparison = "within"
     elif collapsed or possible.holds(here) or not likely.reach:
