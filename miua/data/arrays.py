@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from miua.data.archive import MAX_BYTES, MAX_RATIO
 from miua.data.frame import Frame, in_words
 from miua.data.window import Window
 from miua.errors import MiuaError
@@ -79,4 +80,10 @@ def _of_npz(path: Path, name: str | None) -> tuple[str, NDArray[Any]]:
         if name is None or name not in file.files:
             has = in_words(file.files, 10) or "no arrays"
             raise MiuaError(f"{path} holds {has}. Name the array that is meant: {path}:NAME.")
+        member = file.zip.getinfo(f"{name}.npy")
+        if member.file_size > max(MAX_BYTES, MAX_RATIO * member.compress_size):
+            raise MiuaError(
+                f"{path}:{name} is refused: unpacked it would take {member.file_size:,} bytes, "
+                f"more than {MAX_RATIO} times what it takes packed. Save it as an .npy file."
+            )
         return name, file[name]
