@@ -15,6 +15,7 @@ import typer
 from miua.cli import checking, environment, evaluating, images, measuring, study, training
 from miua.cli.extras import STUDY_PACKAGES
 from miua.errors import MissingExtraError, MiuaError
+from miua.printable import printable
 
 INTERRUPTED = 130  # the exit status that typer gives to Ctrl-C
 
@@ -63,7 +64,7 @@ def main() -> None:
     except MiuaError as error:
         if os.environ.get("MIUA_TRACEBACK"):
             raise
-        sys.exit(f"miua: {error}")
+        sys.exit(f"miua: {printable(str(error))}")
     except ModuleNotFoundError as error:
         package = (error.name or "").split(".")[0]
         if os.environ.get("MIUA_TRACEBACK") or package not in STUDY_PACKAGES:
@@ -72,7 +73,7 @@ def main() -> None:
     except OSError as error:
         if os.environ.get("MIUA_TRACEBACK") or error.filename is None:
             raise
-        sys.exit(f"miua: {error.filename}: {error.strerror}.")
+        sys.exit(f"miua: {printable(str(error.filename))}: {error.strerror}.")
     except SystemExit as stop:
         if stop.code == INTERRUPTED:
             print("miua: interrupted. The same command goes on or starts again.", file=sys.stderr)
