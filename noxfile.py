@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import nox
 
@@ -195,17 +197,60 @@ def sanitize(session: nox.Session) -> None:
     )
 
 
+@nox.session(venv_backend="uv")
+def audit(session: nox.Session) -> None:
+    """Ask PyPI's advisory service about every locked package; needs the network."""
+    session.run(
+        UV, "pip", "install", "--quiet", "--require-hashes", "-r", "requirements-audit.lock",
+        external=True,
+    )  # fmt: skip
+    report = Path(session.create_tmp()) / "audit.json"
+    report.unlink(missing_ok=True)
+    said = ("--format", "json", "--output", str(report), "--progress-spinner", "off")
+    # It ends with 1 where it found something, and with 0 even where it was told nothing at all.
+    for locked in (LOCK, "requirements-audit.lock"):
+        asked = ("--requirement", locked, "--disable-pip", "--require-hashes")
+        session.run("pip-audit", *asked, *said, success_codes=[0, 1], silent=True)
+        if not report.exists():
+            session.error(f"{locked} was not audited: PyPI's advisory service does not answer.")
+        judge_audit(session, locked, json.loads(report.read_text())["dependencies"])
+        report.unlink()
+
+
+def judge_audit(session: nox.Session, locked: str, packages: list[dict[str, Any]]) -> None:
+    """Stop at the first advisory, or where the service was silent about a package."""
+    unknown = [package["name"] for package in packages if "skip_reason" in package]
+    found = [
+        f"{package['name']} {package['version']}: {advisory['id']}"
+        f" (mended in {', '.join(advisory['fix_versions']) or 'no version yet'})"
+        for package in packages
+        for advisory in package.get("vulns", ())
+    ]
+    for line in found:
+        session.warn(line)
+    if unknown:
+        session.warn(f"Nothing was said about: {', '.join(unknown)}")
+        session.error(
+            f"{locked}: PyPI's advisory service was silent about {len(unknown)} of {len(packages)} "
+            "packages: this is no audit. Ask again where https://pypi.org/pypi/NAME/json answers."
+        )
+    if found:
+        session.error(f"{locked}: {len(found)} advisories. Update with: nox -s lock")
+    session.log(f"{locked}: no advisory for any of {len(packages)} packages")
+
+
 @nox.session(venv_backend="none")
 def lock(session: nox.Session) -> None:
-    """Pin every dependency anew, with hashes: requirements.lock and requirements-run.lock."""
+    """Pin every dependency anew, with hashes: requirements.lock, and -run and -audit of it."""
     pin = (UV, "pip", "compile", "--quiet", "--universal", "--python-version", "3.11",
            "--generate-hashes", "--no-emit-index-url", "--no-header", "pyproject.toml")  # fmt: skip
     groups = ("build", "tests", "lint", "run")
     everything = [argument for group in groups for argument in ("--group", group)]
     session.run(*pin, "--upgrade", "--extra", "study", "--extra", "slurm", *everything, "-o", LOCK)
-    # Constrained by the first, so that both name the same versions.
-    session.run(
-        UV, "pip", "compile", "--quiet", "--universal", "--python-version", "3.11",
-        "--generate-hashes", "--no-emit-index-url", "--no-header", "--no-annotate",
-        "--group", "run", "-c", LOCK, "-o", "requirements-run.lock",
-    )  # fmt: skip
+    # Constrained by the first, so that all name the same versions.
+    for group in ("run", "audit"):
+        session.run(
+            UV, "pip", "compile", "--quiet", "--universal", "--python-version", "3.11",
+            "--generate-hashes", "--no-emit-index-url", "--no-header", "--no-annotate",
+            "--group", group, "-c", LOCK, "-o", f"requirements-{group}.lock",
+        )  # fmt: skip

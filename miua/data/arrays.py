@@ -86,4 +86,7 @@ def _of_npz(path: Path, name: str | None) -> tuple[str, NDArray[Any]]:
                 f"{path}:{name} is refused: unpacked it would take {member.file_size:,} bytes, "
                 f"more than {MAX_RATIO} times what it takes packed. Save it as an .npy file."
             )
-        return name, file[name]
+        array: Any = file[name]
+        if not isinstance(array, np.ndarray):
+            raise ValueError(f"{name} is no array")
+        return name, array
