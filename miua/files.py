@@ -103,7 +103,9 @@ def write_array(path: Path, array: NDArray[Any]) -> None:
 def read_array(path: Path) -> NDArray[Any]:
     """Read a .npy file without pickle; a missing or damaged file is named in the error."""
     try:
-        array: NDArray[Any] = np.load(path, allow_pickle=False)
+        array: Any = np.load(path, allow_pickle=False)
+        if not isinstance(array, np.ndarray):  # numpy goes by the content, not by the name
+            raise ValueError("it is an archive")
     except FileNotFoundError:
         raise MiuaError(f"{path} is missing.") from None
     except (ValueError, EOFError, OSError, MemoryError) as error:

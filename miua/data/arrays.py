@@ -39,6 +39,8 @@ def open_array(path: Path, name: str | None = None) -> tuple[NDArray[Any], str]:
             shown, digest = f"{path}:{name}", sha256_array(array)
         else:
             array = np.load(path, mmap_mode="r", allow_pickle=False)
+            if not isinstance(array, np.ndarray):  # numpy goes by the content, not by the name
+                raise ValueError("it is an archive")
             shown, digest = str(path), sha256_file(path)
     except FileNotFoundError:
         raise MiuaError(f"{path} is missing.") from None
