@@ -43,7 +43,8 @@ def test_text_in_the_paper_is_no_latex(tmp_path):
 def test_the_papers_own_sources_start_no_programs_and_stay_in_their_folder(tmp_path):
     places = document(tmp_path, ATTACKS[1])
     build_document(*places)
-    for attack in (ATTACKS[0], ATTACKS[2]):
+    (tmp_path / "private.tex").write_text("harmless to print")
+    for attack in (rf"\input{{{tmp_path / 'private.tex'}}}", ATTACKS[2]):
         with pytest.raises(MiuaError, match="LaTeX could not build the paper"):
             build_document(*document(tmp_path, attack))
     assert not list(tmp_path.rglob("pwned*"))
