@@ -18,6 +18,7 @@ nox.options.reuse_venv = "yes"
 nox.options.sessions = ["tests", "lint"]
 
 ROOT = Path(__file__).parent
+GITHUB = ROOT / ".github"
 DISTRIBUTIONS = ROOT / "dist"
 LOCK = "requirements.lock"
 # On the path, or in the environment that holds nox.
@@ -72,6 +73,13 @@ def experiment(session: nox.Session) -> None:
 
 
 @nox.session
+def verify(session: nox.Session) -> None:
+    """Recompute what a results folder says, and hold it against what is expected."""
+    install(session)
+    session.run("miua", "verify", *(session.posargs or ["results/smoke"]))
+
+
+@nox.session
 def paper(session: nox.Session) -> None:
     """Rebuild figures, report and PDF from results that are there: `-- results/cpu`."""
     install(session)
@@ -103,6 +111,16 @@ def lint(session: nox.Session) -> None:
     session.run("mypy")
     sources = [str(path.relative_to(ROOT)) for path in sorted((ROOT / "csrc").glob("*.?pp"))]
     session.run("clang-format", "--dry-run", "--Werror", *sources)
+    workflows = sorted(str(path.relative_to(ROOT)) for path in GITHUB.glob("workflows/*.yml"))
+    for schema, files in (
+        ("vendor.github-workflows", workflows),
+        ("custom.github-workflows-require-timeout", workflows),
+        ("vendor.github-actions", [".github/actions/set-up/action.yml"]),
+        ("vendor.dependabot", [".github/dependabot.yml"]),
+        ("vendor.citation-file-format", ["CITATION.cff"]),
+    ):
+        session.run("check-jsonschema", "--default-filetype=yaml", "--builtin-schema", schema, *files)
+    session.run("zizmor", "--offline", "--quiet", ".")
 
 
 def build_distribution(session: nox.Session, kind: str, source: Path) -> Path:
