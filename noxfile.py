@@ -18,13 +18,21 @@ nox.options.reuse_venv = "yes"
 nox.options.sessions = ["tests", "lint"]
 
 ROOT = Path(__file__).parent
-GITHUB = ROOT / ".github"
 DISTRIBUTIONS = ROOT / "dist"
 LOCK = "requirements.lock"
 # On the path, or in the environment that holds nox.
 UV = shutil.which("uv") or str(Path(sys.executable).with_name("uv"))
 # What the installed package is built from; the Python sources are used where they lie.
 BUILT_FROM = (LOCK, "pyproject.toml", "CMakeLists.txt", "csrc/*", "tests/conformance.json")
+# The schemas that check-jsonschema carries, and the files that are held against them.
+SCHEMA_OPTIONS = ("--default-filetype=yaml", "--builtin-schema")
+SCHEMAS = (
+    ("vendor.github-workflows", ".github/workflows/*.yml"),
+    ("custom.github-workflows-require-timeout", ".github/workflows/*.yml"),
+    ("vendor.github-actions", ".github/actions/*/action.yml"),
+    ("vendor.dependabot", ".github/dependabot.yml"),
+    ("vendor.citation-file-format", "CITATION.cff"),
+)
 KERNEL_TESTS = (
     "tests/metrics/test_lbp.py",
     "tests/metrics/test_mutual_information.py",
@@ -111,15 +119,9 @@ def lint(session: nox.Session) -> None:
     session.run("mypy")
     sources = [str(path.relative_to(ROOT)) for path in sorted((ROOT / "csrc").glob("*.?pp"))]
     session.run("clang-format", "--dry-run", "--Werror", *sources)
-    workflows = sorted(str(path.relative_to(ROOT)) for path in GITHUB.glob("workflows/*.yml"))
-    for schema, files in (
-        ("vendor.github-workflows", workflows),
-        ("custom.github-workflows-require-timeout", workflows),
-        ("vendor.github-actions", [".github/actions/set-up/action.yml"]),
-        ("vendor.dependabot", [".github/dependabot.yml"]),
-        ("vendor.citation-file-format", ["CITATION.cff"]),
-    ):
-        session.run("check-jsonschema", "--default-filetype=yaml", "--builtin-schema", schema, *files)
+    for schema, pattern in SCHEMAS:
+        files = sorted(str(path.relative_to(ROOT)) for path in ROOT.glob(pattern))
+        session.run("check-jsonschema", *SCHEMA_OPTIONS, schema, *files)
     session.run("zizmor", "--offline", "--quiet", ".")
 
 
