@@ -144,7 +144,7 @@ def clean_distributions() -> None:
 
 @nox.session(venv_backend="uv", reuse_venv=False)
 def package(session: nox.Session) -> None:
-    """Build sdist and wheel, and try the wheel in an empty environment: kernels, `miua evaluate`."""
+    """Build sdist and wheel, and use the wheel in an empty environment."""
     clean_distributions()
     sdist = build_distribution(session, "sdist", ROOT)
     wheel = build_distribution(session, "wheel", sdist)
@@ -164,7 +164,7 @@ def package(session: nox.Session) -> None:
 
 @nox.session(venv_backend="uv")
 def wheels(session: nox.Session) -> None:
-    """Build wheels for each Python version from the sdist, in containers (Linux) or here (macOS)."""
+    """Build a wheel for each Python from the sdist: on Linux in containers."""
     clean_distributions()
     sdist = build_distribution(session, "sdist", ROOT)
     locked = (UV, "pip", "install", "--quiet", "--constraints", LOCK, "--group", "wheels")
