@@ -20,11 +20,21 @@ nox.options.reuse_venv = "yes"
 nox.options.sessions = ["tests", "lint"]
 
 ROOT = Path(__file__).parent
+DISTRIBUTIONS = ROOT / "dist"
 LOCK = "requirements.lock"
 # On the path, or in the environment that holds nox.
 UV = shutil.which("uv") or str(Path(sys.executable).with_name("uv"))
 # What the installed package is built from; the Python sources are used where they lie.
 BUILT_FROM = (LOCK, "pyproject.toml", "CMakeLists.txt", "csrc/*", "tests/conformance.json")
+# The schemas that check-jsonschema carries, and the files that are held against them.
+SCHEMA_OPTIONS = ("--default-filetype=yaml", "--builtin-schema")
+SCHEMAS = (
+    ("vendor.github-workflows", ".github/workflows/*.yml"),
+    ("custom.github-workflows-require-timeout", ".github/workflows/*.yml"),
+    ("vendor.github-actions", ".github/actions/*/action.yml"),
+    ("vendor.dependabot", ".github/dependabot.yml"),
+    ("vendor.citation-file-format", "CITATION.cff"),
+)
 KERNEL_TESTS = (
     "tests/metrics/test_lbp.py",
     "tests/metrics/test_mutual_information.py",
@@ -73,6 +83,13 @@ def experiment(session: nox.Session) -> None:
 
 
 @nox.session
+def verify(session: nox.Session) -> None:
+    """Recompute what a results folder says, and hold it against what is expected."""
+    install(session)
+    session.run("miua", "verify", *(session.posargs or ["results/smoke"]))
+
+
+@nox.session
 def paper(session: nox.Session) -> None:
     """Rebuild figures, report and PDF from results that are there: `-- results/cpu`."""
     install(session)
@@ -104,6 +121,57 @@ def lint(session: nox.Session) -> None:
     session.run("mypy")
     sources = [str(path.relative_to(ROOT)) for path in sorted((ROOT / "csrc").glob("*.?pp"))]
     session.run("clang-format", "--dry-run", "--Werror", *sources)
+    for schema, pattern in SCHEMAS:
+        files = sorted(str(path.relative_to(ROOT)) for path in ROOT.glob(pattern))
+        session.run("check-jsonschema", *SCHEMA_OPTIONS, schema, *files)
+    session.run("zizmor", "--offline", "--quiet", ".")
+
+
+def build_distribution(session: nox.Session, kind: str, source: Path) -> Path:
+    """Build `kind`, sdist or wheel, in dist/ with the locked build tools."""
+    locked = ("--build-constraints", LOCK, "--require-hashes")
+    session.run(
+        UV, "build", "--quiet", f"--{kind}", *locked, "--out-dir", str(DISTRIBUTIONS), str(source),
+        external=True,
+    )  # fmt: skip
+    built = next(DISTRIBUTIONS.glob({"sdist": "*.tar.gz", "wheel": "*.whl"}[kind]))
+    session.log(f"{built.name}: {built.stat().st_size / 1e6:.2f} MB")
+    return built
+
+
+def clean_distributions() -> None:
+    """Empty dist/, so that nothing of another version is in it."""
+    shutil.rmtree(DISTRIBUTIONS, ignore_errors=True)
+
+
+@nox.session(venv_backend="uv", reuse_venv=False)
+def package(session: nox.Session) -> None:
+    """Build sdist and wheel, and use the wheel in an empty environment."""
+    clean_distributions()
+    sdist = build_distribution(session, "sdist", ROOT)
+    wheel = build_distribution(session, "wheel", sdist)
+    # Away from the checkout, whose modules would be found before the installed ones.
+    lock = str(ROOT / LOCK)
+    session.chdir(session.create_tmp())
+    session.run(UV, "pip", "install", "--quiet", "--constraints", lock, str(wheel), external=True)
+    session.run("miua", "conformance")
+    for folder, seed in (("real", "1"), ("synthetic", "2")):
+        session.run("miua", "phantom", "--out", folder, "--images", "24", "--seed", seed)
+    session.run("miua", "evaluate", "--real", "real", "--synthetic", "synthetic", "--size", "64")
+    # What a reader of the README does, with pip alone.
+    session.run("python", "-m", "venv", "--clear", "plain")
+    session.run("plain/bin/pip", "install", "--quiet", str(ROOT), external=True)
+    session.run("plain/bin/miua", "conformance", external=True)
+
+
+@nox.session(venv_backend="uv")
+def wheels(session: nox.Session) -> None:
+    """Build a wheel for each Python from the sdist: on Linux in containers."""
+    clean_distributions()
+    sdist = build_distribution(session, "sdist", ROOT)
+    locked = (UV, "pip", "install", "--quiet", "--constraints", LOCK, "--group", "wheels")
+    session.run(*locked, external=True)
+    session.run("cibuildwheel", "--output-dir", str(DISTRIBUTIONS), *session.posargs, str(sdist))
 
 
 def build_kernels(session: nox.Session, name: str, *options: str) -> Path:
@@ -244,7 +312,7 @@ def lock(session: nox.Session) -> None:
     """Pin every dependency anew, with hashes: requirements.lock, and -run and -audit of it."""
     pin = (UV, "pip", "compile", "--quiet", "--universal", "--python-version", "3.11",
            "--generate-hashes", "--no-emit-index-url", "--no-header", "pyproject.toml")  # fmt: skip
-    groups = ("build", "tests", "lint", "run")
+    groups = ("build", "tests", "lint", "wheels", "run")
     everything = [argument for group in groups for argument in ("--group", group)]
     session.run(*pin, "--upgrade", "--extra", "study", "--extra", "slurm", *everything, "-o", LOCK)
     # Constrained by the first, so that all name the same versions.
