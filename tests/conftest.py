@@ -16,7 +16,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 def own_data_folder(tmp_path_factory, monkeypatch):
     folder = tmp_path_factory.mktemp("data-folder")
     monkeypatch.setenv("MIUA_DATA_DIR", str(folder))
-    for name in ("MIUA_INCEPTION_WEIGHTS", "MIUA_TRACEBACK", "MIUA_COMMIT"):
+    for name in ("MIUA_HC18", "MIUA_INCEPTION_WEIGHTS", "MIUA_TRACEBACK", "MIUA_COMMIT"):
         monkeypatch.delenv(name, raising=False)
     return folder
 
