@@ -169,7 +169,7 @@ def test_a_copy_that_the_environment_names_and_is_not_there(
     release: Release, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("MIUA_HC18", str(tmp_path / "absent"))
-    with pytest.raises(MiuaError, match="MIUA_HC18 names .*absent, which is no folder"):
+    with pytest.raises(MiuaError, match=r"MIUA_HC18 names .*absent, which is no folder"):
         hc18_folder(release)
 
 
