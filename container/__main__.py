@@ -62,20 +62,24 @@ def build_image(engine: str, options: argparse.Namespace) -> float:
     """Build the image that the options describe; the seconds it took, without the base."""
     base = make_base(engine) if options.base == DEBOOTSTRAP else options.base or default_base()
     get_base(engine, base)
-    arguments = {"BASE_IMAGE": base, **source_arguments()}
+    source = source_arguments()
+    arguments = {"BASE_IMAGE": base, **source}
     contexts = {}
     with ExitStack() as stack:
-        for name, source in (("hc18", options.hc18), ("inception", options.inception)):
-            if source:
-                arguments[f"BAKE_{name.upper()}"] = DOWNLOAD if source == DOWNLOAD else "context"
-            if source and source != DOWNLOAD:
-                contexts[name] = as_context(name, Path(source), stack)
+        for name, data in (("hc18", options.hc18), ("inception", options.inception)):
+            if data:
+                arguments[f"BAKE_{name.upper()}"] = DOWNLOAD if data == DOWNLOAD else "context"
+            if data and data != DOWNLOAD:
+                contexts[name] = as_context(name, Path(data), stack)
         build = Build(ROOT, options.tag, arguments, contexts, options.certificates)
         command = build_command(engine, build)
         print("+", " ".join(command), flush=True)
         start = time.monotonic()
         if subprocess.run(command, check=False).returncode != 0:
             raise ImageError(f"The build failed; {engine}'s words are above.")
+    # Some engines read the files when they come to them, minutes after the commit was asked for.
+    if source_arguments() != source:
+        raise ImageError("The checkout changed while the image was built. Build it again.")
     return time.monotonic() - start
 
 
@@ -89,15 +93,16 @@ def default_base() -> str:
 
 
 def source_arguments() -> dict[str, str]:
-    """Commit and version of this checkout as build arguments; none where git cannot tell."""
+    """Commit and version of this checkout as build arguments; none where git cannot tell.
+
+    A commit ends in -dirty where there are changes that it does not have.
+    """
     commit = _git("rev-parse", "HEAD")
     if not commit:
-        print("No git checkout: the image will not know its commit.", flush=True)
         return {}
     arguments = {"MIUA_COMMIT": commit}
     if _git("status", "--porcelain"):
         arguments["MIUA_COMMIT"] += "-dirty"
-        print("There are uncommitted changes: the image says so in its commit.", flush=True)
     if tag := _git("describe", "--tags", "--exact-match", "--match", "v[0-9]*"):
         arguments["MIUA_VERSION"] = tag.removeprefix("v")
     return arguments

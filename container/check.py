@@ -96,6 +96,8 @@ def check_image(engine: str, tag: str, folder: Path, build_seconds: float) -> No
         check.step("nox -s reproduce", inside(*reproduce))
         _check_results(results, user)
         check.step("nox -s lint", inside("nox", "-s", "lint"))
+        # One work against its peers, and the kernels' cycles: that it runs, not how fast.
+        check.step("nox -s bench -- -k ror", inside("nox", "-s", "bench", "--", "-k", "ror"))
         with _read_only(engine, target, tag) as read_only:
             tests = ("nox", "-s", "tests", "--", "-q", "tests/metrics", "tests/report")
             check.step("user 12345, read-only root: tests", read_only(*tests))
