@@ -321,9 +321,12 @@ def test_sizes_by_part_add_up(tmp_path):
 
 
 def nox(*arguments, **environment):
+    """Run nox as from a fresh shell, whatever the nox around these tests has set."""
     command = [sys.executable, "-m", "nox", "--noxfile", str(ROOT / "noxfile.py"), *arguments]
+    set_by_nox = ("PYTEST_ADDOPTS", "HYPOTHESIS_STORAGE_DIRECTORY", "NOX_CURRENT_SESSION")
+    inherited = {name: value for name, value in os.environ.items() if name not in set_by_nox}
     return subprocess.run(
-        command, capture_output=True, text=True, check=False, env={**os.environ, **environment}
+        command, capture_output=True, text=True, check=False, env={**inherited, **environment}
     )
 
 
