@@ -15,7 +15,14 @@ import nox
 
 nox.needs_version = ">=2025.2"
 # In the container the environment is there already, and no session makes another.
-nox.options.default_venv_backend = "none" if os.environ.get("MIUA_CONTAINER") else "uv"
+IN_CONTAINER = bool(os.environ.get("MIUA_CONTAINER"))
+nox.options.default_venv_backend = "none" if IN_CONTAINER else "uv"
+if IN_CONTAINER:
+    # Nobody may write beside the sources there, where these tools would keep their notes.
+    notes = Path.home() / ".cache"
+    os.environ.setdefault("PYTEST_ADDOPTS", f"-o 'cache_dir={notes / 'pytest'}'")
+    for tool in ("HYPOTHESIS_STORAGE_DIRECTORY", "RUFF_CACHE_DIR", "MYPY_CACHE_DIR"):
+        os.environ.setdefault(tool, str(notes / tool.partition("_")[0].lower()))
 nox.options.reuse_venv = "yes"
 nox.options.sessions = ["tests", "lint"]
 
@@ -175,7 +182,12 @@ def wheels(session: nox.Session) -> None:
 
 
 def build_kernels(session: nox.Session, name: str, *options: str) -> Path:
-    """Build the kernels' programs without Python; the folder they are in."""
+    """Build the kernels' programs without Python; the folder they are in.
+
+    The container has no compiler, and brings them as they are without options.
+    """
+    if IN_CONTAINER and not options:
+        return Path(sys.prefix) / "kernels"
     folder = ROOT / "build" / "kernels" / name
     only = ("-DMIUA_PYTHON=OFF", "-DMIUA_RUNNER=ON", "-Wno-dev")
     session.run("cmake", "-S", str(ROOT), "-B", str(folder), *only, *options, silent=True)
@@ -199,6 +211,12 @@ def bench(session: nox.Session) -> None:
         *session.posargs,
     )
     session.run(str(build_kernels(session, "bench") / "kernel_cycles"), external=True)
+
+
+@nox.session(venv_backend="none")
+def image(session: nox.Session) -> None:
+    """Build the container image; `-- --check` also tries it with the network off."""
+    session.run(sys.executable, "-m", "container", *session.posargs, external=True)
 
 
 def check_kernels(
