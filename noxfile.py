@@ -97,6 +97,24 @@ def verify(session: nox.Session) -> None:
 
 
 @nox.session
+def expected(session: nox.Session) -> None:
+    """Make experiments/expected/PROFILE anew: a run and ten repeats. `-- --profile smoke`."""
+    install(session)
+    match session.posargs:
+        case []:
+            profile = "smoke"
+        case ["--profile", profile]:
+            pass
+        case _:
+            session.error("The only argument is --profile NAME.")
+    repeats = "results/repeats"
+    session.run("miua", "reproduce", "--profile", profile)
+    session.run("miua", "repeat", "--profile", profile, "--out", repeats)
+    out = f"experiments/expected/{profile}"
+    session.run("miua", "expected", f"results/{profile}", "--repeats", repeats, "--out", out)
+
+
+@nox.session
 def paper(session: nox.Session) -> None:
     """Rebuild figures, report and PDF from results that are there: `-- results/cpu`."""
     install(session)

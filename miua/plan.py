@@ -166,6 +166,25 @@ class Profile(Strict):
         """The epochs at which an experiment's sets are made; none if it trains nothing."""
         return getattr(self.experiments.get(experiment), "epochs", [])
 
+    def with_seeds_moved(self, offset: int) -> Profile:
+        """The same scale with every seed of it `offset` higher, but for that of the phantoms.
+
+        What is drawn anew: trainings, synthetic images, the reference's images, halves, intervals.
+
+        Raises:
+            MiuaError: a seed would be negative or 2**32 or more.
+        """
+        values = self.model_dump()
+        values["seed"] += offset
+        seeds = [values["seed"]]
+        for scale in values["experiments"].values():
+            if "seeds" in scale:
+                scale["seeds"] = [seed + offset for seed in scale["seeds"]]
+                seeds += scale["seeds"]
+        if not 0 <= min(seeds) <= max(seeds) < 2**32:
+            raise MiuaError(f"Seeds moved by {offset} leave the range of 0 to {2**32 - 1}.")
+        return Profile.model_validate(values)
+
     @field_validator("experiments", mode="before")
     @classmethod
     def _each_experiment_has_its_scale(cls, values: Any) -> Any:

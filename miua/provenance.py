@@ -1,4 +1,9 @@
-"""What made a file: command, configuration, code, versions, device, seed and inputs."""
+"""What made a file: command, configuration, code, versions, device, seed and inputs.
+
+A record lies as provenance.json in a folder, or as NAME.json beside files. What it speaks for, it
+names under `files`; one without that key, which a run, a set or a stack has, speaks for its whole
+folder.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +11,15 @@ import os
 import platform
 import subprocess
 import sys
+from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from miua.files import write_json
+from miua.files import read_json, sha256_file, write_json
+
+PROVENANCE = "provenance.json"
+FILES = "files"  # the key of what a record speaks for
 
 RECORDED_PACKAGES = ("miua", "numpy", "scipy", "pillow", "torch", "torchvision", "torch-fidelity")
 
@@ -47,7 +56,57 @@ def code_version() -> dict[str, Any]:
 
 def write_provenance(folder: Path, record: dict[str, Any]) -> None:
     """Save `record` as provenance.json in `folder`."""
-    write_json(folder / "provenance.json", record)
+    write_json(folder / PROVENANCE, record)
+
+
+def write_file_provenance(place: Path, record: dict[str, Any], files: Iterable[Path]) -> None:
+    """Save `record` at `place`, speaking for `files`: their SHA-256, named as seen from there."""
+    named = {os.path.relpath(path, place.parent): sha256_file(path) for path in files}
+    write_json(place, {**record, FILES: named})
+
+
+def record_step(
+    place: Path,
+    *,
+    base: Path,
+    inputs: Iterable[Path],
+    files: Iterable[Path],
+    settings: dict[str, Any] | None = None,
+) -> None:
+    """Write the provenance of a step that makes files from files.
+
+    Args:
+        place: the record to write.
+        base: the results folder; inputs in it are named as seen from there, others by the last
+            three parts of their path.
+        inputs: files, each once; those that are not there are left out.
+        files: what the step wrote.
+        settings: what else the outcome depends on.
+    """
+    record = provenance(inputs=_hashes(inputs, base), settings=settings or {})
+    write_file_provenance(place, record, files)
+
+
+def keep_or_record_step(
+    place: Path, *, base: Path, inputs: Iterable[Path], files: Iterable[Path]
+) -> None:
+    """`record_step`, unless the record there is of the same inputs and files: then it stays."""
+    hashes, files = _hashes(inputs, base), list(files)
+    named = {os.path.relpath(path, place.parent): sha256_file(path) for path in files}
+    before = read_json(place) if place.is_file() else {}
+    if (before.get("inputs"), before.get(FILES)) != (hashes, named):
+        write_file_provenance(place, provenance(inputs=hashes, settings={}), files)
+
+
+def _hashes(paths: Iterable[Path], base: Path) -> dict[str, str]:
+    return {_name(path, base): sha256_file(path) for path in paths if path.is_file()}
+
+
+def _name(path: Path, base: Path) -> str:
+    path, base = path.resolve(), base.resolve()
+    if path.is_relative_to(base):
+        return path.relative_to(base).as_posix()
+    return "/".join(path.parts[-3:])
 
 
 def _versions() -> dict[str, str]:

@@ -24,7 +24,9 @@ from miua.messages import cluster_messages, local_messages
 from miua.metrics.inception_weights import NotComputedError, find_inception_weights
 from miua.plan import CLAIMS, Plan, Profile, cells_csv, make_plan, read_experiments
 from miua.progress import say
+from miua.provenance import PROVENANCE, keep_or_record_step
 from miua.report import latex_problem
+from miua.verification.manifest import write_manifest
 
 WITH_GPU, WITHOUT_GPU = "paper", "smoke"
 
@@ -63,6 +65,8 @@ def reproduce(
     predict: bool = False,
     experiment: str | None = None,
     executor: str = LOCAL,
+    seed_offset: int = 0,
+    ledger_only: bool = False,
 ) -> Path:
     """Run every part of the study that is not there yet.
 
@@ -76,6 +80,8 @@ def reproduce(
         predict: with dry_run on this machine, print what each step will take, after trials.
         experiment: only this one, up to its table; None for all, report and paper included.
         executor: where the steps run: "local", a name in `study`/executors, or a folder like those.
+        seed_offset: how much higher the profile's seeds are to be; see Profile.with_seeds_moved.
+        ledger_only: all experiments up to the ledger, without figures, report and paper.
 
     Returns:
         The results folder of the profile.
@@ -93,7 +99,12 @@ def reproduce(
     if profile not in known:
         raise MiuaError(f"There is no profile {profile!r}. Known: {', '.join(known)}.")
     settings = read_config(study / "profiles" / f"{profile}.yaml", Profile)
+    if seed_offset:
+        settings = settings.with_seeds_moved(seed_offset)
     plan = make_plan(settings, experiments)
+    target = "tables/claims.csv" if ledger_only else "all"
+    if experiment is not None:
+        target = f"tables/{experiment}.csv"
     if not (paper / "main.tex").is_file():
         raise MiuaError(f"{paper} holds no main.tex. Name the paper's sources with --paper.")
     cluster = find_executor(executor, study)
@@ -106,9 +117,9 @@ def reproduce(
         _check_runs(folder, plan)
         # A dry run changes nothing, so its plan lies elsewhere.
         place = Path(scratch) if dry_run else folder
-        _write_plan(place, plan)
+        _write_plan(place, plan, study)
         here = cores or len(os.sched_getaffinity(0))
-        command = _snakemake_command(folder, place, study, paper, experiment, here)
+        command = _snakemake_command(folder, place, study, paper, target, here)
         command += _where(cluster, cores, here)
         if problem := latex_problem():
             say(f"Note: {problem} All the rest is made; then run the same command again.")
@@ -120,6 +131,8 @@ def reproduce(
         else:
             command += ["--dry-run"] if dry_run else []
             _run(command, lock, local_messages if cluster is None else cluster_messages)
+        if not dry_run:
+            write_manifest(folder)
     return folder
 
 
@@ -153,15 +166,25 @@ def _check_runs(folder: Path, plan: Plan) -> None:
         )
 
 
-def _write_plan(folder: Path, plan: Plan) -> None:
+def _write_plan(folder: Path, plan: Plan, study: Path) -> None:
     """Write the resolved profile, the list of sets, and a configuration for each training.
 
     Unchanged files keep their time stamp.
     """
-    _write_if_changed(folder / "plan.yaml", _as_yaml(plan.profile.model_dump()))
-    _write_if_changed(folder / "sets.csv", cells_csv(plan.cells))
-    for run, config in plan.runs.items():
-        _write_if_changed(folder / "configs" / f"{run}.yaml", _as_yaml(config.model_dump()))
+    texts = {
+        "plan.yaml": _as_yaml(plan.profile.model_dump()),
+        "sets.csv": cells_csv(plan.cells),
+        **{f"configs/{run}.yaml": _as_yaml(each.model_dump()) for run, each in plan.runs.items()},
+    }
+    for name, text in texts.items():
+        _write_if_changed(folder / name, text)
+    profile = study / "profiles" / f"{plan.profile.profile}.yaml"
+    keep_or_record_step(
+        folder / PROVENANCE,
+        base=folder,
+        inputs=[profile, *sorted(study.glob("*.yaml"))],
+        files=[folder / name for name in texts],
+    )
 
 
 def _as_yaml(values: dict[str, object]) -> str:
@@ -174,7 +197,7 @@ def _write_if_changed(path: Path, text: str) -> None:
 
 
 def _snakemake_command(
-    folder: Path, place: Path, study: Path, paper: Path, experiment: str | None, cores: int
+    folder: Path, place: Path, study: Path, paper: Path, target: str, cores: int
 ) -> list[str]:
     plan = place / "plan.yaml"
     settings: dict[str, object] = {
@@ -191,7 +214,7 @@ def _snakemake_command(
     }
     return [
         sys.executable, "-m", "snakemake",
-        f"tables/{experiment}.csv" if experiment else "all",
+        target,
         "--snakefile", str((study / "Snakefile").resolve()),
         "--directory", str(folder),
         "--configfile", str(plan.resolve()),

@@ -77,13 +77,9 @@ def generate(
         stack = np.empty((0, config.image_size, config.image_size), np.uint8)
         _save(out, stack, {**record, "not_made": diverged["reason"]}, as_png=True)
         return stack
-    tensors, facts = load_checkpoint(run, Position(epoch), config)
-    generator = Generator(config.image_size, config.latent_size, config.feature_maps)
-    generator.load_state_dict(with_prefix(tensors, "generator."))
-    generator.to(place, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    stack = _draw(generator.eval(), images, seed, place)
+    stack, checkpoint = draw_set(run, epoch, config, images=images, seed=seed, device=place)
     record = provenance(
-        inputs={"checkpoint": facts["sha256"]},
+        inputs={"checkpoint": checkpoint},
         settings={
             "run": run.name,
             "epoch": epoch,
@@ -97,6 +93,28 @@ def generate(
     record["outputs"] = {"images": sha256_array(stack)}
     _save(out, stack, record, as_png)
     return stack
+
+
+def draw_set(
+    run: Path, epoch: int, config: TrainingConfig, *, images: int, seed: int, device: torch.device
+) -> tuple[NDArray[np.uint8], str]:
+    """The images of `generate`, uint8 `(images, H, W)`, and the checkpoint's SHA-256.
+
+    Raises:
+        MiuaError: the run has no checkpoint of that epoch, or one of another training than
+            `config`, or a damaged one.
+    """
+    tensors, facts = load_checkpoint(run, Position(epoch), config)
+    generator = Generator(config.image_size, config.latent_size, config.feature_maps)
+    try:
+        generator.load_state_dict(with_prefix(tensors, "generator."))
+    except RuntimeError:
+        raise MiuaError(
+            f"{run}: the checkpoint of epoch {epoch} holds other tensors than its configuration "
+            "says. Train again."
+        ) from None
+    generator.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return _draw(generator.eval(), images, seed, device), str(facts["sha256"])
 
 
 def _check_place(out: Path) -> None:

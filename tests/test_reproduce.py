@@ -1,5 +1,6 @@
 """The spine: profiles and plans are checked, the workflow is real, failures say what to do."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -17,6 +18,7 @@ from miua.data.stack_file import save_stack
 from miua.errors import MiuaError
 from miua.plan import Profile, make_plan, read_experiments
 from miua.reproduce import reproduce
+from miua.verification.manifest import MANIFEST
 
 STUDY = Path(__file__).parents[1] / "experiments"
 PAPER = Path(__file__).parents[1] / "paper"
@@ -355,3 +357,18 @@ def test_the_reference_is_not_the_draw_of_a_training_subset(tmp_path):
     for size in (100, 300, 500, 800):
         share = len(numbers & set(subset(999, size, 0).tolist())) / size
         assert share == pytest.approx(800 / 999, abs=0.1)
+
+
+def test_a_manifest_ends_a_reproduction_and_stays_while_nothing_changes(tmp_path):
+    study = write_profile(tmp_path / "experiments")
+    folder = rerun(tmp_path, study=study, experiment="clinician", dry_run=True)
+    assert not (folder / MANIFEST).exists()
+    rerun(tmp_path, study=study, experiment="clinician")
+    before = (folder / MANIFEST).read_bytes()
+    plan = (folder / "provenance.json").read_bytes()
+    assert {"plan.yaml", "provenance.json", "tables/clinician.csv"} <= set(
+        json.loads(before)["files"]
+    )
+    rerun(tmp_path, study=study, experiment="clinician")
+    assert (folder / MANIFEST).read_bytes() == before
+    assert (folder / "provenance.json").read_bytes() == plan

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-__all__ = ["analyse", "clinician", "collect"]
+from miua.provenance import record_step
+
+__all__ = ["analyse", "collect", "refit_clinician"]
 
 
 def analyse(results: Path) -> list[Path]:
@@ -27,8 +29,14 @@ def analyse(results: Path) -> list[Path]:
 
     opened = Results.open(results)
     write_tables(opened)
-    written = [opened.tables / name for name in ("metrics.csv", "summary.csv", "lbpv.npy")]
-    return [*written, opened.tables / "lbpv_sets.json", *join_stability(opened)]
+    names = ("metrics.csv", "summary.csv", "lbpv.npy", "lbpv_sets.json")
+    written = [*(opened.tables / name for name in names), *join_stability(opened)]
+    sets = [path for s in opened.sets for path in (opened.set_metrics(s), opened.set_lbpv(s))]
+    stability = sorted(opened.tables.glob("*-stability.csv"))
+    record_step(
+        opened.tables / "analysis.json", base=results, inputs=[*sets, *stability], files=written
+    )
+    return written
 
 
 def collect(results: Path, experiment: str) -> list[Path]:
@@ -42,15 +50,23 @@ def collect(results: Path, experiment: str) -> list[Path]:
         MissingExtraError: pandas or YAML is not installed.
     """
     try:
-        from miua.analysis.experiments import write_experiment
+        from miua.analysis.experiments import read_cells, write_experiment
         from miua.analysis.results import Results
     except ModuleNotFoundError as error:
         raise missing_extra("The analysis", error) from None
 
-    return write_experiment(Results.open(results), experiment)
+    opened = Results.open(results)
+    written = write_experiment(opened, experiment)
+    cells = read_cells(opened)
+    cells = cells[cells["experiment"] == experiment]
+    sets = [results / "metrics" / f"{name}.csv" for name in dict.fromkeys(cells["set"])]
+    runs = [results / "runs" / name for name in dict.fromkeys(cells["run"])]
+    logs = [run / name for run in runs for name in ("log.jsonl", "diverged.json")]
+    record_step(written[0].with_suffix(".json"), base=results, inputs=[*sets, *logs], files=written)
+    return written
 
 
-def clinician(results: Path, study: Path) -> list[Path]:
+def refit_clinician(results: Path, study: Path) -> list[Path]:
     """Refit the published scores of the folder `study` (experiments/), and judge what they carry.
 
     Returns:
@@ -71,7 +87,10 @@ def clinician(results: Path, study: Path) -> list[Path]:
     tables = {"regression.csv": refit(study), "clinician.csv": clinician_table(study)}
     for name, table in tables.items():
         write_table(opened.tables / name, table)
-    return [opened.tables / name for name in tables]
+    written = [opened.tables / name for name in tables]
+    data = sorted((study / "data").glob("*.csv"))
+    record_step(opened.tables / "clinician.json", base=results, inputs=data, files=written)
+    return written
 
 
 def missing_extra(what: str, error: ModuleNotFoundError) -> Exception:

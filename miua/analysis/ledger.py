@@ -28,6 +28,7 @@ from miua.config import Strict, read_config
 from miua.errors import MiuaError
 from miua.files import read_json, write_json
 from miua.plan import CLAIMS, read_experiments
+from miua.provenance import record_step
 
 # Raised by one whenever a key of claims.json changes its name or meaning.
 SCHEMA = 1
@@ -187,7 +188,17 @@ def write_claims(results: Path, study: Path) -> list[Path]:
     paths = [claims_path(opened), opened.tables / f"{CLAIMS}.csv"]
     write_json(paths[0], document)
     write_table(paths[1], pd.DataFrame([_flat(entry) for entry in entries])[list(CLAIMS_COLUMNS)])
+    sources = sorted({source for entry in entries for source in entry["sources"]})
+    inputs = [_found(source, results, study) for source in sources]
+    inputs.append(study / f"{CLAIMS}.yaml")
+    record_step(paths[1].with_suffix(".json"), base=results, inputs=inputs, files=paths)
     return paths
+
+
+def _found(source: str, results: Path, study: Path) -> Path:
+    """The file of a source, which is named as seen from the results folder or beside the study."""
+    inside = results / source
+    return inside if inside.exists() else study.parent / source
 
 
 def claims_path(results: Results) -> Path:

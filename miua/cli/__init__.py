@@ -12,7 +12,16 @@ from collections.abc import Callable
 
 import typer
 
-from miua.cli import checking, environment, evaluating, images, measuring, study, training
+from miua.cli import (
+    checking,
+    environment,
+    evaluating,
+    images,
+    measuring,
+    study,
+    training,
+    verifying,
+)
 from miua.cli.extras import STUDY_PACKAGES
 from miua.errors import MissingExtraError, MiuaError
 from miua.printable import printable
@@ -41,7 +50,10 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "report": study.report_command,
     "paper": study.paper_command,
     "trace": study.trace_command,
+    "repeat": study.repeat_command,
     "expected": study.expected_command,
+    "manifest": verifying.manifest_command,
+    "verify": verifying.verify_command,
     "reproduce": study.reproduce_command,
     "experiment": study.experiment_command,
 }

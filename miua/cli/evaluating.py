@@ -331,13 +331,11 @@ def _write(
 ) -> list[Path]:
     """Write what was asked for; the paths."""
     from miua.evaluation.records import write_lbpv
-    from miua.files import atomic_path, write_json
+    from miua.files import atomic_path
+    from miua.provenance import write_file_provenance
 
     if json:
         evaluation.write_json(json)
-    if csv:
-        write_json(csv.with_suffix(".json"), evaluation.provenance)
-        evaluation.write_csv(csv)
     if report:
         evaluation.write_report(report)
     copies = evaluation.sets[0].copies
@@ -348,6 +346,10 @@ def _write(
             Image.fromarray(copies.sheet).save(temporary)
     if lbpv:
         write_lbpv(lbpv, evaluation.sets[0].lbpv)
+    if csv:
+        evaluation.write_csv(csv)
+        tables = [path for path in (csv, lbpv) if path]
+        write_file_provenance(csv.with_suffix(".json"), evaluation.provenance, tables)
     return [path for path in (json, csv, report, contact_sheet, lbpv) if path]
 
 
@@ -367,17 +369,22 @@ def _write_not_made(
 ) -> None:
     """The table and the vector of a set without images; MiuaError: others were asked for."""
     from miua.evaluation.records import not_computed_records, write_lbpv, write_records
+    from miua.provenance import provenance, write_file_provenance
 
     if asked := ", ".join(unmade):
         raise MiuaError(
             f"The set {name} was not made ({reason}). Of it there are only --csv and --lbpv: "
             f"leave out {asked}."
         )
-    if csv:
-        write_records(csv, not_computed_records(name, reason))
-        print(csv)
     if lbpv:
         import numpy as np
 
         write_lbpv(lbpv, np.full(256, np.nan))
-        print(lbpv)
+    if csv:
+        write_records(csv, not_computed_records(name, reason))
+        tables = [path for path in (csv, lbpv) if path]
+        record = provenance(inputs={}, settings={"set": name, "not_made": reason})
+        write_file_provenance(csv.with_suffix(".json"), record, tables)
+    for path in (csv, lbpv):
+        if path:
+            print(path)

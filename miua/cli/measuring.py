@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from miua.cli.options import Half, OutTable, Real, Side, Threads, Weights
 
 if TYPE_CHECKING:
-    import numpy as np
-    import pandas as pd
-    from numpy.typing import NDArray
-
-    from miua.evaluation.subsets import SubsetTables
+    from miua.analysis.real_images import MeasuredImages, Tables
 
 
 def lbpv_command(
     source: Annotated[Path, typer.Argument(help="Folder of images, or an .npy image stack.")],
-    out: Annotated[Path, typer.Option(help="The .npy file to write, 256 numbers.")],
+    out: Annotated[
+        Path, typer.Option(help="The .npy to write, 256 numbers, its provenance beside it (.json).")
+    ],
     size: Annotated[
         int | None, typer.Option(min=2, help="Resize to this square; not if not given.")
     ] = None,
@@ -29,8 +27,12 @@ def lbpv_command(
     from miua.data import read_stack
     from miua.evaluation.records import write_lbpv
     from miua.metrics import lbp_vector
+    from miua.provenance import provenance, write_file_provenance
 
-    write_lbpv(out, lbp_vector(read_stack(source, size).images))
+    stack = read_stack(source, size)
+    write_lbpv(out, lbp_vector(stack.images))
+    record = provenance(inputs={"images": stack.digest}, settings={"size": size})
+    write_file_provenance(out.with_suffix(".json"), record, [out])
     print(out)
 
 
@@ -46,25 +48,12 @@ def noise_floor_command(
 ) -> None:
     """Measure real images against other real images."""
     _one_blas_thread()
-    from miua.analysis.noise_floor import noise_floor, pairing_effect, summarise_noise_floor
-    from miua.analysis.tables import write_table
-    from miua.evaluation.splits import draw_splits
+    from miua.analysis.real_images import measure_images, noise_floor_tables
 
-    tables, subjects, half, record = _real_against_real(
-        real, size, images, repeats, seed, inception_weights, threads
+    measured = measure_images(
+        real, size, images, inception_weights=inception_weights, threads=threads
     )
-    by_subject = draw_splits(subjects, half, repeats, seed)
-    by_image = draw_splits(subjects, half, repeats, seed, by="image")
-    in_order = draw_splits(subjects, half, repeats, seed, by="order")
-    found = noise_floor(tables, by_subject + by_image + in_order)
-    beside = {
-        out.with_name(f"{out.stem}-summary.csv"): summarise_noise_floor(found),
-        out.with_name(f"{out.stem}-pairing.csv"): pairing_effect(tables, by_subject),
-    }
-    _write_with_provenance(out, found, record)
-    for path, table in beside.items():
-        write_table(path, table)
-    print(out, *beside, sep="\n")
+    _write(out, measured, noise_floor_tables(measured, repeats, seed), size, repeats, seed)
 
 
 def sensitivity_command(
@@ -79,17 +68,12 @@ def sensitivity_command(
 ) -> None:
     """Measure real images that were damaged in known steps."""
     _one_blas_thread()
-    from miua.analysis.sensitivity import sensitivity, summarise_sensitivity
-    from miua.analysis.tables import write_table
+    from miua.analysis.real_images import measure_images, sensitivity_tables
 
-    tables, subjects, half, record = _real_against_real(
-        real, size, images, repeats, seed, inception_weights, threads
+    measured = measure_images(
+        real, size, images, inception_weights=inception_weights, threads=threads
     )
-    found = sensitivity(tables, subjects, half=half, repeats=repeats, seed=seed)
-    summary = out.with_name(f"{out.stem}-summary.csv")
-    _write_with_provenance(out, found, record)
-    write_table(summary, summarise_sensitivity(found))
-    print(out, summary, sep="\n")
+    _write(out, measured, sensitivity_tables(measured, repeats, seed), size, repeats, seed)
 
 
 def _one_blas_thread() -> None:
@@ -100,35 +84,19 @@ def _one_blas_thread() -> None:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
-def _real_against_real(
-    real: Path,
-    size: int,
-    images: int | None,
-    repeats: int,
-    seed: int,
-    inception_weights: Path | None,
-    threads: int | None,
-) -> tuple[SubsetTables, NDArray[np.int64], int, dict[str, Any]]:
-    """Tables of all real images, their subjects, the images in a half, and the provenance."""
-    from miua.data import read_stack, subjects_of
-    from miua.evaluation.splits import half_size
-    from miua.evaluation.subsets import Instruments, SubsetTables
-    from miua.provenance import provenance
-
-    stack = read_stack(real, size)
-    subjects = subjects_of(stack.names)
-    half = half_size(subjects, images)
-    instruments = Instruments.ready(inception_weights=inception_weights, threads=threads or 0)
-    settings = {"size": size, "images": half, "repeats": repeats, "seed": seed}
-    record = provenance(
-        inputs={"real": stack.digest}, settings={**settings, "fid": instruments.fid_status}
-    )
-    return SubsetTables.of(stack.images, instruments), subjects, half, record
-
-
-def _write_with_provenance(path: Path, table: pd.DataFrame, record: dict[str, Any]) -> None:
+def _write(
+    out: Path, measured: MeasuredImages, tables: Tables, size: int, repeats: int, seed: int
+) -> None:
+    """Write each table beside the first, `out`, then the provenance of all of them."""
     from miua.analysis.tables import write_table
-    from miua.files import write_json
+    from miua.provenance import provenance, write_file_provenance
 
-    write_json(path.with_suffix(".json"), record)
-    write_table(path, table)
+    paths = [out.with_name(f"{out.stem}{ending}.csv") for ending in tables]
+    for path, table in zip(paths, tables.values(), strict=True):
+        write_table(path, table)
+    settings = {"size": size, "images": measured.half, "repeats": repeats, "seed": seed}
+    record = provenance(
+        inputs={"real": measured.digest}, settings={**settings, "fid": measured.fid_status}
+    )
+    write_file_provenance(out.with_suffix(".json"), record, paths)
+    print(*paths, sep="\n")

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 STUDY, PAPER, RESULTS = Path("experiments"), Path("paper"), Path("results")
+REPEATS = RESULTS / "repeats"
 
 Device = Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Where to compute.")]
 Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads; all cores if not given.")]

@@ -1,7 +1,7 @@
 """From metrics to the printed paper, and the whole way at once.
 
 `miua collect`, `clinician`, `analyse`, `claims`, `figures`, `report`, `paper`, `trace`,
-`expected`, and `reproduce`, `experiment`, which run all steps.
+`expected`, `repeat`, and `reproduce`, `experiment`, which run all steps.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import typer
 from miua.cli.extras import need
 from miua.cli.options import (
     PAPER,
+    REPEATS,
     RESULTS,
     STUDY,
     Cores,
@@ -41,9 +42,9 @@ def collect_command(
 
 def clinician_command(results: Results, study: Study = STUDY) -> None:
     """Refit the published scores of the clinician."""
-    from miua.analysis import clinician
+    from miua.analysis import refit_clinician
 
-    for path in clinician(results, study):
+    for path in refit_clinician(results, study):
         print(path)
 
 
@@ -113,13 +114,37 @@ def trace_command(
 def expected_command(
     results: Results,
     out: Annotated[Path, typer.Option(help="Folder, such as experiments/expected/cpu.")],
+    repeats: Annotated[
+        Path | None, typer.Option(help="What `miua repeat` made: the scatter between seeds.")
+    ] = None,
 ) -> None:
     """Write the small outcome of a run, to keep and compare."""
-    from miua.analysis.expected import write_expected
     from miua.analysis.results import Results as ResultsFolder
+    from miua.repeats import find_repeats
+    from miua.verification.expected import write_expected
 
-    for path in write_expected(ResultsFolder.open(results), out):
+    opened = ResultsFolder.open(results)
+    found = [] if repeats is None else find_repeats(repeats, opened.plan.profile)
+    for path in write_expected(opened, out, [ResultsFolder.open(folder) for folder in found]):
         print(path)
+
+
+def repeat_command(
+    profile: Annotated[str, typer.Option(help="smoke, cpu or paper.")],
+    times: Annotated[int, typer.Option(min=2, help="How many repeats; ten decide.")] = 10,
+    out: Annotated[
+        Path, typer.Option(help="Where they go: OUT/seed-1000/PROFILE and so on.")
+    ] = REPEATS,
+    study: Study = STUDY,
+    paper: Paper = PAPER,
+    cores: Cores = None,
+) -> None:
+    """Rerun the study with other seeds, up to the ledger."""
+    _need_for_study()
+    from miua.repeats import make_repeats
+
+    for folder in make_repeats(profile, times, study=study, paper=paper, out=out, cores=cores):
+        print(folder)
 
 
 def reproduce_command(

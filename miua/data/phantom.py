@@ -26,6 +26,7 @@ from miua.data.ultrasound import Machine, grey_image
 from miua.errors import MiuaError
 from miua.files import read_json, write_json
 from miua.progress import progress
+from miua.provenance import provenance, write_provenance
 
 WIDTH, HEIGHT = 800, 540
 
@@ -78,6 +79,7 @@ def write_phantoms(folder: Path, images: int, seed: int, threads: int | None = N
         rows = _write_images(made / TRAINING_SET, images, seed, threads or usable_cores())
         _write_table(made / TABLE_NAME, rows)
         write_json(made / RECIPE_NAME, recipe)
+        write_provenance(made, provenance(inputs={}, settings=recipe))
         made.replace(folder)
     return folder / TRAINING_SET
 

@@ -43,12 +43,7 @@ def save_stack(
     if images is not None:
         if images > len(stack):
             raise MiuaError(f"{source} has {len(stack)} images; {images} cannot be drawn from it.")
-        # Not the draw of training subsets: with it, the reference images would be exactly those
-        # that one of the networks was trained on.
-        order = np.random.default_rng((seed, REFERENCE_DRAW)).permutation(len(stack))
-        chosen = np.sort(order[:images])
-        names = tuple(stack.names[index] for index in chosen)
-        stack = replace(stack, images=stack.images[chosen], names=names)
+        stack = drawn(stack, images, seed)
     record = provenance(
         inputs={"source": stack.digest},
         settings={
@@ -64,3 +59,13 @@ def save_stack(
     write_provenance(out, record)
     write_array(out / "images.npy", stack.images)
     return stack
+
+
+def drawn(stack: ImageStack, images: int, seed: int) -> ImageStack:
+    """So many images of a stack, drawn at random without repetition, in the stack's order."""
+    # Not the draw of training subsets: with it, the reference images would be exactly those
+    # that one of the networks was trained on.
+    order = np.random.default_rng((seed, REFERENCE_DRAW)).permutation(len(stack))
+    chosen = np.sort(order[:images])
+    names = tuple(stack.names[index] for index in chosen)
+    return replace(stack, images=stack.images[chosen], names=names)

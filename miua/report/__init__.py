@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from miua.analysis import missing_extra
+from miua.provenance import PROVENANCE, record_step
 
 if TYPE_CHECKING:
     from miua.report.summary import Summary
@@ -34,7 +35,11 @@ def make_figures(results: Path, study: Path) -> list[Path]:
         from miua.report.figures import draw_figures
     except ModuleNotFoundError as error:
         raise missing_extra("Drawing figures", error) from None
-    return draw_figures(results, study)
+    written = draw_figures(results, study)
+    images = [*results.glob("sets/*/images.npy"), *results.glob("reference/*/images.npy")]
+    inputs = [*_tables(results), *sorted(results.glob("runs/*/log.jsonl")), *sorted(images)]
+    record_step(results / "figures" / PROVENANCE, base=results, inputs=inputs, files=written)
+    return written
 
 
 def make_report(results: Path, study: Path) -> Path:
@@ -43,7 +48,11 @@ def make_report(results: Path, study: Path) -> Path:
         from miua.report.html import write_report
     except ModuleNotFoundError as error:
         raise missing_extra("The HTML report", error) from None
-    return write_report(results, study)
+    index = write_report(results, study)
+    pages = [index, *sorted(index.parent.glob("*.png"))]
+    inputs = [*_tables(results), *sorted(results.glob("figures/*.png"))]
+    record_step(index.with_name(PROVENANCE), base=results, inputs=inputs, files=pages)
+    return index
 
 
 def make_paper(results: Path, study: Path, source: Path) -> Path:
@@ -56,7 +65,18 @@ def make_paper(results: Path, study: Path, source: Path) -> Path:
         from miua.report.document import write_paper
     except ModuleNotFoundError as error:
         raise missing_extra("The paper", error) from None
-    return write_paper(results, study, source)
+    printed = write_paper(results, study, source)
+    made = sorted(path for path in printed.parent.glob("generated/*") if path.is_file())
+    sources = sorted(path for path in source.iterdir() if path.is_file())
+    inputs = [*_tables(results), *sorted(results.glob("figures/*.pdf")), *sources]
+    record_step(printed.with_name(PROVENANCE), base=results, inputs=inputs, files=[printed, *made])
+    return printed
+
+
+def _tables(results: Path) -> list[Path]:
+    """What figures, paper and report read of the analysis, and the plan."""
+    found = [path for path in results.glob("tables/*") if path.suffix in (".csv", ".npy")]
+    return [results / "plan.yaml", *sorted(found), results / "claims.json"]
 
 
 def latex_problem() -> str:

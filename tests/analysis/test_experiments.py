@@ -7,14 +7,13 @@ import pandas as pd
 import pytest
 
 from miua.analysis import collect
-from miua.analysis.expected import write_expected
 from miua.analysis.experiments import join_stability, read_cells, read_experiment
 from miua.analysis.results import Results
 from miua.analysis.stability import saturated_share
 from miua.analysis.tables import SET_COLUMNS
 from miua.config import write_config
 from miua.errors import MiuaError
-from miua.files import read_json, write_array, write_json, write_text
+from miua.files import write_array, write_json, write_text
 from miua.plan import Experiment, Profile, cells_csv, make_plan
 
 EPOCHS = [2, 4]
@@ -184,34 +183,3 @@ def test_the_events_of_a_log_are_told_with_their_epochs(results):
     collect(results.folder, "training-size")
     (row,) = pd.read_csv(results.tables / "training-size-stability.csv").itertuples()
     assert row.events == "collapsed samples in 4 of 4 epochs (1-4)"  # as far as its sets go
-
-
-def test_what_to_expect_holds_the_named_measures_and_where_they_come_from(results, tmp_path):
-    collect(results.folder, "augmentation")
-    write_text(results.tables / "claims.csv", "id,verdict\na,undecided\n")
-    record = {"commit": "abc", "command": ["miua", "train", "--images", "/home/me/images.npy"]}
-    record["resumed"] = [{"command": ["miua", "train", "--out", "/home/me/run"]}]
-    write_json(results.folder / "runs" / "n0020" / "provenance.json", record)
-    out = tmp_path / "expected"
-    for _ in range(2):  # an older one is replaced
-        written = write_expected(results, out)
-    names = {str(path.relative_to(out)) for path in written}
-    assert names == {"plan.yaml", "claims.csv", "sets.csv", "provenance/n0020.json"}
-    sets = pd.read_csv(out / "sets.csv")
-    assert list(sets["arm"]) == ["both", "both", "none", "none"]
-    assert set(sets["metric"]) == {"psnr", "diversity"}
-    assert "definition" not in sets.columns
-    kept = read_json(out / "provenance" / "n0020.json")
-    assert kept["command"] == ["miua", "train", "--images", "images.npy"]
-    assert kept["resumed"][0]["command"][-1] == "run"
-
-
-def test_what_to_expect_replaces_nothing_else_and_needs_a_ledger(results, tmp_path):
-    with pytest.raises(MiuaError, match="holds no ledger yet"):
-        write_expected(results, tmp_path / "new")
-    write_text(results.tables / "claims.csv", "id,verdict\n")
-    other = tmp_path / "other"
-    write_text(other / "precious.txt", "")
-    with pytest.raises(MiuaError, match="holds other files"):
-        write_expected(results, other)
-    assert (other / "precious.txt").exists()

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from miua.analysis import analyse, clinician, collect
+from miua.analysis import analyse, collect, refit_clinician
 from miua.analysis.ledger import write_claims
 from miua.analysis.noise_floor import (
     noise_floor,
@@ -81,7 +81,7 @@ def make_results(
         _write_real_against_real(folder / "tables", draws)
     for experiment in dict.fromkeys(cell.experiment for cell in plan.cells):
         collect(folder, experiment)
-    clinician(folder, STUDY)
+    refit_clinician(folder, STUDY)
     analyse(folder)
     write_claims(folder, STUDY)
     return folder

@@ -9,18 +9,16 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
-import pandas as pd
-
-from miua.analysis.experiments import read_cells, read_experiment
 from miua.analysis.results import Results
 from miua.analysis.tables import write_table
 from miua.errors import MiuaError
 from miua.files import read_json, write_json
-from miua.metrics.measures import ALL_MEASURES
+from miua.verification.outcome import results_tables
+from miua.verification.reference import PLAN, write_reference
 
-MARK = "plan.yaml"
 # Copied whole where the results hold them.
 TABLES = (
     "claims.csv",
@@ -32,28 +30,30 @@ TABLES = (
     "stability.csv",
     "summary.csv",
 )
-# The same for every set of a plan, and long: the results folder says it.
-LEFT_OUT = ["preparation", "unit", "definition"]
 
 
-def write_expected(results: Results, out: Path) -> list[Path]:
+def write_expected(results: Results, out: Path, repeats: Sequence[Results] = ()) -> list[Path]:
     """Write the outcome of a results folder into the folder `out`, in place of an older one.
 
     Returns:
         The files written: plan.yaml, claims.csv and the other TABLES there are, sets.csv (a row a
-        set and measure), provenance/ (one file a run, one for the noise floor and sensitivity).
+        set and measure), provenance/ (one file a run, one for the noise floor and sensitivity);
+        with repeats, reference.csv (every compared number in each of them) and repeats.json.
 
     Raises:
-        MiuaError: nothing was judged yet, or `out` is no folder that this made.
+        MiuaError: nothing was judged yet, `out` is no folder that this made, or a repeat does not
+            belong to these results (see `write_reference`).
     """
     if not (results.tables / "claims.csv").exists():
         raise MiuaError(f"{results.folder} holds no ledger yet. Make it with: miua claims")
-    if out.exists() and not (out / MARK).exists() and any(out.iterdir()):
+    if out.exists() and not (out / PLAN).exists() and any(out.iterdir()):
         raise MiuaError(f"{out} holds other files. Choose an empty or new folder for --out.")
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".partial-", dir=out.parent) as name:
         made = Path(name) / out.name
         _fill(results, made)
+        if repeats:
+            write_reference(made, results, list(repeats))
         if out.exists():
             out.replace(Path(name) / "replaced")
         made.replace(out)
@@ -63,11 +63,11 @@ def write_expected(results: Results, out: Path) -> list[Path]:
 def _fill(results: Results, folder: Path) -> None:
     provenance = folder / "provenance"
     provenance.mkdir(parents=True)
-    shutil.copyfile(results.folder / "plan.yaml", folder / MARK)
+    shutil.copyfile(results.folder / "plan.yaml", folder / PLAN)
     for name in TABLES:
         if (results.tables / name).exists():
             shutil.copyfile(results.tables / name, folder / name)
-    write_table(folder / "sets.csv", _sets(results))
+    write_table(folder / "sets.csv", results_tables(results)["sets"])
     for run in sorted((results.folder / "runs").glob("*/provenance.json")):
         _copy_provenance(run, provenance / f"{run.parent.name}.json")
     for name in ("noise-floor", "sensitivity"):
@@ -83,16 +83,3 @@ def _copy_provenance(source: Path, target: Path) -> None:
             for word in started.get("command", [])
         ]
     write_json(target, record)
-
-
-def _sets(results: Results) -> pd.DataFrame:
-    """All experiments' sets with the named measures."""
-    named = [known.name for known in ALL_MEASURES]
-    tables = [
-        table[table["metric"].isin(named)].drop(columns=LEFT_OUT)
-        for experiment in read_cells(results)["experiment"].unique()
-        if (table := read_experiment(results, str(experiment))) is not None
-    ]
-    if not tables:
-        raise MiuaError(f"{results.tables} holds the table of no experiment.")
-    return pd.concat(tables, ignore_index=True)

@@ -1,0 +1,121 @@
+"""Whether results are what they say: `miua manifest`, `miua verify`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from miua.cli.extras import need
+from miua.cli.options import STUDY, Results, Study
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+    from miua.verification.finding import Finding, Verification
+
+SHOWN = 20  # findings of one verdict that are named; --json has all of them
+STYLES = {"failed": "red", "outside": "red", "undecided": "yellow", "not checked": "yellow"}
+
+
+def manifest_command(
+    results: Results,
+    signed_off_by: Annotated[
+        str | None, typer.Option(help='Who vouches for these results: "Name <mail>".')
+    ] = None,
+) -> None:
+    """List every file by its SHA-256, and sign off."""
+    from miua.files import sha256_file
+    from miua.verification.manifest import read_manifest, write_manifest
+
+    path = write_manifest(results, signed_off_by)
+    manifest = read_manifest(results)
+    print(f"{path}: {len(manifest['files'])} files; signed off by: {manifest['signed_off_by']}")
+    print(f"sha256 {sha256_file(path)}")
+
+
+def verify_command(
+    results: Results,
+    expected: Annotated[
+        Path | None,
+        typer.Option(help="Numbers of repeated runs; STUDY/expected/PROFILE if not given."),
+    ] = None,
+    study: Study = STUDY,
+    only: Annotated[
+        str | None, typer.Option(help="Only these checks, with commas between: files,plan.")
+    ] = None,
+    json: Annotated[Path | None, typer.Option(help="Write all findings here.")] = None,
+) -> None:
+    """Compute results again and compare; status 1 if wrong."""
+    need("torch", "Verifying")
+    from miua.verification.verify import CHECKS, verify
+
+    chosen = [name.strip() for name in only.split(",")] if only else CHECKS
+    verification = verify(results, study, expected, chosen)
+    if json is not None:
+        _write_json(json, results, verification)
+    print_verification(verification)
+    if not verification.ok:
+        raise typer.Exit(1)
+
+
+def print_verification(verification: Verification) -> None:
+    """A line a check, then what is wrong or undecided by name, then one sentence."""
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(highlight=False, markup=False, emoji=False)
+    counts = {check: verification.counts(check) for check in verification.checks}
+    verdicts = list(verification.counts())
+    table = Table("check", *verdicts, box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for check, found in counts.items():
+        table.add_row(check, *(str(found.get(verdict, "")) for verdict in verdicts))
+    console.print(table)
+    for verdict in ("failed", "outside", "undecided", "not checked"):
+        named = verification.of(verdict)
+        for finding in named[:SHOWN]:
+            console.print(_line(finding), soft_wrap=True)
+        if len(named) > SHOWN:
+            console.print(f"... and {len(named) - SHOWN} more {verdict}: --json FILE names all.")
+    console.print()
+    console.print(_sentence(verification), soft_wrap=True)
+
+
+def _line(finding: Finding) -> Text:
+    from rich.text import Text
+
+    return Text.assemble(
+        (finding.verdict, STYLES.get(finding.verdict, "")),
+        f"  {finding.check}: {finding.subject}: {finding.detail}",
+    )
+
+
+def _sentence(verification: Verification) -> str:
+    counts = verification.counts()
+    bad = counts.get("failed", 0) + counts.get("outside", 0)
+    if bad:
+        return (
+            f"Do not trust these results as they are: {bad} of {len(verification.findings)} "
+            "findings are bad. The lines above say where and what to do."
+        )
+    left = counts.get("not checked", 0) + counts.get("undecided", 0)
+    rest = f" {left} findings are open, as said above." if left else ""
+    return f"Nothing is wrong in {len(verification.findings)} findings.{rest}"
+
+
+def _write_json(path: Path, results: Path, verification: Verification) -> None:
+    from dataclasses import asdict
+
+    from miua.files import write_json
+
+    document = {
+        "schema": 1,
+        "results": str(results),
+        "ok": verification.ok,
+        "counts": verification.counts(),
+        "findings": [asdict(finding) for finding in verification.findings],
+    }
+    write_json(path, document, sort_keys=False)

@@ -1,0 +1,108 @@
+"""`miua verify`: everything in a results folder that can be computed again, computed again."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Collection, Iterable, Iterator
+from functools import partial
+from pathlib import Path
+
+from miua import conformance
+from miua.analysis.results import Results
+from miua.errors import MiuaError
+from miua.plan import Plan
+from miua.progress import say
+from miua.verification.comparison import compare_with_expected
+from miua.verification.file_check import check_files
+from miua.verification.finding import Finding, Verification
+from miua.verification.guard import guarded
+from miua.verification.image_check import check_images
+from miua.verification.metric_check import check_metrics
+from miua.verification.plan_check import check_plan, made_cells, planned
+from miua.verification.table_check import check_tables
+
+KERNELS, EXPECTED = "kernels", "expected"
+THREADS = (1, 2, 3, 7)
+CHECKS = ("files", "plan", "images", "metrics", "tables", KERNELS, EXPECTED)
+
+
+def verify(
+    folder: Path, study: Path, expected: Path | None = None, only: Collection[str] = CHECKS
+) -> Verification:
+    """Check a results folder in seven parts; nothing in it is changed, and no part stops another.
+
+    Args:
+        folder: a results folder.
+        study: the folder that says what the study is.
+        expected: the reference distribution to compare with; STUDY/expected/PROFILE if None.
+        only: which of CHECKS to do.
+
+    Returns:
+        The findings, in the order of CHECKS.
+
+    Raises:
+        MiuaError: there is no results folder, study or check to begin with.
+    """
+    if unknown := sorted(set(only) - set(CHECKS)):
+        raise MiuaError(f"Unknown check {', '.join(unknown)}. There are {', '.join(CHECKS)}.")
+    results = Results.open(folder)
+    plan = planned(results, study)
+    if expected is not None and not (expected / "plan.yaml").is_file():
+        raise MiuaError(
+            f"{expected} holds nothing expected: it has no plan.yaml. Name a folder such as "
+            f"{study / EXPECTED / results.plan.profile} with --expected."
+        )
+    parts: dict[str, Callable[[Path], Iterable[Finding]]] = {
+        "files: hashes and provenance": lambda _: check_files(folder),
+        "plan: configurations, checkpoints, seeds": lambda _: check_plan(results, plan),
+        "images: phantoms, stacks and synthetic sets, made again": lambda _: _images(results, plan),
+        "metrics: measured again": partial(_metrics, results, plan),
+        "tables: tables, claims, paper and report, made again": partial(_tables, results, study),
+        "kernels: the conformance file": lambda _: _kernels(),
+        "expected: beside repeated runs": lambda _: _expected(results, study, expected),
+    }
+    findings: list[Finding] = []
+    for number, (title, find) in enumerate(parts.items(), start=1):
+        check = title.partition(":")[0]
+        if check not in only:
+            continue
+        say(f"{number}/{len(parts)} {title}")
+        with tempfile.TemporaryDirectory(prefix="miua-verify-") as scratch:
+            findings += guarded(check, str(folder), partial(find, Path(scratch)))
+    return Verification(tuple(findings))
+
+
+def _images(results: Results, plan: Plan) -> Iterator[Finding]:
+    return check_images(results, plan, made_cells(results, plan))
+
+
+def _metrics(results: Results, plan: Plan, scratch: Path) -> Iterator[Finding]:
+    return check_metrics(results, plan, made_cells(results, plan), scratch)
+
+
+def _tables(results: Results, study: Path, scratch: Path) -> Iterator[Finding]:
+    return check_tables(results, study, scratch)
+
+
+def _kernels() -> Iterator[Finding]:
+    """The installed kernels that measured above, against the results on file."""
+    cases = conformance.read_cases()
+    for name in conformance.instruction_sets():
+        with conformance.forced(name):
+            for threads in THREADS:
+                subject = f"{name}, {threads} threads"
+                wrong = conformance.failures(cases, conformance.installed, threads)
+                if wrong:
+                    said = f"{len(wrong)} of {len(cases)} results are not those on file: {wrong[0]}"
+                    yield Finding(KERNELS, subject, "failed", f"{said}. Install the package anew.")
+                else:
+                    said = f"All {len(cases)} results are those on file, to the bit."
+                    yield Finding(KERNELS, subject, "passed", said)
+
+
+def _expected(results: Results, study: Path, expected: Path | None) -> Iterable[Finding]:
+    place = expected or study / EXPECTED / results.plan.profile
+    if not (place / "plan.yaml").is_file():
+        said = f"There is no {place}, so no number was compared with repeated runs."
+        return [Finding(EXPECTED, str(place), "not checked", said)]
+    return compare_with_expected(results.folder, place)
