@@ -3,26 +3,45 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import nox
 
 nox.needs_version = ">=2025.2"
 # In the container the environment is there already, and no session makes another.
-nox.options.default_venv_backend = "none" if os.environ.get("MIUA_CONTAINER") else "uv"
+IN_CONTAINER = bool(os.environ.get("MIUA_CONTAINER"))
+nox.options.default_venv_backend = "none" if IN_CONTAINER else "uv"
+if IN_CONTAINER:
+    # Nobody may write beside the sources there, where these tools would keep their notes.
+    notes = Path.home() / ".cache"
+    os.environ.setdefault("PYTEST_ADDOPTS", f"-o 'cache_dir={notes / 'pytest'}'")
+    for tool in ("HYPOTHESIS_STORAGE_DIRECTORY", "RUFF_CACHE_DIR", "MYPY_CACHE_DIR"):
+        os.environ.setdefault(tool, str(notes / tool.partition("_")[0].lower()))
 nox.options.reuse_venv = "yes"
 nox.options.sessions = ["tests", "lint"]
 
 ROOT = Path(__file__).parent
+DISTRIBUTIONS = ROOT / "dist"
 LOCK = "requirements.lock"
 # On the path, or in the environment that holds nox.
 UV = shutil.which("uv") or str(Path(sys.executable).with_name("uv"))
 # What the installed package is built from; the Python sources are used where they lie.
 BUILT_FROM = (LOCK, "pyproject.toml", "CMakeLists.txt", "csrc/*", "tests/conformance.json")
+# The schemas that check-jsonschema carries, and the files that are held against them.
+SCHEMA_OPTIONS = ("--default-filetype=yaml", "--builtin-schema")
+SCHEMAS = (
+    ("vendor.github-workflows", ".github/workflows/*.yml"),
+    ("custom.github-workflows-require-timeout", ".github/workflows/*.yml"),
+    ("vendor.github-actions", ".github/actions/*/action.yml"),
+    ("vendor.dependabot", ".github/dependabot.yml"),
+    ("vendor.citation-file-format", "CITATION.cff"),
+)
 KERNEL_TESTS = (
     "tests/metrics/test_lbp.py",
     "tests/metrics/test_mutual_information.py",
@@ -68,6 +87,13 @@ def experiment(session: nox.Session) -> None:
     """Rerun one experiment: `-- training-size --profile cpu`."""
     install(session)
     session.run("miua", "experiment", *session.posargs)
+
+
+@nox.session
+def verify(session: nox.Session) -> None:
+    """Recompute what a results folder says, and hold it against what is expected."""
+    install(session)
+    session.run("miua", "verify", *(session.posargs or ["results/smoke"]))
 
 
 @nox.session
@@ -120,10 +146,66 @@ def lint(session: nox.Session) -> None:
     session.run("mypy")
     sources = [str(path.relative_to(ROOT)) for path in sorted((ROOT / "csrc").glob("*.?pp"))]
     session.run("clang-format", "--dry-run", "--Werror", *sources)
+    for schema, pattern in SCHEMAS:
+        files = sorted(str(path.relative_to(ROOT)) for path in ROOT.glob(pattern))
+        session.run("check-jsonschema", *SCHEMA_OPTIONS, schema, *files)
+    session.run("zizmor", "--offline", "--quiet", ".")
+
+
+def build_distribution(session: nox.Session, kind: str, source: Path) -> Path:
+    """Build `kind`, sdist or wheel, in dist/ with the locked build tools."""
+    locked = ("--build-constraints", LOCK, "--require-hashes")
+    session.run(
+        UV, "build", "--quiet", f"--{kind}", *locked, "--out-dir", str(DISTRIBUTIONS), str(source),
+        external=True,
+    )  # fmt: skip
+    built = next(DISTRIBUTIONS.glob({"sdist": "*.tar.gz", "wheel": "*.whl"}[kind]))
+    session.log(f"{built.name}: {built.stat().st_size / 1e6:.2f} MB")
+    return built
+
+
+def clean_distributions() -> None:
+    """Empty dist/, so that nothing of another version is in it."""
+    shutil.rmtree(DISTRIBUTIONS, ignore_errors=True)
+
+
+@nox.session(venv_backend="uv", reuse_venv=False)
+def package(session: nox.Session) -> None:
+    """Build sdist and wheel, and use the wheel in an empty environment."""
+    clean_distributions()
+    sdist = build_distribution(session, "sdist", ROOT)
+    wheel = build_distribution(session, "wheel", sdist)
+    # Away from the checkout, whose modules would be found before the installed ones.
+    lock = str(ROOT / LOCK)
+    session.chdir(session.create_tmp())
+    session.run(UV, "pip", "install", "--quiet", "--constraints", lock, str(wheel), external=True)
+    session.run("miua", "conformance")
+    for folder, seed in (("real", "1"), ("synthetic", "2")):
+        session.run("miua", "phantom", "--out", folder, "--images", "24", "--seed", seed)
+    session.run("miua", "evaluate", "--real", "real", "--synthetic", "synthetic", "--size", "64")
+    # What a reader of the README does, with pip alone.
+    session.run("python", "-m", "venv", "--clear", "plain")
+    session.run("plain/bin/pip", "install", "--quiet", str(ROOT), external=True)
+    session.run("plain/bin/miua", "conformance", external=True)
+
+
+@nox.session(venv_backend="uv")
+def wheels(session: nox.Session) -> None:
+    """Build a wheel for each Python from the sdist: on Linux in containers."""
+    clean_distributions()
+    sdist = build_distribution(session, "sdist", ROOT)
+    locked = (UV, "pip", "install", "--quiet", "--constraints", LOCK, "--group", "wheels")
+    session.run(*locked, external=True)
+    session.run("cibuildwheel", "--output-dir", str(DISTRIBUTIONS), *session.posargs, str(sdist))
 
 
 def build_kernels(session: nox.Session, name: str, *options: str) -> Path:
-    """Build the kernels' programs without Python; the folder they are in."""
+    """Build the kernels' programs without Python; the folder they are in.
+
+    The container has no compiler, and brings them as they are without options.
+    """
+    if IN_CONTAINER and not options:
+        return Path(sys.prefix) / "kernels"
     folder = ROOT / "build" / "kernels" / name
     only = ("-DMIUA_PYTHON=OFF", "-DMIUA_RUNNER=ON", "-Wno-dev")
     session.run("cmake", "-S", str(ROOT), "-B", str(folder), *only, *options, silent=True)
@@ -147,6 +229,12 @@ def bench(session: nox.Session) -> None:
         *session.posargs,
     )
     session.run(str(build_kernels(session, "bench") / "kernel_cycles"), external=True)
+
+
+@nox.session(venv_backend="none")
+def image(session: nox.Session) -> None:
+    """Build the container image; `-- --check` also tries it with the network off."""
+    session.run(sys.executable, "-m", "container", *session.posargs, external=True)
 
 
 def check_kernels(
@@ -213,17 +301,60 @@ def sanitize(session: nox.Session) -> None:
     )
 
 
+@nox.session(venv_backend="uv")
+def audit(session: nox.Session) -> None:
+    """Ask PyPI's advisory service about every locked package; needs the network."""
+    session.run(
+        UV, "pip", "install", "--quiet", "--require-hashes", "-r", "requirements-audit.lock",
+        external=True,
+    )  # fmt: skip
+    report = Path(session.create_tmp()) / "audit.json"
+    report.unlink(missing_ok=True)
+    said = ("--format", "json", "--output", str(report), "--progress-spinner", "off")
+    # It ends with 1 where it found something, and with 0 even where it was told nothing at all.
+    for locked in (LOCK, "requirements-audit.lock"):
+        asked = ("--requirement", locked, "--disable-pip", "--require-hashes")
+        session.run("pip-audit", *asked, *said, success_codes=[0, 1], silent=True)
+        if not report.exists():
+            session.error(f"{locked} was not audited: PyPI's advisory service does not answer.")
+        judge_audit(session, locked, json.loads(report.read_text())["dependencies"])
+        report.unlink()
+
+
+def judge_audit(session: nox.Session, locked: str, packages: list[dict[str, Any]]) -> None:
+    """Stop at the first advisory, or where the service was silent about a package."""
+    unknown = [package["name"] for package in packages if "skip_reason" in package]
+    found = [
+        f"{package['name']} {package['version']}: {advisory['id']}"
+        f" (mended in {', '.join(advisory['fix_versions']) or 'no version yet'})"
+        for package in packages
+        for advisory in package.get("vulns", ())
+    ]
+    for line in found:
+        session.warn(line)
+    if unknown:
+        session.warn(f"Nothing was said about: {', '.join(unknown)}")
+        session.error(
+            f"{locked}: PyPI's advisory service was silent about {len(unknown)} of {len(packages)} "
+            "packages: this is no audit. Ask again where https://pypi.org/pypi/NAME/json answers."
+        )
+    if found:
+        session.error(f"{locked}: {len(found)} advisories. Update with: nox -s lock")
+    session.log(f"{locked}: no advisory for any of {len(packages)} packages")
+
+
 @nox.session(venv_backend="none")
 def lock(session: nox.Session) -> None:
-    """Pin every dependency anew, with hashes: requirements.lock and requirements-run.lock."""
+    """Pin every dependency anew, with hashes: requirements.lock, and -run and -audit of it."""
     pin = (UV, "pip", "compile", "--quiet", "--universal", "--python-version", "3.11",
            "--generate-hashes", "--no-emit-index-url", "--no-header", "pyproject.toml")  # fmt: skip
-    groups = ("build", "tests", "lint", "run")
+    groups = ("build", "tests", "lint", "wheels", "run")
     everything = [argument for group in groups for argument in ("--group", group)]
     session.run(*pin, "--upgrade", "--extra", "study", "--extra", "slurm", *everything, "-o", LOCK)
-    # Constrained by the first, so that both name the same versions.
-    session.run(
-        UV, "pip", "compile", "--quiet", "--universal", "--python-version", "3.11",
-        "--generate-hashes", "--no-emit-index-url", "--no-header", "--no-annotate",
-        "--group", "run", "-c", LOCK, "-o", "requirements-run.lock",
-    )  # fmt: skip
+    # Constrained by the first, so that all name the same versions.
+    for group in ("run", "audit"):
+        session.run(
+            UV, "pip", "compile", "--quiet", "--universal", "--python-version", "3.11",
+            "--generate-hashes", "--no-emit-index-url", "--no-header", "--no-annotate",
+            "--group", group, "-c", LOCK, "-o", f"requirements-{group}.lock",
+        )  # fmt: skip

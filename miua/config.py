@@ -120,6 +120,21 @@ class TrainingConfig(Strict):
 Model = TypeVar("Model", bound=BaseModel)
 
 
+def read_yaml(path: Path) -> Any:
+    """Read a YAML file, safely: plain values alone, and tags that would make objects are refused.
+
+    Raises:
+        MiuaError: the file is missing, or not such YAML.
+    """
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise MiuaError(f"{path}: no such configuration file.") from None
+    # Beside its own: an impossible date, a huge number, or values nested too deep.
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise MiuaError(f"{path} is not valid YAML: {error}") from None
+
+
 def read_config(path: Path, model: type[Model], **overrides: Any) -> Model:
     """Read a YAML file (safely: tags are refused) and check it against `model`.
 
@@ -127,12 +142,7 @@ def read_config(path: Path, model: type[Model], **overrides: Any) -> Model:
         MiuaError: the file is missing, not YAML, or has unknown keys or values out of range.
     """
     path = Path(path)
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise MiuaError(f"{path}: no such configuration file.") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise MiuaError(f"{path} is not valid YAML: {error}") from None
+    values = read_yaml(path)
     if values is None:
         values = {}
     if not isinstance(values, dict):

@@ -6,8 +6,7 @@ import subprocess
 from importlib.util import find_spec
 from pathlib import Path
 
-import yaml
-
+from miua.config import read_yaml
 from miua.errors import MiuaError
 
 LOCAL = "local"
@@ -45,10 +44,7 @@ def find_executor(wanted: str, study: Path) -> Path | None:
 
 def _plugin_of(path: Path) -> str:
     """The name of Snakemake's executor in these settings; its plugin is there."""
-    try:
-        settings = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise MiuaError(f"{path} is not valid YAML ({error}).") from None
+    settings = read_yaml(path)
     name = settings.get("executor") if isinstance(settings, dict) else None
     if not isinstance(name, str):
         raise MiuaError(f"{path} names no executor. Add a line such as: executor: slurm")

@@ -88,7 +88,7 @@ def read_json(path: Path) -> Any:
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise MiuaError(f"{path} is missing.") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # no JSON, no text, a huge number, too deep
         raise MiuaError(
             f"{path} is not valid JSON ({error}). Remove it and make it again."
         ) from None
@@ -103,10 +103,12 @@ def write_array(path: Path, array: NDArray[Any]) -> None:
 def read_array(path: Path) -> NDArray[Any]:
     """Read a .npy file without pickle; a missing or damaged file is named in the error."""
     try:
-        array: NDArray[Any] = np.load(path, allow_pickle=False)
+        array: Any = np.load(path, allow_pickle=False)
+        if not isinstance(array, np.ndarray):  # numpy goes by the content, not by the name
+            raise ValueError("it is an archive")
     except FileNotFoundError:
         raise MiuaError(f"{path} is missing.") from None
-    except (ValueError, EOFError, OSError) as error:
+    except (ValueError, EOFError, OSError, MemoryError) as error:
         raise MiuaError(f"{path} is not a readable .npy file ({error}).") from None
     return array
 
@@ -132,7 +134,7 @@ def locked(path: Path, busy: str | None = None) -> Iterator[int]:
     it: MiuaError with the message `busy`, or, without one, wait.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as lock:
+    with path.open("a") as lock:  # not "w": what a link of this name points to stays as it is
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | (fcntl.LOCK_NB if busy else 0))
         except BlockingIOError:

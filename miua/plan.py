@@ -13,12 +13,21 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    StringConstraints,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from miua.config import ImageSize, Strict, TrainingConfig, config_hash, read_config
 from miua.errors import MiuaError
 
 HC18_IMAGES = 999
+# What names folders, files and jobs: neither a path nor anything that a shell reads as its own.
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9.-]*$")]
 CLAIMS = "claims"  # the one file of experiments/ that is no experiment
 
 
@@ -98,16 +107,16 @@ class Arm(Strict):
     """
 
     settings: dict[str, Any] = Field(default_factory=dict)
-    updates_of: str | None = None
+    updates_of: Name | None = None
 
 
 class Experiment(Strict):
     """What one experiment asks, at any scale: a file of experiments/."""
 
-    name: str
+    name: Name
     question: str
     published: dict[str, Any] = Field(default_factory=dict)
-    arms: dict[str, Arm] = Field(default_factory=dict)
+    arms: dict[Name, Arm] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _arms_know_each_other(self) -> Self:

@@ -16,6 +16,8 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sized
 from typing import TYPE_CHECKING, TextIO, TypeVar
 
+from miua.printable import printable
+
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
 
@@ -118,7 +120,7 @@ class Progress:
 
 def say(text: str) -> None:
     """Tell the person at the terminal one thing, on standard error."""
-    print(text, file=sys.stderr, flush=True)
+    print(printable(text), file=sys.stderr, flush=True)
 
 
 def progress(

@@ -31,11 +31,7 @@ def lock(tmp_path, monkeypatch):
 def test_the_lock_of_this_checkout_is_found_and_read():
     pinned = read_lock(LOCK)
     assert LOCK == ROOT / "requirements.lock"
-    assert set(pinned) >= {
-        "torch",
-        "numpy",
-        "snakemake",
-    }
+    assert set(pinned) >= {"torch", "numpy", "snakemake"}
     assert "colorama" not in pinned or sys.platform == "win32"
 
 

@@ -72,6 +72,12 @@ def test_where_debian_is_not_it_names_the_first_tool_that_lacks(machine):
     assert "texlive-publishers" in result.stderr
 
 
+def test_the_package_needs_no_latex(machine):
+    everything = {"python3": "exit 0", "c++": "exit 0", "git": "exit 0"}
+    assert "latexmk is missing" not in machine("package", **everything).stderr
+    assert "latexmk is missing" in machine("package", "tests", **everything).stderr
+
+
 def test_it_hands_its_arguments_to_nox(machine, tmp_path):
     private = tmp_path / ".run"
     (private / "bin").mkdir(parents=True)

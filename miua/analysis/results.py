@@ -164,7 +164,7 @@ def read_run_log(run: Path, last_epoch: int) -> pd.DataFrame:
         table = pd.DataFrame([json.loads(line) for line in lines])
     except FileNotFoundError:
         raise MiuaError(f"{path} is missing. Train the run again.") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise MiuaError(f"{path} holds a line that is not JSON ({error}).") from None
     missing = [column for column in LOG_COLUMNS if column not in table.columns]
     if missing:

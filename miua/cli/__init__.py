@@ -24,6 +24,7 @@ from miua.cli import (
 )
 from miua.cli.extras import STUDY_PACKAGES
 from miua.errors import MissingExtraError, MiuaError
+from miua.printable import printable
 
 INTERRUPTED = 130  # the exit status that typer gives to Ctrl-C
 
@@ -75,7 +76,7 @@ def main() -> None:
     except MiuaError as error:
         if os.environ.get("MIUA_TRACEBACK"):
             raise
-        sys.exit(f"miua: {error}")
+        sys.exit(f"miua: {printable(str(error))}")
     except ModuleNotFoundError as error:
         package = (error.name or "").split(".")[0]
         if os.environ.get("MIUA_TRACEBACK") or package not in STUDY_PACKAGES:
@@ -84,7 +85,7 @@ def main() -> None:
     except OSError as error:
         if os.environ.get("MIUA_TRACEBACK") or error.filename is None:
             raise
-        sys.exit(f"miua: {error.filename}: {error.strerror}.")
+        sys.exit(f"miua: {printable(str(error.filename))}: {error.strerror}.")
     except SystemExit as stop:
         if stop.code == INTERRUPTED:
             print("miua: interrupted. The same command goes on or starts again.", file=sys.stderr)

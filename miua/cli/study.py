@@ -228,7 +228,7 @@ def _print_claims(results: Path) -> None:
     for claim in ledger["claims"]:
         style = styles.get(claim["verdict"], "")
         table.add_row(claim["id"], Text(claim["verdict"], style=style), Text(claim["reason"]))
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False)
     console.print(table)
     console.print(", ".join(f"{ledger['verdicts'][verdict]} {verdict}" for verdict in VERDICTS))
 
@@ -247,11 +247,11 @@ def _print_outcome(folder: Path) -> None:
     table = Table(*summary.rows[0], box=None, padding=(0, 1, 0, 0))
     for row in summary.rows:
         table.add_row(*row.values())
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False)
     console.print(f"\n{summary.title}:")
     console.print(table)
     for note in summary.notes:
-        console.print(f"\n{note}", soft_wrap=False, markup=False)
+        console.print(f"\n{note}", soft_wrap=False)
     counts = read_ledger(Results.open(folder))["verdicts"]
     told = ", ".join(f"{counts[verdict]} {verdict}" for verdict in VERDICTS)
     console.print(f"\nClaims: {told}.")

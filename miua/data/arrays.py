@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from miua.data.archive import MAX_BYTES, MAX_RATIO
 from miua.data.frame import Frame, in_words
 from miua.data.window import Window
 from miua.errors import MiuaError
@@ -38,6 +39,8 @@ def open_array(path: Path, name: str | None = None) -> tuple[NDArray[Any], str]:
             shown, digest = f"{path}:{name}", sha256_array(array)
         else:
             array = np.load(path, mmap_mode="r", allow_pickle=False)
+            if not isinstance(array, np.ndarray):  # numpy goes by the content, not by the name
+                raise ValueError("it is an archive")
             shown, digest = str(path), sha256_file(path)
     except FileNotFoundError:
         raise MiuaError(f"{path} is missing.") from None
@@ -79,4 +82,13 @@ def _of_npz(path: Path, name: str | None) -> tuple[str, NDArray[Any]]:
         if name is None or name not in file.files:
             has = in_words(file.files, 10) or "no arrays"
             raise MiuaError(f"{path} holds {has}. Name the array that is meant: {path}:NAME.")
-        return name, file[name]
+        member = file.zip.getinfo(f"{name}.npy")
+        if member.file_size > max(MAX_BYTES, MAX_RATIO * member.compress_size):
+            raise MiuaError(
+                f"{path}:{name} is refused: unpacked it would take {member.file_size:,} bytes, "
+                f"more than {MAX_RATIO} times what it takes packed. Save it as an .npy file."
+            )
+        array: Any = file[name]
+        if not isinstance(array, np.ndarray):
+            raise ValueError(f"{name} is no array")
+        return name, array

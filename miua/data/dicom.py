@@ -8,6 +8,7 @@ Colour (RGB, YBR_*, PALETTE COLOR) is taken where it is grey by content.
 from __future__ import annotations
 
 import io
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from pydicom.pixels.decoders.base import Decoder
 
 MAGIC = b"DICM"  # at byte 128
+_DEFLATED = b"1.2.840.10008.1.2.1.99"  # a transfer syntax: all behind the file's head is packed
+MAX_UNPACKED = 10**9  # bytes
 SUFFIXES = (".dcm", ".dicom")
 _MONOCHROME = ("MONOCHROME1", "MONOCHROME2")
 _COLOUR = ("RGB", "PALETTE COLOR", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")
@@ -40,6 +43,7 @@ def frames_of(data: bytes) -> Iterator[Frame]:
     except ImportError:
         raise MissingExtraError("Reading DICOM files", "pydicom", extra="dicom") from None
     with _damage_refused():
+        _refuse_bomb(data)
         dataset = pydicom.dcmread(io.BytesIO(data))
         photometric = str(dataset.get("PhotometricInterpretation", "missing"))
         promised = int(dataset.get("NumberOfFrames") or 1)
@@ -56,6 +60,21 @@ def frames_of(data: bytes) -> Iterator[Frame]:
                 else _colour(dataset, pixels, photometric)
             )
         yield frame
+
+
+def _refuse_bomb(data: bytes) -> None:
+    """Refuse a deflated file that unpacks to more than any image: pydicom sets no limit."""
+    head = 144 + int.from_bytes(data[140:144], "little")  # as the first element says
+    if _DEFLATED not in data[:head]:
+        return
+    unpacking = zlib.decompressobj(-zlib.MAX_WBITS)
+    unpacked = 0
+    rest = data[head:]
+    while rest and not unpacking.eof:
+        unpacked += len(unpacking.decompress(rest, 1 << 20))
+        if unpacked > MAX_UNPACKED:
+            raise RefusedError(f"is too large: it unpacks to more than {MAX_UNPACKED:,} bytes.")
+        rest = unpacking.unconsumed_tail
 
 
 @contextmanager

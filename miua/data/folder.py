@@ -11,6 +11,7 @@ from pathlib import Path
 
 from miua.data import dicom
 from miua.errors import MiuaError
+from miua.printable import has_control, printable
 
 SUFFIXES = (".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".tif", ".tiff", *dicom.SUFFIXES)
 # HC18's layout: the folder of images, and the names of what lies among them.
@@ -62,6 +63,14 @@ def find_images(folder: Path, exclude: Sequence[str] = (ANNOTATIONS,)) -> Found:
             f"The folder {folder} holds no images. Looked for files that end in "
             f"{', '.join(SUFFIXES)}, without those named {', '.join(exclude) or '(none)'}. "
             "An image stack is named by its file: STACK.npy, STACK.npz."
+        )
+    names = [image_name(path, folder) for path in found.paths]
+    if strange := [name for name in names if has_control(name)]:
+        # They would move the cursor of a terminal, break lines of a table, or have no bytes to be
+        # written as.
+        raise MiuaError(
+            f"{len(strange)} images in {folder} have names or folders with control characters, "
+            f"such as {printable(strange[0])}. Rename them."
         )
     found.paths.sort(key=lambda path: image_name(path, folder))
     return found

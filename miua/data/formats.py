@@ -27,6 +27,8 @@ from miua.errors import MiuaError
 
 # What Pillow raises on a damaged file, by its many decoders.
 _DAMAGED = (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error, zlib.error)
+# Pillow would read dozens of formats, some through other programs: EPS starts Ghostscript.
+_FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "PPM")
 _BOMB = (Image.DecompressionBombError, MemoryError)
 _WHITE_IS_ZERO, _PHOTOMETRIC, _ORIENTATION = 0, 262, 274  # TIFF; EXIF has the last, too
 # How EXIF's orientations 2 to 8 are undone.
@@ -67,6 +69,9 @@ def read_images(path: Path) -> Iterator[NDArray[np.uint8]]:
 
 
 def _contents(path: Path, sha256: str | None) -> bytes:
+    if path.exists() and not path.is_file():
+        # Reading a pipe waits for ever, and some devices never end.
+        raise RefusedError("is a pipe, a device or a link to one. Remove it.")
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -84,9 +89,9 @@ def _contents(path: Path, sha256: str | None) -> bytes:
 def _pillow_frame(data: bytes) -> Frame:
     try:
         # verify() checks the checksums that decoding skips, and spends the image.
-        with Image.open(io.BytesIO(data)) as image:
+        with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
             image.verify()
-        with Image.open(io.BytesIO(data)) as image:
+        with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
             frames = getattr(image, "n_frames", 1)
             if frames == 1:
                 return _upright(image)

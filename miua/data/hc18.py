@@ -12,6 +12,7 @@ head; and one table gives pixel size and head circumference in mm.
 from __future__ import annotations
 
 import csv
+import os
 import re
 import shutil
 from collections.abc import Sequence
@@ -29,6 +30,9 @@ from miua.files import data_folder, locked, read_json, sha256_file, write_json
 
 TABLE_NAME = "training_set_pixel_size_and_HC.csv"
 TABLE_HEADER = ("filename", "pixel size(mm)", "head circumference (mm)")
+
+# Names a copy that is there already, for machines and images that bring one. It comes first.
+ENVIRONMENT_VARIABLE = "MIUA_HC18"
 
 _NAME = re.compile(r"(\d{3,})_\d?HC\.png")
 
@@ -63,7 +67,12 @@ PUBLISHED = Release(
 
 
 def hc18_folder(release: Release = PUBLISHED) -> Path:
-    """The folder of images that `miua fetch hc18` left or was told of, checked to be complete."""
+    """The folder of images that MIUA_HC18 names, else that `miua fetch hc18` left or was told of.
+
+    MiuaError: there is none, or it is not complete.
+    """
+    if named := os.environ.get(ENVIRONMENT_VARIABLE):
+        return _named_folder(Path(named).expanduser().resolve(), release)
     if not _marker().is_file():
         raise MiuaError(
             f"HC18 is not here (no {_marker()}). Get it with: miua fetch hc18\n"
@@ -79,14 +88,28 @@ def hc18_folder(release: Release = PUBLISHED) -> Path:
     return folder
 
 
+def _named_folder(named: Path, release: Release) -> Path:
+    if not named.is_dir():
+        raise MiuaError(
+            f"{ENVIRONMENT_VARIABLE} names {named}, which is no folder. Name HC18's folder, or "
+            "unset the variable."
+        )
+    folder = image_folder(named)
+    check_folder(folder, release.images)
+    return folder
+
+
 def fetch_hc18(source: Path | None = None, release: Release = PUBLISHED) -> Path:
     """Make HC18 available to this and later runs; the folder of its images.
 
     Without `source` the published archive and table are downloaded, verified and unpacked in
-    data_folder(), unless a complete copy is known already. With `source`, nothing is downloaded:
-    an archive is verified against the same checksum and unpacked; an extracted folder is checked
-    to be complete and remembered where it is, not copied. MiuaError: anything is not as published.
+    data_folder(), unless a complete copy is known already or MIUA_HC18 names one. With `source`,
+    nothing is downloaded: an archive is verified against the same checksum and unpacked; an
+    extracted folder is checked to be complete and remembered where it is, not copied.
+    MiuaError: anything is not as published.
     """
+    if source is None and os.environ.get(ENVIRONMENT_VARIABLE):
+        return hc18_folder(release)
     # Two reproductions that start at once fetch one after the other.
     with locked(_root() / ".lock"):
         if source is None:

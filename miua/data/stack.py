@@ -200,9 +200,9 @@ def _read_files(
 
 
 def _digest(path: Path) -> str:
-    """The SHA-256 of a file; empty if it cannot be read, which decoding will say."""
+    """The SHA-256 of a file; empty if it is none or cannot be read, which decoding will say."""
     try:
-        return sha256_file(path)
+        return sha256_file(path) if path.is_file() else ""
     except OSError:
         return ""
 

@@ -21,6 +21,7 @@ from miua.data.window import Window
 from miua.errors import MiuaError
 from miua.evaluation.result import Source
 from miua.files import sha256_array
+from miua.printable import has_control, printable
 
 # A folder of images, a file that holds a stack, or a stack itself, uint8 (N, H, W).
 Images: TypeAlias = str | Path | ImageStack | NDArray[np.uint8]
@@ -100,6 +101,11 @@ def named_sets(synthetic: Sets) -> dict[str, Images]:
         found = _of_list(list(synthetic))
     if not found:
         raise MiuaError("There is no synthetic set. Name at least one.")
+    if strange := [name for name in found if has_control(name)]:
+        raise MiuaError(
+            f"The name of the synthetic set {printable(strange[0])} has control characters. "
+            "Give it another one."
+        )
     return found
 
 

@@ -76,7 +76,7 @@ def _recorded(metadata: Path) -> dict[str, float]:
     for path in metadata.rglob("*"):
         if path.is_file():
             # A job has a record for each of its outputs: the mean is the same.
-            with suppress(OSError, ValueError, KeyError, TypeError):
+            with suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
                 record = json.loads(path.read_bytes())
                 rule, start, end = record["rule"], record["starttime"], record["endtime"]
                 times.setdefault(rule, {})[float(start)] = float(end) - float(start)

@@ -10,8 +10,10 @@ them. Whatever changes the features, weights and preprocessing, is in an extract
 from __future__ import annotations
 
 import hashlib
+import re
 import warnings
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,6 +29,9 @@ from miua.files import sha256_file
 from miua.progress import Progress
 
 BATCH_SIZE = 32
+MAX_CODE = 10**8  # bytes of one file of TorchScript
+# What of TorchScript's operators opens files. A name is one word, however the code is laid out.
+_TOUCHES_FILES = re.compile(r"\b(?:save|from_file|load_tensor)\b")
 
 
 @runtime_checkable
@@ -228,12 +233,27 @@ def _check_torchscript(path: Path) -> None:
     if not path.is_file():
         raise MiuaError(f"There is no file {path} to take a network from.")
     try:
-        with zipfile.ZipFile(path) as archive:
+        with path.open("rb") as file, zipfile.ZipFile(file) as archive:
             names = archive.namelist()
-    except (zipfile.BadZipFile, OSError):
-        names = []
-    if not any(name.endswith("/constants.pkl") for name in names):
+            # torch goes by a file's first bytes, and reads the first member of a name.
+            file.seek(0)
+            plain = file.read(4) == b"PK\3\4" and len(set(names)) == len(names)
+            code = [_code(archive, name) for name in names if name.endswith(".py")]
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, OSError):
+        names, plain, code = [], False, []
+    if not plain or not any(name.endswith("/constants.pkl") for name in names):
         raise _not_torchscript(path)
+    if touching := sorted({word for text in code for word in _TOUCHES_FILES.findall(text)}):
+        raise MiuaError(
+            f"{path} is refused: the network's code uses {', '.join(touching)}, which can read or "
+            "write other files. A network that only computes features needs none of that."
+        )
+
+
+def _code(archive: zipfile.ZipFile, name: str) -> str:
+    if archive.getinfo(name).file_size > MAX_CODE:
+        raise zipfile.BadZipFile(f"{name} is too large")
+    return archive.read(name).decode(errors="replace")
 
 
 def _load_torchscript(path: Path) -> Any:

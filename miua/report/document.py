@@ -93,6 +93,9 @@ def _run_latexmk(build: Path) -> None:
         "SOURCE_DATE_EPOCH": os.environ.get("SOURCE_DATE_EPOCH", "0"),
         "FORCE_SOURCE_DATE": "1",
         "max_print_line": "1000",  # or TeX breaks its messages at 79 columns
+        # The sources read and write beside themselves alone: no absolute path, no "..".
+        "openin_any": "p",
+        "openout_any": "p",
     }
     try:
         finished = subprocess.run(

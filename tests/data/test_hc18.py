@@ -148,6 +148,31 @@ def test_an_archive_that_is_no_dataset_is_not_remembered(
     assert not (own_data_folder / "hc18" / "hc18.json").exists()
 
 
+@pytest.mark.parametrize("inner", ["", "training_set"])
+def test_the_copy_that_the_environment_names_comes_first_and_nothing_is_written(
+    inner: str,
+    release: Release,
+    dataset: Path,
+    own_data_folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("MIUA_HC18", str(dataset / inner))
+    folder = dataset.resolve() / "training_set"
+    assert hc18_folder(release) == fetch_hc18(release=release) == folder
+    assert not any(own_data_folder.iterdir())
+    (folder / NAMES[0]).unlink()
+    with pytest.raises(MiuaError, match="holds 2 images instead of 3"):
+        fetch_hc18(release=release)
+
+
+def test_a_copy_that_the_environment_names_and_is_not_there(
+    release: Release, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("MIUA_HC18", str(tmp_path / "absent"))
+    with pytest.raises(MiuaError, match=r"MIUA_HC18 names .*absent, which is no folder"):
+        hc18_folder(release)
+
+
 def test_a_missing_source_is_named(tmp_path: Path) -> None:
     with pytest.raises(MiuaError, match=r"nowhere\.zip does not exist"):
         fetch_hc18(tmp_path / "nowhere.zip")

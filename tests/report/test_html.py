@@ -117,6 +117,17 @@ def test_markup_in_a_status_stays_text(folder):
     assert "&lt;script&gt;" in page
 
 
+def test_markup_in_a_profile_stays_text(folder):
+    plan = folder / "plan.yaml"
+    attack = "<script>alert(1)</script><img src=x onerror=alert(1)>"
+    assert BANNER in plan.read_text(encoding="utf-8")
+    plan.write_text(plan.read_text(encoding="utf-8").replace(BANNER, attack), encoding="utf-8")
+    page = make_report(folder, STUDY).read_text(encoding="utf-8")
+    assert "&lt;script&gt;alert(1)" in page
+    assert "<script" not in page
+    assert "<img src=x" not in page
+
+
 def test_a_missing_figure_is_named(folder):
     (folder / "figures" / "metrics.png").unlink()
     with pytest.raises(MiuaError, match=r"metrics\.png is missing"):

@@ -1,0 +1,8 @@
+"""Builds the container image and tries it: `nox -s image`, `python -m container`.
+
+It runs in the environment that holds nox, and so on the standard library alone.
+"""
+
+
+class ImageError(Exception):
+    """Something the person can mend: says what is wrong and what to do."""

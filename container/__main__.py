@@ -1,0 +1,132 @@
+"""`python -m container`: build the image, and with --check try it."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+from container import ImageError
+from container.check import check_image
+from container.debian import make_base
+from container.engines import PROBES, Build, build_command, choose_engine, get_base
+
+ROOT = Path(__file__).parents[1]
+DEBOOTSTRAP = "debootstrap"
+DOWNLOAD = "download"
+
+
+def main() -> None:
+    """Do what the arguments say; an ImageError ends it with its message and status 1."""
+    options = _arguments().parse_args()
+    try:
+        engine = choose_engine(options.engine)
+        seconds = build_image(engine, options)
+        if options.check:
+            check_image(engine, options.tag, ROOT / "results" / "image", build_seconds=seconds)
+    except ImageError as error:
+        sys.exit(f"image: {error}")
+
+
+def _arguments() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="nox -s image --", description="Build the image.")
+    parser.add_argument("--base", help=f"base image, or {DEBOOTSTRAP}: made here from Debian")
+    parser.add_argument("--engine", choices=tuple(PROBES), help="default: the first that works")
+    parser.add_argument("--tag", default="miua2022", help="the image's name (%(default)s)")
+    parser.add_argument(
+        "--hc18", help=f"bake HC18 in: its folder, its training_set.zip, or {DOWNLOAD}"
+    )
+    parser.add_argument(
+        "--inception", help=f"bake the Inception weights in: their file, or {DOWNLOAD}"
+    )
+    parser.add_argument(
+        "--certificates",
+        type=Path,
+        default=os.environ.get("SSL_CERT_FILE"),
+        help="PEM file to trust in the build, not kept (default: what SSL_CERT_FILE names)",
+    )
+    parser.add_argument(
+        "--check", action="store_true", help="then try it, network off: tests, smoke reproduction"
+    )
+    return parser
+
+
+def build_image(engine: str, options: argparse.Namespace) -> float:
+    """Build the image that the options describe; the seconds it took, without the base."""
+    base = make_base(engine) if options.base == DEBOOTSTRAP else options.base or default_base()
+    get_base(engine, base)
+    source = source_arguments()
+    arguments = {"BASE_IMAGE": base, **source}
+    contexts = {}
+    with ExitStack() as stack:
+        for name, data in (("hc18", options.hc18), ("inception", options.inception)):
+            if data:
+                arguments[f"BAKE_{name.upper()}"] = DOWNLOAD if data == DOWNLOAD else "context"
+            if data and data != DOWNLOAD:
+                contexts[name] = as_context(name, Path(data), stack)
+        build = Build(ROOT, options.tag, arguments, contexts, options.certificates)
+        command = build_command(engine, build)
+        print("+", " ".join(command), flush=True)
+        start = time.monotonic()
+        if subprocess.run(command, check=False).returncode != 0:
+            raise ImageError(f"The build failed; {engine}'s words are above.")
+    # Some engines read the files when they come to them, minutes after the commit was asked for.
+    if source_arguments() != source:
+        raise ImageError("The checkout changed while the image was built. Build it again.")
+    return time.monotonic() - start
+
+
+def default_base() -> str:
+    """The base that the Dockerfile names."""
+    text = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+    found = re.search(r"^ARG BASE_IMAGE=(\S+)$", text, re.MULTILINE)
+    if found is None:
+        raise ImageError("The Dockerfile names no default base. Name one: --base NAME")
+    return found[1]
+
+
+def source_arguments() -> dict[str, str]:
+    """Commit and version of this checkout as build arguments; none where git cannot tell.
+
+    A commit ends in -dirty where there are changes that it does not have.
+    """
+    commit = _git("rev-parse", "HEAD")
+    if not commit:
+        return {}
+    arguments = {"MIUA_COMMIT": commit}
+    if _git("status", "--porcelain"):
+        arguments["MIUA_COMMIT"] += "-dirty"
+    if tag := _git("describe", "--tags", "--exact-match", "--match", "v[0-9]*"):
+        arguments["MIUA_VERSION"] = tag.removeprefix("v")
+    return arguments
+
+
+def _git(*arguments: str) -> str:
+    """What git prints; nothing where it fails or is not there."""
+    if shutil.which("git") is None:
+        return ""
+    asked = subprocess.run(["git", "-C", str(ROOT), *arguments],
+                           capture_output=True, text=True, check=False)  # fmt: skip
+    return asked.stdout.strip() if asked.returncode == 0 else ""
+
+
+def as_context(name: str, source: Path, stack: ExitStack) -> Path:
+    """The folder itself, or one with the file alone, since engines take folders."""
+    if source.is_dir():
+        return source.resolve()
+    if not source.is_file():
+        raise ImageError(f"{source} does not exist (--{name}).")
+    folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="miua-")))
+    shutil.copy(source, folder / ("training_set.zip" if name == "hc18" else source.name))
+    return folder
+
+
+if __name__ == "__main__":
+    main()

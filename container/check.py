@@ -1,0 +1,180 @@
+"""Tries the image: with the network off, as users that are not root, on a read-only root."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+from container import ImageError
+from container.engines import output, run_command, without_network
+
+# Fails if anything beyond the machine answers, or there is an interface to reach it by.
+NETWORK_IS_OFF = """
+import pathlib, socket, sys
+names = [line.split(":")[0].strip() for line in open("/proc/net/dev").readlines()[2:]]
+print("interfaces:", *names)
+for host in ("192.0.2.1", "pypi.org"):
+    try:
+        socket.create_connection((host, 443), timeout=5)
+    except OSError as error:
+        print(host, "cannot be reached:", error)
+    else:
+        sys.exit(f"{host} was reached")
+sys.exit(names != ["lo"])
+"""
+NOTHING_TO_WRITE = "! touch /miua/x /opt/miua/x /usr/x 2>/dev/null && id"
+SOMEBODY = "12345:12345"  # no such user in the image
+MADE = ("paper/main.pdf", "report/index.html", "claims.json")
+
+
+@dataclass
+class Check:
+    """One image being tried; every step's output goes to the log, its time to the summary."""
+
+    log: IO[str]
+    steps: list[tuple[str, float]] = field(default_factory=list)
+
+    def step(self, name: str, command: Sequence[str]) -> str:
+        """Run a command that has to succeed; what it prints. ImageError: it fails."""
+        self.say(f"== {name}\n+ {shlex.join(command)}")
+        start = time.monotonic()
+        lines = []
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              text=True, errors="replace") as process:  # fmt: skip
+            assert process.stdout is not None
+            for line in process.stdout:
+                lines.append(line)
+                self.say(line.rstrip("\n"))
+        self.steps.append((name, time.monotonic() - start))
+        if process.returncode != 0:
+            raise ImageError(f"The image fails at: {name}. Everything is in {self.log.name}.")
+        return "".join(lines)
+
+    def say(self, text: str) -> None:
+        """Show a line and keep it."""
+        print(text, flush=True)
+        print(text, file=self.log, flush=True)
+
+
+def check_image(engine: str, tag: str, folder: Path, build_seconds: float) -> None:
+    """Try the image with the network off; `folder`/check.log and summary.txt say how it went.
+
+    The image's own tests and the smoke reproduction run as a user who is not root; a part of the
+    tests runs as a number without a name, on a root that nobody can write to.
+    """
+    if engine == "buildah" and os.geteuid() != 0:
+        raise ImageError("Checking an image with buildah needs root, to switch the network off.")
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    user = _user()
+    with (folder / "check.log").open("w", encoding="utf-8") as log, _target(engine, tag) as target:
+        check = Check(log)
+        results = folder / "results"
+        results.mkdir()
+        os.chown(results, *map(int, user.split(":")))
+
+        def inside(*command: str) -> list[str]:
+            return run_command(engine, target, user, results, command)
+
+        check.step("the network is off", inside("python3", "-c", NETWORK_IS_OFF))
+        check.step("only results and home can be written to", inside("sh", "-c", NOTHING_TO_WRITE))
+        sizes = check.step("sizes", inside("python3", "-m", "container.sizes"))
+        check.step("miua --help", inside("miua", "--help"))
+        check.step("nox -s tests", inside("nox", "-s", "tests"))
+        reproduce = ("nox", "-s", "reproduce", "--", "--profile", "smoke")
+        check.step("nox -s reproduce", inside(*reproduce))
+        _check_results(results, user)
+        check.step("nox -s lint", inside("nox", "-s", "lint"))
+        # One work against its peers, and the kernels' cycles: that it runs, not how fast.
+        check.step("nox -s bench -- -k ror", inside("nox", "-s", "bench", "--", "-k", "ror"))
+        with _read_only(engine, target, tag) as read_only:
+            tests = ("nox", "-s", "tests", "--", "-q", "tests/metrics", "tests/report")
+            check.step("user 12345, read-only root: tests", read_only(*tests))
+        check.say(_summary(engine, tag, build_seconds, check.steps, sizes))
+        (folder / "summary.txt").write_text(
+            _summary(engine, tag, build_seconds, check.steps, sizes), encoding="utf-8"
+        )
+
+
+def _user() -> str:
+    """Who runs it: the person at the terminal, and for root somebody else."""
+    return f"{os.getuid()}:{os.getgid()}" if os.getuid() != 0 else "1000:1000"
+
+
+@contextmanager
+def _target(engine: str, tag: str) -> Iterator[str]:
+    """What `run_command` runs: the image, or for Buildah a container that ends with the check."""
+    if engine != "buildah":
+        yield tag
+        return
+    container = output("buildah", "from", "--pull-never", tag)
+    try:
+        yield container
+    finally:
+        subprocess.run(["buildah", "rm", container], check=False, stdout=subprocess.DEVNULL)
+
+
+@contextmanager
+def _read_only(engine: str, target: str, tag: str) -> Iterator[Callable[..., list[str]]]:
+    """How to run a command as SOMEBODY on a root that is read-only, with a home elsewhere.
+
+    That is what Apptainer does with an image.
+    """
+    if engine != "buildah":
+        options = ["--network", "none", "--read-only", "--tmpfs", "/tmp:exec"]
+        options += ["--user", SOMEBODY, "--env", "HOME=/tmp"]
+        yield lambda *command: [
+            engine,
+            "run",
+            "--rm",
+            *options,
+            "--env",
+            "HOME=/tmp",
+            tag,
+            *command,
+        ]
+        return
+    environment = json.loads(output("buildah", "inspect", "--type", "image", tag))
+    values = [*environment["OCIv1"]["config"]["Env"], "HOME=/tmp"]
+    root = output("buildah", "mount", target)
+    mounts = (
+        'mount --make-rprivate / && mount --bind "$1" "$2" && mount -o remount,bind,ro "$2" '
+        '&& mount -t proc proc "$2/proc" && mount --rbind /dev "$2/dev" '
+        '&& mount -t tmpfs -o mode=1777 tmpfs "$2/tmp" && shift && place=$1 && shift '
+        "&& exec chroot --userspec=" + SOMEBODY + ' "$place" env -i "$@"'
+    )
+    with tempfile.TemporaryDirectory(prefix="miua-root-") as place:
+        yield lambda *command: [
+            *without_network(), "unshare", "--mount", "sh", "-c", mounts, "read-only", root, place,
+            *values, "sh", "-c", 'cd /miua && exec "$@"', "sh", *command,
+        ]  # fmt: skip
+    subprocess.run(["buildah", "umount", target], check=False, stdout=subprocess.DEVNULL)
+
+
+def _check_results(results: Path, user: str) -> None:
+    """ImageError unless the reproduction is whole and all of it belongs to the user."""
+    missing = [name for name in MADE if not (results / "smoke" / name).is_file()]
+    owners = {f"{path.lstat().st_uid}:{path.lstat().st_gid}" for path in results.rglob("*")}
+    if missing or owners != {user}:
+        raise ImageError(f"In {results}: missing {missing}; owned by {owners}, expected {user}.")
+
+
+def _summary(
+    engine: str, tag: str, build_seconds: float, steps: Sequence[tuple[str, float]], sizes: str
+) -> str:
+    lines = [f"{tag}, built and run by {output(engine, '--version').splitlines()[0]}",
+             f"on {os.cpu_count()} cores with Python {sys.version.split()[0]} outside", "",
+             f"{build_seconds:8.0f} s   build"]  # fmt: skip
+    lines += [f"{seconds:8.0f} s   {name}" for name, seconds in steps]
+    return "\n".join([*lines, "", sizes])

@@ -1,0 +1,122 @@
+"""Docker, Podman and Buildah: which of them works here, and how each is told the same thing."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from container import ImageError
+
+# In the order they are preferred; each with what fails where it cannot work.
+PROBES = {
+    "docker": ("docker", "info"),  # the client is often there without a daemon
+    "podman": ("podman", "info"),
+    "buildah": ("buildah", "info"),
+}
+
+
+@dataclass(frozen=True)
+class Build:
+    """What an image is built from.
+
+    arguments: values of the Dockerfile's ARGs. contexts: folders it may copy from, by name.
+    certificates: a PEM file to trust during the build alone.
+    """
+
+    folder: Path
+    tag: str
+    arguments: dict[str, str] = field(default_factory=dict)
+    contexts: dict[str, Path] = field(default_factory=dict)
+    certificates: Path | None = None
+
+
+def choose_engine(wanted: str | None = None) -> str:
+    """The engine of that name, else the first that works; ImageError where there is none."""
+    names = (wanted,) if wanted else tuple(PROBES)
+    for name in names:
+        if shutil.which(name) and _succeeds(PROBES[name]):
+            return name
+    raise ImageError(
+        f"Of {', '.join(names)} none works here (tried: "
+        f"{'; '.join(' '.join(PROBES[name]) for name in names)}). Start Docker, or install Podman "
+        "or Buildah: as root, `apt-get install buildah` is enough."
+    )
+
+
+def has_image(engine: str, name: str) -> bool:
+    """Whether the engine has that image already."""
+    return _succeeds((engine, "inspect", "--type", "image", name))
+
+
+def get_base(engine: str, name: str) -> None:
+    """Have the engine fetch a base image, unless it has it; ImageError: it cannot."""
+    if not has_image(engine, name) and subprocess.run([engine, "pull", name]).returncode != 0:
+        raise ImageError(
+            f"The base image {name} could not be pulled; {engine}'s words are above. Without its "
+            "registry, name a base you have (--base NAME), or have one made from Debian's "
+            "packages (as root): nox -s image -- --base debootstrap"
+        )
+
+
+def build_command(engine: str, build: Build) -> list[str]:
+    """The command that builds the image."""
+    start = {
+        "docker": ["docker", "buildx", "build", "--load"],  # secrets and contexts need BuildKit
+        "podman": ["podman", "build", "--layers"],
+        "buildah": ["buildah", "build", "--layers", "--isolation", "chroot"],
+    }
+    command = [*start[engine], "--tag", build.tag]
+    for name, value in build.arguments.items():
+        command += ["--build-arg", f"{name}={value}"]
+    for name, folder in build.contexts.items():
+        command += ["--build-context", f"{name}={folder}"]
+    if build.certificates:
+        command += ["--secret", f"id=certificates,src={build.certificates}"]
+    return [*command, str(build.folder)]
+
+
+def run_command(
+    engine: str, target: str, user: str, results: Path, command: Sequence[str]
+) -> list[str]:
+    """The command that runs `command` in the image with its network off.
+
+    target: the image; for Buildah, a container of it (`buildah from`). user: UID:GID.
+    results: the folder that is mounted as the image's results folder.
+    """
+    mounted = ["--user", user, "--volume", f"{results}:/miua/results"]
+    if engine == "buildah":
+        # Its chroot isolation leaves the network as it is, so it gets one without connections.
+        run = ["buildah", "run", "--isolation", "chroot", *mounted, target, "--", *command]
+        return [*without_network(), *run]
+    return [engine, "run", "--rm", "--network", "none", *mounted, target, *command]
+
+
+def without_network() -> list[str]:
+    """What to put before a command that shall reach this machine alone; needs root."""
+    return ["unshare", "--net", sys.executable, "-m", "container.loopback"]
+
+
+def import_root(engine: str, archive: Path, name: str) -> None:
+    """Make an image of one layer from an archive of a root folder."""
+    if engine != "buildah":
+        subprocess.run([engine, "import", str(archive), name], check=True)
+        return
+    scratch = output("buildah", "from", "scratch")
+    try:
+        subprocess.run(["buildah", "add", "--quiet", scratch, str(archive), "/"], check=True)
+        subprocess.run(["buildah", "commit", "--quiet", scratch, name], check=True)
+    finally:
+        subprocess.run(["buildah", "rm", scratch], check=False, stdout=subprocess.DEVNULL)
+
+
+def output(*command: str) -> str:
+    """What a command prints."""
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
+
+
+def _succeeds(command: Sequence[str]) -> bool:
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
