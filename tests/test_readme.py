@@ -38,6 +38,7 @@ ELSEWHERE = (
     Elsewhere("./run bench", reason="timings, which a busy machine makes worthless"),
     Elsewhere("nox -s image", reason=ENGINE),
     Elsewhere("nox -s audit", reason="asks a database of vulnerabilities"),
+    Elsewhere("nox -s expected", reason="an hour and a half; its commands have tests"),
     Elsewhere("nox -s lock", reason="changes the lock"),
     Elsewhere("docker ", reason=ENGINE),
     Elsewhere("podman ", reason=ENGINE),
@@ -47,7 +48,9 @@ ELSEWHERE = (
     Elsewhere("miua fetch inception", reason="weights that the project may not ship"),
     Elsewhere("miua claims results/", test="tests/test_reproduce.py"),
     Elsewhere("miua trace ", test="tests/report/test_trace.py"),
-    Elsewhere("miua expected results/", test="tests/analysis/test_experiments.py"),
+    Elsewhere("miua expected results/", test="tests/verification/test_expected.py"),
+    Elsewhere("miua verify", test="tests/verification/test_verify.py"),
+    Elsewhere("miua env", test="tests/test_environment.py"),
 )
 # By `./run package`, with pip alone in an empty environment.
 PACKAGED = ("pip install .",)
