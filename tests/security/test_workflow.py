@@ -98,8 +98,7 @@ def test_names_that_are_commands_stay_names_in_a_real_reproduction(strange):
     with (folder / "sets.csv").open("w", newline="") as file:
         csv.writer(file).writerows(rows)
     (folder / "configs" / f"{old}.yaml").rename(folder / "configs" / f"{new}.yaml")
-    command = _snakemake_command(folder, folder, study, paper, None, 1)
-    command[command.index("all")] = f"runs/{new}.done"
+    command = _snakemake_command(folder, folder, study, paper, f"runs/{new}.done", 1)
     path = f"{Path(command[0]).parent}{os.pathsep}{os.environ['PATH']}"
     done = subprocess.run(
         [*command, "--cores", "1"],
