@@ -333,10 +333,12 @@ def judge_audit(session: nox.Session, locked: str, packages: list[dict[str, Any]
     for line in found:
         session.warn(line)
     if unknown:
-        session.warn(f"Nothing was said about: {', '.join(unknown)}")
+        if len(unknown) < len(packages):
+            session.warn(f"Nothing was said about: {', '.join(unknown)}")
         session.error(
             f"{locked}: PyPI's advisory service was silent about {len(unknown)} of {len(packages)} "
-            "packages: this is no audit. Ask again where https://pypi.org/pypi/NAME/json answers."
+            "packages: this is no audit. Ask again where PyPI itself can be reached: a mirror of "
+            "its packages often has no advisories."
         )
     if found:
         session.error(f"{locked}: {len(found)} advisories. Update with: nox -s lock")

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from importlib.metadata import version
 
 import numpy as np
 import pytest
@@ -55,6 +56,10 @@ def test_help_names_every_command_with_a_sentence():
         assert len(sentences[command]) > 10
         assert not sentences[command].endswith("..."), "cut short, at 80 columns"
         assert miua(command, "--help").returncode == 0
+
+
+def test_the_version_is_the_installed_one():
+    assert miua("--version").stdout.strip() == version("miua")
 
 
 def test_help_is_there_without_what_takes_long_to_load():
