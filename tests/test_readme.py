@@ -47,7 +47,8 @@ ELSEWHERE = (
     Elsewhere("miua fetch inception", reason="weights that the project may not ship"),
     Elsewhere("miua claims results/", test="tests/test_reproduce.py"),
     Elsewhere("miua trace ", test="tests/report/test_trace.py"),
-    Elsewhere("miua expected results/", test="tests/analysis/test_experiments.py"),
+    Elsewhere("miua expected results/", test="tests/verification/test_expected.py"),
+    Elsewhere("./run expected", reason="eleven times as long as the smoke profile"),
 )
 # By `./run package`, with pip alone in an empty environment.
 PACKAGED = ("pip install .",)
