@@ -3,6 +3,7 @@
 import signal
 import socket
 
+import hypothesis
 import pytest
 
 from container.loopback import switch_on
@@ -10,6 +11,10 @@ from container.loopback import switch_on
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell starts what runs in its background deaf to Ctrl-C, and so would be what tests start.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# How long a test takes says how busy the machine is.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 
 @pytest.fixture(autouse=True)

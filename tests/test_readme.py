@@ -37,7 +37,10 @@ ELSEWHERE = (
     Elsewhere("./run paper -- results/cpu", reason=HOURS),
     Elsewhere("./run bench", reason="timings, which a busy machine makes worthless"),
     Elsewhere("nox -s image", reason=ENGINE),
+    Elsewhere("./run image", reason=ENGINE),
     Elsewhere("nox -s audit", reason="asks a database of vulnerabilities"),
+    Elsewhere("./run audit", reason="asks a database of vulnerabilities"),
+    Elsewhere("nox -s expected", reason="an hour and a half; its commands have tests"),
     Elsewhere("nox -s lock", reason="changes the lock"),
     Elsewhere("docker ", reason=ENGINE),
     Elsewhere("podman ", reason=ENGINE),
@@ -49,6 +52,8 @@ ELSEWHERE = (
     Elsewhere("miua trace ", test="tests/report/test_trace.py"),
     Elsewhere("miua expected results/", test="tests/verification/test_expected.py"),
     Elsewhere("./run expected", reason="eleven times as long as the smoke profile"),
+    Elsewhere("miua verify", test="tests/verification/test_verify.py"),
+    Elsewhere("miua env", test="tests/test_environment.py"),
 )
 # By `./run package`, with pip alone in an empty environment.
 PACKAGED = ("pip install .",)

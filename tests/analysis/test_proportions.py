@@ -39,7 +39,6 @@ def test_the_interval_covers_every_proportion_at_least_as_often_as_it_says(level
         assert stats.binom.pmf(range(n + 1), n, p) @ holds >= level
 
 
-@settings(deadline=None)
 @given(st.integers(0, 40), st.integers(1, 40))
 def test_successes_and_failures_mirror_each_other(successes, more):
     trials = successes + more

@@ -74,13 +74,13 @@ small_images = arrays(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(small_images)
 def test_codes_equal_the_exact_reference(image):
     assert np.array_equal(lbp_codes(image[None])[0], reference_codes(image, 8, 1.0))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     small_images,
     st.sampled_from([(1, 1.0), (4, 1.0), (8, 1.5), (8, 0.3), (12, 2.0), (6, 2.5)]),
@@ -141,7 +141,7 @@ def test_every_diagonal_comparison_of_three_pixels_and_centre_is_exact():
     assert np.array_equal(found.astype(bool), expected)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     arrays(
         np.uint16,

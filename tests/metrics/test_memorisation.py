@@ -171,7 +171,7 @@ def brute_force(reference, images, groups, excluded, degrees, flip):
     return results
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     size=SMALL,
     count=st.integers(1, 9),

@@ -95,7 +95,7 @@ def test_two_levels_that_agree_in_three_of_four_pixels():
     assert mutual_information(a, b, 2)[0] == pytest.approx(expected, rel=1e-13)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.randoms(use_true_random=False))
 def test_permuting_grey_levels_changes_nothing(random):
     levels = list(range(256))
@@ -155,7 +155,7 @@ def test_information_equals_scikit_learn(bins):
         assert value == pytest.approx(mutual_info_score(first.ravel(), second.ravel()), abs=1e-12)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     arrays(np.uint8, (2, 5, 7), elements=st.sampled_from([0, 3, 4, 127, 128, 255])),
     st.integers(2, 256),

@@ -91,7 +91,7 @@ def test_constant_images_equal_scikit_image_and_the_formula():
         assert row == pytest.approx(expected, abs=ROUNDING)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.data(), st.sampled_from([1, 2, 255]))
 def test_small_images_equal_the_definition_in_exact_fractions(data, largest):
     shape = (data.draw(st.integers(7, 10)), data.draw(st.integers(7, 10)))
@@ -101,7 +101,7 @@ def test_small_images_equal_the_definition_in_exact_fractions(data, largest):
     assert abs(difference) <= ROUNDING
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.data())
 def test_bounds_symmetry_and_identity(data):
     height, width = data.draw(SIZES)
@@ -113,7 +113,7 @@ def test_bounds_symmetry_and_identity(data):
     assert (structural_similarity(a, a) == 1).all()
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.data())
 def test_turned_and_mirrored_pairs_are_equally_similar(data):
     height, width = data.draw(SIZES)

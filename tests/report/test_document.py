@@ -40,7 +40,11 @@ def small(tmp_path):
 def test_the_paper_is_built_and_nothing_else_is_left(smoke, paper):
     assert paper == smoke / "paper" / "main.pdf"
     assert paper.read_bytes().startswith(b"%PDF")
-    assert sorted(path.name for path in paper.parent.iterdir()) == ["generated", "main.pdf"]
+    assert sorted(path.name for path in paper.parent.iterdir()) == [
+        "generated",
+        "main.pdf",
+        "provenance.json",
+    ]
     assert not list(PAPER.glob("*.aux"))
 
 
