@@ -51,6 +51,7 @@ ELSEWHERE = (
     Elsewhere("miua claims results/", test="tests/test_reproduce.py"),
     Elsewhere("miua trace ", test="tests/report/test_trace.py"),
     Elsewhere("miua expected results/", test="tests/verification/test_expected.py"),
+    Elsewhere("./run expected", reason="eleven times as long as the smoke profile"),
     Elsewhere("miua verify", test="tests/verification/test_verify.py"),
     Elsewhere("miua env", test="tests/test_environment.py"),
 )

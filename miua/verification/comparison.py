@@ -4,8 +4,8 @@ A number that is promised to be the same is compared with that of the kept run. 
 training made is compared with its distribution over repeats with other seeds:
 
 - within: where 99 of 100 new runs have it, by a prediction interval of the repeats;
-- outside: so far away that among all numbers of a right run there is such a one in less than
-  FAMILY_LEVEL of all runs (Bonferroni);
+- outside: so far away that a right run rarely has even one such number among all (Bonferroni, with
+  room for tails that are heavier than normal);
 - undecided: between, or where too little is known to say.
 
 A training collapses now and then: its images become alike, and all its numbers go anywhere. That is
@@ -36,7 +36,6 @@ from miua.verification.reference import Expected, plan_differences, read_expecte
 from miua.verification.trends import trends
 from miua.verification.verdicts import (
     CHECK,
-    FAMILY_LEVEL,
     Number,
     States,
     decide_by_interval,
@@ -105,7 +104,6 @@ def compare_numbers(
     states = States(lines)
     drawn = [line for line in lines if not _is_exact(line, same_seed)]
     decidable = sum(not line.is_word and not line.stepped for line in drawn)
-    outside_level = 1 - FAMILY_LEVEL / 2 / max(decidable, 1)
     findings: list[Finding] = []
     unknown: dict[_Unknown, int] = {}
     for line in lines:
@@ -120,7 +118,7 @@ def compare_numbers(
         elif (alone := too_alone(line, states)) is not None:
             decided = _Unknown(f"{line.table}: {states.set_of(line)}", alone)
         else:
-            decided = decide_by_interval(line, states, outside_level, decidable)
+            decided = decide_by_interval(line, states, decidable)
         if isinstance(decided, Finding):
             findings.append(decided)
         else:

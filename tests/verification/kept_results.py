@@ -1,0 +1,69 @@
+"""Results folders made of the expected results of smoke: of the kept run and of its repeats."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pandas as pd
+
+from miua.config import read_config, write_config
+from miua.files import write_text
+from miua.plan import Profile, Seeds, cells_csv, make_plan, read_experiments
+from miua.verification.outcome import NAMED, NOT_COMPUTED, PLACE, TABLES, kept_tables, numbers
+from miua.verification.reference import REFERENCE
+
+STUDY = Path(__file__).parents[2] / "experiments"
+SMOKE = STUDY / "expected" / "smoke"
+
+
+def make_results(folder: Path, repeat: str | None = None) -> Path:
+    """A results folder with the tables of the kept run, or with the numbers of one repeat."""
+    kept_plan = read_config(SMOKE / "plan.yaml", Profile)
+    tables = kept_tables(SMOKE)
+    plan = kept_plan
+    if repeat is not None:
+        plan = kept_plan.with_seeds_moved(int(repeat.removeprefix("seed-")) - kept_plan.seed)
+        tables = _with_numbers_of(repeat, tables, kept_plan, plan)
+    write_config(folder / "plan.yaml", plan)
+    write_text(folder / "sets.csv", cells_csv(make_plan(plan, read_experiments(STUDY)).cells))
+    sets = tables.pop("sets")
+    for name, table in [*tables.items(), *sets.groupby("experiment")]:
+        path = folder / "tables" / f"{name}.csv"
+        path.parent.mkdir(exist_ok=True)
+        table.to_csv(path, index=False)
+    shutil.copy(SMOKE / "summary.csv", folder / "tables")
+    return folder
+
+
+def edit_table(folder: Path, name: str, change) -> None:
+    """Change a table of a results folder: `change` gets it as text, and returns it."""
+    path = folder / "tables" / f"{name}.csv"
+    table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    change(table).to_csv(path, index=False)
+
+
+def _with_numbers_of(repeat, tables, kept_plan, plan):
+    """The tables with a repeat's numbers in the place of the kept run's."""
+    reference = pd.read_csv(SMOKE / REFERENCE, dtype=str, keep_default_na=False)
+    values = reference.set_index(PLACE)[repeat]
+    names = numbers(tables, kept_plan, kept_plan)
+    changed = {}
+    for name, table in tables.items():
+        table = table.copy()
+        known = table["metric"].isin(NAMED) if "metric" in TABLES[name].key else table.index >= 0
+        rows = table.index[known]
+        places = names[names["table"] == name]
+        columns = len(places) // len(rows)
+        for index, place in enumerate(places[PLACE].itertuples(index=False, name=None)):
+            if values[place] != NOT_COMPUTED:
+                table.at[rows[index // columns], place[2]] = values[place]
+        changed[name] = _renamed(table, kept_plan, plan)
+    return changed
+
+
+def _renamed(table, kept_plan, plan):
+    seeds = [profile.experiments["seeds"] for profile in (kept_plan, plan)]
+    assert all(isinstance(each, Seeds) for each in seeds)
+    arms = {f"seed-{a}": f"seed-{b}" for a, b in zip(*(each.seeds for each in seeds), strict=True)}
+    return table.assign(arm=table["arm"].replace(arms)) if "arm" in table else table
