@@ -63,6 +63,8 @@ def build_image(engine: str, options: argparse.Namespace) -> float:
     base = make_base(engine) if options.base == DEBOOTSTRAP else options.base or default_base()
     get_base(engine, base)
     source = source_arguments()
+    if not source:
+        print("This is no git checkout: the image will not say which commit it is of.", flush=True)
     arguments = {"BASE_IMAGE": base, **source}
     contexts = {}
     with ExitStack() as stack:
@@ -92,29 +94,31 @@ def default_base() -> str:
     return found[1]
 
 
-def source_arguments() -> dict[str, str]:
-    """Commit and version of this checkout as build arguments; none where git cannot tell.
+def source_arguments(root: Path = ROOT) -> dict[str, str]:
+    """Commit and version of this checkout as build arguments; none where it is no checkout.
 
-    A commit ends in -dirty where there are changes that it does not have.
+    A commit ends in -dirty where there are changes that it does not have. ImageError: git fails.
     """
-    commit = _git("rev-parse", "HEAD")
-    if not commit:
+    if not (root / ".git").exists():
         return {}
-    arguments = {"MIUA_COMMIT": commit}
-    if _git("status", "--porcelain"):
+    arguments = {"MIUA_COMMIT": _git(root, "rev-parse", "HEAD")}
+    if _git(root, "status", "--porcelain"):
         arguments["MIUA_COMMIT"] += "-dirty"
-    if tag := _git("describe", "--tags", "--exact-match", "--match", "v[0-9]*"):
-        arguments["MIUA_VERSION"] = tag.removeprefix("v")
+    tags = _git(root, "tag", "--points-at", "HEAD", "--list", "v[0-9]*").split()
+    if tags:
+        arguments["MIUA_VERSION"] = tags[-1].removeprefix("v")
     return arguments
 
 
-def _git(*arguments: str) -> str:
-    """What git prints; nothing where it fails or is not there."""
+def _git(root: Path, *arguments: str) -> str:
+    """What git prints; ImageError where it fails or is not there."""
     if shutil.which("git") is None:
-        return ""
-    asked = subprocess.run(["git", "-C", str(ROOT), *arguments],
+        raise ImageError(f"git is not installed, and {root} is a checkout. Install git.")
+    asked = subprocess.run(["git", "-C", str(root), *arguments],
                            capture_output=True, text=True, check=False)  # fmt: skip
-    return asked.stdout.strip() if asked.returncode == 0 else ""
+    if asked.returncode != 0:
+        raise ImageError(f"git {' '.join(arguments)} fails in {root}: {asked.stderr.strip()}")
+    return asked.stdout.strip()
 
 
 def as_context(name: str, source: Path, stack: ExitStack) -> Path:

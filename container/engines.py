@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -92,6 +93,9 @@ def run_command(
         # Its chroot isolation leaves the network as it is, so it gets one without connections.
         run = ["buildah", "run", "--isolation", "chroot", *mounted, target, "--", *command]
         return [*without_network(), *run]
+    if engine == "podman" and os.geteuid() != 0:
+        # Without them the user is another outside, and SELinux lets nobody at the results.
+        mounted = ["--userns=keep-id", *mounted[:-1], f"{mounted[-1]}:Z"]
     return [engine, "run", "--rm", "--network", "none", *mounted, target, *command]
 
 

@@ -122,7 +122,8 @@ def _versions() -> dict[str, str]:
 def _commit() -> tuple[str | None, bool | None]:
     """The git commit of the source this package runs from, if it runs from a checkout."""
     if commit := os.environ.get("MIUA_COMMIT"):  # set in the container image, which has no .git
-        return commit, None
+        # Without the suffix nobody knows: by hand, an image is built without asking git.
+        return commit.removesuffix("-dirty"), True if commit.endswith("-dirty") else None
     root = Path(__file__).parent.parent
     if not (root / ".git").exists():
         return None, None

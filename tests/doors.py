@@ -23,7 +23,13 @@ def sessions(command):
 
 
 def exercised():
-    """The sessions that `.ci/run` runs."""
+    """The sessions that `.ci/run` runs, each with what goes to it."""
     lines = (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
     commands = [line.removeprefix("timeout 30 ") for line in lines]
-    return {name for command in commands if "./run" in command for name in sessions(command)[0]}
+    return {each for command in commands if "./run" in command for each in calls(command)}
+
+
+def calls(command):
+    """The sessions of a command, each with what goes to it."""
+    named, arguments = sessions(command)
+    return {(name, arguments) for name in named}

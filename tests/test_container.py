@@ -12,9 +12,11 @@ from pathlib import Path
 import pytest
 
 from container import ImageError
-from container.__main__ import as_context, default_base
+from container.__main__ import as_context, default_base, source_arguments
+from container.check import WRITABLE
 from container.engines import Build, build_command, choose_engine, get_base, run_command
 from container.sizes import measure
+from miua.provenance import _commit
 
 ROOT = Path(__file__).parents[1]
 DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
@@ -237,6 +239,52 @@ def test_each_engine_is_told_the_same(engine, tmp_path):
     run = " ".join(run_command(engine, "name", "5:6", tmp_path, ["id"]))
     assert f"--user 5:6 --volume {tmp_path}:/miua/results" in run
     assert "--network none" in run or run.startswith("unshare --net ")
+
+
+@pytest.mark.parametrize(("uid", "own"), [(1000, True), (0, False)])
+def test_podman_without_root_keeps_the_user(uid, own, tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "geteuid", lambda: uid)
+    run = run_command("podman", "name", "1000:1000", tmp_path, ["id"])
+    assert ("--userns=keep-id" in run) is own
+    assert f"{tmp_path}:/miua/results{':Z' if own else ''}" in run
+    assert "--userns=keep-id" not in run_command("docker", "name", "5:6", tmp_path, ["id"])
+
+
+def test_each_folder_is_tried_by_itself(tmp_path):
+    def status(closed, opened):
+        command = ["sh", "-c", WRITABLE, "sh", closed, opened]
+        return subprocess.run(command, capture_output=True, check=False).returncode
+
+    assert status("/proc /proc/self", str(tmp_path)) == 0
+    assert not any(tmp_path.iterdir())
+    assert status(f"/proc {tmp_path}", "") != 0
+    assert status("/proc", f"{tmp_path} /proc") != 0
+
+
+def git(folder, *arguments):
+    name = ("-c", "user.name=a", "-c", "user.email=a@example.org")
+    return subprocess.run(["git", "-C", str(folder), *name, *arguments],
+                          check=True, capture_output=True, text=True).stdout.strip()  # fmt: skip
+
+
+def test_the_commit_is_that_of_the_checkout(tmp_path):
+    assert source_arguments(tmp_path) == {}
+    git(tmp_path, "init", "-q")
+    with pytest.raises(ImageError, match="git rev-parse HEAD fails"):
+        source_arguments(tmp_path)
+    git(tmp_path, "commit", "-q", "--allow-empty", "-m", "first")
+    commit = git(tmp_path, "rev-parse", "HEAD")
+    assert source_arguments(tmp_path) == {"MIUA_COMMIT": commit}
+    git(tmp_path, "tag", "v1.2")
+    (tmp_path / "new").touch()
+    expected = {"MIUA_COMMIT": f"{commit}-dirty", "MIUA_VERSION": "1.2"}
+    assert source_arguments(tmp_path) == expected
+
+
+@pytest.mark.parametrize(("said", "known"), [("abc-dirty", ("abc", True)), ("abc", ("abc", None))])
+def test_in_the_image_provenance_tells_the_commit_from_its_changes(said, known, monkeypatch):
+    monkeypatch.setenv("MIUA_COMMIT", said)
+    assert _commit() == known
 
 
 def test_the_default_base_is_an_official_cuda_base_on_ubuntu():

@@ -21,7 +21,8 @@ from tests.doors import NOXFILE
 from tests.test_reproduce import PAPER, STUDY, write_profile
 
 ROOT = Path(__file__).parents[2]
-SOURCES = sorted([*(ROOT / "miua").rglob("*.py"), ROOT / "noxfile.py"])
+FOLDERS = (ROOT / "miua", ROOT / "container")
+SOURCES = sorted([*(path for at in FOLDERS for path in at.rglob("*.py")), ROOT / "noxfile.py"])
 # Each is a way for data to become code, or for text to become a shell's command.
 FORBIDDEN = {
     "os.system", "os.popen", "subprocess.getoutput", "subprocess.getstatusoutput", "eval", "exec",
@@ -30,7 +31,17 @@ FORBIDDEN = {
     "yaml.load", "yaml.unsafe_load", "yaml.full_load", "shutil.unpack_archive", "tarfile.open",
     "zipfile.ZipFile.extractall", "tempfile.mktemp", "np.fromregex",
 }  # fmt: skip
+# Whatever is taken from them, and under whatever name.
+FORBIDDEN_MODULES = {"pickle", "marshal", "shelve"}
 NEEDED = {"np.load": ("allow_pickle", False), "torch.load": ("weights_only", True)}
+
+
+def imports(path):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (name.name.split(".")[0] for name in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield node.module.split(".")[0]
 
 
 def calls(path):
@@ -41,6 +52,7 @@ def calls(path):
 
 @pytest.mark.parametrize("path", SOURCES, ids=[str(p.relative_to(ROOT)) for p in SOURCES])
 def test_no_source_makes_code_or_shell_commands_of_data(path):
+    assert not FORBIDDEN_MODULES & set(imports(path))
     for name, call in calls(path):
         given = {word.arg: word.value for word in call.keywords}
         where = f"{name}, line {call.lineno}"
