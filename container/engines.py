@@ -37,14 +37,19 @@ class Build:
 
 def choose_engine(wanted: str | None = None) -> str:
     """The engine of that name, else the first that works; ImageError where there is none."""
-    names = (wanted,) if wanted else tuple(PROBES)
-    for name in names:
-        if shutil.which(name) and _succeeds(PROBES[name]):
+    said = []
+    for name in (wanted,) if wanted else tuple(PROBES):
+        if shutil.which(name) is None:
+            said.append(f"{name} is not installed")
+            continue
+        probe = subprocess.run(PROBES[name], capture_output=True, text=True, check=False)
+        if probe.returncode == 0:
             return name
+        words = probe.stderr.strip().splitlines() or ["nothing"]
+        said.append(f"{name} does not work: `{' '.join(PROBES[name])}` says {words[-1]!r}")
     raise ImageError(
-        f"Of {', '.join(names)} none works here (tried: "
-        f"{'; '.join(' '.join(PROBES[name]) for name in names)}). Start Docker, or install Podman "
-        "or Buildah: as root, `apt-get install buildah` is enough."
+        f"There is no engine to build with: {'; '.join(said)}. Install or start one: as root, "
+        "`apt-get install buildah` is enough."
     )
 
 

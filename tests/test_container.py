@@ -12,7 +12,13 @@ from pathlib import Path
 import pytest
 
 from container import ImageError
-from container.__main__ import as_context, default_base, source_arguments
+from container.__main__ import (
+    _arguments,
+    as_context,
+    build_image,
+    default_base,
+    source_arguments,
+)
 from container.check import WRITABLE
 from container.engines import Build, build_command, choose_engine, get_base, run_command
 from container.sizes import measure
@@ -210,11 +216,19 @@ def test_a_client_without_its_daemon_is_passed_over(engines):
 
 
 def test_without_an_engine_it_says_what_to_install(engines):
-    engines("docker", "exit 1")
-    with pytest.raises(ImageError, match=r"tried: docker info.*apt-get install buildah"):
+    engines("docker", "echo no daemon >&2; exit 1")
+    with pytest.raises(ImageError, match="`docker info` says 'no daemon'; podman is not installed"):
         choose_engine()
-    with pytest.raises(ImageError, match="Of podman none works"):
+    with pytest.raises(ImageError, match=r"podman is not installed.*apt-get install buildah"):
         choose_engine("podman")
+
+
+def test_what_is_to_be_baked_in_is_looked_for_before_anything_is_pulled(engines, tmp_path):
+    engines("buildah", "exit 9")
+    for option in ("hc18", "inception", "certificates"):
+        missing = ["--" + option, str(tmp_path / "nothing")]
+        with pytest.raises(ImageError, match=f"nothing does not exist .--{option}"):
+            build_image("buildah", _arguments().parse_args(missing))
 
 
 def test_a_base_that_cannot_be_pulled_names_the_way_out(engines, tmp_path):
