@@ -9,6 +9,7 @@ import typer
 
 from miua.cli.extras import need
 from miua.cli.options import STUDY, Results, Study
+from miua.printable import printable
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -31,7 +32,8 @@ def manifest_command(
 
     path = write_manifest(results, signed_off_by)
     manifest = read_manifest(results)
-    print(f"{path}: {len(manifest['files'])} files; signed off by: {manifest['signed_off_by']}")
+    signed = printable(str(manifest["signed_off_by"]))
+    print(f"{path}: {len(manifest['files'])} files; signed off by: {signed}")
     print(f"sha256 {sha256_file(path)}")
 
 
@@ -89,7 +91,7 @@ def _line(finding: Finding) -> Text:
 
     return Text.assemble(
         (finding.verdict, STYLES.get(finding.verdict, "")),
-        f"  {finding.check}: {finding.subject}: {finding.detail}",
+        printable(f"  {finding.check}: {finding.subject}: {finding.detail}"),
     )
 
 

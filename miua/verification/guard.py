@@ -10,9 +10,6 @@ from miua.errors import MissingExtraError, MiuaError
 from miua.files import read_json
 from miua.verification.finding import Finding
 
-# What damaged content raises where it is used as if it were whole.
-DAMAGE = (MiuaError, OSError, KeyError, TypeError, ValueError, AttributeError, IndexError)
-
 
 def guarded(check: str, subject: str, find: Callable[[], Iterable[Finding]]) -> Iterator[Finding]:
     """The findings of `find`; if something that it reads is missing or damaged, one that says so.
@@ -26,7 +23,9 @@ def guarded(check: str, subject: str, find: Callable[[], Iterable[Finding]]) -> 
         raise
     except MiuaError as error:
         yield Finding(check, subject, "failed", str(error))
-    except DAMAGE as error:
+    except Exception as error:
+        # Content made by a stranger can make any library raise anything; whatever it is, the
+        # other checks must go on, and this one must not pass.
         said = f"{type(error).__name__}: {error}"
         yield Finding(check, subject, "failed", f"It cannot be read as what it should be ({said}).")
 

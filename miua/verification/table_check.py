@@ -59,6 +59,10 @@ def check_tables(results: Results, study: Path, scratch: Path) -> Iterator[Findi
     for path in sorted((scratch / "tables").glob("*.csv")):
         if path.name not in GIVEN and _should_exist(results, path.name):
             yield from guarded(CHECK, f"tables/{path.name}", partial(_table, results, path))
+    for path in sorted(results.tables.glob("*.csv")):
+        if path.name not in GIVEN and not (scratch / "tables" / path.name).exists():
+            said = "Nothing makes it here: what it is made of is missing, or it does not belong."
+            yield Finding(CHECK, f"tables/{path.name}", "failed", said)
     yield from guarded(CHECK, "tables/lbpv.npy", lambda: _lbpv(results, scratch))
     if (results.paper / GENERATED).is_dir() or (results.paper / "main.pdf").exists():
         yield from guarded(CHECK, "paper", lambda: _paper(results, again, study))

@@ -2,7 +2,9 @@
 
 import pytest
 
+from miua.cli.verifying import _line
 from miua.verification.finding import VERDICTS, Finding, Verification
+from miua.verification.guard import guarded
 
 
 @pytest.mark.parametrize("verdict", VERDICTS)
@@ -23,3 +25,17 @@ def test_findings_are_counted_by_check_in_order():
     assert joined.counts("tables") == {"passed": 1, "failed": 1}
     assert list(joined.counts()) == ["passed", "failed", "within", "undecided"]
     assert [finding.subject for finding in joined.of("failed", "undecided")] == ["b", "c"]
+
+
+def test_a_finding_of_a_strangers_text_does_not_control_the_terminal():
+    finding = Finding("files", "a\x1b[2Jb", "failed", "signed by \x1b]0;x\x07")
+    assert "\x1b" not in _line(finding).plain
+    assert "\\x1b[2Jb" in _line(finding).plain
+
+
+@pytest.mark.parametrize("error", [RuntimeError, ZeroDivisionError, AssertionError, MemoryError])
+def test_whatever_damaged_content_raises_is_a_finding(error):
+    def find():
+        raise error("damaged")
+
+    assert [found.verdict for found in guarded("plan", "x", find)] == ["failed"]

@@ -329,3 +329,10 @@ def test_manifest_is_kept_as_long_as_nothing_changes(world):
     (world.results / "tables" / "summary.csv").write_text("changed\n", encoding="utf-8")
     write_manifest(world.results)
     assert read_json(path)["signed_off_by"] == "not signed off"
+
+
+def test_a_table_that_nothing_makes_is_found(world):
+    (world.results / "tables" / "invented.csv").write_text("a,b\n1,2\n", encoding="utf-8")
+    world.sign_anew()
+    found = [f for f in world.verify("tables").of("failed") if f.check == "tables"]
+    assert [f.subject for f in found] == ["tables/invented.csv"]
