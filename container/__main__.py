@@ -62,10 +62,7 @@ def build_image(engine: str, options: argparse.Namespace) -> float:
     """Build the image that the options describe; the seconds it took, without the base."""
     if options.certificates and not options.certificates.is_file():
         raise ImageError(f"{options.certificates} does not exist (--certificates).")
-    source = source_arguments()
-    if not source:
-        print("This is no git checkout: the image will not say which commit it is of.", flush=True)
-    arguments = dict(source)
+    arguments = {}
     contexts = {}
     with ExitStack() as stack:
         for name, data in (("hc18", options.hc18), ("inception", options.inception)):
@@ -73,9 +70,12 @@ def build_image(engine: str, options: argparse.Namespace) -> float:
                 arguments[f"BAKE_{name.upper()}"] = DOWNLOAD if data == DOWNLOAD else "context"
             if data and data != DOWNLOAD:
                 contexts[name] = as_context(name, Path(data), stack)
+        source = source_arguments()
+        if not source:
+            print("This is no git checkout: the image will not name its commit.", flush=True)
         base = make_base(engine) if options.base == DEBOOTSTRAP else options.base or default_base()
         get_base(engine, base)
-        arguments["BASE_IMAGE"] = base
+        arguments |= {"BASE_IMAGE": base, **source}
         build = Build(ROOT, options.tag, arguments, contexts, options.certificates)
         command = build_command(engine, build)
         print("+", " ".join(command), flush=True)
