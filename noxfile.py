@@ -93,7 +93,7 @@ def experiment(session: nox.Session) -> None:
 def verify(session: nox.Session) -> None:
     """Recompute what a results folder says, and hold it against what is expected."""
     install(session)
-    session.run("miua", "verify", *(session.posargs or ["results/smoke"]))
+    session.run("miua", "verify", *(session.posargs or ["results/smoke", "--strict"]))
 
 
 @nox.session

@@ -9,6 +9,7 @@ import typer
 
 from miua.cli.extras import need
 from miua.cli.options import STUDY, Results, Study
+from miua.errors import MiuaError
 from miua.printable import printable
 
 if TYPE_CHECKING:
@@ -28,12 +29,11 @@ def manifest_command(
 ) -> None:
     """List every file by its SHA-256, and sign off."""
     from miua.files import sha256_file
-    from miua.verification.manifest import read_manifest, write_manifest
+    from miua.verification.manifest import read_manifest, sign_off, write_manifest
 
     path = write_manifest(results, signed_off_by)
     manifest = read_manifest(results)
-    signed = printable(str(manifest["signed_off_by"]))
-    print(f"{path}: {len(manifest['files'])} files; signed off by: {signed}")
+    print(f"{path}: {len(manifest['files'])} files; {printable(sign_off(manifest))}")
     print(f"sha256 {sha256_file(path)}")
 
 
@@ -47,19 +47,41 @@ def verify_command(
     only: Annotated[
         str | None, typer.Option(help="Only these checks, with commas between: files,plan.")
     ] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="What cannot be checked here is wrong, too.")
+    ] = False,
     json: Annotated[Path | None, typer.Option(help="Write all findings here.")] = None,
 ) -> None:
     """Compute results again and compare; status 1 if wrong."""
     need("torch", "Verifying")
+    from miua.locked_packages import lock_warning
+    from miua.progress import say
     from miua.verification.verify import CHECKS, verify
 
-    chosen = [name.strip() for name in only.split(",")] if only else CHECKS
+    if json is not None:
+        _check_place(json, results)
+    if warning := lock_warning():
+        say(warning)
+    chosen = CHECKS if only is None else [name.strip() for name in only.split(",") if name.strip()]
     verification = verify(results, study, expected, chosen)
+    print_verification(verification)
     if json is not None:
         _write_json(json, results, verification)
-    print_verification(verification)
-    if not verification.ok:
+    unchecked = verification.counts().get("not checked", 0)
+    if strict and unchecked:
+        print(f"--strict: what was not checked counts as wrong ({unchecked}).")
+    if not verification.ok or (strict and unchecked):
         raise typer.Exit(1)
+
+
+def _check_place(json: Path, results: Path) -> None:
+    """Refuse a place for --json before minutes of work, and one that would break the manifest."""
+    if json.is_dir() or not json.name:
+        raise MiuaError(f"--json {json} is a folder. Name a file.")
+    if json.resolve().is_relative_to(results.resolve()):
+        raise MiuaError(
+            f"--json {json} lies in the results, which stay as they are. Name another place."
+        )
 
 
 def print_verification(verification: Verification) -> None:
@@ -98,14 +120,20 @@ def _line(finding: Finding) -> Text:
 def _sentence(verification: Verification) -> str:
     counts = verification.counts()
     bad = counts.get("failed", 0) + counts.get("outside", 0)
+    of = _counted(len(verification.findings))
     if bad:
         return (
-            f"Do not trust these results as they are: {bad} of {len(verification.findings)} "
-            "findings are bad. The lines above say where and what to do."
+            f"Do not trust these results as they are: {bad} of {of} "
+            f"{'is' if bad == 1 else 'are'} bad. The lines above say where and what to do."
         )
     left = counts.get("not checked", 0) + counts.get("undecided", 0)
-    rest = f" {left} findings are open, as said above." if left else ""
-    return f"Nothing is wrong in {len(verification.findings)} findings.{rest}"
+    verb = "is" if left == 1 else "are"
+    rest = f" {_counted(left)} {verb} open, as said above." if left else ""
+    return f"Nothing is wrong in {of}.{rest}"
+
+
+def _counted(findings: int) -> str:
+    return f"{findings} finding" if findings == 1 else f"{findings} findings"
 
 
 def _write_json(path: Path, results: Path, verification: Verification) -> None:

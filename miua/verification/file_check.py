@@ -18,6 +18,7 @@ from miua.verification.manifest import (
     contents_of,
     read_contents,
     read_manifest,
+    sign_off,
 )
 
 CHECK = "files"
@@ -30,7 +31,12 @@ def check_files(folder: Path) -> Iterator[Finding]:
     yield from guarded(CHECK, MANIFEST, lambda: _against_manifest(folder, contents))
     for name, content in contents.items():
         if not content.sha256:
-            yield Finding(CHECK, name, "failed", "It is a link: put the file itself there.")
+            yield Finding(
+                CHECK,
+                name,
+                "failed",
+                "It is no file but a link, a pipe or a device. Put a file there.",
+            )
     yield from _provenance(folder, contents)
 
 
@@ -47,7 +53,7 @@ def _against_manifest(folder: Path, contents: Contents) -> Iterator[Finding]:
             yield Finding(CHECK, name, "failed", "It was changed: its SHA-256 is another one.")
         else:
             agreeing += 1
-    said = f"{agreeing} of {len(listed)} files are as listed; {manifest['signed_off_by']}."
+    said = f"{agreeing} of {len(listed)} files are as listed; {sign_off(manifest)}."
     yield Finding(CHECK, MANIFEST, "passed", said)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-# Of what can be checked exactly.
+# Of what can be checked exactly; "undecided" is for what only another machine can check so.
 Integrity = Literal["passed", "failed", "not checked"]
 # Of a number beside its reference distribution.
 Comparison = Literal["within", "outside", "undecided"]

@@ -91,7 +91,10 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     """
     path = folder / MANIFEST
     if not path.is_file():
-        raise MiuaError(f"{path} is missing. Make it with: miua manifest {folder}")
+        raise MiuaError(
+            f"{path} is missing. Who made the results can make it: miua manifest {folder}. Made "
+            "by somebody else or later, it says nothing of what happened before."
+        )
     document = read_json(path)
     if not isinstance(document, dict) or document.get("schema") != SCHEMA:
         raise MiuaError(f"{path} is not of schema {SCHEMA}. Make it anew: miua manifest {folder}")
@@ -99,6 +102,12 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     if not isinstance(files, dict) or not all(_is_entry(entry) for entry in files.values()):
         raise MiuaError(f"{path} is damaged: its files have no size or SHA-256.")
     return document
+
+
+def sign_off(manifest: dict[str, Any]) -> str:
+    """Who vouches for the results, in words."""
+    said = str(manifest["signed_off_by"])
+    return said if said == NOT_SIGNED_OFF else f"signed off by {said}"
 
 
 def contents_of(manifest: dict[str, Any]) -> Contents:
@@ -135,14 +144,14 @@ def _files(folder: Path) -> list[Path]:
     for path in folder.iterdir():
         if path.is_dir() and not path.is_symlink():
             if path.name not in LEFT_OUT_FOLDERS:
-                found += [p for p in path.rglob("*") if p.is_symlink() or p.is_file()]
+                found += [p for p in path.rglob("*") if p.is_symlink() or not p.is_dir()]
         elif path.name not in LEFT_OUT_FILES:
             found.append(path)
     return found
 
 
 def _digest(path: Path) -> str:
-    return "" if path.is_symlink() else sha256_file(path)
+    return sha256_file(path) if path.is_file() and not path.is_symlink() else ""
 
 
 def _is_entry(entry: object) -> bool:

@@ -54,7 +54,7 @@ def check_metrics(
             yield from guarded(CHECK, f"metrics/{cell.set}.csv", again)
             shown.advance(note=cell.set)
         for name, scale in plan.profile.experiments.items():
-            if isinstance(scale, RealImages) and (results.tables / f"{name}.csv").exists():
+            if isinstance(scale, RealImages) and any(results.tables.glob(f"{name}*.csv")):
                 again = partial(_real, results, plan, name, scale, scratch)
                 yield from guarded(CHECK, f"tables/{name}.csv", again)
 

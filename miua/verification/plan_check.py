@@ -5,6 +5,7 @@ What should be is worked out from the folder that says what the study is, never 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from miua.analysis.results import Results
+from miua.checkpoint import saved_epochs
 from miua.config import TrainingConfig, config_hash, differences, read_config
 from miua.errors import MiuaError
 from miua.files import read_array, sha256_array, sha256_file
@@ -65,7 +67,7 @@ def check_plan(results: Results, plan: Plan) -> Iterator[Finding]:
     """Findings on the plan's files, every training, every checkpoint, every set and seed."""
     yield from guarded(CHECK, "plan.yaml", lambda: _profile(results, plan))
     yield from guarded(CHECK, "sets.csv", lambda: _sets_csv(results, plan))
-    for experiment in dict.fromkeys(cell.experiment for cell in plan.cells):
+    for experiment in plan.profile.experiments:
         if not _was_run(results, experiment):
             said = f"The experiment was not run: tables/{experiment}.csv is not there."
             yield Finding(CHECK, experiment, "not checked", said)
@@ -131,10 +133,32 @@ def _run(results: Results, run: str, asked: TrainingConfig, epochs: list[int]) -
         wrong.append("provenance.json: it was trained on other images than those in real/")
     yield _judged(f"runs/{run}", wrong, "Configuration, seed and training images are the study's.")
     diverged = divergence(folder)
+    if diverged is not None:
+        yield from guarded(CHECK, f"runs/{run}/diverged.json", partial(_diverged, folder, diverged))
     for epoch in epochs:
         if diverged is None or epoch < diverged["epoch"]:
             name = f"runs/{run}/checkpoints/epoch_{epoch:04d}"
             yield from guarded(CHECK, name, partial(_checkpoint, results, name, epoch, asked))
+
+
+def _diverged(folder: Path, diverged: dict[str, Any]) -> Iterator[Finding]:
+    """A training that diverged stops there: its log ends with a loss that is no number."""
+    with (folder / "log.jsonl").open(encoding="utf-8") as log:
+        last = json.loads(list(log)[-1])
+    wrong = []
+    if last["epoch"] != diverged["epoch"] or None not in (
+        last["generator_loss"],
+        last["discriminator_loss"],
+    ):
+        wrong.append(
+            f"it says that the training diverged at epoch {diverged['epoch']}, but log.jsonl ends "
+            f"at epoch {last['epoch']} with losses {last['generator_loss']} and "
+            f"{last['discriminator_loss']}"
+        )
+    if later := [epoch for epoch in saved_epochs(folder) if epoch >= diverged["epoch"]]:
+        wrong.append(f"there are checkpoints of later epochs: {later}")
+    said = f"The training diverged at epoch {diverged['epoch']}, as its log says."
+    yield _judged(f"runs/{folder.name}/diverged.json", wrong, said)
 
 
 def _checkpoint(

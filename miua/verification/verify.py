@@ -45,6 +45,10 @@ def verify(
     """
     if unknown := sorted(set(only) - set(CHECKS)):
         raise MiuaError(f"Unknown check {', '.join(unknown)}. There are {', '.join(CHECKS)}.")
+    if not only:
+        raise MiuaError(f"No check is named. There are {', '.join(CHECKS)}.")
+    if not folder.is_dir():
+        raise MiuaError(f"There is no folder {folder}, seen from {Path.cwd()}.")
     results = Results.open(folder)
     plan = planned(results, study)
     if expected is not None and not (expected / "plan.yaml").is_file():
@@ -61,6 +65,12 @@ def verify(
         "kernels: the conformance file": lambda _: _kernels(),
         "expected: beside repeated runs": lambda _: _expected(results, study, expected),
     }
+    # Reading a pipe waits for ever, and some devices have no end.
+    if endless := [path for path in folder.rglob("*") if path.exists() and not _has_an_end(path)]:
+        said = "It is a pipe or a device, so nothing was read here. Remove it."
+        return Verification(
+            tuple(Finding("files", str(path), "failed", said) for path in sorted(endless))
+        )
     findings: list[Finding] = []
     for number, (title, find) in enumerate(parts.items(), start=1):
         check = title.partition(":")[0]
@@ -70,6 +80,10 @@ def verify(
         with tempfile.TemporaryDirectory(prefix="miua-verify-") as scratch:
             findings += guarded(check, str(folder), partial(find, Path(scratch)))
     return Verification(tuple(findings))
+
+
+def _has_an_end(path: Path) -> bool:
+    return path.is_file() or path.is_dir()
 
 
 def _images(results: Results, plan: Plan) -> Iterator[Finding]:

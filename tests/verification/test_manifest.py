@@ -40,7 +40,7 @@ def test_the_command_signs_off_and_prints_its_hash(world):
     done = CliRunner().invoke(app, ["manifest", str(world.results), "--signed-off-by", name])
     assert done.exit_code == 0
     first, second = done.stdout.splitlines()
-    assert first.endswith(f"signed off by: {name}")
+    assert first.endswith(f"signed off by {name}")
     assert second == f"sha256 {sha256_file(world.results / MANIFEST)}"
 
 

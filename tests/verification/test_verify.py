@@ -283,7 +283,7 @@ def test_an_experiment_that_was_not_run_is_not_checked(world):
 
 
 def test_what_cannot_be_begun_is_one_message(made, tmp_path):
-    with pytest.raises(MiuaError, match="missing"):
+    with pytest.raises(MiuaError, match="There is no folder"):
         verify(tmp_path / "nowhere", made.study)
     with pytest.raises(MiuaError, match="no results folder"):
         verify(tmp_path, made.study)
