@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import io
-import pickle
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -117,7 +117,7 @@ def _load(path: Path, layer: Layer) -> Any:
         network = FeatureExtractorInceptionV3(
             "inception-v3-compat", [layer], feature_extractor_weights_path=clean
         )
-    except (RuntimeError, pickle.UnpicklingError, EOFError, TypeError, AttributeError) as error:
+    except (RuntimeError, UnpicklingError, EOFError, TypeError, AttributeError) as error:
         raise MiuaError(
             f"{path} does not hold the weights of torch-fidelity's Inception network. "
             "Get the published file with `miua fetch inception`."

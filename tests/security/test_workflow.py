@@ -37,11 +37,14 @@ NEEDED = {"np.load": ("allow_pickle", False), "torch.load": ("weights_only", Tru
 
 
 def imports(path):
+    """The modules whose functions a source can call; importing an exception to catch is no such."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             yield from (name.name.split(".")[0] for name in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            yield node.module.split(".")[0]
+        elif isinstance(node, ast.ImportFrom) and any(
+            not name.name.endswith("Error") for name in node.names
+        ):
+            yield (node.module or "").split(".")[0]
 
 
 def calls(path):
