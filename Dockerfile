@@ -27,11 +27,12 @@ RUN apt-get update \
     && sed '/# build:/!d; s/#.*//' /tmp/system-packages.txt \
         | DEBIAN_FRONTEND=noninteractive xargs apt-get install -y --no-install-recommends
 COPY requirements-run.lock requirements.lock /tmp/
-ENV UV_LINK_MODE=copy PIP_DISABLE_PIP_VERSION_CHECK=1
+ENV UV_LINK_MODE=copy PIP_DISABLE_PIP_VERSION_CHECK=1 \
+    UV_CACHE_DIR=/var/cache/downloads/uv PIP_CACHE_DIR=/var/cache/downloads/pip
 # The secret is for networks that sign with a certificate of their own; it stays out of the image.
 # Byte code once here, since nobody may write it later.
 RUN --mount=type=secret,id=certificates,target=/run/certificates.pem \
-    --mount=type=cache,target=/root/.cache \
+    --mount=type=cache,target=/var/cache/downloads \
     if [ -e /run/certificates.pem ]; then \
         export PIP_CERT=/run/certificates.pem SSL_CERT_FILE=/run/certificates.pem; \
     fi \
