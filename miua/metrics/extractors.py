@@ -239,8 +239,8 @@ def _check_torchscript(path: Path) -> None:
             file.seek(0)
             plain = file.read(4) == b"PK\3\4" and len(set(names)) == len(names)
             code = [_code(archive, name) for name in names if name.endswith(".py")]
-    # zipfile's own: NotImplementedError for a compression method that it does not know, RuntimeError
-    # for a member that is encrypted.
+    # zipfile's own: NotImplementedError for a compression method that it does not know,
+    # RuntimeError for a member that is encrypted.
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, OSError):
         names, plain, code = [], False, []
     if not plain or not any(name.endswith("/constants.pkl") for name in names):
