@@ -1,5 +1,6 @@
 """Every test gets an empty cache folder of its own, so that none sees or touches the user's."""
 
+import shutil
 import signal
 import socket
 
@@ -24,6 +25,22 @@ def own_data_folder(tmp_path_factory, monkeypatch):
     for name in ("MIUA_HC18", "MIUA_INCEPTION_WEIGHTS", "MIUA_TRACEBACK", "MIUA_COMMIT"):
         monkeypatch.delenv(name, raising=False)
     return folder
+
+
+@pytest.fixture
+def commands(tmp_path, monkeypatch):
+    """A path of commands of its own; returns a function that adds one."""
+    folder = tmp_path / "commands"
+    folder.mkdir()
+    (folder / "sh").symlink_to(shutil.which("sh"))
+    monkeypatch.setenv("PATH", str(folder))
+
+    def add(name, script):
+        path = folder / name
+        path.write_text(f"#!{folder}/sh\n{script}\n")
+        path.chmod(0o755)
+
+    return add
 
 
 @pytest.fixture(scope="session")

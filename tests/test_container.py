@@ -191,53 +191,40 @@ def test_what_the_study_needs_goes_in():
         assert not ignored(name)
 
 
-@pytest.fixture
-def engines(tmp_path, monkeypatch):
-    """A path of container engines that do as they are told; returns how to put one there."""
-    monkeypatch.setenv("PATH", str(tmp_path))
-
-    def put(name, script):
-        path = tmp_path / name
-        path.write_text(f"#!/bin/sh\n{script}\n")
-        path.chmod(0o755)
-
-    return put
-
-
-def test_a_client_without_its_daemon_is_passed_over(engines):
-    engines("docker", "exit 1")
-    engines("buildah", '[ "$1" = info ]')
+def test_a_client_without_its_daemon_is_passed_over(commands):
+    commands("docker", "exit 1")
+    commands("buildah", '[ "$1" = info ]')
     assert choose_engine() == "buildah"
-    engines("podman", '[ "$1" = info ]')
+    commands("podman", '[ "$1" = info ]')
     assert choose_engine() == "podman"
-    engines("docker", '[ "$1" = info ]')
+    commands("docker", '[ "$1" = info ]')
     assert choose_engine() == "docker"
     assert choose_engine("buildah") == "buildah"
 
 
-def test_without_an_engine_it_says_what_to_install(engines):
-    engines("docker", "echo no daemon >&2; exit 1")
+def test_without_an_engine_it_says_what_to_install(commands):
+    commands("docker", "echo no daemon >&2; exit 1")
     with pytest.raises(ImageError, match="`docker info` says 'no daemon'; podman is not installed"):
         choose_engine()
     with pytest.raises(ImageError, match=r"podman is not installed.*apt-get install buildah"):
         choose_engine("podman")
 
 
-def test_what_is_to_be_baked_in_is_looked_for_before_anything_is_pulled(engines, tmp_path):
-    engines("buildah", "exit 9")
+def test_what_is_to_be_baked_in_is_looked_for_before_anything_is_pulled(commands, tmp_path):
+    commands("buildah", "exit 9")
     for option in ("hc18", "inception", "certificates"):
         missing = ["--" + option, str(tmp_path / "nothing")]
         with pytest.raises(ImageError, match=f"nothing does not exist .--{option}"):
             build_image("buildah", _arguments().parse_args(missing))
 
 
-def test_a_base_that_cannot_be_pulled_names_the_way_out(engines, tmp_path):
-    engines("buildah", f'echo "$*" >> {tmp_path}/asked; exit 1')
+def test_a_base_that_cannot_be_pulled_names_the_way_out(commands, tmp_path):
+    commands("buildah", f'echo "$*" >> {tmp_path}/asked; exit 1')
     with pytest.raises(ImageError, match="--base debootstrap"):
         get_base("buildah", "docker.io/some/base")
     asked = (tmp_path / "asked").read_text().splitlines()
     assert asked == ["inspect --type image docker.io/some/base", "pull docker.io/some/base"]
-    engines("buildah", '[ "$1" = inspect ]')
+    commands("buildah", '[ "$1" = inspect ]')
     get_base("buildah", "docker.io/some/base")  # it is there: not pulled
 
 

@@ -1,6 +1,5 @@
 """Where the steps run: executors are found by name or by folder, and what they lack is said."""
 
-import shutil
 from pathlib import Path
 
 import pytest
@@ -11,22 +10,6 @@ from miua.executors import find_executor
 
 STUDY = Path(__file__).parents[1] / "experiments"
 SHIPPED = sorted(path.parent.name for path in (STUDY / "executors").glob("*/config.yaml"))
-
-
-@pytest.fixture
-def commands(tmp_path, monkeypatch):
-    """A path of commands of its own; returns a function that adds one."""
-    folder = tmp_path / "commands"
-    folder.mkdir()
-    (folder / "sh").symlink_to(shutil.which("sh"))
-    monkeypatch.setenv("PATH", str(folder))
-
-    def add(name, script):
-        path = folder / name
-        path.write_text(f"#!{folder}/sh\n{script}\n")
-        path.chmod(0o755)
-
-    return add
 
 
 @pytest.fixture

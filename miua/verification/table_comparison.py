@@ -78,14 +78,15 @@ def compare_tables(
             f"Line {index + 2} ({row}), column {column}: {found or 'nothing'} stands there, "
             f"computed again it is {wanted or 'nothing'} (relative tolerance {allowed:g})."
         )
-        yield Finding(check, subject, "failed", said, _number(found), _number(wanted), allowed)
+        yield Finding(check, subject, "failed", said, as_number(found), as_number(wanted), allowed)
     if len(different) > NAMED:
         yield Finding(check, subject, "failed", f"{len(different) - NAMED} more cells differ.")
     if not different:
         yield Finding(check, subject, "passed", f"{again.size} cells agree.")
 
 
-def _number(text: str) -> float | None:
+def as_number(text: str) -> float | None:
+    """The finite number that a cell holds, or None."""
     try:
         number = float(text)
     except ValueError:

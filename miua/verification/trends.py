@@ -12,13 +12,13 @@ from miua.verification.distribution import (
 )
 from miua.verification.finding import Comparison, Finding
 from miua.verification.outcome import CHAOTIC, SEPARATOR
+from miua.verification.table_comparison import as_number
 from miua.verification.verdicts import (
     CHECK,
     FAMILY_LEVEL,
     WITHIN_LEVEL,
     Number,
     States,
-    as_number,
     as_numbers,
 )
 

@@ -11,6 +11,7 @@ from miua.metrics.measures import DIVERSITY, FD_LBP, FID, LBPV_TOTAL_DIFFERENCE,
 from miua.verification.distribution import Floats, Interval, prediction_interval
 from miua.verification.finding import Comparison, Finding
 from miua.verification.outcome import SEPARATOR
+from miua.verification.table_comparison import as_number
 
 CHECK = "expected"
 WITHIN_LEVEL = 0.99
@@ -181,15 +182,6 @@ def decide_by_interval(line: Number, states: States, decidable: int) -> Finding:
 def _collapsed(diversity: str) -> bool:
     value = as_number(diversity)
     return value is not None and value < COLLAPSED_BELOW
-
-
-def as_number(text: str) -> float | None:
-    """A finite number, or None."""
-    try:
-        value = float(text)
-    except ValueError:
-        return None
-    return value if np.isfinite(value) else None
 
 
 def as_numbers(texts: tuple[str, ...]) -> Floats | None:
