@@ -136,8 +136,6 @@ def metadata_of(wheel):
 
 
 def test_the_sdist_holds_what_the_wheel_is_built_from_and_no_more(unpacked):
-    if not (ROOT / ".git").exists():
-        pytest.skip("without git nothing says that byte code among the sources is no source")
     found = {str(p.relative_to(unpacked)) for p in unpacked.rglob("*") if p.is_file()}
     assert found == {"PKG-INFO", *BESIDE_THE_CODE, *sources("miua"), *sources("csrc")}
 
