@@ -86,7 +86,7 @@ class Results:
 
     @property
     def report(self) -> Path:
-        return self.folder / "report"
+        return self.folder / "report.html"
 
     @property
     def paper(self) -> Path:

@@ -43,16 +43,17 @@ def make_figures(results: Path, study: Path) -> list[Path]:
 
 
 def make_report(results: Path, study: Path) -> Path:
-    """Write results/report/ from tables and figures; returns its index.html."""
+    """Write results/report.html, one file that holds everything; returns it."""
     try:
         from miua.report.html import write_report
     except ModuleNotFoundError as error:
         raise missing_extra("The HTML report", error) from None
-    index = write_report(results, study)
-    pages = [index, *sorted(index.parent.glob("*.png"))]
-    inputs = [*_tables(results), *sorted(results.glob("figures/*.png"))]
-    record_step(index.with_name(PROVENANCE), base=results, inputs=inputs, files=pages)
-    return index
+    page = write_report(results, study)
+    shown = ("figures/*.png", "runs/*/*.*", "runs/*/samples/*.png", "sets/*/*.*", "metrics/*.*")
+    stacks = [*results.glob("real/*/images.npy"), *results.glob("real/*/names.json")]
+    inputs = [*_tables(results), *stacks, *(path for each in shown for path in results.glob(each))]
+    record_step(page.with_suffix(".json"), base=results, inputs=sorted(inputs), files=[page])
+    return page
 
 
 def make_paper(results: Path, study: Path, source: Path) -> Path:

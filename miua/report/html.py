@@ -1,77 +1,72 @@
-"""The HTML report: one folder that works without a network, beside the runs it links to."""
+"""The HTML report: one file with everything in it, beside the runs that it links to."""
 
 from __future__ import annotations
 
-import shutil
-from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import jinja2
-import pandas as pd
 
 from miua.analysis.results import Results
-from miua.analysis.tables import COMPUTED, not_computed, read_metrics
-from miua.errors import MiuaError
-from miua.files import atomic_path, write_text
-from miua.metrics.measures import ALL_MEASURES, FID, measure
-from miua.report import sources
+from miua.analysis.tables import not_computed, read_metrics
+from miua.files import write_text
+from miua.metrics.measures import ALL_MEASURES, FID
+from miua.report import page_answer, page_runs, sources
 from miua.report.claims import judged_claims
-from miua.report.figures import study_figures
-from miua.report.numbers import p_value, plain
-from miua.report.rows import arm_rows, correlation_rows, event_rows, floor_rows, stability_rows
+from miua.report.embedded import asset, json_block, png_uri, script_policy
+from miua.report.figures import StudyFigure, study_figures
+from miua.report.nearest import nearest_pairs
+from miua.report.page_charts import regression_charts, run_charts
+from miua.report.page_elements import bars, element_data, named_rows, read_elements
+from miua.report.page_sets import floor_sentence, floors, grid_data, set_rows
+from miua.report.page_tables import experiment_tables, regression_rows, stability_tables
+from miua.report.published import comparisons
+from miua.report.sample_grids import sample_steps
 from miua.report.sources import read_regression
 from miua.report.values import study_values
-from miua.training.signs import COLLAPSED_DIVERSITY, SATURATED_ACCURACY
 
-Cells = list[str]
-
-# How to read a verdict; the ledger's words first.
-MEANINGS = {
-    "reproduced": "the test finds what was claimed",
-    "not reproduced": "the test contradicts it, or would most likely have found it",
-    "undecided": "the data allow no decision; the evidence gives the power of the test",
-    "not testable here": "something is missing in this run, which the evidence names",
+# Which section shows which figure; the others stand among those of the paper.
+FIGURES_OF = {
+    "sets": ("metrics", "noise_floor"),
+    "grid": ("overview",),
+    "regression": ("regression",),
+    "sensitivity": ("sensitivity",),
+    "experiments": ("equal_updates", "arms_learning_rate", "arms_augmentation"),
+    "stability": ("training_curves", "stability"),
 }
 
 
+@dataclass(frozen=True)
+class EmbeddedFigure:
+    """A figure as the page holds it: its name, what it is, what to see, and its picture."""
+
+    name: str
+    title: str
+    see: str
+    source: str
+
+
 def write_report(results: Path, study: Path) -> Path:
-    """Write results/report/ from tables and figures; returns its index.html.
+    """Write results/report.html from tables, figures, stacks and logs; returns it.
 
     Raises:
-        MiuaError: a table or a figure is missing or damaged.
+        MiuaError: a table, a figure, a stack or a log is missing or damaged.
     """
     opened = Results.open(results)
-    metrics, regression = read_metrics(opened), read_regression(opened)
-    values, _ = study_values(opened, study, metrics, regression)
-    claims = judged_claims(opened, study)
-    figures = study_figures(opened, study)
-    for figure in figures:
-        _copy(opened.figures / f"{figure.name}.png", opened.report / f"{figure.name}.png")
+    script = asset("report.js")
     page = (
         _environment()
         .get_template("report.html")
         .render(
-            plan=opened.plan,
-            measures=[sources.marked(m, sources.fid_stand_in(metrics)) for m in ALL_MEASURES],
-            values={value.name: value for value in values},
-            claims=claims,
-            counts=Counter(claim.verdict for claim in claims),
-            meanings=MEANINGS,
-            experiment_tables=_experiment_tables(opened, metrics),
-            fid_stand_in=sources.fid_stand_in(metrics),
-            training_sizes=opened.training_sizes,
-            epochs=opened.epochs,
-            sets=_sets(opened, metrics),
-            regression=_regression(regression),
-            figures=figures,
-            fid_missing=not_computed(metrics, FID.name),
-            paper=(opened.paper / "main.pdf").exists(),
+            **_content(opened, study),
+            style=asset("report.css"),
+            script=script,
+            script_policy=script_policy(script),
         )
     )
-    index = opened.report / "index.html"
-    write_text(index, page)
-    return index
+    write_text(opened.report, page)
+    return opened.report
 
 
 def _environment() -> jinja2.Environment:
@@ -84,106 +79,84 @@ def _environment() -> jinja2.Environment:
     )
 
 
-def _copy(source: Path, target: Path) -> None:
-    if not source.exists():
-        raise MiuaError(f"{source} is missing. Draw the figures first.")
-    with atomic_path(target) as temporary:
-        shutil.copyfile(source, temporary)
-
-
-@dataclass(frozen=True)
-class PlainTable:
-    """A table of an experiment: what it is, its heads and rows; no rows if it was not run.
-
-    in_words: its cells are sentences rather than numbers, and may break.
-    """
-
-    experiment: str
-    title: str
-    head: list[str]
-    rows: list[Cells]
-    in_words: bool = False
-
-
-def _experiment_tables(results: Results, metrics: pd.DataFrame) -> list[PlainTable]:
+def _content(results: Results, study: Path) -> dict[str, Any]:
+    """All that the templates show, by name."""
+    metrics, regression = read_metrics(results), read_regression(results)
+    values, conditions = study_values(results, study, metrics, regression)
+    by_name = {value.name: value.text for value in values}
+    full_scale = conditions["full scale"][0]
+    claims = judged_claims(results, study)
+    paper, reader = page_answer.groups(claims)
+    by_floor = floors(results)
+    sets = set_rows(results, metrics, by_floor)
+    elements = read_elements(results, metrics)
+    charts = run_charts(results)
+    records = page_runs.run_records(results)
     stand_in = sources.fid_stand_in(metrics)
-    metric_heads = [sources.marked(shown, stand_in).axis_label for shown in ALL_MEASURES]
-    arms = ["Arm", "Epochs", "Updates", *metric_heads]
-    signs = ["Arm", "Pixels", "Epochs", "Updates", "D right on real", "D right on synthetic",
-             "Epochs saturated (share)", "Diversity", "Signs of instability"]  # fmt: skip
-    stability = stability_rows(results)
-    tables = [
-        PlainTable(
-            "clinician",
-            "What the published correlations can carry: 95 % bootstrap intervals, p adjusted "
-            "after Holm, power at r = 0.2, and the least r found with a power of 0.8",
-            ["Metric", "n", "Pearson's r", "p", "p (Holm)", "Spearman's r", "p", "Power",
-             "Least r"],
-            correlation_rows(results),
+    last, side = results.epochs[-1], results.plan.image_size
+    return {
+        "plan": results.plan,
+        "answer": page_answer.answer(
+            results.plan, paper, full_scale, by_name["study most_epochs"]
         ),
-        PlainTable(
-            "noise-floor",
-            "Real halves against each other, the seeds' deviation, and the synthetic sets",
-            ["Metric", "By subject, mean", "By subject, 95 % of splits", "By image, mean",
-             "Deviation over seeds", "Synthetic sets"],
-            floor_rows(results, metrics)
-            if sources.read_floor_summary(results) is not None
-            else [],
+        "groups": (paper, reader),
+        "meanings": page_answer.MEANINGS,
+        "signs": page_answer.SIGNS,
+        "measures": [sources.marked(each, stand_in) for each in ALL_MEASURES],
+        "values": by_name,
+        "training_sizes": results.training_sizes,
+        "epochs": results.epochs,
+        "fid_missing": not_computed(metrics, FID.name),
+        "fid_stand_in": stand_in,
+        "sets": sets,
+        "floors": by_floor,
+        "floor_sentence": floor_sentence(results),
+        "films": {
+            chart.run: sample_steps(results.folder / "runs" / chart.run, side, last)
+            for chart in charts
+        },
+        "run_charts": charts,
+        "elements": elements,
+        "element_bars": bars(elements) if elements else [],
+        "element_rows": named_rows(elements, by_floor) if elements else [],
+        "regression": regression_rows(regression),
+        "regression_charts": regression_charts(study, regression),
+        "comparisons": comparisons(results, study, metrics, regression, claims, full_scale),
+        "experiment_tables": experiment_tables(results, metrics),
+        "stability_tables": stability_tables(results),
+        "nearest": nearest_pairs(results),
+        "figures": _figures(results, study_figures(results, study)),
+        "runs": records,
+        "cost": page_runs.cost(records),
+        "timing_row": page_runs.timing_row,
+        "links": _links(results),
+        "paper": (results.paper / "main.pdf").exists(),
+        "data": json_block(
+            {
+                "grid": grid_data(sets),
+                "measures": [each.axis_label for each in ALL_MEASURES],
+                "curves": {chart.run: chart.data for chart in charts},
+                "elements": element_data(elements, by_floor) if elements else None,
+            }
         ),
-    ]  # fmt: skip
-    for experiment in (sources.IMAGE_SIZE, sources.LEARNING_RATE, sources.AUGMENTATION):
-        title = "Metrics of each arm at its end"
-        tables.append(PlainTable(experiment, title, arms, arm_rows(results, experiment)))
-        title = "Signs of instability"
-        tables.append(PlainTable(experiment, title, signs, stability.get(experiment, [])))
-    title = "Metrics of each seed at the end"
-    tables.append(PlainTable("seeds", title, arms, arm_rows(results, sources.SEEDS)))
-    bounds = (
-        "Epochs in which a loss is not finite, the discriminator is right on "
-        f"{100 * SATURATED_ACCURACY:.0f} % of both kinds of images, or synthetic images of a batch "
-        f"differ from each other by less than {COLLAPSED_DIVERSITY} of what real ones do"
-    )
-    head = ["Training", "For", "Epochs", "Events in its log"]
-    stable = "stability of all trainings"
-    tables.append(PlainTable(stable, bounds, head, event_rows(results), in_words=True))
-    return tables
+    }
 
 
-def _sets(results: Results, metrics: pd.DataFrame) -> list[dict[str, object]]:
-    """A row a set: its names, links, and a cell for each measure of the study."""
-    by_set = dict(tuple(metrics.groupby("set")))
-    return [
-        {
-            "set": chosen.name,
-            "training_size": chosen.training_size,
-            "epoch": chosen.epoch,
-            "run": results.run(chosen.training_size).name,
-            "cells": [
-                _cell(by_set[chosen.name], shown.name, shown.decimals) for shown in ALL_MEASURES
-            ],
-        }
-        for chosen in results.sets
-    ]
+def _figures(results: Results, figures: list[StudyFigure]) -> dict[str, list[EmbeddedFigure]]:
+    """The figures of each section, in their order; "figures" has those of no other section."""
+    place = {name: section for section, names in FIGURES_OF.items() for name in names}
+    found: dict[str, list[EmbeddedFigure]] = {section: [] for section in (*FIGURES_OF, "figures")}
+    for figure in figures:
+        source = png_uri(results.figures / f"{figure.name}.png")
+        shown = EmbeddedFigure(figure.name, figure.title, figure.see, source)
+        found[place.get(figure.name, "figures")].append(shown)
+    return found
 
 
-def _cell(rows: pd.DataFrame, name: str, decimals: int) -> dict[str, str]:
-    """Value and interval of one metric in one set, or the reason why there is none."""
-    found = rows[rows["metric"] == name]
-    if found.empty:
-        return {"value": "not computed", "interval": "", "reason": f"the set has no metric {name}"}
-    row = found.iloc[0]
-    if row["status"] != COMPUTED:
-        return {"value": "not computed", "interval": "", "reason": str(row["status"])}
-    low, high = float(row["low"]), float(row["high"])
-    shown = "" if pd.isna(low) else f"{plain(low, decimals)} to {plain(high, decimals)}"
-    return {"value": plain(float(row["value"]), decimals), "interval": shown, "reason": ""}
-
-
-def _regression(regression: pd.DataFrame) -> list[Cells]:
-    rows = []
-    for name, line in regression.set_index("metric").to_dict(orient="index").items():
-        cells = [measure(str(name)).label, str(line["n"]).removesuffix(".0")]
-        cells += [plain(line[key], 4) for key in ("a_published", "a", "b_published", "b")]
-        cells += [plain(line["pearson_r"], 2), p_value(line["p_value"]).removeprefix("= ")]
-        rows.append([*cells, line["agrees"] if line["status"] == COMPUTED else line["status"]])
-    return rows
+def _links(results: Results) -> frozenset[str]:
+    """Files of the results that the page may link to, as seen from it."""
+    folder = results.folder
+    tables = [path for path in results.tables.glob("*") if path.suffix in (".csv", ".npy")]
+    others = [folder / name for name in ("plan.yaml", "sets.csv", "claims.json")]
+    found = [path for path in (*others, *tables, *folder.glob("metrics/*.csv")) if path.is_file()]
+    return frozenset(path.relative_to(folder).as_posix() for path in found)

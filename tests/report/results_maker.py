@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from PIL import Image
 
 from miua.analysis import analyse, collect, refit_clinician
 from miua.analysis.ledger import write_claims
@@ -70,7 +71,7 @@ def make_results(
     for name, config in plan.preparations().items():
         reference = heads(draws, REFERENCE_IMAGES, config.image_size, blur=0.0)
         _write_stack(folder / "reference" / name, reference, {})
-        _write_stack(folder / "real" / name, reference, {})
+        _write_real(folder / "real" / name, reference, profile.available_images)
     reference_lbpv = draws.dirichlet(np.full(256, 0.3)) * SIDE**2
     write_array(folder / "metrics" / "reference.npy", reference_lbpv)
     for run, config in plan.runs.items():
@@ -147,6 +148,15 @@ def _write_stack(place: Path, stack: Stack, record: dict[str, object]) -> None:
     write_json(place / "provenance.json", {"inputs": {}, "outputs": outputs, **record})
 
 
+def _write_real(place: Path, reference: Stack, available: int) -> None:
+    """All images to learn from, two of each subject; of other sizes than SIDE the reference's."""
+    own = np.random.default_rng(6)
+    stack = heads(own, available, SIDE, blur=0.0) if reference.shape[1] == SIDE else reference
+    names = [f"{n // 2 + 1:03d}_{'2' * (n % 2)}HC.png" for n in range(len(stack))]
+    write_json(place / "names.json", names)
+    _write_stack(place, stack, {})
+
+
 def _write_run(run: Path, config: TrainingConfig, draws: Draws) -> None:
     lines = []
     last = 5 if run.name == DIVERGED else config.epochs[-1]
@@ -170,10 +180,25 @@ def _write_run(run: Path, config: TrainingConfig, draws: Draws) -> None:
         write_json(run / "diverged.json", {"epoch": 5, "reason": DIVERGED_REASON})
     settings = {**config.model_dump(), "config_sha256": "c" * 64}
     made = {"commit": "1" * 40, "uncommitted_changes": False, "inputs": {"images": "d" * 64}}
-    write_json(run / "provenance.json", {"settings": settings, **made})
+    machine = {"device": "cpu", "threads": 2, "packages": {"miua": "1.0"}, "python": "3.11.7"}
+    write_json(run / "provenance.json", {"settings": settings, **made, **machine})
+    rate = {"seconds": 1.5, "images_per_second": round((config.training_size or 0) / 1.5, 2)}
+    speed = [json.dumps({"epoch": epoch, **rate}) for epoch in range(1, last + 1)]
+    write_text(run / "speed.jsonl", "".join(f"{line}\n" for line in speed))
     for epoch in config.epochs:
         facts = {"epoch": epoch, "sha256": _checkpoint(run.name, epoch)}
         write_json(run / "checkpoints" / f"epoch_{epoch:04d}.json", facts)
+    for epoch in sorted({1, 2, 5, *config.epochs}):
+        if epoch <= last and config.image_size == SIDE:
+            _write_sample_grid(run / "samples" / f"epoch_{epoch:04d}.png", 1 - epoch / last)
+
+
+def _write_sample_grid(path: Path, blur: float) -> None:
+    """The same heads in every epoch, ever sharper."""
+    images = heads(np.random.default_rng(7), 16, SIDE, blur=0.2 + blur)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    grid = images.reshape(4, 4, SIDE, SIDE).swapaxes(1, 2).reshape(4 * SIDE, 4 * SIDE)
+    Image.fromarray(grid).save(path)
 
 
 def _checkpoint(run: str, epoch: int) -> str:

@@ -1,0 +1,136 @@
+"""Synthetic images beside the training images nearest to them: does a network copy?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from miua.analysis.experiments import read_cells
+from miua.analysis.results import Results, SyntheticSet
+from miua.config import TrainingConfig, read_config
+from miua.data.hc18 import subjects_of
+from miua.data.stack import subset
+from miua.errors import MiuaError
+from miua.evaluation.charts import Picture, picture
+from miua.files import read_json
+from miua.metrics.contact_sheet import in_words
+from miua.metrics.measures import COMPUTED
+from miua.metrics.memorisation import ROTATIONS, Memorisation, find_copies
+from miua.metrics.variants import transformed
+from miua.report.numbers import MISSING, plain
+from miua.report.pictures import read_set, read_stack
+
+PAIRS = 6  # of a set, the likeliest copies first
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A synthetic image and the training image nearest to it, turned as it lies nearest.
+
+    synthetic: its place in the set, from 0. training: the file of the other. distance: root mean
+    squared difference, grey levels; relative: that over the distance to another subject's image.
+    """
+
+    synthetic: int
+    training: str
+    pictures: tuple[Picture, Picture]
+    turned: str
+    distance: str
+    relative: str
+    copy: bool
+
+
+@dataclass(frozen=True)
+class SetPairs:
+    """The pairs of one set. sentence: what was found in all of it; lacking: why there is none."""
+
+    name: str
+    training_size: int
+    epoch: int
+    pairs: list[Pair]
+    sentence: str
+    lacking: str = ""
+
+
+def nearest_pairs(results: Results) -> list[SetPairs]:
+    """The nearest pairs of the last set of every training size.
+
+    Raises:
+        MiuaError: a stack, its names or a configuration is missing or damaged.
+    """
+    last = results.epochs[-1]
+    return [_of_set(results, SyntheticSet(size, last)) for size in results.training_sizes]
+
+
+def _of_set(results: Results, chosen: SyntheticSet) -> SetPairs:
+    synthetic = read_set(results, chosen.name)
+    known = (chosen.name, chosen.training_size, chosen.epoch)
+    if synthetic is None:
+        return SetPairs(*known, [], "", "The training diverged: there is no set.")
+    config = read_config(results.run(chosen.training_size) / "config.yaml", TrainingConfig)
+    training, names = _training_images(results, chosen, config)
+    found = find_copies(
+        training,
+        synthetic,
+        subjects_of(names),
+        rotations=[each for each in ROTATIONS if abs(each) <= config.augmentation.rotation],
+        flip=config.augmentation.flip,
+    )
+    pairs = [
+        _pair(training, synthetic, found, int(index), names) for index in found.closest[:PAIRS]
+    ]
+    return SetPairs(*known, pairs, _sentence(found))
+
+
+def _training_images(
+    results: Results, chosen: SyntheticSet, config: TrainingConfig
+) -> tuple[NDArray[np.uint8], list[str]]:
+    """What the run learned from, and the files' names."""
+    cells = read_cells(results)
+    preparation = str(cells.loc[cells["set"] == chosen.name, "preparation"].iloc[0])
+    folder = results.folder / "real" / preparation
+    stack, names = read_stack(folder / "images.npy"), read_json(folder / "names.json")
+    if not isinstance(names, list) or len(names) != len(stack):
+        raise MiuaError(f"{folder / 'names.json'} does not name {len(stack)} images. Make it again.")
+    size = len(stack) if config.training_size is None else config.training_size
+    if size > len(stack):
+        raise MiuaError(f"{folder} holds {len(stack)} images, but {chosen.name} learned from {size}.")
+    order = subset(len(stack), size, config.seed)
+    return stack[order], [str(names[index]) for index in order]
+
+
+def _pair(
+    training: NDArray[np.uint8],
+    synthetic: NDArray[np.uint8],
+    found: Memorisation,
+    index: int,
+    names: list[str],
+) -> Pair:
+    nearest = int(found.index[index])
+    flipped, rotation = bool(found.flipped[index]), float(found.rotation[index])
+    relative = float(found.relative_distance[index])
+    return Pair(
+        synthetic=index,
+        training=names[nearest],
+        pictures=(
+            picture(synthetic[index]),
+            picture(transformed(training[nearest : nearest + 1], flipped, rotation)[0]),
+        ),
+        turned=in_words(flipped, rotation),
+        distance=plain(float(found.distance[index]), 1),
+        relative=MISSING if np.isnan(relative) else plain(relative, 2),
+        copy=index in set(map(int, found.flagged)),
+    )
+
+
+def _sentence(found: Memorisation) -> str:
+    images = len(found.index)
+    if found.status != COMPUTED:
+        return f"Which of the {images} images are copies was {found.status}."
+    return (
+        f"{len(found.flagged)} of {images} images are copies; chance alone would make "
+        f"{found.expected_false_alarms:.2g}. A copy has a relative distance below "
+        f"{plain(found.threshold, 2)}."
+    )

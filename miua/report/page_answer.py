@@ -1,0 +1,102 @@
+"""The first screen: did it reproduce? An answer drawn from the ledger's counts alone."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from miua.plan import Profile
+from miua.report.claims import NOT_JUDGED, JudgedClaim
+
+REPRODUCED, NOT_REPRODUCED = "reproduced", "not reproduced"
+UNDECIDED, NOT_TESTABLE = "undecided", "not testable here"
+# How to read a verdict, and the sign that stands for it beside its colour.
+MEANINGS = {
+    REPRODUCED: "the test finds what was claimed",
+    NOT_REPRODUCED: "the test contradicts it, or would most likely have found it",
+    UNDECIDED: "the data allow no decision; the evidence gives the power of the test",
+    NOT_TESTABLE: "something is missing in this run, which the evidence names",
+}
+SIGNS = {REPRODUCED: "✓", NOT_REPRODUCED: "✕", UNDECIDED: "?", NOT_TESTABLE: "–", NOT_JUDGED: "–"}
+
+
+@dataclass(frozen=True)
+class Group:
+    """The claims of one origin. title: whose they are. main: those that are no part of another."""
+
+    title: str
+    claims: list[JudgedClaim]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many have each verdict, in the ledger's order; unjudged ones where there are any."""
+        given = Counter(claim.verdict for claim in self.claims)
+        verdicts = [*MEANINGS, *([NOT_JUDGED] if given[NOT_JUDGED] else [])]
+        return {verdict: given[verdict] for verdict in verdicts}
+
+    @property
+    def main(self) -> list[JudgedClaim]:
+        """Those whose id does not begin with that of another: `stability`, not `stability-64`."""
+        ids = [f"{claim.id}-" for claim in self.claims]
+        return [claim for claim in self.claims if not claim.id.startswith(tuple(ids))]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """word: the answer in a word or two. sentence: what it rests on. scale: how far that carries."""
+
+    word: str
+    sentence: str
+    scale: str
+
+
+def groups(claims: Sequence[JudgedClaim]) -> tuple[Group, Group]:
+    """The paper's own claims, and what a careful reader adds."""
+    paper = [claim for claim in claims if claim.of_the_paper]
+    reader = [claim for claim in claims if not claim.of_the_paper]
+    return Group("The paper's claims", paper), Group("What a careful reader adds", reader)
+
+
+def answer(plan: Profile, paper: Group, full_scale: bool, last_published: str) -> Answer:
+    """What the ledger says of the paper's own claims.
+
+    last_published: the most epochs of the study, as printed.
+    """
+    counts, total = paper.counts, len(paper.claims)
+    told = _listed(counts)
+    if not plan.scientific:
+        judged = total - counts[NOT_TESTABLE] - counts.get(NOT_JUDGED, 0)
+        return Answer(
+            "This run cannot tell.",
+            f"Of the paper's {total} claims, {total - judged} need what a run on phantoms does not "
+            f"have, above all real images. The other {judged} rest on published numbers alone: "
+            f"{_listed(_without(counts, NOT_TESTABLE, NOT_JUDGED))}.",
+            "Phantoms are drawn by a program. They show that every part works, and cannot decide "
+            "a claim about real images.",
+        )
+    epochs = max(plan.grid.epochs)
+    scale = (
+        "At the study's own scale."
+        if full_scale
+        else "At another scale than the study's: trained for up to "
+        f"{epochs} epochs, up to {last_published} in the study."
+    )
+    return Answer(_word(counts, total), f"Of the paper's {total} claims: {told}.", scale)
+
+
+def _word(counts: dict[str, int], total: int) -> str:
+    if total and counts[REPRODUCED] == total:
+        return "Yes."
+    if counts[REPRODUCED]:
+        return "In part."
+    return "No." if counts[NOT_REPRODUCED] else "It stays open."
+
+
+def _without(counts: dict[str, int], *verdicts: str) -> dict[str, int]:
+    return {verdict: count for verdict, count in counts.items() if verdict not in verdicts}
+
+
+def _listed(counts: dict[str, int]) -> str:
+    words = [f"{count} {verdict}" for verdict, count in counts.items() if count]
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words) or "none"

@@ -1,0 +1,164 @@
+"""The table of synthetic sets beside the noise floor, and the grid of sets to look at."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from miua.analysis.results import Results, SyntheticSet
+from miua.analysis.tables import COMPUTED
+from miua.errors import MiuaError
+from miua.evaluation.charts import Picture, picture
+from miua.files import read_json
+from miua.metrics.measures import ALL_MEASURES, Measure
+from miua.plan import RealImages
+from miua.report import sources
+from miua.report.numbers import interval, plain
+from miua.report.pictures import read_set, tile
+from miua.report.sample_grids import SHOWN_SIDE
+
+WITHIN, ABOVE, BELOW = "within", "above", "below"
+BY_SUBJECT = "subject"
+
+
+@dataclass(frozen=True)
+class Floor:
+    """What one metric reads on halves of real images: the middle 95 % of the splits."""
+
+    low: float
+    high: float
+    words: str
+
+    def place(self, value: float) -> str:
+        if value < self.low:
+            return BELOW
+        return ABOVE if value > self.high else WITHIN
+
+
+@dataclass(frozen=True)
+class MetricCell:
+    """One metric of one set. reason: why there is no value. place: beside the floor, "" if none."""
+
+    value: str
+    interval: str = ""
+    reason: str = ""
+    place: str = ""
+
+
+@dataclass(frozen=True)
+class SetRow:
+    """One set of the grid, its images as a picture of rows of SHOWN_SIDE.
+
+    image: side of one image, pixels. lacking: why it has no images, or "". sha256: of the images,
+    checkpoint: of the network that drew them, as the set's record says; "" where it does not.
+    """
+
+    name: str
+    training_size: int
+    epoch: int
+    run: str
+    cells: list[MetricCell]
+    picture: Picture | None
+    image: int
+    lacking: str
+    sha256: str
+    checkpoint: str
+
+
+def floors(results: Results) -> dict[str, Floor]:
+    """The noise floor of each metric, drawn by subject; without those not computed or not run."""
+    table = sources.read_floor_summary(results)
+    if table is None:
+        return {}
+    rows = table[(table["split"] == BY_SUBJECT) & (table["status"] == COMPUTED)]
+    found = {}
+    for row in rows.itertuples():
+        low, high, name = float(str(row.low)), float(str(row.high)), str(row.metric)
+        found[name] = Floor(low, high, interval(low, high, _decimals(name)))
+    return found
+
+
+def floor_sentence(results: Results) -> str:
+    """Of what images the floor is, or that it was not measured."""
+    scale = results.plan.experiments.get(sources.NOISE_FLOOR)
+    if not isinstance(scale, RealImages) or sources.read_floor_summary(results) is None:
+        return sources.not_run(sources.NOISE_FLOOR)
+    return (
+        f"Halves of {scale.images} real images with no subject in common, {scale.repeats} draws; "
+        f"the range holds the middle 95 % of them. A set here has {results.plan.synthetic_images} "
+        f"images, the reference {results.plan.reference_images}: FID and FD-LBP change with the "
+        "number of images, so hold them against the range with care."
+    )
+
+
+def set_rows(
+    results: Results, metrics: pd.DataFrame, by_floor: dict[str, Floor]
+) -> list[SetRow]:
+    """A row a set of the grid, by training size, then epoch."""
+    by_set = dict(tuple(metrics.groupby("set")))
+    return [_row(results, chosen, by_set[chosen.name], by_floor) for chosen in results.sets]
+
+
+def _row(
+    results: Results, chosen: SyntheticSet, rows: pd.DataFrame, by_floor: dict[str, Floor]
+) -> SetRow:
+    stack = read_set(results, chosen.name)
+    record = _record(results, chosen.name)
+    return SetRow(
+        name=chosen.name,
+        training_size=chosen.training_size,
+        epoch=chosen.epoch,
+        run=results.run(chosen.training_size).name,
+        cells=[_cell(rows, shown, by_floor.get(shown.name)) for shown in ALL_MEASURES],
+        picture=None if stack is None else picture(tile(stack, SHOWN_SIDE, SHOWN_SIDE)),
+        image=results.plan.image_size,
+        lacking="" if stack is not None else str(record.get("not_made", "")),
+        sha256=str(record.get("outputs", {}).get("images", "")),
+        checkpoint=str(record.get("inputs", {}).get("checkpoint", "")),
+    )
+
+
+def _record(results: Results, name: str) -> dict[str, dict[str, object]]:
+    path = results.folder / "sets" / name / "provenance.json"
+    record = read_json(path)
+    if not isinstance(record, dict):
+        raise MiuaError(f"{path} is no record of a set. Make the set again.")
+    return record
+
+
+def _cell(rows: pd.DataFrame, shown: Measure, floor: Floor | None) -> MetricCell:
+    """Value and interval of one metric in one set, or the reason why there is none."""
+    found = rows[rows["metric"] == shown.name]
+    if found.empty:
+        return MetricCell("not computed", reason=f"the set has no metric {shown.name}")
+    row = found.iloc[0]
+    if row["status"] != COMPUTED:
+        return MetricCell("not computed", reason=str(row["status"]))
+    value, low, high = (float(row[column]) for column in ("value", "low", "high"))
+    return MetricCell(
+        plain(value, shown.decimals),
+        "" if pd.isna(low) else interval(low, high, shown.decimals),
+        place=floor.place(value) if floor else "",
+    )
+
+
+def _decimals(name: str) -> int:
+    known = {shown.name: shown.decimals for shown in ALL_MEASURES}
+    return known.get(name, 2)
+
+
+def grid_data(rows: Sequence[SetRow]) -> list[dict[str, object]]:
+    """What the script needs of the sets; their pictures it takes from the page."""
+    return [
+        {
+            "set": row.name,
+            "run": row.run,
+            "size": row.training_size,
+            "epoch": row.epoch,
+            "lacking": row.lacking,
+            "cells": [[cell.value, cell.interval, cell.place] for cell in row.cells],
+        }
+        for row in rows
+    ]

@@ -1,0 +1,162 @@
+"""What was published beside what came out here, and whether the two can be compared."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from miua.analysis.ledger import read_claims
+from miua.analysis.results import Results
+from miua.metrics.measures import FID, Measure, measure
+from miua.report import sources
+from miua.report.claims import JudgedClaim
+from miua.report.numbers import MISSING, plain
+from miua.report.values import read_facts
+
+RANGE_TEST = "values-in-range"  # of the claims that give a published range of the sets
+SAME_POINTS = "yes: the same points, read off the published plot"
+NO_READERS = "no: nobody has judged these images"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One published value beside its counterpart, as text. where: the id of the place to read on."""
+
+    what: str
+    unit: str
+    published: str
+    here: str
+    difference: str
+    comparable: str
+    where: str
+
+
+def comparisons(
+    results: Results,
+    study: Path,
+    metrics: pd.DataFrame,
+    regression: pd.DataFrame,
+    claims: Sequence[JudgedClaim],
+    full_scale: bool,
+) -> list[Comparison]:
+    """Ranges of the sets, coefficients, correlations, and what readers called real.
+
+    Raises:
+        MiuaError: a file of the study is missing or damaged.
+    """
+    facts = read_facts(study)
+    return [
+        *_ranges(results, study, metrics, claims, full_scale),
+        *_coefficients(regression),
+        _correlation(regression, facts),
+        *_readers(facts),
+    ]
+
+
+def _ranges(
+    results: Results,
+    study: Path,
+    metrics: pd.DataFrame,
+    claims: Sequence[JudgedClaim],
+    full_scale: bool,
+) -> Iterator[Comparison]:
+    found = {claim.id: claim.numbers for claim in claims}
+    for claim in read_claims(study):
+        if claim.test != RANGE_TEST:
+            continue
+        shown = [measure(str(name)) for name in claim.inputs["metrics"]]
+        names = ", ".join(each.label for each in shown)
+        stand_in = FID in shown and bool(sources.fid_stand_in(metrics))
+        numbers = found.get(claim.id, {})
+        for word, threshold, number in (("lowest", "low", "lowest"), ("highest", "high", "highest")):
+            here = numbers.get(number)
+            yield _row(
+                f"{names}: {word} of all sets",
+                shown[0],
+                float(claim.thresholds[threshold]),
+                math.nan if here is None else here,
+                _of_sets(results, full_scale, stand_in, computed=here is not None),
+                f"claim-{claim.id}",
+            )
+
+
+def _of_sets(results: Results, full_scale: bool, stand_in: bool, computed: bool) -> str:
+    if not computed:
+        return "no: not computed here"
+    if not results.plan.scientific:
+        return "no: phantoms, not real images"
+    if stand_in:
+        return "no: other weights than the published ones"
+    if not full_scale:
+        return f"with care: trained for up to {results.epochs[-1]} epochs"
+    return "yes: the same scale"
+
+
+def _coefficients(regression: pd.DataFrame) -> Iterator[Comparison]:
+    for row in regression.to_dict(orient="records"):
+        shown = measure(str(row["metric"]))
+        for name in ("a", "b"):
+            numbers = (float(row[f"{name}_published"]), float(row[name]))
+            yield _row(
+                f"{shown.label} = a ln(score) + b: {name}",
+                shown,
+                *numbers,
+                SAME_POINTS,
+                "regression",
+                decimals=4,
+            )
+
+
+def _correlation(regression: pd.DataFrame, facts: pd.DataFrame) -> Comparison:
+    least = float(regression["pearson_r"].min())
+    claimed = float(str(facts.loc["claimed_correlation", "value"]))
+    difference = MISSING if math.isnan(least) else _signed(least - claimed, 2)
+    return Comparison(
+        "Least correlation r of the five metrics with ln(score)",
+        "",
+        f"above {plain(claimed, 1)}",
+        plain(least, 2),
+        difference,
+        SAME_POINTS,
+        "claim-correlation",
+    )
+
+
+def _readers(facts: pd.DataFrame) -> Iterator[Comparison]:
+    """What readers called real; to stand beside answers about these sets, once there are some."""
+    percent = str(facts.loc["called_real_percent", "value"])
+    for who, published, where in (
+        ("Synthetic images that the engineers called real", percent, "claim-indistinguishable"),
+        ("Synthetic images that the clinician called real", "0", "claim-clinician"),
+    ):
+        yield Comparison(who, "%", published, MISSING, MISSING, NO_READERS, where)
+
+
+def _row(
+    what: str,
+    shown: Measure,
+    published: float,
+    here: float,
+    comparable: str,
+    where: str,
+    decimals: int | None = None,
+) -> Comparison:
+    places = shown.decimals if decimals is None else decimals
+    return Comparison(
+        what,
+        shown.unit,
+        plain(published, places),
+        plain(here, places),
+        MISSING if math.isnan(here) else _signed(here - published, places),
+        comparable,
+        where,
+    )
+
+
+def _signed(value: float, decimals: int) -> str:
+    text = plain(value, decimals)
+    return f"+{text}" if value > 0 and float(f"{value:.{decimals}f}") else text

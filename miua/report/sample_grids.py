@@ -1,0 +1,54 @@
+"""The grids that a training draws of one latent batch: how the same images form, epoch by epoch."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from miua.errors import MiuaError
+from miua.evaluation.charts import Picture, picture
+from miua.report.pictures import tile
+
+SHOWN_SIDE = 4  # images in a row and in a column of what the page shows of a set or a grid
+_NAME = re.compile(r"epoch_(\d{4,})\.png")
+
+
+@dataclass(frozen=True)
+class Step:
+    """The first images of the latent batch after an epoch."""
+
+    epoch: int
+    picture: Picture
+
+
+def sample_steps(run: Path, side: int, last_epoch: int) -> list[Step]:
+    """What a run kept of its latent batch up to an epoch, in order; images have side x side pixels.
+
+    Raises:
+        MiuaError: a grid is not a grey PNG of whole images.
+    """
+    named = [(int(match[1]), path) for path in (run / "samples").glob("*.png")
+             if (match := _NAME.fullmatch(path.name))]  # fmt: skip
+    return [
+        Step(epoch, picture(tile(_images(path, side), SHOWN_SIDE, SHOWN_SIDE)))
+        for epoch, path in sorted(named)
+        if epoch <= last_epoch
+    ]
+
+
+def _images(path: Path, side: int) -> NDArray[np.uint8]:
+    """The images of a grid without gaps, row by row: uint8 (N, side, side)."""
+    try:
+        with Image.open(path, formats=("PNG",)) as opened:
+            grid = np.asarray(opened)
+    except (UnidentifiedImageError, OSError, ValueError) as error:
+        raise MiuaError(f"{path} is not a readable PNG ({error}). Train the run again.") from None
+    if grid.dtype != np.uint8 or grid.ndim != 2 or any(length % side for length in grid.shape):
+        raise MiuaError(f"{path} is no grid of {side} x {side} grey images. Train the run again.")
+    rows, columns = (length // side for length in grid.shape)
+    return grid.reshape(rows, side, columns, side).swapaxes(1, 2).reshape(-1, side, side)
