@@ -356,7 +356,7 @@ def judge_audit(session: nox.Session, locked: str, packages: list[dict[str, Any]
 
 @nox.session(venv_backend="none")
 def lock(session: nox.Session) -> None:
-    """Pin every dependency anew, with hashes: requirements.lock; -run, -audit and -browser beside it."""
+    """Pin every dependency anew, with hashes: requirements.lock, and those beside it."""
     pin = (UV, "pip", "compile", "--quiet", "--universal", "--python-version", "3.11",
            "--generate-hashes", "--no-emit-index-url", "--no-header", "pyproject.toml")  # fmt: skip
     groups = ("build", "tests", "lint", "wheels", "run")

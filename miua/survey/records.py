@@ -17,7 +17,7 @@ from miua.config import Strict
 from miua.errors import MiuaError
 
 # Raised by one whenever a key of one of the files changes its name or meaning.
-SCHEMA = 1
+SCHEMA: Literal[1] = 1
 HIGHEST_QUALITY, HIGHEST_CONFIDENCE = 5, 5
 STUDY_FILE, KEY_FILE, PAGE_FILE = "study.json", "sealed-key.json", "survey.html"
 

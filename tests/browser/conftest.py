@@ -1,6 +1,6 @@
 """Debian's Chromium, driven as a person would: by keyboard, mouse and touch, and never online.
 
-Playwright is imported when a test asks for a browser: `./run tests` collects this folder without it.
+Playwright is imported when a test asks for a browser: `./run tests` collects this without it.
 """
 
 import shutil
@@ -37,7 +37,7 @@ def complaints():
 
 @pytest.fixture
 def open_page(browser, complaints):
-    """Opens a file in a window of its own; at the test's end nothing may have been complained of."""
+    """Opens a file in a window of its own; when the test ends nothing may have been complained of."""
     contexts = []
 
     def opened(path, size="desk", **options):
