@@ -138,6 +138,15 @@ def slurm(session: nox.Session) -> None:
 
 
 @nox.session
+def browser(session: nox.Session) -> None:
+    """Use the survey's page and the report in Debian's Chromium, as people do."""
+    install(session)
+    locked = ("--quiet", "--require-hashes", "-r", "requirements-browser.lock")
+    session.run(UV, "pip", "install", *locked, external=True)
+    session.run("pytest", "-m", "browser", "tests/browser", *session.posargs)
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
     """Check style, types and the C++ format; changes nothing."""
     install(session)
@@ -347,14 +356,15 @@ def judge_audit(session: nox.Session, locked: str, packages: list[dict[str, Any]
 
 @nox.session(venv_backend="none")
 def lock(session: nox.Session) -> None:
-    """Pin every dependency anew, with hashes: requirements.lock, and -run and -audit of it."""
+    """Pin every dependency anew, with hashes: requirements.lock, and those beside it."""
     pin = (UV, "pip", "compile", "--quiet", "--universal", "--python-version", "3.11",
            "--generate-hashes", "--no-emit-index-url", "--no-header", "pyproject.toml")  # fmt: skip
     groups = ("build", "tests", "lint", "wheels", "run")
     everything = [argument for group in groups for argument in ("--group", group)]
-    session.run(*pin, "--upgrade", "--extra", "study", "--extra", "slurm", *everything, "-o", LOCK)
+    session.run(*pin, "--upgrade", "--extra", "study", "--extra", "survey", "--extra", "slurm",
+                *everything, "-o", LOCK)  # fmt: skip
     # Constrained by the first, so that all name the same versions.
-    for group in ("run", "audit"):
+    for group in ("run", "audit", "browser"):
         session.run(
             UV, "pip", "compile", "--quiet", "--universal", "--python-version", "3.11",
             "--generate-hashes", "--no-emit-index-url", "--no-header", "--no-annotate",

@@ -12,6 +12,7 @@ STUDY_PACKAGES = {
     "requests",
     "safetensors",
     "snakemake",
+    "statsmodels",
     "torch",
     "torch_fidelity",
     "torchvision",
