@@ -53,7 +53,7 @@ id
 CLOSED = "/miua /miua/miua /opt/miua /usr"
 OPEN = "/miua/results /home/miua /home/miua/.cache /tmp"
 SOMEBODY = "12345:12345"  # no such user in the image
-MADE = ("paper/main.pdf", "report/index.html", "claims.json")
+MADE = ("paper/main.pdf", "report.html", "claims.json")
 
 
 @dataclass

@@ -44,6 +44,9 @@ ROOMS = {
     ),
     "report": (
         "metrics/measures.py",
+        "metrics/memorisation.py",
+        "metrics/nearest_variants.py",
+        "metrics/variants.py",
         "analysis/*",
         "analysis/claim_tests/*",
         "report/*",

@@ -133,7 +133,7 @@ def test_what_is_done_is_not_counted(tmp_path):
     plan = tiny_plan()
     make_everything(tmp_path, plan)
     assert left_of(tmp_path, plan) == []
-    (tmp_path / "report/index.html").unlink()
+    (tmp_path / "report.html").unlink()
     assert [job.rule for job in left_of(tmp_path, plan)] == ["report"]
 
 
@@ -250,8 +250,8 @@ def test_late_steps_take_as_long_as_in_a_finished_run(tmp_path):
         record(tmp_path / "smoke", rule, 10.0, 12.0)
     record(tmp_path / "smoke", "experiment", 20.0, 24.0)
     assert earlier_run(tmp_path / "cpu", LATE) is None  # it did not come to its end
-    make(tmp_path / "smoke", "report/index.html")
-    (tmp_path / "smoke/report/index.html").write_text("12345")
+    make(tmp_path / "smoke", "report.html")
+    (tmp_path / "smoke/report.html").write_text("12345")
     found = earlier_run(tmp_path / "cpu", LATE)
     assert found.seconds["paper"] == 2
     assert found.seconds["experiment"] == 3  # the mean of its jobs

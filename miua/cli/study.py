@@ -75,7 +75,7 @@ def figures_command(results: Results, study: Study = STUDY) -> None:
 
 
 def report_command(results: Results, study: Study = STUDY) -> None:
-    """Write the HTML report from tables and figures."""
+    """Write report.html, one file with tables, figures and images to compare."""
     from miua.report import make_report
 
     print(make_report(results, study))
@@ -256,6 +256,6 @@ def _print_outcome(folder: Path) -> None:
     told = ", ".join(f"{counts[verdict]} {verdict}" for verdict in VERDICTS)
     console.print(f"\nClaims: {told}.")
     console.print(f"\npaper   {folder / 'paper' / 'main.pdf'}")
-    console.print(f"report  {folder / 'report' / 'index.html'}")
+    console.print(f"report  {folder / 'report.html'}")
     console.print(f"claims  {folder / 'tables' / 'claims.csv'}")
     console.print(f"tables  {folder / 'tables'}")

@@ -12,6 +12,8 @@ from statistics import mean
 MEMORY_LIMIT = Path("/sys/fs/cgroup/memory.max")  # of a container, if it has one
 MEMORY_INFORMATION = Path("/proc/meminfo")
 
+REPORT = "report.html"  # which a reproduction ends with
+
 
 def memory_of_machine() -> tuple[float, float]:
     """Bytes of memory in all, and those not in use now; a container's limit counts."""
@@ -62,11 +64,11 @@ def earlier_run(folder: Path, rules: tuple[str, ...]) -> EarlierRun | None:
     Snakemake keeps for each output when its job began and ended.
     """
     found = []
-    beside = [path for path in folder.parent.glob("*") if (path / "report/index.html").exists()]
+    beside = [path for path in folder.parent.glob("*") if (path / REPORT).exists()]
     for path in beside:
         seconds = _recorded(path / ".snakemake" / "metadata")
         if all(rule in seconds for rule in rules):
-            when = (path / "report" / "index.html").stat().st_mtime
+            when = (path / REPORT).stat().st_mtime
             found.append((path == folder, when, EarlierRun(path, seconds, _size_of_late(path))))
     return max(found, key=lambda each: each[:2])[2] if found else None
 
@@ -85,9 +87,5 @@ def _recorded(metadata: Path) -> dict[str, float]:
 
 def _size_of_late(folder: Path) -> int:
     """Bytes of the tables, figures, paper and report."""
-    return sum(
-        path.stat().st_size
-        for name in ("tables", "figures", "paper", "report")
-        for path in (folder / name).rglob("*")
-        if path.is_file()
-    )
+    late = [path for name in ("tables", "figures", "paper") for path in (folder / name).rglob("*")]
+    return sum(path.stat().st_size for path in (*late, folder / REPORT) if path.is_file())

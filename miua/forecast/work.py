@@ -202,4 +202,4 @@ def _late_jobs(
         yield Job(CLAIMS, ("claims.json", "tables/claims.csv"), needs)
         yield Job(FIGURES, ("figures/.done",), ("claims.json",))
         yield Job(PAPER, ("paper/main.pdf",), ("figures/.done",))
-        yield Job(REPORT, ("report/index.html",), ("paper/main.pdf",))
+        yield Job(REPORT, ("report.html",), ("paper/main.pdf",))

@@ -1,4 +1,4 @@
-"""What the page carries inside itself: pictures as data URIs, data as JSON, one script by its hash."""
+"""What the page carries inside itself: pictures, data for its script, the script and its hash."""
 
 from __future__ import annotations
 

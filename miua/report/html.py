@@ -18,7 +18,13 @@ from miua.report.embedded import asset, json_block, png_uri, script_policy
 from miua.report.figures import StudyFigure, study_figures
 from miua.report.nearest import nearest_pairs
 from miua.report.page_charts import regression_charts, run_charts
-from miua.report.page_elements import bars, element_data, named_rows, read_elements
+from miua.report.page_elements import (
+    bars,
+    element_data,
+    named_rows,
+    read_elements,
+    room_for_names,
+)
 from miua.report.page_sets import floor_sentence, floors, grid_data, set_rows
 from miua.report.page_tables import experiment_tables, regression_rows, stability_tables
 from miua.report.published import comparisons
@@ -90,15 +96,14 @@ def _content(results: Results, study: Path) -> dict[str, Any]:
     by_floor = floors(results)
     sets = set_rows(results, metrics, by_floor)
     elements = read_elements(results, metrics)
+    element_bars = bars(elements) if elements else []
     charts = run_charts(results)
     records = page_runs.run_records(results)
     stand_in = sources.fid_stand_in(metrics)
     last, side = results.epochs[-1], results.plan.image_size
     return {
         "plan": results.plan,
-        "answer": page_answer.answer(
-            results.plan, paper, full_scale, by_name["study most_epochs"]
-        ),
+        "answer": page_answer.answer(results.plan, paper, full_scale, by_name["study most_epochs"]),
         "groups": (paper, reader),
         "meanings": page_answer.MEANINGS,
         "signs": page_answer.SIGNS,
@@ -117,7 +122,8 @@ def _content(results: Results, study: Path) -> dict[str, Any]:
         },
         "run_charts": charts,
         "elements": elements,
-        "element_bars": bars(elements) if elements else [],
+        "element_bars": element_bars,
+        "element_room": room_for_names(element_bars),
         "element_rows": named_rows(elements, by_floor) if elements else [],
         "regression": regression_rows(regression),
         "regression_charts": regression_charts(study, regression),

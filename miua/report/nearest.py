@@ -93,10 +93,14 @@ def _training_images(
     folder = results.folder / "real" / preparation
     stack, names = read_stack(folder / "images.npy"), read_json(folder / "names.json")
     if not isinstance(names, list) or len(names) != len(stack):
-        raise MiuaError(f"{folder / 'names.json'} does not name {len(stack)} images. Make it again.")
+        raise MiuaError(
+            f"{folder / 'names.json'} does not name {len(stack)} images. Make it again."
+        )
     size = len(stack) if config.training_size is None else config.training_size
     if size > len(stack):
-        raise MiuaError(f"{folder} holds {len(stack)} images, but {chosen.name} learned from {size}.")
+        raise MiuaError(
+            f"{folder} holds {len(stack)} images, but {chosen.name} learned from {size}."
+        )
     order = subset(len(stack), size, config.seed)
     return stack[order], [str(names[index]) for index in order]
 

@@ -12,13 +12,14 @@ from scipy import stats
 
 from miua.analysis.results import Results
 from miua.analysis.tables import COMPUTED
+from miua.evaluation.charts import labels
 from miua.files import read_array
 from miua.metrics.measures import LBPV_ELEMENTS, STUDY_ELEMENTS, element_name
 from miua.report.numbers import MISSING, plain
 from miua.report.page_sets import Floor
 
 NAMED = 10  # of the closest and of the farthest elements, in the table
-WIDTH, HEIGHT = 768.0, 180.0  # of the figure, in its own units
+WIDTH, HEIGHT, LINE = 768.0, 180.0, 22  # of the figure and of a line of names, in its own units
 NAMES = [element_name(element) for element in range(LBPV_ELEMENTS)]
 
 
@@ -36,13 +37,17 @@ class ElementRow:
 
 @dataclass(frozen=True)
 class Bar:
-    """A bar of the figure in its own units, from the left and the top; marked: of the study."""
+    """A bar of the figure in its own units, from the left and the top.
+
+    marked: of the study; its name then stands in this line above the bars, from 0.
+    """
 
     element: int
     left: float
     top: float
     height: float
     marked: bool
+    line: int
 
 
 @dataclass(frozen=True)
@@ -98,11 +103,19 @@ def bars(elements: Elements) -> list[Bar]:
     """The elements from the closest to the farthest, heights compressed as a logarithm is."""
     width, most = WIDTH / LBPV_ELEMENTS, math.asinh(float(elements.distance.max()) or 1.0)
     found = []
+    named = {int(np.flatnonzero(elements.order == each)[0]): "" for each in STUDY_ELEMENTS}
+    lines = {label.element: label.line for label in labels(named)}
     for place, element in enumerate(elements.order):
         height = max(1.0, HEIGHT * math.asinh(float(elements.distance[element])) / most)
-        marked = int(element) in STUDY_ELEMENTS
-        found.append(Bar(int(element), place * width, HEIGHT - height, height, marked))
+        line = lines.get(place)
+        bar = Bar(int(element), place * width, HEIGHT - height, height, line is not None, line or 0)
+        found.append(bar)
     return found
+
+
+def room_for_names(drawn: list[Bar]) -> int:
+    """How high the names above the bars reach, in the figure's units."""
+    return 26 + LINE * max((bar.line for bar in drawn), default=0)
 
 
 def named_rows(elements: Elements, floors: dict[str, Floor]) -> list[ElementRow]:

@@ -93,9 +93,7 @@ def floor_sentence(results: Results) -> str:
     )
 
 
-def set_rows(
-    results: Results, metrics: pd.DataFrame, by_floor: dict[str, Floor]
-) -> list[SetRow]:
+def set_rows(results: Results, metrics: pd.DataFrame, by_floor: dict[str, Floor]) -> list[SetRow]:
     """A row a set of the grid, by training size, then epoch."""
     by_set = dict(tuple(metrics.groupby("set")))
     return [_row(results, chosen, by_set[chosen.name], by_floor) for chosen in results.sets]

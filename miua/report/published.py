@@ -14,7 +14,7 @@ from miua.analysis.results import Results
 from miua.metrics.measures import FID, Measure, measure
 from miua.report import sources
 from miua.report.claims import JudgedClaim
-from miua.report.numbers import MISSING, plain
+from miua.report.numbers import MINUS, MISSING, plain
 from miua.report.values import read_facts
 
 RANGE_TEST = "values-in-range"  # of the claims that give a published range of the sets
@@ -72,7 +72,10 @@ def _ranges(
         names = ", ".join(each.label for each in shown)
         stand_in = FID in shown and bool(sources.fid_stand_in(metrics))
         numbers = found.get(claim.id, {})
-        for word, threshold, number in (("lowest", "low", "lowest"), ("highest", "high", "highest")):
+        for word, threshold, number in (
+            ("lowest", "low", "lowest"),
+            ("highest", "high", "highest"),
+        ):
             here = numbers.get(number)
             yield _row(
                 f"{names}: {word} of all sets",
@@ -149,7 +152,7 @@ def _row(
     return Comparison(
         what,
         shown.unit,
-        plain(published, places),
+        f"{published:.10g}".replace("-", MINUS),  # as it was printed
         plain(here, places),
         MISSING if math.isnan(here) else _signed(here - published, places),
         comparable,

@@ -100,7 +100,9 @@ def annotate_missing(axes: Axes, text: str) -> None:
 def mark(figure: Figure, banner: str) -> None:
     """Write the banner of unscientific output across the top of a figure; "" writes nothing."""
     if banner:
-        figure.suptitle(banner, fontsize=7, color=NOTE_COLOUR, fontweight="bold")
+        # Bold letters are about 0.7 times as wide as high: smaller where the figure is narrow.
+        size = min(7.0, 72 * figure.get_figwidth() / (0.7 * len(banner)))
+        figure.suptitle(banner, fontsize=size, color=NOTE_COLOUR, fontweight="bold")
 
 
 def save(figure: Figure, folder: Path, name: str, title: str) -> list[Path]:

@@ -44,7 +44,7 @@ def test_untouched_results_pass_every_check(made):
     checks = ("files", "plan", "images", "metrics", "tables", "kernels", "expected")
     assert verification.checks == checks
     assert all(verification.counts(check).get("passed") for check in checks[:-1])
-    assert verification.of("not checked")[0].subject == "report"
+    assert verification.of("not checked")[0].subject == "report.html"
 
 
 def tamper_with_image(world):

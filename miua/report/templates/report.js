@@ -280,7 +280,7 @@
   }
 
   document.documentElement.classList.add("has-script");
-  byId("compare").hidden = false;
+  for (const id of ["pictures", "compare"]) byId(id).hidden = false;
   for (const input of inputs) {
     input.disabled = false;
     input.addEventListener("change", () => choose(input.value));
