@@ -164,5 +164,5 @@ def _links(results: Results) -> frozenset[str]:
     folder = results.folder
     tables = [path for path in results.tables.glob("*") if path.suffix in (".csv", ".npy")]
     others = [folder / name for name in ("plan.yaml", "sets.csv", "claims.json")]
-    found = [path for path in (*others, *tables, *folder.glob("metrics/*.csv")) if path.is_file()]
+    found = [path for path in (*others, *tables, *folder.glob("metrics/*.*")) if path.is_file()]
     return frozenset(path.relative_to(folder).as_posix() for path in found)

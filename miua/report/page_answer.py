@@ -44,7 +44,7 @@ class Group:
 
 @dataclass(frozen=True)
 class Answer:
-    """word: the answer in a word or two. sentence: what it rests on. scale: how far that carries."""
+    """word: the answer in short. sentence: what it rests on. scale: how far that carries."""
 
     word: str
     sentence: str

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -79,11 +81,11 @@ def regression_charts(study: Path, regression: pd.DataFrame) -> list[RegressionC
     return [_regression_chart(scores, row) for row in regression.to_dict(orient="records")]
 
 
-def _regression_chart(scores: pd.DataFrame, row: dict[str, object]) -> RegressionChart:
+def _regression_chart(scores: pd.DataFrame, row: dict[Hashable, Any]) -> RegressionChart:
     name = str(row["metric"])
     shown = measure(name)
     own = scores[scores["metric"] == name]
-    a, b = float(str(row["a_published"])), float(str(row["b_published"]))
+    a, b = float(row["a_published"]), float(row["b_published"])
     published = a * np.log(SCORES) + b
     x = Axis(LOWEST_SCORE, HIGHEST_SCORE, LEFT, RIGHT)
     y = Axis.over([*own["value"], *published], BOTTOM, TOP)

@@ -80,10 +80,11 @@ def read_elements(results: Results, metrics: pd.DataFrame) -> Elements | None:
     names = [each for each in results.sets if each.name in set(rows["set"])]
     if not names:
         return None
-    wide = rows.pivot(index="set", columns="metric")
     order = [each.name for each in names]
     values, low, high = (
-        wide[column].reindex(index=order, columns=NAMES).to_numpy(dtype=np.float64)
+        rows.pivot(index="set", columns="metric", values=column)
+        .reindex(index=order, columns=NAMES)
+        .to_numpy(dtype=np.float64)
         for column in ("value", "low", "high")
     )
     distance = np.abs(values).mean(axis=0)

@@ -24,7 +24,7 @@ NO_READERS = "no: nobody has judged these images"
 
 @dataclass(frozen=True)
 class Comparison:
-    """One published value beside its counterpart, as text. where: the id of the place to read on."""
+    """A published value beside its counterpart, as text. where: the id of the place to read on."""
 
     what: str
     unit: str
@@ -72,11 +72,8 @@ def _ranges(
         names = ", ".join(each.label for each in shown)
         stand_in = FID in shown and bool(sources.fid_stand_in(metrics))
         numbers = found.get(claim.id, {})
-        for word, threshold, number in (
-            ("lowest", "low", "lowest"),
-            ("highest", "high", "highest"),
-        ):
-            here = numbers.get(number)
+        for word, threshold in (("lowest", "low"), ("highest", "high")):
+            here = numbers.get(word)
             yield _row(
                 f"{names}: {word} of all sets",
                 shown[0],
@@ -88,12 +85,12 @@ def _ranges(
 
 
 def _of_sets(results: Results, full_scale: bool, stand_in: bool, computed: bool) -> str:
+    if stand_in:
+        return "no: other weights than the published ones"
     if not computed:
         return "no: not computed here"
     if not results.plan.scientific:
         return "no: phantoms, not real images"
-    if stand_in:
-        return "no: other weights than the published ones"
     if not full_scale:
         return f"with care: trained for up to {results.epochs[-1]} epochs"
     return "yes: the same scale"

@@ -27,8 +27,8 @@
   const inputOf = (set) => inputs.find((input) => input.value === set);
   const sizes = [...new Set(data.grid.map((cell) => cell.size))];
   const epochs = [...new Set(data.grid.map((cell) => cell.epoch))];
-  let chosen = data.grid[0].set;
-  let held = data.grid.at(-1).set;
+  let chosen = data.grid.at(-1).set;
+  let held = data.grid[0].set;
 
   const words = (cell) => `${cell.size} training images, ${cell.epoch} epochs`;
 

@@ -1,0 +1,73 @@
+"""The first screen's answer follows from the ledger's counts, and says what a run cannot tell."""
+
+import pytest
+
+from miua.analysis.results import Results
+from miua.report.claims import JudgedClaim
+from miua.report.page_answer import MEANINGS, answer, groups
+
+
+def claims_of(**verdicts):
+    """Claims of the paper with the verdicts' underlines read as spaces, and one of a reader."""
+    made = [
+        JudgedClaim(
+            f"{verdict}-{place}", "It is so.", "Results", "so", verdict.replace("_", " "), ""
+        )
+        for verdict, count in verdicts.items()
+        for place in range(count)
+    ]
+    return [*made, JudgedClaim("other", "So it is.", "reader", "so", "not reproduced", "")]
+
+
+@pytest.fixture(scope="module")
+def scientific(real):
+    return Results.open(real).plan
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "word"),
+    [
+        ({"reproduced": 3}, "Yes."),
+        ({"reproduced": 3, "not_testable_here": 1}, "In part."),
+        ({"reproduced": 1, "not_reproduced": 5}, "In part."),
+        ({"not_reproduced": 1, "undecided": 5}, "No."),
+        ({"undecided": 2, "not_testable_here": 5}, "It stays open."),
+        ({"not_judged": 2}, "It stays open."),
+    ],
+)
+def test_the_word_follows_from_the_papers_claims_alone(scientific, verdicts, word):
+    paper, _ = groups(claims_of(**verdicts))
+    assert answer(scientific, paper, True, "1000").word == word
+
+
+def test_the_counts_are_told_and_add_up(scientific):
+    paper, reader = groups(claims_of(reproduced=2, undecided=3, not_judged=1))
+    said = answer(scientific, paper, True, "1000").sentence
+    assert said == "Of the paper's 6 claims: 2 reproduced, 3 undecided and 1 not judged."
+    assert sum(paper.counts.values()) == 6
+    assert list(reader.counts) == list(MEANINGS)
+    assert reader.counts["not reproduced"] == 1
+
+
+def test_another_scale_is_told(scientific):
+    paper, _ = groups(claims_of(reproduced=1))
+    assert "up to 1000 epochs" not in answer(scientific, paper, True, "1000").scale
+    said = answer(scientific, paper, False, "5000").scale
+    assert said.endswith("trained for up to 1000 epochs, up to 5000 in the study.")
+
+
+def test_phantoms_decide_nothing_whatever_the_ledger_says(smoke):
+    plan = Results.open(smoke).plan
+    paper, _ = groups(claims_of(reproduced=2, not_testable_here=4))
+    told = answer(plan, paper, True, "1000")
+    assert told.word == "This run cannot tell."
+    assert "Of the paper's 6 claims, 4 need" in told.sentence
+    assert told.sentence.endswith("The other 2 rest on published numbers alone: 2 reproduced.")
+    assert "cannot decide a claim about real images" in told.scale
+
+
+def test_the_main_claims_are_those_that_are_no_part_of_another(smoke):
+    ids = ["stability", "stability-64", "stab", "fid-range", "lbpv-range", "stability-larger"]
+    claims = [JudgedClaim(name, "", "Results", "", "undecided", "") for name in ids]
+    paper, _ = groups(claims)
+    assert [claim.id for claim in paper.main] == ["stability", "stab", "fid-range", "lbpv-range"]

@@ -1,0 +1,87 @@
+"""The 256 elements: distances, places, and what the script gets."""
+
+import itertools
+import json
+
+import numpy as np
+import pytest
+
+from miua.analysis.results import Results
+from miua.analysis.tables import read_metrics
+from miua.metrics.measures import STUDY_ELEMENTS
+from miua.report.page_elements import (
+    HEIGHT,
+    NAMED,
+    bars,
+    element_data,
+    named_rows,
+    read_elements,
+    room_for_names,
+)
+from miua.report.page_sets import floors
+
+
+@pytest.fixture(scope="module")
+def results(smoke):
+    return Results.open(smoke)
+
+
+@pytest.fixture(scope="module")
+def elements(results):
+    return read_elements(results, read_metrics(results))
+
+
+def test_distance_is_the_mean_absolute_difference_of_the_vectors(results, elements):
+    reference = np.load(results.reference_lbpv)
+    vectors = np.stack([np.load(results.set_lbpv(chosen)) for chosen in results.sets])
+    assert np.allclose(elements.distance, np.abs(reference - vectors).mean(axis=0))
+    assert np.array_equal(elements.reference, reference)
+
+
+def test_places_go_from_the_closest_to_the_farthest(elements):
+    ordered = elements.distance[elements.order]
+    assert (np.diff(ordered) >= 0).all()
+    assert sorted(elements.order) == list(range(256))
+    assert elements.place[elements.order[0]] == 1
+    assert elements.place[elements.order[-1]] == 256
+
+
+def test_the_ledger_gives_the_same_places(results, elements):
+    ledger = json.loads((results.folder / "claims.json").read_text(encoding="utf-8"))
+    (closeness,) = [claim for claim in ledger["claims"] if claim["id"] == "closeness"]
+    for element in STUDY_ELEMENTS:
+        assert closeness["numbers"][f"V{element} rank of all"] == elements.place[element]
+
+
+def test_bars_rise_and_mark_the_studys_elements(elements):
+    drawn = bars(elements)
+    heights = [bar.height for bar in drawn]
+    assert heights == sorted(heights)
+    assert heights[-1] == pytest.approx(HEIGHT)
+    assert {bar.element for bar in drawn if bar.marked} == set(STUDY_ELEMENTS)
+    marked = [bar for bar in drawn if bar.marked]
+    for before, later in itertools.pairwise(marked):
+        assert before.line != later.line or later.left - before.left > 60
+    assert room_for_names(drawn) > 22 * max(bar.line for bar in marked)
+
+
+def test_the_table_names_the_four_the_closest_and_the_farthest(results, elements):
+    rows = named_rows(elements, floors(results))
+    assert [row.element for row in rows[:4]] == list(STUDY_ELEMENTS)
+    assert rows[4].element == elements.order[0]
+    assert rows[-NAMED].element == elements.order[-1]
+    assert " to " in rows[0].floor
+    assert named_rows(elements, {})[0].floor == "–"
+
+
+def test_what_the_script_gets_is_json_of_256(elements):
+    data = element_data(elements, {})
+    assert json.loads(json.dumps(data, allow_nan=False)) == data
+    assert len(data["values"]) == len(data["sets"]) == 20
+    assert {len(row) for row in data["values"]} == {256}
+    assert data["floor"] == [None] * 256
+
+
+def test_without_images_there_are_no_elements(results):
+    metrics = read_metrics(results)
+    assert read_elements(results, metrics.assign(status="not computed: diverged")) is None

@@ -1,0 +1,133 @@
+"""Sets beside the noise floor, and the pictures that one compares."""
+
+import base64
+import io
+import re
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from miua.analysis.results import Results
+from miua.analysis.tables import read_metrics
+from miua.errors import MiuaError
+from miua.metrics.measures import ALL_MEASURES
+from miua.report import sources
+from miua.report.page_sets import Floor, floor_sentence, floors, grid_data, set_rows
+from miua.report.sample_grids import sample_steps
+from tests.report.results_maker import DIVERGED, DIVERGED_REASON
+
+SIDE, GAP = 64, 2
+
+
+def pixels(picture):
+    data = base64.b64decode(picture.source.partition(",")[2])
+    return np.asarray(Image.open(io.BytesIO(data)))
+
+
+@pytest.fixture(scope="module")
+def results(smoke):
+    return Results.open(smoke)
+
+
+@pytest.fixture(scope="module")
+def rows(results):
+    return set_rows(results, read_metrics(results), floors(results))
+
+
+def test_a_value_lies_within_the_floor_ends_included():
+    floor = Floor(-1.0, 2.0, "−1 to 2")
+    places = [floor.place(value) for value in (-1.1, -1.0, 0.0, 2.0, 2.1)]
+    assert places == ["below", "within", "within", "within", "above"]
+
+
+def test_the_floor_is_that_of_halves_without_a_common_subject(results):
+    table = sources.read_floor_summary(results)
+    found = floors(results)
+    assert "fid" not in found  # it has no weights
+    for split, same in (("subject", True), ("image", False)):
+        row = table[(table["split"] == split) & (table["metric"] == "psnr")].iloc[0]
+        assert ((found["psnr"].low, found["psnr"].high) == (row["low"], row["high"])) == same
+    assert "8 real images" in floor_sentence(results)
+
+
+def test_each_cell_has_value_interval_and_place(results, rows):
+    metrics = read_metrics(results).set_index(["set", "metric"])
+    floor = floors(results)
+    for row in (rows[0], rows[-1]):
+        for shown, cell in zip(ALL_MEASURES, row.cells, strict=True):
+            known = metrics.loc[(row.name, shown.name)]
+            if known["status"] != "computed":
+                assert (cell.value, cell.place) == ("not computed", "")
+                assert cell.reason == known["status"]
+                continue
+            assert float(cell.value.replace("−", "-")) == pytest.approx(
+                known["value"], abs=0.51 * 10**-shown.decimals
+            )
+            assert cell.place == floor[shown.name].place(known["value"])
+            assert (cell.interval == "") == np.isnan(known["low"])
+
+
+def test_without_the_experiment_there_is_no_floor_and_it_is_said(single):
+    results = Results.open(single)
+    assert floors(results) == {}
+    assert floor_sentence(results) == "The experiment noise-floor is not part of this run."
+    (row,) = set_rows(results, read_metrics(results), {})
+    assert {cell.place for cell in row.cells} == {""}
+
+
+def test_a_sets_picture_is_its_first_sixteen_images(results, rows):
+    row = rows[7]
+    stack = np.load(results.folder / "sets" / row.name / "images.npy")
+    shown = pixels(row.picture)
+    for place in (0, 5, 15):
+        down, across = (step * (SIDE + GAP) for step in divmod(place, 4))
+        assert np.array_equal(shown[down : down + SIDE, across : across + SIDE], stack[place])
+
+
+def test_what_the_script_gets_names_every_set_once(rows):
+    data = grid_data(rows)
+    assert [each["set"] for each in data] == [row.name for row in rows]
+    assert len({(each["size"], each["epoch"]) for each in data}) == 20
+    assert all(len(each["cells"]) == len(ALL_MEASURES) for each in data)
+
+
+def test_steps_are_of_one_latent_batch_in_the_order_of_epochs(results):
+    run = results.folder / "runs" / "n0300"
+    steps = sample_steps(run, SIDE, 800)
+    assert [step.epoch for step in steps] == [1, 2, 3, 5, 20, 300, 500, 800]
+    grid = np.asarray(Image.open(run / "samples" / "epoch_0300.png"))
+    shown = pixels(steps[5].picture)
+    assert np.array_equal(shown[:SIDE, SIDE + GAP : 2 * SIDE + GAP], grid[:SIDE, SIDE : 2 * SIDE])
+
+
+def test_a_run_without_pictures_has_no_steps(tmp_path):
+    assert sample_steps(tmp_path, SIDE, 10) == []
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (lambda path: path.write_bytes(b"no picture"), "is not a readable PNG"),
+        (lambda path: Image.new("L", (65, 64)).save(path), "is no grid of 64 x 64 grey images"),
+        (lambda path: Image.new("RGB", (64, 64)).save(path), "is no grid of 64 x 64 grey images"),
+    ],
+)
+def test_a_damaged_grid_is_named(tmp_path, damage, said):
+    path = tmp_path / "samples" / "epoch_0001.png"
+    path.parent.mkdir()
+    damage(path)
+    with pytest.raises(MiuaError, match=rf"epoch_0001\.png {re.escape(said)}"):
+        sample_steps(tmp_path, SIDE, 10)
+
+
+def test_a_set_of_a_training_that_diverged_says_so(single, tmp_path):
+    shutil.copytree(single, tmp_path / "results")
+    record = tmp_path / "results" / "sets" / "n0300_e0020" / "provenance.json"
+    record.write_text(f'{{"not_made": "{DIVERGED_REASON}"}}', encoding="utf-8")
+    results = Results.open(tmp_path / "results")
+    (row,) = set_rows(results, read_metrics(results), {})
+    assert row.picture is None
+    assert row.lacking == DIVERGED_REASON
+    assert DIVERGED not in row.name

@@ -1,0 +1,63 @@
+"""Published values beside ours: right differences, and no comparison that means nothing."""
+
+import pytest
+
+from miua.analysis.results import Results
+from miua.analysis.tables import read_metrics
+from miua.report.claims import judged_claims
+from miua.report.published import comparisons
+from miua.report.sources import read_regression
+from tests.report.results_maker import STUDY
+
+
+def compared(folder, full_scale=False):
+    results = Results.open(folder)
+    rows = comparisons(
+        results,
+        STUDY,
+        read_metrics(results),
+        read_regression(results),
+        judged_claims(results, STUDY),
+        full_scale,
+    )
+    return {row.what: row for row in rows}
+
+
+@pytest.fixture(scope="module")
+def phantoms(smoke):
+    return compared(smoke)
+
+
+def test_coefficients_are_compared_as_they_were_printed(phantoms):
+    row = phantoms["FID = a ln(score) + b: b"]
+    assert (row.published, row.here, row.difference) == ("240.94", "240.8563", "−0.0837")
+    assert row.comparable.startswith("yes: the same points")
+    assert phantoms["V20 = a ln(score) + b: b"].difference == "+0.0100"
+
+
+def test_ranges_are_those_of_the_claims(real):
+    rows = compared(real)
+    low, high = (rows[f"FID: {word} of all sets"] for word in ("lowest", "highest"))
+    assert (low.published, high.published) == ("234", "256")
+    values = read_metrics(Results.open(real)).query("metric == 'fid'")["value"]
+    assert (low.here, high.here) == (f"{values.min():.1f}", f"{values.max():.1f}")
+    assert float(low.difference.replace("−", "-")) == pytest.approx(values.min() - 234, abs=0.06)
+    assert low.comparable == "with care: trained for up to 1000 epochs"
+    assert compared(real, full_scale=True)[low.what].comparable == "yes: the same scale"
+
+
+def test_phantoms_and_missing_values_are_not_comparable(phantoms):
+    assert phantoms["FID: lowest of all sets"].comparable == "no: not computed here"
+    row = phantoms["V8, V20, V143, V240: lowest of all sets"]
+    assert (row.published, row.comparable) == ("−15", "no: phantoms, not real images")
+
+
+def test_stand_in_weights_are_not_comparable(stand_in):
+    row = compared(stand_in)["FID: highest of all sets"]
+    assert row.comparable == "no: other weights than the published ones"
+
+
+def test_what_nobody_judged_is_not_filled(phantoms):
+    row = phantoms["Synthetic images that the engineers called real"]
+    assert (row.published, row.here, row.difference) == ("56.14", "–", "–")
+    assert row.comparable.startswith("no: ")
