@@ -57,13 +57,14 @@ def make_results(
     training_sizes: list[int] = TRAINING_SIZES,
     epochs: list[int] = EPOCHS,
     everything: bool = True,
+    equal_updates: int = 30000,
 ) -> Path:
     """Write plan, runs, sets, metrics and tables.
 
     fid: which weights FID is said to be computed with; "" for none. everything: all experiments,
-    not training-size and clinician alone.
+    not training-size and clinician alone. equal_updates: of the second arm of training-size.
     """
-    profile = _profile(scientific, training_sizes, epochs, everything)
+    profile = _profile(scientific, training_sizes, epochs, everything, equal_updates)
     plan = make_plan(profile, read_experiments(STUDY))
     write_config(folder / "plan.yaml", profile)
     write_text(folder / "sets.csv", cells_csv(plan.cells))
@@ -104,7 +105,11 @@ def heads(draws: Draws, n: int, side: int, blur: float) -> Stack:
 
 
 def _profile(
-    scientific: bool, training_sizes: list[int], epochs: list[int], everything: bool
+    scientific: bool,
+    training_sizes: list[int],
+    epochs: list[int],
+    everything: bool,
+    equal_updates: int,
 ) -> Profile:
     experiments: dict[str, object] = {
         "training-size": {"training_sizes": training_sizes, "epochs": epochs}
@@ -114,7 +119,7 @@ def _profile(
         experiments["training-size"] = {
             "training_sizes": training_sizes,
             "epochs": epochs,
-            "equal_updates": 30000,
+            "equal_updates": equal_updates,
         }
         experiments |= {
             "augmentation": middle,

@@ -66,5 +66,5 @@ def test_fewer_images_than_were_learned_from_are_an_error(few, training):
     np.save(folder / "images.npy", training[:20])
     names = json.loads((folder / "names.json").read_text(encoding="utf-8"))[:20]
     (folder / "names.json").write_text(json.dumps(names), encoding="utf-8")
-    with pytest.raises(MiuaError, match=r"holds 20 images; n0300_e0020 learned from 300"):
+    with pytest.raises(MiuaError, match=r"holds 20 images, but n0300_e0020 learned from 300"):
         nearest_pairs(Results.open(few))
