@@ -103,7 +103,14 @@ def _content(results: Results, study: Path) -> dict[str, Any]:
     last, side = results.epochs[-1], results.plan.image_size
     return {
         "plan": results.plan,
-        "answer": page_answer.answer(results.plan, paper, full_scale, by_name["study most_epochs"]),
+        "answer": page_answer.answer(
+            results.plan,
+            paper,
+            full_scale,
+            page_answer.scale_in_words(
+                *(by_name[f"study {name}"] for name in ("sets", "images_per_set", "most_epochs"))
+            ),
+        ),
         "groups": (paper, reader),
         "meanings": page_answer.MEANINGS,
         "signs": page_answer.SIGNS,

@@ -58,10 +58,10 @@ def groups(claims: Sequence[JudgedClaim]) -> tuple[Group, Group]:
     return Group("The paper's claims", paper), Group("What a careful reader adds", reader)
 
 
-def answer(plan: Profile, paper: Group, full_scale: bool, last_published: str) -> Answer:
+def answer(plan: Profile, paper: Group, full_scale: bool, published: str) -> Answer:
     """What the ledger says of the paper's own claims.
 
-    last_published: the most epochs of the study, as printed.
+    published: the scale of the study, in words as `scale_in_words` gives.
     """
     counts, total = paper.counts, len(paper.claims)
     told = _listed(counts)
@@ -75,14 +75,19 @@ def answer(plan: Profile, paper: Group, full_scale: bool, last_published: str) -
             "Phantoms are drawn by a program. They show that every part works, and cannot decide "
             "a claim about real images.",
         )
-    epochs = max(plan.grid.epochs)
-    scale = (
-        "At the study's own scale."
-        if full_scale
-        else "At another scale than the study's: trained for up to "
-        f"{epochs} epochs, up to {last_published} in the study."
+    grid = plan.grid
+    here = scale_in_words(
+        len(grid.training_sizes) * len(grid.epochs), plan.synthetic_images, max(grid.epochs)
     )
+    scale = f"At the study's own scale: {here}."
+    if not full_scale:
+        scale = f"At another scale than the study's: {here}; the study has {published}."
     return Answer(_word(counts, total), f"Of the paper's {total} claims: {told}.", scale)
+
+
+def scale_in_words(sets: int | str, images: int | str, epochs: int | str) -> str:
+    """How large a grid of sets is."""
+    return f"{sets} sets of {images} images, after up to {epochs} epochs"
 
 
 def _word(counts: dict[str, int], total: int) -> str:

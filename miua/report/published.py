@@ -92,7 +92,7 @@ def _of_sets(results: Results, full_scale: bool, stand_in: bool, computed: bool)
     if not results.plan.scientific:
         return "no: phantoms, not real images"
     if not full_scale:
-        return f"with care: trained for up to {results.epochs[-1]} epochs"
+        return "with care: at another scale than the study's"
     return "yes: the same scale"
 
 

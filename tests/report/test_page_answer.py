@@ -51,9 +51,10 @@ def test_the_counts_are_told_and_add_up(scientific):
 
 def test_another_scale_is_told(scientific):
     paper, _ = groups(claims_of(reproduced=1))
-    assert "up to 1000 epochs" not in answer(scientific, paper, True, "1000").scale
-    said = answer(scientific, paper, False, "5000").scale
-    assert said.endswith("trained for up to 1000 epochs, up to 5000 in the study.")
+    own = "20 sets of 24 images, after up to 1000 epochs"
+    assert answer(scientific, paper, True, "more").scale == f"At the study's own scale: {own}."
+    said = answer(scientific, paper, False, "20 sets of 800").scale
+    assert said == f"At another scale than the study's: {own}; the study has 20 sets of 800."
 
 
 def test_phantoms_decide_nothing_whatever_the_ledger_says(smoke):
