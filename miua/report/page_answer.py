@@ -61,7 +61,7 @@ def groups(claims: Sequence[JudgedClaim]) -> tuple[Group, Group]:
 def answer(plan: Profile, paper: Group, full_scale: bool, published: str) -> Answer:
     """What the ledger says of the paper's own claims.
 
-    published: the scale of the study, in words as `scale_in_words` gives.
+    published: the scale of the study, in words as `grid_in_words` gives.
     """
     counts, total = paper.counts, len(paper.claims)
     told = _listed(counts)
@@ -76,7 +76,7 @@ def answer(plan: Profile, paper: Group, full_scale: bool, published: str) -> Ans
             "a claim about real images.",
         )
     grid = plan.grid
-    here = scale_in_words(
+    here = grid_in_words(
         len(grid.training_sizes) * len(grid.epochs), plan.synthetic_images, max(grid.epochs)
     )
     scale = f"At the study's own scale: {here}."
@@ -85,7 +85,7 @@ def answer(plan: Profile, paper: Group, full_scale: bool, published: str) -> Ans
     return Answer(_word(counts, total), f"Of the paper's {total} claims: {told}.", scale)
 
 
-def scale_in_words(sets: int | str, images: int | str, epochs: int | str) -> str:
+def grid_in_words(sets: int | str, images: int | str, epochs: int | str) -> str:
     """How large a grid of sets is."""
     return f"{sets} sets of {images} images, after up to {epochs} epochs"
 

@@ -103,6 +103,13 @@ def cost(records: list[RunRecord]) -> Cost:
     )
 
 
+def commits(records: list[RunRecord]) -> list[str]:
+    """The commits that the trainings were made at, each once."""
+    told = [dict(record.made) for record in records]
+    found = [f"{each.get('commit', 'not known')} {each.get('changes', '')}" for each in told]
+    return list(dict.fromkeys(each.strip() for each in found))
+
+
 def timing_row(record: RunRecord) -> list[str]:
     """Epochs, updates, training images, rate, time, threads and device, as cells."""
     rate = time = MISSING

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pandas as pd
 
+from miua.analysis.experiments import read_experiment
 from miua.analysis.results import Results
 from miua.analysis.tables import COMPUTED
 from miua.metrics.measures import ALL_MEASURES, measure
+from miua.plan import Experiment
 from miua.report import sources
 from miua.report.numbers import p_value, plain
-from miua.report.rows import arm_rows, correlation_rows, event_rows, floor_rows, stability_rows
+from miua.report.rows import (
+    arm_rows,
+    correlation_rows,
+    event_rows,
+    floor_rows,
+    scale_in_words,
+    stability_rows,
+)
 from miua.training.signs import COLLAPSED_DIVERSITY, SATURATED_ACCURACY
 
 Cells = list[str]
+ARMED = (sources.IMAGE_SIZE, sources.LEARNING_RATE, sources.AUGMENTATION)
 SIGNS = ["Arm", "Pixels", "Epochs", "Updates", "D right on real", "D right on synthetic",
          "Epochs saturated (share)", "Diversity", "Signs of instability"]  # fmt: skip
 
@@ -23,7 +33,8 @@ SIGNS = ["Arm", "Pixels", "Epochs", "Updates", "D right on real", "D right on sy
 class PlainTable:
     """A table of an experiment: what it is, its heads and rows; no rows if it was not run.
 
-    in_words: its cells are sentences rather than numbers, and may break.
+    in_words: its cells are sentences rather than numbers, and may break. runs: of which training
+    each row is; none where a row is of several. source: the table of the results that it is from.
     """
 
     experiment: str
@@ -31,6 +42,8 @@ class PlainTable:
     head: list[str]
     rows: list[Cells]
     in_words: bool = False
+    runs: list[str] = field(default_factory=list)
+    source: str = ""
 
 
 def experiment_tables(results: Results, metrics: pd.DataFrame) -> list[PlainTable]:
@@ -47,6 +60,7 @@ def experiment_tables(results: Results, metrics: pd.DataFrame) -> list[PlainTabl
             ["Metric", "n", "Pearson's r", "p", "p (Holm)", "Spearman's r", "p", "Power",
              "Least r"],
             correlation_rows(results),
+            source="tables/clinician.csv",
         ),
         PlainTable(
             "noise-floor",
@@ -54,22 +68,46 @@ def experiment_tables(results: Results, metrics: pd.DataFrame) -> list[PlainTabl
             ["Metric", "By subject, mean", "By subject, 95 % of splits", "By image, mean",
              "Deviation over seeds", "Synthetic sets"],
             floor_rows(results, metrics) if floor_there else [],
+            source="tables/noise-floor-summary.csv",
         ),
     ]  # fmt: skip
-    for experiment in (sources.IMAGE_SIZE, sources.LEARNING_RATE, sources.AUGMENTATION):
-        title = "Metrics of each arm at its end"
-        tables.append(PlainTable(experiment, title, arms, arm_rows(results, experiment)))
-    title = "Metrics of each seed at the end"
-    tables.append(PlainTable("seeds", title, arms, arm_rows(results, sources.SEEDS)))
+    for experiment in (*ARMED, sources.SEEDS):
+        each = "seed" if experiment == sources.SEEDS else "arm"
+        tables.append(
+            PlainTable(
+                experiment,
+                f"Metrics of each {each} at its end",
+                arms,
+                arm_rows(results, experiment),
+                runs=_runs_of_arms(results, experiment),
+                source=f"tables/{experiment}.csv",
+            )
+        )
     return tables
+
+
+def _runs_of_arms(results: Results, experiment: str) -> list[str]:
+    """The training of each arm, in the arms' order."""
+    table = read_experiment(results, experiment)
+    if table is None:
+        return []
+    last = sources.last_sets(table)
+    return [str(last.loc[last["arm"] == arm, "run"].iloc[0]) for arm in sources.arms_of(last)]
 
 
 def stability_tables(results: Results) -> list[PlainTable]:
     """The signs of instability in each arm, and the events in every training's log."""
     found = stability_rows(results)
     tables = [
-        PlainTable(experiment, "Signs of instability", SIGNS, found.get(experiment, []))
-        for experiment in (sources.IMAGE_SIZE, sources.LEARNING_RATE, sources.AUGMENTATION)
+        PlainTable(
+            experiment,
+            "Signs of instability",
+            SIGNS,
+            found.get(experiment, []),
+            runs=_runs_of_arms(results, experiment) if experiment in found else [],
+            source=f"tables/{experiment}-stability.csv",
+        )
+        for experiment in ARMED
     ]
     bounds = (
         "Epochs in which a loss is not finite, the discriminator is right on "
@@ -77,8 +115,19 @@ def stability_tables(results: Results) -> list[PlainTable]:
         f"differ from each other by less than {COLLAPSED_DIVERSITY} of what real ones do"
     )
     head = ["Training", "For", "Epochs", "Events in its log"]
-    events = PlainTable("all trainings", bounds, head, event_rows(results), in_words=True)
+    rows = event_rows(results)
+    runs, source = [row[0] for row in rows], "tables/stability.csv"
+    events = PlainTable("all trainings", bounds, head, rows, True, runs, source)
     return [events, *tables]
+
+
+def scale_table(results: Results, experiments: dict[str, Experiment]) -> PlainTable:
+    """What each experiment asks, and how large it is here."""
+    rows = [
+        [name, each.question, scale_in_words(results, each)] for name, each in experiments.items()
+    ]
+    title = "What each asks, and its scale here"
+    return PlainTable("Experiments", title, ["Experiment", "Question", "Here"], rows, True)
 
 
 def regression_rows(regression: pd.DataFrame) -> list[Cells]:

@@ -148,12 +148,27 @@ def test_it_holds_all_sets_the_regression_and_the_answers(page):
 def test_the_events_of_every_training_are_told(page):
     """The made-up logs call their first half collapsed."""
     rows = re.findall(
-        r'<tr><th scope="row">(\S+)</th><td>([^<]+)</td><td>\d+</td><td>([^<]+)</td></tr>',
+        r'<a href="#run-(\S+)">\S+</a></th><td>([^<]+)</td><td>\d+</td><td>([^<]+)</td></tr>',
         section(page, "stability"),
     )
     told = {run: (experiments, events) for run, experiments, events in rows}
     assert told["n0500"][1] == "collapsed samples in 499 of 1000 epochs (1-499)"
     assert told["n0300"][0].startswith("training-size, augmentation")
+
+
+def test_the_numbers_of_an_arm_lead_to_its_run_and_its_table(page):
+    told = section(page, "experiments")
+    assert '<th scope="row"><a href="#run-seeds_seed-2">seed-2</a></th>' in told
+    assert '<th scope="row"><a href="#run-n0300">text</a></th>' in told
+    for name in ("clinician", "noise-floor-summary", "learning-rate", "seeds"):
+        assert f'From <a href="tables/{name}.csv">' in told
+
+
+def test_what_ran_is_told_with_commit_and_questions(page):
+    told = section(page, "scale")
+    assert f"<dd>{'1' * 40}</dd>" in told
+    assert "Is training stable at 64, 128 and 256 pixels?" in told
+    assert "6 pairs of halves of 8 images" in told
 
 
 def test_every_claim_is_there_with_its_verdict(smoke, page):
