@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import platform
 from dataclasses import dataclass
-from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from miua.data.threads import in_threads, usable_cores
 from miua.environment import hardware
 from miua.errors import MiuaError
 from miua.files import read_json, sha256_file, write_json
+from miua.locked_packages import installed_packages
 from miua.progress import Progress
 from miua.provenance import code_version
 
@@ -126,17 +126,13 @@ def _manifest(results: Results, contents: Contents) -> dict[str, Any]:
         **code_version(),
         "python": platform.python_version(),
         "platform": f"{platform.system()} {platform.machine()}",
-        "packages": dict(sorted(_packages())),
+        "packages": installed_packages(),
         "hardware": hardware(),
         "files": {
             name: {"size": content.size, "sha256": content.sha256}
             for name, content in contents.items()
         },
     }
-
-
-def _packages() -> set[tuple[str, str]]:
-    return {(found.metadata["Name"].lower(), found.version) for found in distributions()}
 
 
 def _files(folder: Path) -> list[Path]:
