@@ -50,7 +50,11 @@ def environment() -> dict[str, Any]:
     missing is None or an empty list; nothing raises. The keys are those of `miua env --json`.
     """
     return {
-        "miua": {"version": _version("miua"), **code_version(), "folder": _short(str(Path(__file__).parent))},
+        "miua": {
+            "version": _version("miua"),
+            **code_version(),
+            "folder": _short(str(Path(__file__).parent)),
+        },
         "python": {
             "version": platform.python_version(),
             "implementation": platform.python_implementation(),
