@@ -22,7 +22,6 @@ from miua.verification.plan_check import check_plan, made_cells, planned
 from miua.verification.table_check import check_tables
 
 KERNELS, EXPECTED = "kernels", "expected"
-THREADS = (1, 2, 3, 7)
 CHECKS = ("files", "plan", "images", "metrics", "tables", KERNELS, EXPECTED)
 
 
@@ -101,17 +100,15 @@ def _tables(results: Results, study: Path, scratch: Path) -> Iterator[Finding]:
 def _kernels() -> Iterator[Finding]:
     """The installed kernels that measured above, against the results on file."""
     cases = conformance.read_cases()
-    for name in conformance.instruction_sets():
-        with conformance.forced(name):
-            for threads in THREADS:
-                subject = f"{name}, {threads} threads"
-                wrong = conformance.failures(cases, conformance.installed, threads)
-                if wrong:
-                    said = f"{len(wrong)} of {len(cases)} results are not those on file: {wrong[0]}"
-                    yield Finding(KERNELS, subject, "failed", f"{said}. Install the package anew.")
-                else:
-                    said = f"All {len(cases)} results are those on file, to the bit."
-                    yield Finding(KERNELS, subject, "passed", said)
+    for name, found in conformance.failures_of_installed(cases).items():
+        for threads, wrong in found.items():
+            subject = f"{name}, {threads} threads"
+            if wrong:
+                said = f"{len(wrong)} of {len(cases)} results are not those on file: {wrong[0]}"
+                yield Finding(KERNELS, subject, "failed", f"{said}. Install the package anew.")
+            else:
+                said = f"All {len(cases)} results are those on file, to the bit."
+                yield Finding(KERNELS, subject, "passed", said)
 
 
 def _expected(results: Results, study: Path, expected: Path | None) -> Iterable[Finding]:
