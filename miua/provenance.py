@@ -42,10 +42,15 @@ def provenance(
         **code_version(),
         "packages": _versions(),
         "python": platform.python_version(),
-        "platform": f"{platform.system()} {platform.machine()}",
+        "platform": platform_name(),
         "device": device,
         "threads": threads,
     }
+
+
+def platform_name() -> str:
+    """The system and the processor's architecture, such as "Linux x86_64"."""
+    return f"{platform.system()} {platform.machine()}"
 
 
 def code_version() -> dict[str, Any]:

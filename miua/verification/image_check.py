@@ -8,7 +8,6 @@ machine: a record can be written by anybody, so it never makes a set agree.
 
 from __future__ import annotations
 
-import platform
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -32,6 +31,7 @@ from miua.errors import MiuaError
 from miua.files import read_array, sha256_file
 from miua.plan import Cell, Plan
 from miua.progress import Progress
+from miua.provenance import platform_name
 from miua.sampling import draw_set
 from miua.training.device import choose_device
 from miua.verification.finding import Finding
@@ -195,9 +195,8 @@ def _tolerance(record: dict[str, Any], processor: str | None) -> Tolerance:
     """By where and with what the set was made, as its provenance and the manifest say."""
     if record["device"] != "cpu":
         return OTHER_DEVICE
-    here = f"{platform.system()} {platform.machine()}"
     same_torch = record["packages"].get("torch") == version("torch")
-    same_machine = record["platform"] == here and processor == hardware()["processor"]
+    same_machine = record["platform"] == platform_name() and processor == hardware()["processor"]
     return EXACT if same_torch and same_machine else OTHER_PROCESSOR
 
 

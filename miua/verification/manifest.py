@@ -14,7 +14,7 @@ from miua.errors import MiuaError
 from miua.files import read_json, sha256_file, write_json
 from miua.locked_packages import installed_packages
 from miua.progress import Progress
-from miua.provenance import code_version
+from miua.provenance import code_version, platform_name
 
 MANIFEST = "MANIFEST.json"
 # What is no part of the results: Snakemake's notes, the lock, the manifest and its signature.
@@ -125,7 +125,7 @@ def _manifest(results: Results, contents: Contents) -> dict[str, Any]:
         "signed_off_by": NOT_SIGNED_OFF,
         **code_version(),
         "python": platform.python_version(),
-        "platform": f"{platform.system()} {platform.machine()}",
+        "platform": platform_name(),
         "packages": installed_packages(),
         "hardware": hardware(),
         "files": {
