@@ -63,16 +63,14 @@ OTHER_DEVICE = Tolerance(4, 1.0, "made on another kind of device")
 
 def check_images(results: Results, plan: Plan, cells: list[Cell]) -> Iterator[Finding]:
     """Findings on the phantoms, the stacks in real/ and reference/, and every synthetic set."""
-    source = None
     if plan.profile.data.source == "phantom":
         yield from guarded(CHECK, "data", lambda: _phantoms(results, plan))
-        source = results.folder / "data"
-    else:
-        try:
-            source = hc18_folder()
-        except MiuaError as error:
-            said = f"The real images are not at hand, so real/ was not remade. {error}"
-            yield Finding(CHECK, "real", "not checked", said)
+    source = None
+    try:
+        source = real_images(results, plan)
+    except MiuaError as error:
+        said = f"The real images are not at hand, so real/ was not remade. {error}"
+        yield Finding(CHECK, "real", "not checked", said)
     wanted = plan.preparations()
     for name in dict.fromkeys(cell.preparation for cell in cells):
         if source is not None:
@@ -85,6 +83,13 @@ def check_images(results: Results, plan: Plan, cells: list[Cell]) -> Iterator[Fi
             remake = partial(_set, results, plan, cell, processor)
             yield from guarded(CHECK, f"sets/{cell.set}", remake)
             shown.advance(note=cell.set)
+
+
+def real_images(results: Results, plan: Plan) -> Path:
+    """The folder of the images that the study is of. MiuaError: they are HC18's, and not here."""
+    if plan.profile.data.source == "phantom":
+        return results.folder / "data" / "training_set"
+    return hc18_folder()
 
 
 def _phantoms(results: Results, plan: Plan) -> Iterator[Finding]:
