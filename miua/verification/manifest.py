@@ -69,16 +69,15 @@ def write_manifest(folder: Path, signed_off_by: str | None = None) -> Path:
     path = folder / MANIFEST
     contents = read_contents(folder)
     manifest = _manifest(results, contents)
-    if path.exists():
-        try:
-            before = read_manifest(folder)
-        except MiuaError:
-            before = {}  # damaged: it says nothing that could stay
-        if before.get("files") == manifest["files"]:
-            manifest = before
+    try:
+        before = read_manifest(folder)
+    except MiuaError:
+        before = {}  # missing or damaged: it says nothing that could stay
+    if before.get("files") == manifest["files"]:
+        manifest = before
     if signed_off_by is not None:
         manifest = {**manifest, "signed_off_by": signed_off_by.strip()}
-    if not path.exists() or manifest != _read(path):
+    if manifest != before:
         write_json(path, manifest)
     return path
 
@@ -156,10 +155,3 @@ def _is_entry(entry: object) -> bool:
         and isinstance(entry.get("size"), int)
         and isinstance(entry.get("sha256"), str)
     )
-
-
-def _read(path: Path) -> Any:
-    try:
-        return read_json(path)
-    except MiuaError:
-        return None
