@@ -21,11 +21,11 @@ from pathlib import Path
 import pandas as pd
 
 from miua.analysis.results import Results
+from miua.analysis.tables import NOT_COMPUTED
 from miua.errors import MiuaError
 from miua.verification.finding import Finding
 from miua.verification.outcome import (
     EXACT,
-    NOT_COMPUTED,
     PLACE,
     SEEDED,
     SEPARATOR,

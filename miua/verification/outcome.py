@@ -15,6 +15,7 @@ import pandas as pd
 
 from miua.analysis.experiments import read_cells as read_planned
 from miua.analysis.results import Results
+from miua.analysis.tables import NOT_COMPUTED
 from miua.errors import MiuaError
 from miua.metrics.measures import ALL_MEASURES, COMPUTED, LBPV_TOTAL_DIFFERENCE
 from miua.plan import Profile, Seeds
@@ -28,7 +29,6 @@ EXACT: Promise = "exact"
 SEEDED: Promise = "seeded"
 CHAOTIC: Promise = "chaotic"
 
-NOT_COMPUTED = "not computed"
 NAMED = [known.name for known in (*ALL_MEASURES, LBPV_TOTAL_DIFFERENCE)]
 # The same for every set of a plan, and long: the results folder says it.
 LEFT_OUT = ["preparation", "unit", "definition"]
@@ -121,7 +121,7 @@ def numbers(tables: dict[str, pd.DataFrame], plan: Profile, kept_plan: Profile) 
         kept_plan: the profile whose names are used: the same but for the seeds.
 
     Returns:
-        COLUMNS, and `value` as text: "not computed" where the table says so, else as it stands
+        COLUMNS, and `value` as text: NOT_COMPUTED where the table says so, else as it stands
         there. `type` is "number" or "word".
 
     Raises:
