@@ -10,7 +10,6 @@ from pathlib import Path
 from miua import conformance
 from miua.analysis.results import Results
 from miua.errors import MiuaError
-from miua.plan import Plan
 from miua.progress import say
 from miua.verification.comparison import compare_with_expected
 from miua.verification.file_check import check_files
@@ -58,9 +57,15 @@ def verify(
     parts: dict[str, Callable[[Path], Iterable[Finding]]] = {
         "files: hashes and provenance": lambda _: check_files(folder),
         "plan: configurations, checkpoints, seeds": lambda _: check_plan(results, plan),
-        "images: phantoms, stacks and synthetic sets, made again": lambda _: _images(results, plan),
-        "metrics: measured again": partial(_metrics, results, plan),
-        "tables: tables, claims, paper and report, made again": partial(_tables, results, study),
+        "images: phantoms, stacks and synthetic sets, made again": lambda _: check_images(
+            results, plan, made_cells(results, plan)
+        ),
+        "metrics: measured again": lambda scratch: check_metrics(
+            results, plan, made_cells(results, plan), scratch
+        ),
+        "tables: tables, claims, paper and report, made again": partial(
+            check_tables, results, study
+        ),
         "kernels: the conformance file": lambda _: _kernels(),
         "expected: beside repeated runs": lambda _: _expected(results, study, expected),
     }
@@ -83,18 +88,6 @@ def verify(
 
 def _has_an_end(path: Path) -> bool:
     return path.is_file() or path.is_dir()
-
-
-def _images(results: Results, plan: Plan) -> Iterator[Finding]:
-    return check_images(results, plan, made_cells(results, plan))
-
-
-def _metrics(results: Results, plan: Plan, scratch: Path) -> Iterator[Finding]:
-    return check_metrics(results, plan, made_cells(results, plan), scratch)
-
-
-def _tables(results: Results, study: Path, scratch: Path) -> Iterator[Finding]:
-    return check_tables(results, study, scratch)
 
 
 def _kernels() -> Iterator[Finding]:
