@@ -10,7 +10,8 @@ training made is compared with its distribution over repeats with other seeds:
 
 A training collapses now and then: its images become alike, and all its numbers go anywhere. That is
 no normal scatter, so that such a set is held against the collapsed sets of the repeats only, and
-is never outside by itself. Trends are judged over all sets at once, with the collapsed ones.
+is never outside by itself. Trends are judged over all sets at once: how far they are off in one
+direction with the collapsed ones, how far they scatter without them.
 """
 
 from __future__ import annotations
