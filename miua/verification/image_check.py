@@ -56,8 +56,8 @@ class Tolerance:
 EXACT = Tolerance(0, 0.0, "made on this processor with this torch")
 # Measured: at most 1 level in 0.001 % of the pixels, between AVX-512, AVX2 and SSE4.1.
 OTHER_PROCESSOR = Tolerance(1, 1e-3, "made on another processor or with another torch")
-# A GPU may convolve with 10 bits of mantissa (TensorFloat-32): 1/1000 of the range of 255, and the
-# error of a layer goes through the next. An estimate, not measured.
+# A GPU that torch is left to convolves with 10 bits of mantissa (TensorFloat-32): 1/1000 of the
+# range of 255, and the error of a layer goes through the next. An estimate, not measured.
 OTHER_DEVICE = Tolerance(4, 1.0, "made on another kind of device")
 
 
