@@ -11,7 +11,7 @@ from miua import conformance
 from miua.analysis.results import Results
 from miua.errors import MiuaError
 from miua.progress import say
-from miua.verification.comparison import compare_with_expected
+from miua.verification.comparison import compare_with_expected, expected_of
 from miua.verification.file_check import check_files
 from miua.verification.finding import Finding, Verification
 from miua.verification.guard import guarded
@@ -39,7 +39,8 @@ def verify(
         The findings, in the order of CHECKS.
 
     Raises:
-        MiuaError: there is no results folder, study or check to begin with.
+        MiuaError: there is no results folder, study or check to begin with, or `expected` is not
+            of the study's plan.
     """
     if unknown := sorted(set(only) - set(CHECKS)):
         raise MiuaError(f"Unknown check {', '.join(unknown)}. There are {', '.join(CHECKS)}.")
@@ -49,11 +50,8 @@ def verify(
         raise MiuaError(f"There is no folder {folder}, seen from {Path.cwd()}.")
     results = Results.open(folder)
     plan = planned(results, study)
-    if expected is not None and not (expected / "plan.yaml").is_file():
-        raise MiuaError(
-            f"{expected} holds nothing expected: it has no plan.yaml. Name a folder such as "
-            f"{study / EXPECTED / results.plan.profile} with --expected."
-        )
+    if expected is not None:
+        expected_of(plan.profile, expected, whose=study)
     parts: dict[str, Callable[[Path], Iterable[Finding]]] = {
         "files: hashes and provenance": lambda _: check_files(folder),
         "plan: configurations, checkpoints, seeds": lambda _: check_plan(results, plan),
