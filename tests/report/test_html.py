@@ -8,9 +8,11 @@ from html.parser import HTMLParser
 
 import pytest
 
+from miua.analysis.results import Results
 from miua.errors import MiuaError
 from miua.provenance import FILES
 from miua.report import make_report, results_summary
+from miua.verification.table_check import check_tables
 from tests.report.results_maker import BANNER, STUDY
 
 VOID = {"meta", "link", "img", "br", "input"}
@@ -206,6 +208,19 @@ def test_a_missing_fid_is_said_with_its_reason(page, scientific):
 
 def test_the_same_results_give_the_same_page(few, scientific):
     assert make_report(few, STUDY).read_text(encoding="utf-8") == scientific
+
+
+def test_verification_makes_it_again_and_finds_what_was_changed(few, scientific, tmp_path):
+    path = few / "report.html"
+    for name, text, verdict in (
+        ("true", scientific, "passed"),
+        ("changed", scientific.replace("6.9610", "7.0221"), "failed"),
+    ):
+        path.write_text(text, encoding="utf-8")
+        (tmp_path / name).mkdir()
+        findings = check_tables(Results.open(few), STUDY, tmp_path / name)
+        (found,) = [each for each in findings if each.subject == "report.html"]
+        assert found.verdict == verdict, found
 
 
 def test_markup_in_a_status_stays_text(few):

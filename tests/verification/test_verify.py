@@ -382,3 +382,10 @@ def test_a_table_that_nothing_makes_is_found(world):
     world.sign_anew()
     found = [f for f in world.verify("tables").of("failed") if f.check == "tables"]
     assert [f.subject for f in found] == ["tables/invented.csv"]
+
+
+def test_a_report_of_an_earlier_version_does_not_pass(world):
+    page = world.results / "report" / "index.html"
+    page.parent.mkdir()
+    page.write_text("<p>4 claims reproduced", encoding="utf-8")
+    assert ("tables", "report/index.html") in world.wrong("tables")
