@@ -21,6 +21,7 @@ from miua.cli import (
     images,
     measuring,
     study,
+    survey,
     training,
     verifying,
 )
@@ -68,6 +69,7 @@ app = typer.Typer(
 )
 for name, command in COMMANDS.items():
     app.command(name)(command)
+app.add_typer(survey.app, name="survey")
 
 
 def _print_version(asked: bool) -> None:
