@@ -50,6 +50,7 @@ ROOMS = {
         "report/templates/*",
         "dcgan.py",
         "training/signs.py",
+        "survey/*.py",
     ),
 }
 

@@ -48,6 +48,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "collect": study.collect_command,
     "clinician": study.clinician_command,
     "analyse": study.analyse_command,
+    "readers": study.readers_command,
     "claims": study.claims_command,
     "figures": study.figures_command,
     "report": study.report_command,

@@ -1,4 +1,4 @@
-"""The reader study: `miua survey plan`, `miua survey build`."""
+"""The reader study: `miua survey plan`, `miua survey build`, `miua survey score`."""
 
 from __future__ import annotations
 
@@ -6,8 +6,12 @@ from collections.abc import Callable
 
 import typer
 
+from miua.cli import survey_scoring
+
 # In the order the work happens.
-COMMANDS: dict[str, Callable[..., None]] = {}
+COMMANDS: dict[str, Callable[..., None]] = {
+    "score": survey_scoring.score_command,
+}
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 

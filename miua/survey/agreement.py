@@ -115,10 +115,13 @@ def kappa(
         raise UndecidedError("all answers are the same")
     table = np.zeros((len(categories), len(categories)))
     np.add.at(table, (np.searchsorted(categories, one), np.searchsorted(categories, other)), 1)
-    found = cohens_kappa(table, wt="quadratic" if weighted else None)
+    with np.errstate(invalid="ignore", divide="ignore"):  # of intervals that are not used below
+        found = cohens_kappa(table, wt="quadratic" if weighted else None)
     value = float(found.kappa)
     if (one == other).all():
         return Estimate(value, math.nan, math.nan), "none: no disagreement to estimate it from"
+    if np.ptp(one) == 0 or np.ptp(other) == 0:
+        return Estimate(value, math.nan, math.nan), "none: one gave all images the same answer"
     low, high = np.clip([found.kappa_low, found.kappa_upp], -1, 1)
     return Estimate(value, float(low), float(high)), NORMAL
 

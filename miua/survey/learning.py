@@ -77,8 +77,10 @@ def score_learning(judged: pd.DataFrame) -> pd.DataFrame:
 
 
 def _trend(role: str, reader: int, measure: str, places: Numbers, values: Numbers) -> Trend:
-    thirds = [float(part.mean()) if part.size else math.nan for part in np.array_split(values, 3)]
-    known = Trend(role, reader, measure, values.size, *thirds)
+    first, middle, last = (
+        float(part.mean()) if part.size else math.nan for part in np.array_split(values, 3)
+    )
+    known = Trend(role, reader, measure, values.size, first, middle, last)
     try:
         found = correlate(places, values, method="spearman")
     except UndecidedError as error:

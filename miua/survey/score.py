@@ -120,13 +120,10 @@ def score_sets(judged: pd.DataFrame) -> pd.DataFrame:
 
 def _mean(values: Numbers, images: pd.Series[str]) -> tuple[float, dict[str, object]]:
     """The mean, and its interval as fields of a row."""
-    try:
-        found = cluster_bootstrap(
-            lambda rows: values[rows].mean(axis=-1), images.to_numpy(str), vectorized=True
-        )
-    except UndecidedError as error:
-        return float(values.mean()), {"interval": f"none: {error}"}
-    return found.value, {"low": found.low, "high": found.high, "interval": RESAMPLED}
+    low, high, interval = resampled_interval(
+        lambda rows: values[rows].mean(axis=-1), images.to_numpy(str)
+    )
+    return float(values.mean()), {"low": low, "high": high, "interval": interval}
 
 
 def _scores(answers: pd.DataFrame, role: str, reader: str) -> Iterator[Score]:
@@ -143,7 +140,7 @@ def _scores(answers: pd.DataFrame, role: str, reader: str) -> Iterator[Score]:
     for score, (hits, among) in shares.items():
         base = replace(who, score=score)
         yield _exact_share(base, hits[among])
-        if reader == ALL and among.any():
+        if who.readers > 1 and among.any():
             yield _resampled_share(base, hits[among], images[among])
     yield from _detection(who, real, called, images)
     ratings = rating(called, answers["confidence"])
@@ -185,7 +182,7 @@ def _detection(who: Score, real: Flags, called: Flags, images: Names) -> Iterato
         ((D_PRIME, found.d_prime), (CRITERION, found.criterion))
     ):
         base = replace(who, score=score, n=real.size, value=estimate.value)
-        if who.reader != ALL:
+        if who.readers == 1:
             yield replace(base, low=estimate.low, high=estimate.high, interval=NORMAL)
         else:
             statistic = partial(_detected, place, real, called)
@@ -201,12 +198,27 @@ def _resampled(base: Score, statistic: Callable[[Rows], Numbers], images: Names)
     value = float(statistic(np.arange(images.size)))
     if not math.isfinite(value):
         return _undecided(base, "images of one kind alone were judged")
-    known = replace(base, n=images.size, value=value)
+    low, high, interval = resampled_interval(statistic, images)
+    return replace(base, n=images.size, value=value, low=low, high=high, interval=interval)
+
+
+def resampled_interval(
+    statistic: Callable[[Rows], Numbers], images: Names
+) -> tuple[float, float, str]:
+    """The 95 % interval that resamples images, and what it is; NaN and why, where there is none.
+
+    Args:
+        statistic: of rows, along the last axis.
+        images: which image each row is of.
+    """
     try:
         found = cluster_bootstrap(statistic, images, vectorized=True)
     except UndecidedError as error:
-        return replace(known, interval=f"none: {error}")
-    return replace(known, low=found.low, high=found.high, interval=RESAMPLED)
+        return math.nan, math.nan, f"none: {error}"
+    if found.low == found.high:
+        # The true value may differ all the same: resamples of equal answers know nothing of it.
+        return math.nan, math.nan, "none: all resamples are equal"
+    return found.low, found.high, RESAMPLED
 
 
 def _undecided(base: Score, why: str) -> Score:
