@@ -83,6 +83,7 @@ FAMILY_COLUMNS = (
 )
 FAMILY_NUMBERS = FAMILY_COLUMNS[1:-1]
 
+READER = "reader"  # how the names of all of their tables begin
 READERS, READER_SETS = "readers", "reader-sets"
 READER_REGRESSION, READER_CORRELATION = "reader-regression", "reader-correlation"
 READER_FAMILY = "reader-family"

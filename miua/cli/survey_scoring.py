@@ -65,9 +65,9 @@ def score_command(
         if not json:
             print(place, *tables, sep="\n")
             print(
-                f"\nThe ledger has to be judged again: `miua claims {results}`, then `miua figures`,"
-                f" `paper`, `report` and `manifest` of {results}; or `miua reproduce`, which does"
-                " all of it."
+                f"\nNow judge the ledger again: `miua claims {results}`, then `miua figures`, "
+                f"`paper`, `report` and `manifest` of {results}; or `miua reproduce`, which does "
+                "all of it."
             )
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import pandas as pd
 
 from miua.analysis.ledger import claims_path, read_ledger
-from miua.analysis.readers import READERS
+from miua.analysis.readers import READER, READERS
 from miua.analysis.results import Results
 from miua.errors import MiuaError
 from miua.files import read_array, read_json, sha256_array, sha256_file
@@ -26,7 +26,6 @@ from miua.report.origins import SCHEMA
 # A value of a whole table rests on many runs; this many are told in full.
 SHOWN_IN_FULL = 3
 LIKE_THE_UNKNOWN = 5
-READER = "reader"  # how the names of the readers' tables begin
 
 
 @dataclass(frozen=True)

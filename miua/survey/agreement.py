@@ -39,6 +39,8 @@ KAPPA, WEIGHTED_KAPPA, FLEISS = "kappa", "quadratic weighted kappa", "Fleiss' ka
 F_BASED = "F distribution"
 # With fewer repeats kappa's interval spans nearly everything.
 FEWEST_REPEATS = 5
+# Each is computed by itself, so that many take long.
+FLEISS_RESAMPLES = 1999
 
 Form = Literal["ICC(2,1)", "ICC(2,k)", "ICC(3,1)"]
 FORMS: tuple[Form, ...] = ("ICC(2,1)", "ICC(2,k)", "ICC(3,1)")
@@ -293,7 +295,9 @@ def _by_reader(first: pd.DataFrame, column: str) -> NDArray[np.generic]:
 def _fleiss_with_interval(answers: NDArray[np.int_]) -> tuple[Estimate, str]:
     value = fleiss(answers)
     try:
-        found = cluster_bootstrap(lambda rows: fleiss(answers[rows]), np.arange(len(answers)))
+        found = cluster_bootstrap(
+            lambda rows: fleiss(answers[rows]), np.arange(len(answers)), resamples=FLEISS_RESAMPLES
+        )
     except UndecidedError as error:
         return Estimate(value, math.nan, math.nan), f"none: {error}"
     return Estimate(value, found.low, found.high), RESAMPLED

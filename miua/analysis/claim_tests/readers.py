@@ -89,13 +89,15 @@ def percentage_is_possible(evidence: Evidence, inputs: Printed, thresholds: Poss
 class _Calls:
     """How often synthetic images were called real.
 
-    whose: who called them so, in words. low, high: where several readers judged the same images,
-    the interval of the share that resamples images; else NaN.
+    whose: who called them so, in words. images: how many different ones there were; several readers
+    judge the same. low, high: with several readers the interval of the share that resamples images;
+    else NaN.
     """
 
     called: int
     trials: int
     whose: str
+    images: int
     low: float = math.nan
     high: float = math.nan
 
@@ -144,30 +146,33 @@ def share_is_at_chance(evidence: Evidence, inputs: Judges, thresholds: Chance) -
 def none_called_real(evidence: Evidence, inputs: Judges, thresholds: Bound) -> Finding:
     """No image called real among those judged excludes a share above the threshold.
 
-    One that was called real contradicts that all were called fake, whatever the share.
+    One that was called real contradicts that all were called fake, whatever the share. Several
+    readers who agree on the same images say no more of other images than one.
     """
     calls = _calls(evidence, inputs.role)
-    whose = f"{calls.whose} called " if calls else ""
-    called = calls.called if calls else 0
-    trials = calls.trials if calls else int(evidence.facts()["judged_synthetic"])
-    share = exact_interval(called, trials, thresholds.level)
-    if called:
-        verdict = NOT_REPRODUCED
-    else:
-        verdict = REPRODUCED if share.high <= thresholds.share else UNDECIDED
-    said = "real, which allows" if calls else "called real allow"
+    if calls and calls.called:
+        return Finding(
+            NOT_REPRODUCED,
+            f"{calls.whose} called {calls.called} of {calls.trials} synthetic images real.",
+            {"called real": calls.called},
+            n=calls.trials,
+        )
+    images = calls.images if calls else int(evidence.facts()["judged_synthetic"])
+    said = f"{calls.whose} called none real: " if calls else ""
+    share = exact_interval(0, images, thresholds.level)
     return Finding(
-        verdict,
-        f"{whose}{called} of {trials} synthetic images {said} a true share of up to "
+        REPRODUCED if share.high <= thresholds.share else UNDECIDED,
+        f"{said}0 of {images} synthetic images called real allow a true share of up to "
         f"{percent(share.high)} (exact {percent(thresholds.level)} interval).",
-        {"called real": called, "high": share.high},
-        n=trials,
+        {"called real": 0, "high": share.high},
+        n=images,
     )
 
 
 def _published_calls(evidence: Evidence) -> _Calls:
     facts = evidence.facts()
-    return _Calls(int(facts["called_real"]), int(facts["judged_synthetic"]), "The engineers")
+    judged = int(facts["judged_synthetic"])
+    return _Calls(int(facts["called_real"]), judged, "The engineers", judged)
 
 
 def _calls(evidence: Evidence, role: str | None) -> _Calls | None:
@@ -190,7 +195,9 @@ def _calls(evidence: Evidence, role: str | None) -> _Calls | None:
     exact: Any = rows[readers.EXACT]
     several = exact.readers > 1
     whose = f"{int(exact.readers)} {role}{'s' if several else ''} of this study's own readers"
-    calls = _Calls(int(exact.count), int(exact.n), whose)
+    # Every reader judges every image once.
+    images = int(exact.n // exact.readers)
+    calls = _Calls(int(exact.count), int(exact.n), whose, images)
     resampled: Any = rows.get(readers.RESAMPLED)
     if not several or resampled is None:
         return calls
