@@ -158,7 +158,7 @@ def _print(
         table.add_column(name, no_wrap=name not in ("comment", "interval"))
     for row in rows:
         table.add_row(*map(Text, row))
-    console.print(title)
+    console.print(title, soft_wrap=True)
     print_table(console, table)
 
 

@@ -26,17 +26,17 @@ from miua.analysis.checks import (
     finite_array,
     finite_columns,
 )
-from miua.analysis.readers import ALL, NORMAL, RESAMPLED
-from miua.analysis.resampling import cluster_bootstrap
+from miua.analysis.readers import ALL, NORMAL
 from miua.analysis.tables import COMPUTED
 from miua.survey.answers import first_showings
-from miua.survey.detection import Estimate
+from miua.survey.estimate import Estimate, by_images, without_interval
 from miua.survey.records import HIGHEST_QUALITY
 
 INTRA, INTER = "intra-reader", "inter-reader"
 REAL_OR_SYNTHETIC, QUALITY = "real or synthetic", "quality"
 KAPPA, WEIGHTED_KAPPA, FLEISS = "kappa", "quadratic weighted kappa", "Fleiss' kappa"
 F_BASED = "F distribution"
+NO_DISAGREEMENT = "no disagreement to estimate it from"
 # With fewer repeats kappa's interval spans nearly everything.
 FEWEST_REPEATS = 5
 # Each is computed by itself, so that many take long.
@@ -93,8 +93,8 @@ def score_agreement(judged: pd.DataFrame) -> pd.DataFrame:
 
 def kappa(
     first: ArrayLike, second: ArrayLike, categories: Sequence[int], *, weighted: bool = False
-) -> tuple[Estimate, str]:
-    """Cohen's kappa of two series of answers, and how its interval was made.
+) -> Estimate:
+    """Cohen's kappa of two series of answers.
 
     The interval is statsmodels' large-sample one, cut off at -1 and 1 (Fleiss, Cohen and Everitt,
     Psychological Bulletin 72, 1969).
@@ -121,11 +121,11 @@ def kappa(
         found = cohens_kappa(table, wt="quadratic" if weighted else None)
     value = float(found.kappa)
     if (one == other).all():
-        return Estimate(value, math.nan, math.nan), "none: no disagreement to estimate it from"
+        return without_interval(value, NO_DISAGREEMENT)
     if np.ptp(one) == 0 or np.ptp(other) == 0:
-        return Estimate(value, math.nan, math.nan), "none: one gave all images the same answer"
+        return without_interval(value, "one gave all images the same answer")
     low, high = np.clip([found.kappa_low, found.kappa_upp], -1, 1)
-    return Estimate(value, float(low), float(high)), NORMAL
+    return Estimate(value, float(low), float(high), NORMAL)
 
 
 def fleiss(answers: ArrayLike) -> float:
@@ -142,10 +142,8 @@ def fleiss(answers: ArrayLike) -> float:
     return float(fleiss_kappa(aggregate_raters(table.astype(int))[0]))
 
 
-def intraclass_correlation(
-    ratings: ArrayLike, form: Form, level: float = 0.95
-) -> tuple[Estimate, str]:
-    """Intraclass correlation of ratings, and how its interval was made.
+def intraclass_correlation(ratings: ArrayLike, form: Form, level: float = 0.95) -> Estimate:
+    """Intraclass correlation of ratings.
 
     ICC(2,1): agreement of one reader's rating, readers being a sample of more. ICC(2,k): of the
     mean over these many readers. ICC(3,1): consistency of one of just these readers. Names after
@@ -176,12 +174,12 @@ def intraclass_correlation(
     if not math.isfinite(value):
         raise UndecidedError("the images do not differ in their ratings")
     if rest == 0:
-        return Estimate(value, math.nan, math.nan), "none: no disagreement to estimate it from"
+        return without_interval(value, NO_DISAGREEMENT)
     limits = _consistency if form == "ICC(3,1)" else _agreement
     low, high = limits(rows, columns, rest, n, k, level)
     if form == "ICC(2,k)":
         low, high = (k * end / (1 + (k - 1) * end) for end in (low, high))
-    return Estimate(value, low, high), F_BASED
+    return Estimate(value, low, high, F_BASED)
 
 
 def _consistency(
@@ -282,7 +280,7 @@ def _together(who: tuple[str, str, str], first: pd.DataFrame) -> Iterator[Agreem
     called = _by_reader(first, "real").astype(int)
     quality = _by_reader(first, "quality").astype(float)
     n = len(called)
-    yield _measured(who, REAL_OR_SYNTHETIC, FLEISS, n, lambda: _fleiss_with_interval(called))
+    yield _measured(who, REAL_OR_SYNTHETIC, FLEISS, n, partial(_fleiss_by_images, called))
     for form in FORMS:
         yield _measured(who, QUALITY, form, n, partial(intraclass_correlation, quality, form))
 
@@ -292,15 +290,11 @@ def _by_reader(first: pd.DataFrame, column: str) -> NDArray[np.generic]:
     return np.asarray(first.pivot(index="image", columns="reader", values=column))
 
 
-def _fleiss_with_interval(answers: NDArray[np.int_]) -> tuple[Estimate, str]:
-    value = fleiss(answers)
-    try:
-        found = cluster_bootstrap(
-            lambda rows: fleiss(answers[rows]), np.arange(len(answers)), resamples=FLEISS_RESAMPLES
-        )
-    except UndecidedError as error:
-        return Estimate(value, math.nan, math.nan), f"none: {error}"
-    return Estimate(value, found.low, found.high), RESAMPLED
+def _fleiss_by_images(answers: NDArray[np.int_]) -> Estimate:
+    images = np.arange(len(answers)).astype(str)
+    return by_images(
+        lambda rows: fleiss(answers[rows]), images, vectorized=False, resamples=FLEISS_RESAMPLES
+    )
 
 
 def _measured(
@@ -308,13 +302,13 @@ def _measured(
     question: str,
     measure: str,
     n: int,
-    compute: Callable[[], tuple[Estimate, str]],
+    compute: Callable[[], Estimate],
 ) -> Agreement:
     try:
-        found, interval = compute()
+        found = compute()
     except UndecidedError as error:
         return _not_decided(who, question, measure, n, str(error))
-    return Agreement(*who, question, measure, n, found.value, found.low, found.high, interval)
+    return Agreement(*who, question, measure, n, found.value, found.low, found.high, found.interval)
 
 
 def _not_decided(

@@ -14,15 +14,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from miua.analysis.checks import Numbers, UndecidedError, check_fraction
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A value with its confidence interval."""
-
-    value: float
-    low: float
-    high: float
+from miua.analysis.readers import NORMAL
+from miua.survey.estimate import Estimate
 
 
 @dataclass(frozen=True)
@@ -116,4 +109,4 @@ def _variance(count: int, n: int) -> float:
 
 
 def _around(value: float, half: float) -> Estimate:
-    return Estimate(value, value - half, value + half)
+    return Estimate(value, value - half, value + half, NORMAL)

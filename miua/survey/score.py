@@ -26,17 +26,16 @@ from miua.analysis.readers import (
     CRITERION,
     D_PRIME,
     EXACT,
-    NORMAL,
     READERS_COLUMNS,
     REAL_CALLED_REAL,
-    RESAMPLED,
     SETS_COLUMNS,
     SYNTHETIC_CALLED_REAL,
 )
-from miua.analysis.resampling import Rows, cluster_bootstrap
+from miua.analysis.resampling import Rows
 from miua.analysis.tables import COMPUTED
 from miua.survey.answers import first_showings
 from miua.survey.detection import area_under_roc, detection, detection_of, rating
+from miua.survey.estimate import Estimate, by_images
 
 GUESSING = 0.5
 
@@ -103,8 +102,9 @@ def score_sets(judged: pd.DataFrame) -> pd.DataFrame:
     rows = []
     first = first_showings(judged)
     for (role, kind, name), part in first.groupby(["role", "kind", "set"]):
-        quality, row = _mean(part["quality"].to_numpy(float), part["image"])
-        row |= {
+        grades = part["quality"].to_numpy(float)
+        found = by_images(partial(_mean, grades), part["image"].to_numpy(str))
+        row = {
             "role": role,
             "kind": kind,
             "set": name,
@@ -112,18 +112,17 @@ def score_sets(judged: pd.DataFrame) -> pd.DataFrame:
             "images": part["image"].nunique(),
             "answers": len(part),
             "called_real": int(part["real"].sum()),
-            "quality": quality,
+            "quality": found.value,
+            "low": found.low,
+            "high": found.high,
+            "interval": found.interval,
         }
         rows.append(row)
     return pd.DataFrame(rows, columns=list(SETS_COLUMNS))
 
 
-def _mean(values: Numbers, images: pd.Series[str]) -> tuple[float, dict[str, object]]:
-    """The mean, and its interval as fields of a row."""
-    low, high, interval = resampled_interval(
-        lambda rows: values[rows].mean(axis=-1), images.to_numpy(str)
-    )
-    return float(values.mean()), {"low": low, "high": high, "interval": interval}
+def _mean(values: Numbers, rows: Rows) -> Numbers:
+    return np.asarray(values[rows].mean(axis=-1))
 
 
 def _scores(answers: pd.DataFrame, role: str, reader: str) -> Iterator[Score]:
@@ -164,7 +163,7 @@ def _exact_share(base: Score, hits: Flags) -> Score:
 
 def _resampled_share(base: Score, hits: Flags, images: Names) -> Score:
     return _resampled(
-        replace(base, count=int(hits.sum())), lambda rows: hits[rows].mean(axis=-1), images
+        replace(base, count=int(hits.sum())), partial(_mean, hits.astype(float)), images
     )
 
 
@@ -174,19 +173,17 @@ def _detection(who: Score, real: Flags, called: Flags, images: Names) -> Iterato
     try:
         found = detection(*map(int, counts))
     except UndecidedError as error:
-        yield from (
-            _undecided(replace(who, score=each), str(error)) for each in (D_PRIME, CRITERION)
-        )
+        for score in (D_PRIME, CRITERION):
+            yield _undecided(replace(who, score=score), str(error))
         return
-    for place, (score, estimate) in enumerate(
+    for place, (score, alone) in enumerate(
         ((D_PRIME, found.d_prime), (CRITERION, found.criterion))
     ):
-        base = replace(who, score=score, n=real.size, value=estimate.value)
+        base = replace(who, score=score, n=real.size)
         if who.readers == 1:
-            yield replace(base, low=estimate.low, high=estimate.high, interval=NORMAL)
+            yield _estimated(base, alone)
         else:
-            statistic = partial(_detected, place, real, called)
-            yield _resampled(base, statistic, images)
+            yield _resampled(base, partial(_detected, place, real, called), images)
 
 
 def _detected(place: int, real: Flags, called: Flags, rows: Rows) -> Numbers:
@@ -195,30 +192,14 @@ def _detected(place: int, real: Flags, called: Flags, rows: Rows) -> Numbers:
 
 def _resampled(base: Score, statistic: Callable[[Rows], Numbers], images: Names) -> Score:
     """A score whose interval resamples images, each with all of its answers."""
-    value = float(statistic(np.arange(images.size)))
-    if not math.isfinite(value):
-        return _undecided(base, "images of one kind alone were judged")
-    low, high, interval = resampled_interval(statistic, images)
-    return replace(base, n=images.size, value=value, low=low, high=high, interval=interval)
-
-
-def resampled_interval(
-    statistic: Callable[[Rows], Numbers], images: Names
-) -> tuple[float, float, str]:
-    """The 95 % interval that resamples images, and what it is; NaN and why, where there is none.
-
-    Args:
-        statistic: of rows, along the last axis.
-        images: which image each row is of.
-    """
     try:
-        found = cluster_bootstrap(statistic, images, vectorized=True)
+        return _estimated(replace(base, n=images.size), by_images(statistic, images))
     except UndecidedError as error:
-        return math.nan, math.nan, f"none: {error}"
-    if found.low == found.high:
-        # The true value may differ all the same: resamples of equal answers know nothing of it.
-        return math.nan, math.nan, "none: all resamples are equal"
-    return found.low, found.high, RESAMPLED
+        return _undecided(base, str(error))
+
+
+def _estimated(base: Score, found: Estimate) -> Score:
+    return replace(base, value=found.value, low=found.low, high=found.high, interval=found.interval)
 
 
 def _undecided(base: Score, why: str) -> Score:

@@ -8,7 +8,8 @@ from scipy import stats
 from miua.analysis.proportions import exact_interval
 from miua.analysis.readers import ALL, EXACT, NORMAL, READERS_COLUMNS, RESAMPLED, SETS_COLUMNS
 from miua.survey.answers import JUDGEMENT_COLUMNS
-from miua.survey.score import resampled_interval, score_readers, score_sets
+from miua.survey.estimate import by_images
+from miua.survey.score import score_readers, score_sets
 
 
 def answers(reader, role, kinds, called, *, quality=3, confidence=3, repeats=0, sets=None):
@@ -174,11 +175,12 @@ def test_two_images_of_a_set_have_a_mean_and_no_interval():
 
 def test_an_interval_keeps_the_answers_to_an_image_together():
     values = np.repeat(np.arange(10.0), 5)
-    images = np.repeat([f"i{n}" for n in range(10)], 5)
-    low, high, _ = resampled_interval(lambda rows: values[rows].mean(axis=-1), images)
-    apart = np.array([f"i{n}" for n in range(50)])
-    closer = resampled_interval(lambda rows: values[rows].mean(axis=-1), apart)
-    assert high - low > 1.8 * (closer[1] - closer[0])
+    together, apart = (
+        by_images(lambda rows: values[rows].mean(axis=-1), np.array(images))
+        for images in (np.repeat([f"i{n}" for n in range(10)], 5), [f"i{n}" for n in range(50)])
+    )
+    assert together.value == apart.value == values.mean()
+    assert together.high - together.low > 1.8 * (apart.high - apart.low)
 
 
 def test_scores_do_not_depend_on_the_order_of_the_rows(two):
