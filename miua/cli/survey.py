@@ -14,13 +14,16 @@ from miua.printable import printable
 
 if TYPE_CHECKING:
     from miua.evaluation.reading import Reading
-    from miua.survey.build import Built, Given
+    from miua.survey.build import Built, Given, Numbers
+    from miua.survey.planning import Design, Finding
     from miua.survey.words import Words
 
 TITLE = "Real or synthetic ultrasound images?"
+SHORT_PLAN = ("minutes", "interval_at_half", "departure", "discriminability", "correlation")
 
 SyntheticImages = Annotated[int, typer.Option(min=1, help="Synthetic images to judge, all sets.")]
 RealImages = Annotated[int, typer.Option(min=0, help="Real images to judge.")]
+Practice = Annotated[int, typer.Option(min=0, help="Images before those, half of them real.")]
 Repeated = Annotated[
     float, typer.Option(min=0, max=0.5, help="Share of them that each reader sees twice.")
 ]
@@ -49,7 +52,7 @@ def build_command(
     ] = False,
     synthetic_images: SyntheticImages = 57,
     real_images: RealImages = 11,
-    practice: Annotated[int, typer.Option(min=0, help="Images before, half of them real.")] = 4,
+    practice: Practice = 4,
     repeated: Repeated = 0.15,
     readers: Annotated[int, typer.Option(min=1, help="Readers: each gets an order.")] = 20,
     title: Annotated[str, typer.Option(help="Of the page. Readers see it.")] = TITLE,
@@ -72,6 +75,7 @@ def build_command(
     need("jinja2", "The reader study", extra="survey")
     from miua.evaluation.reading import Reading
     from miua.survey.build import Numbers, build_study, check_place
+    from miua.survey.planning import plan
 
     check_place(out)
     if size is None and fit == "crop":
@@ -82,6 +86,9 @@ def build_command(
     stacks = _stacks(real, synthetic or [], results, reading)
     built = build_study(out, stacks, numbers, text, title=title, seed=seed)
     _print_built(built, numbers.readers)
+    design = _design(numbers, len(stacks) - 1)
+    print()
+    print_plan(design, [each for each in plan(design) if each.name in SHORT_PLAN])
 
 
 def _words(words: Path | None, language: str | None, consent: Path | None) -> Words:
@@ -163,8 +170,105 @@ def _print_built(built: Built, readers: int) -> None:
     print(f"{built.folder / KEY_FILE}: keep it closed until all answers are in")
 
 
+def plan_command(
+    synthetic_images: SyntheticImages = 57,
+    real_images: RealImages = 11,
+    practice: Practice = 4,
+    repeated: Repeated = 0.15,
+    readers: Annotated[int, typer.Option(min=1, help="Readers.")] = 3,
+    sets: Annotated[int, typer.Option(min=1, help="Synthetic sets.")] = 20,
+    seconds: Annotated[float, typer.Option(min=1, help="That a reader takes for an image.")] = 12,
+    image_correlation: Annotated[
+        float, typer.Option(min=0, max=1, help="Of two readers' answers to one image.")
+    ] = 0.2,
+    detect: Annotated[
+        float | None,
+        typer.Option(help="Say how many images tell this share called real from 0.5."),
+    ] = None,
+    json: Annotated[Path | None, typer.Option(help="Write all numbers here.")] = None,
+) -> None:
+    """Say what a reader study of this size can find."""
+    need("pydantic", "The reader study", extra="survey")
+    from dataclasses import asdict, replace
+
+    from miua.survey.build import Numbers
+    from miua.survey.planning import plan
+
+    if detect is not None and not (0 < detect < 1 and detect != 0.5):
+        raise MiuaError(f"--detect is a share between 0 and 1 other than 0.5, not {detect:g}.")
+    numbers = Numbers(synthetic_images, real_images, practice, repeated, readers)
+    design = replace(_design(numbers, sets), seconds=seconds, image_correlation=image_correlation)
+    findings = plan(design, detect)
+    print_plan(design, findings)
+    if json is not None:
+        from miua.files import write_json
+
+        document = {"schema": 1, "design": asdict(design), "findings": list(map(asdict, findings))}
+        write_json(json, document, sort_keys=False)
+        print(json)
+
+
+def _design(numbers: Numbers, sets: int) -> Design:
+    from miua.survey.planning import Design
+
+    return Design(
+        synthetic=numbers.synthetic,
+        real=numbers.real,
+        readers=numbers.readers,
+        repeats=numbers.repeats,
+        practice=numbers.practice,
+        sets=sets,
+    )
+
+
+def print_plan(design: Design, findings: Sequence[Finding]) -> None:
+    """A line for each thing that can be found, and what it rests on."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from miua.survey.planning import ALPHA, POWER
+
+    who = "One reader" if design.readers == 1 else f"Each of {design.readers} readers"
+    console = Console(highlight=False, markup=False, emoji=False)
+    console.print(
+        f"{who} judges {design.synthetic} synthetic and {design.real} "
+        f"real images, {design.repeats} of them twice.",
+        soft_wrap=True,
+    )
+    together = f"all {design.readers}" if design.readers > 1 else "all"
+    table = Table("", "one reader", together, box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for column in table.columns[1:]:
+        column.justify = "right"
+        column.no_wrap = True
+    for each in findings:
+        table.add_row(each.words, _in_words(each, each.one), _in_words(each, each.all))
+    console.print(table)
+    console.print(
+        f"Found: with a chance of {POWER:.0%} at the {ALPHA:.0%} level. Of all readers together: two "
+        f"readers' answers to one image are taken to correlate by {design.image_correlation:g}, so "
+        f"{design.readers * design.synthetic} answers to synthetic images count as "
+        f"{design.effective(design.synthetic)}.",
+        soft_wrap=True,
+    )
+
+
+def _in_words(finding: Finding, value: tuple[float, ...] | None) -> str:
+    if value is None:
+        return "-"
+    if finding.kind == "interval":
+        return f"{100 * value[0]:.1f} to {100 * value[1]:.1f} %"
+    form = {
+        "minutes": "{:.0f}",
+        "count": "{:.0f}",
+        "share": "{:.1%}",
+        "half-width": "± {:.2f}",
+        "number": "{:.2f}",
+    }[finding.kind]
+    return form.format(value[0]).replace("%", " points")
+
+
 # In the order the work happens.
-COMMANDS: dict[str, Callable[..., None]] = {"build": build_command}
+COMMANDS: dict[str, Callable[..., None]] = {"plan": plan_command, "build": build_command}
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
