@@ -244,8 +244,8 @@ def print_plan(design: Design, findings: Sequence[Finding]) -> None:
         table.add_row(each.words, _in_words(each, each.one), _in_words(each, each.all))
     console.print(table)
     console.print(
-        f"Found: with a chance of {POWER:.0%} at the {ALPHA:.0%} level. Of all readers together: two "
-        f"readers' answers to one image are taken to correlate by {design.image_correlation:g}, so "
+        f"Found: with a chance of {100 * POWER:g} % at the {100 * ALPHA:g} % level. Of all readers "
+        f"together: two readers' answers to one image are taken to correlate by {design.image_correlation:g}, so "
         f"{design.readers * design.synthetic} answers to synthetic images count as "
         f"{design.effective(design.synthetic)}.",
         soft_wrap=True,
