@@ -122,7 +122,7 @@ def _check_judged(results: Results, opened: OpenedStudy) -> None:
                 f"{results.folder} has not."
             )
         stack = read_array(known[name])
-        if sha256_array(stack) != digest:
+        if sha256_file(known[name]) != digest:
             raise MiuaError(
                 f"These readers judged other images: {what} in {known[name]} is not what "
                 f"{opened.folder} was built from."

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from miua.files import read_array, sha256_array
+from miua.files import read_array, sha256_array, sha256_file
 from miua.survey.records import (
     KEY_FILE,
     STUDY_FILE,
@@ -79,18 +79,21 @@ def make_study(folder, sets=None, *, real=6, readers=5, repeated=6, practice=2, 
     shape = (practice + max([real, *sets.values()]), SIDE, SIDE)
     stacks = {name: draws.integers(0, 256, shape, np.uint8) for name in ["", *sets]}
     wanted = {"": (real, practice)} | {name: (n, 0) for name, n in sets.items()}
-    return build(folder, stacks, wanted, readers=readers, repeated=repeated, seed=seed)
+    hashes = {name: sha256_array(stack) for name, stack in stacks.items()}
+    return build(folder, stacks, wanted, hashes, readers=readers, repeated=repeated, seed=seed)
 
 
 def study_of_results(results, folder, *, each=3, real=6, readers=5, repeated=6, seed=0):
     """A study of the images of a results folder's main grid: a miua.analysis.results.Results."""
-    stacks = {chosen.name: read_array(results.set_stack(chosen)) for chosen in results.sets}
-    stacks[""] = read_array(results.reference_stack)
+    paths = {chosen.name: results.set_stack(chosen) for chosen in results.sets}
+    paths[""] = results.reference_stack
+    stacks = {name: read_array(path) for name, path in paths.items()}
+    hashes = {name: sha256_file(path) for name, path in paths.items()}
     wanted = {name: (each if name else real, 0 if name else 1) for name in stacks}
-    return build(folder, stacks, wanted, readers=readers, repeated=repeated, seed=seed)
+    return build(folder, stacks, wanted, hashes, readers=readers, repeated=repeated, seed=seed)
 
 
-def build(folder, stacks, wanted, *, readers, repeated, seed):
+def build(folder, stacks, wanted, hashes, *, readers, repeated, seed):
     """wanted: of each stack how many images are judged, and how many are practice before them."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -110,7 +113,6 @@ def build(folder, stacks, wanted, *, readers, repeated, seed):
         key[identity] = KeyImage(
             kind=kind, set=name, source=name or "real", place=place, sha256=digest
         )
-    hashes = {name: sha256_array(stack) for name, stack in stacks.items()}
     sealed = Key(seed=seed, images=key, stacks=hashes)
     (folder / KEY_FILE).write_text(json.dumps(sealed.model_dump()), encoding="utf-8")
     judged = [image.id for image in images]
