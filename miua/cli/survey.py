@@ -245,9 +245,9 @@ def print_plan(design: Design, findings: Sequence[Finding]) -> None:
         table.add_row(each.words, _in_words(each, each.one), _in_words(each, each.all))
     console.print(table)
     console.print(
-        f"Found: with a chance of {100 * POWER:g} % at the {100 * ALPHA:g} % level. Of all readers "
-        f"together: two readers' answers to one image are taken to correlate by {design.image_correlation:g}, so "
-        f"{design.readers * design.synthetic} answers to synthetic images count as "
+        f"Found: with a chance of {100 * POWER:g} % at the {100 * ALPHA:g} % level. Two readers' "
+        f"answers to one image are taken to correlate by {design.image_correlation:g}, so "
+        f"{design.readers * design.synthetic} answers of all readers to synthetic images count as "
         f"{design.effective(design.synthetic)}.",
         soft_wrap=True,
     )

@@ -10,16 +10,23 @@ function zoomOf(box) {
   return Math.max(1, Math.floor(most));
 }
 
-/** Lay the image on the grid of the screen's pixels; gives the zoom. */
+/** Screen pixels as a length; a trace more, as browsers round lengths down to 1/64 of a pixel. */
+const screenPixels = (count) => `${(count + 0.01) / window.devicePixelRatio}px`;
+
+/**
+ * Lay the image on the grid of the screen's pixels; gives the zoom.
+ * Its place counts from the page's corner: a parent at half a pixel would move it off the grid.
+ */
 function place() {
   const box = stage.getBoundingClientRect();
-  const ratio = window.devicePixelRatio;
   const zoom = zoomOf(box);
-  const onGrid = (start, room, size) => (Math.round((start + room / 2) * ratio - size / 2) / ratio) - start;
-  picture.style.width = `${(STUDY.width * zoom) / ratio}px`;
-  picture.style.height = `${(STUDY.height * zoom) / ratio}px`;
-  picture.style.left = `${onGrid(box.left, box.width, STUDY.width * zoom)}px`;
-  picture.style.top = `${onGrid(box.top, box.height, STUDY.height * zoom)}px`;
+  const start = (from, room, size) => Math.round((from + room / 2) * window.devicePixelRatio - size / 2);
+  const width = STUDY.width * zoom;
+  const height = STUDY.height * zoom;
+  picture.style.width = screenPixels(width);
+  picture.style.height = screenPixels(height);
+  picture.style.left = screenPixels(start(box.left + window.scrollX, box.width, width));
+  picture.style.top = screenPixels(start(box.top + window.scrollY, box.height, height));
   document.getElementById("zoom").textContent = say("zoom", { zoom });
   return zoom;
 }
