@@ -87,6 +87,7 @@ READER = "reader"  # how the names of all of their tables begin
 READERS, READER_SETS = "readers", "reader-sets"
 READER_REGRESSION, READER_CORRELATION = "reader-regression", "reader-correlation"
 READER_FAMILY = "reader-family"
+READER_TABLES = (READERS, READER_SETS, READER_REGRESSION, READER_CORRELATION, READER_FAMILY)
 
 
 def read_readers(results: Results, name: str) -> pd.DataFrame | None:

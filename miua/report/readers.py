@@ -16,8 +16,9 @@ from miua.analysis.readers import (
     read_readers,
 )
 from miua.analysis.results import Results
-from miua.analysis.tables import COMPUTED
+from miua.analysis.tables import COMPUTED, read_metrics
 from miua.metrics.measures import measure
+from miua.report import sources
 from miua.report.numbers import MISSING, interval, p_value, plain
 
 # Of all candidates the report shows so many, the strongest.
@@ -51,7 +52,9 @@ def _tables(results: Results) -> Iterator[ReaderTable]:
             ["Set", "Images", "Answers", "Called real", "Quality", "95 % interval"],
             [_set(row) for row in sets.itertuples()],
         )
-    lines = read_readers(results, READER_REGRESSION)
+    stand_in = ""
+    if (lines := read_readers(results, READER_REGRESSION)) is not None:
+        stand_in = sources.fid_stand_in(read_metrics(results))
     strengths = read_readers(results, READER_CORRELATION)
     if lines is not None and strengths is not None:
         known = {str(row.metric): row for row in strengths.itertuples()}
@@ -59,7 +62,7 @@ def _tables(results: Results) -> Iterator[ReaderTable]:
             "Metric against the clinicians' quality, value = a ln(quality) + b, over sets; p "
             "adjusted after Holm",
             ["Metric", "Sets", "a", "b", "Pearson's r", "p", "p (Holm)", "Spearman's r"],
-            [_line(row, known.get(str(row.metric))) for row in lines.itertuples()],
+            [_line(row, known.get(str(row.metric)), stand_in) for row in lines.itertuples()],
         )
     if (family := read_readers(results, READER_FAMILY)) is not None:
         critical = plain(float(family["critical_r"].iloc[0]), 2)
@@ -67,7 +70,7 @@ def _tables(results: Results) -> Iterator[ReaderTable]:
             f"The strongest of all {len(family)} candidates; the largest |r| by chance alone "
             f"exceeds {critical} in 5 % of permutations",
             ["Metric", "Pearson's r", "p over all candidates"],
-            [_candidate(row) for row in family.head(SHOWN_CANDIDATES).itertuples()],
+            [_candidate(row, stand_in) for row in family.head(SHOWN_CANDIDATES).itertuples()],
         )
 
 
@@ -83,8 +86,8 @@ def _set(row: Any) -> list[str]:
     return [row.set, *(str(int(count)) for count in counts), plain(row.quality, 2), _span(row)]
 
 
-def _line(row: Any, strength: Any) -> list[str]:
-    label, n = measure(row.metric).label, str(int(row.n))
+def _line(row: Any, strength: Any, stand_in: str) -> list[str]:
+    label, n = _label(row.metric, stand_in), str(int(row.n))
     if row.status != COMPUTED:
         return [label, n, row.status, *[MISSING] * 5]
     holm = spearman = MISSING
@@ -95,11 +98,15 @@ def _line(row: Any, strength: Any) -> list[str]:
     return [label, n, plain(row.a, 3), plain(row.b, 3), plain(row.pearson_r, 2), p, holm, spearman]
 
 
-def _candidate(row: Any) -> list[str]:
+def _candidate(row: Any, stand_in: str) -> list[str]:
     if row.status != COMPUTED:
         return [row.status, MISSING, MISSING]
     p = p_value(row.adjusted_p).removeprefix("= ")
-    return [measure(row.metric).label, plain(row.pearson_r, 2), p]
+    return [_label(row.metric, stand_in), plain(row.pearson_r, 2), p]
+
+
+def _label(metric: str, stand_in: str) -> str:
+    return sources.marked(measure(metric), stand_in).axis_label
 
 
 def _span(row: Any) -> str:

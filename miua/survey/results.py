@@ -16,6 +16,7 @@ import pandas as pd
 from miua.analysis.readers import (
     CLINICIAN,
     READER_SETS,
+    READER_TABLES,
     READERS,
     against_metrics,
 )
@@ -91,9 +92,13 @@ def write_reader_tables(results: Path) -> list[Path]:
     files = _accepted(study, folder)
     tables = _tables(judgements(study, files), opened)
     written = []
-    for name, table in tables.items():
-        written.append(opened.tables / f"{name}.csv")
-        write_table(written[-1], table)
+    for name in READER_TABLES:
+        path = opened.tables / f"{name}.csv"
+        if name in tables:
+            write_table(path, tables[name])
+            written.append(path)
+        else:
+            path.unlink(missing_ok=True)  # of answers that are not there any more
     inputs = [folder / STUDY_FILE, folder / KEY_FILE, *(file.path for file in files)]
     inputs.append(opened.tables / "metrics.csv")
     record_step(opened.tables / RECORD, base=results, inputs=inputs, files=written)
