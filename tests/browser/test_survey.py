@@ -411,7 +411,7 @@ def test_an_answer_that_cannot_be_saved_is_not_taken(open_page, small):
     page.keyboard.press("ArrowLeft")
     page.get_by_role("alert").get_by_text("could not be saved").wait_for()
     assert page.locator("#answers :checked").count() == 0
-    page.evaluate("IDBObjectStore.prototype.put = IDBObjectStore.prototype.realPut")
+    page.evaluate("() => { IDBObjectStore.prototype.put = IDBObjectStore.prototype.realPut; }")
     judge(page, 8, by_keyboard)
     page.locator("#end").wait_for()
     assert page.get_by_role("alert").get_by_text("could not be saved").count() == 0
