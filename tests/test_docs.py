@@ -168,11 +168,13 @@ def test_evaluate_commands_run(words, workplace):
 
 @of_pages([page for page in PAGES if any(commands(page))])
 def test_commands_and_their_options_exist(page):
-    known = typer.main.get_command(app).commands
     for words, _ in commands(page):
         if words[0] == "--help":
             continue
-        params = known[words[0]].params
+        command, names = typer.main.get_command(app), iter(words)
+        while hasattr(command, "commands"):  # a group, such as `miua survey`
+            command = command.commands[next(names)]
+        params = command.params
         options = {name for param in params for name in (*param.opts, *param.secondary_opts)}
         given = {word.split("=")[0] for word in words[1:] if word.startswith("--")}
         assert given - {"--help"} <= options, words
