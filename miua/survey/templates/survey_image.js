@@ -35,8 +35,11 @@ function place() {
 async function showImage(id) {
   const source = `data:image/png;base64,${PICTURES[id]}`;
   if (picture.src !== source) {
-    picture.src = source;
-    await picture.decode();
+    await new Promise((resolve) => {
+      picture.onload = resolve;
+      picture.onerror = resolve;
+      picture.src = source;
+    });
   }
   place();
 }

@@ -41,7 +41,10 @@ const sinceThen = () => (since === null ? 0 : performance.now() - since);
 
 let queue = Promise.resolve();
 
-/** Change the record, save it, and show it. A change that gives the same record is none. */
+/**
+ * Change the record, save it, and show it. A change that gives the same record is none; one that
+ * cannot be saved is not made.
+ */
 function act(change) {
   queue = queue.then(async () => {
     const now = performance.now();
@@ -65,8 +68,9 @@ function act(change) {
 
 /** Keep the time so far, and let it stand while the page is hidden. */
 function pauseOrGoOn() {
-  if (document.hidden && since !== null) act((timed) => ({ ...timed })).then(() => { since = null; });
-  if (!document.hidden && isLooking()) since = performance.now();
+  const milliseconds = sinceThen();
+  since = isLooking() ? performance.now() : null;
+  if (document.hidden && milliseconds > 0) act((timed) => looked(timed, milliseconds));
 }
 
 // Showing.
@@ -75,10 +79,12 @@ async function render(before) {
   const phase = phaseOf(record);
   const isImage = phase === "practice" || phase === "judging";
   if (!isImage) since = null;
-  if (phase === "interlude") element("ahead").textContent = say("interlude_text", { total: showings(record).length - PRACTICE.length });
+  const total = showings(record).length - PRACTICE.length;
+  if (phase === "interlude") element("ahead").textContent = say("interlude_text", { total });
   if (phase === "end") await renderEnd();
+  const isNew = shown !== "judging" || before.at !== record.at;
   show(isImage ? "judging" : phase);
-  if (isImage) await renderImage(phase, before === null || before.at !== record.at || before.ready !== record.ready || before.started !== record.started);
+  if (isImage) await renderImage(phase, isNew);
 }
 
 async function renderImage(phase, isNew) {
@@ -186,11 +192,16 @@ function onKey(event) {
   if (!event.repeat) meaning();
 }
 
-/** A choice by mouse or finger leaves the arrow keys to real and synthetic; Tab and space do not. */
+/** A choice by mouse, finger, or with Tab and space. */
 function onChoice(event) {
   const { name, value } = event.target;
   if (!QUESTIONS.includes(name)) return;
   answer(name, name === "real" ? value === "1" : Number(value));
+}
+
+/** After a choice by mouse or finger, the arrow keys are for real and synthetic again. */
+function onClick(event) {
+  if (event.detail > 0 && event.target.type === "radio") stage.focus();
 }
 
 // Coming in.
@@ -243,15 +254,15 @@ async function onEntry(event) {
 }
 
 function listen() {
-  const on = (id, kind, act_) => element(id).addEventListener(kind, act_);
+  const on = (id, kind, listener) => element(id).addEventListener(kind, listener);
   on("entry", "submit", onEntry);
   on("ready", "click", () => act(begun));
   on("start", "click", () => act(begun));
   on("answers", "submit", (event) => { event.preventDefault(); next(); });
   on("answers", "change", onChoice);
-  on("answers", "click", (event) => { if (event.detail > 0 && event.target.type === "radio") stage.focus(); });
+  on("answers", "click", onClick);
   on("undo", "click", undo);
-  on("comment", "input", (event) => { const { value } = event.target; act((timed) => commented(timed, value)); });
+  on("comment", "input", ({ target: { value } }) => act((timed) => commented(timed, value)));
   on("another", "click", () => location.reload());
   on("copy", "click", async () => {
     await navigator.clipboard.writeText(element("receipt").textContent);
