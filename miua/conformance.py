@@ -24,6 +24,8 @@ from miua import _kernels
 from miua.errors import MiuaError
 
 VARIABLE = "MIUA_INSTRUCTION_SET"
+# One has nothing to share out; the others share most stacks out evenly or unevenly.
+THREADS = (1, 2, 3, 7)
 # The build puts it beside the compiled module.
 FILE = Path(_kernels.__file__).with_name("conformance.json")
 
@@ -126,6 +128,20 @@ def forced(instruction_set: str) -> Iterator[None]:
 def failures(cases: Sequence[Case], kernel: Kernel, threads: int = 0) -> list[Case]:
     """The cases whose result is not the one on file."""
     return [case for case in cases if digest(case, kernel, threads) != case.sha256]
+
+
+def failures_by_threads(cases: Sequence[Case], kernel: Kernel) -> dict[int, list[Case]]:
+    """`failures` with each of THREADS."""
+    return {threads: failures(cases, kernel, threads) for threads in THREADS}
+
+
+def failures_of_installed(cases: Sequence[Case]) -> dict[str, dict[int, list[Case]]]:
+    """`failures_by_threads` of the installed kernels, by instruction set."""
+    found = {}
+    for name in instruction_sets():
+        with forced(name):
+            found[name] = failures_by_threads(cases, installed)
+    return found
 
 
 def digest(case: Case, kernel: Kernel, threads: int = 0) -> str:

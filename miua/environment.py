@@ -35,7 +35,7 @@ EXTRAS = {
 }
 # Environment variables that steer miua. None of them is a secret.
 VARIABLES = (
-    "MIUA_COMMIT", "MIUA_CONTAINER", "MIUA_DATA_DIR", "MIUA_INCEPTION_WEIGHTS",
+    "MIUA_COMMIT", "MIUA_CONTAINER", "MIUA_DATA_DIR", "MIUA_HC18", "MIUA_INCEPTION_WEIGHTS",
     "MIUA_INSTRUCTION_SET", "MIUA_TRACEBACK", "OMP_NUM_THREADS", "OMP_PROC_BIND",
     "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "CUDA_VISIBLE_DEVICES", "CUBLAS_WORKSPACE_CONFIG",
     "NVIDIA_VISIBLE_DEVICES", "SOURCE_DATE_EPOCH", "SLURM_JOB_ID", "SLURM_CPUS_PER_TASK",
@@ -50,7 +50,11 @@ def environment() -> dict[str, Any]:
     missing is None or an empty list; nothing raises. The keys are those of `miua env --json`.
     """
     return {
-        "miua": {"version": _version("miua"), **code_version(), "folder": _short(__file__, 1)},
+        "miua": {
+            "version": _version("miua"),
+            **code_version(),
+            "folder": _short(str(Path(__file__).parent)),
+        },
         "python": {
             "version": platform.python_version(),
             "implementation": platform.python_implementation(),
@@ -141,9 +145,8 @@ def _missing(packages: tuple[str, ...]) -> list[str]:
     return [package for package in packages if find_spec(package) is None]
 
 
-def _short(path: str, above: int = 0) -> str:
-    """A path as text, the home folder as "~"; `above`: so many folders up."""
-    text = str(Path(path).parents[above - 1]) if above else path
+def _short(text: str) -> str:
+    """The text, with the home folder as "~" if it is a path in it."""
     home = str(Path.home())
     inside = home != os.sep and (text == home or text.startswith(home + os.sep))
     return f"~{text[len(home) :]}" if inside else text

@@ -57,12 +57,18 @@ def read_lock(path: Path) -> dict[str, str]:
     return pinned
 
 
-def differences_from_lock(path: Path) -> list[Difference]:
-    """The packages that are not as locked, by name; those that are in no lock do not matter."""
-    installed: dict[str, str] = {}
+def installed_packages() -> dict[str, str]:
+    """The version of each package that is installed, by its canonical name, sorted."""
+    versions: dict[str, str] = {}
     for found in distributions():  # of two of one name the first counts: Python imports that
         if found.name:  # none where an installation was broken off
-            installed.setdefault(canonicalize_name(found.name), found.version)
+            versions.setdefault(canonicalize_name(found.name), found.version)
+    return dict(sorted(versions.items()))
+
+
+def differences_from_lock(path: Path) -> list[Difference]:
+    """The packages that are not as locked, by name; those that are in no lock do not matter."""
+    installed = installed_packages()
     return [
         Difference(package, locked, installed.get(package))
         for package, locked in sorted(read_lock(path).items())

@@ -42,10 +42,15 @@ def provenance(
         **code_version(),
         "packages": _versions(),
         "python": platform.python_version(),
-        "platform": f"{platform.system()} {platform.machine()}",
+        "platform": platform_name(),
         "device": device,
         "threads": threads,
     }
+
+
+def platform_name() -> str:
+    """The system and the processor's architecture, such as "Linux x86_64"."""
+    return f"{platform.system()} {platform.machine()}"
 
 
 def code_version() -> dict[str, Any]:
@@ -61,18 +66,10 @@ def write_provenance(folder: Path, record: dict[str, Any]) -> None:
 
 def write_file_provenance(place: Path, record: dict[str, Any], files: Iterable[Path]) -> None:
     """Save `record` at `place`, speaking for `files`: their SHA-256, named as seen from there."""
-    named = {os.path.relpath(path, place.parent): sha256_file(path) for path in files}
-    write_json(place, {**record, FILES: named})
+    write_json(place, {**record, FILES: _seen_from(place, files)})
 
 
-def record_step(
-    place: Path,
-    *,
-    base: Path,
-    inputs: Iterable[Path],
-    files: Iterable[Path],
-    settings: dict[str, Any] | None = None,
-) -> None:
+def record_step(place: Path, *, base: Path, inputs: Iterable[Path], files: Iterable[Path]) -> None:
     """Write the provenance of a step that makes files from files.
 
     Args:
@@ -81,9 +78,8 @@ def record_step(
             three parts of their path.
         inputs: files, each once; those that are not there are left out.
         files: what the step wrote.
-        settings: what else the outcome depends on.
     """
-    record = provenance(inputs=_hashes(inputs, base), settings=settings or {})
+    record = provenance(inputs=_hashes(inputs, base), settings={})
     write_file_provenance(place, record, files)
 
 
@@ -91,11 +87,15 @@ def keep_or_record_step(
     place: Path, *, base: Path, inputs: Iterable[Path], files: Iterable[Path]
 ) -> None:
     """`record_step`, unless the record there is of the same inputs and files: then it stays."""
-    hashes, files = _hashes(inputs, base), list(files)
-    named = {os.path.relpath(path, place.parent): sha256_file(path) for path in files}
+    hashes, named = _hashes(inputs, base), _seen_from(place, files)
     before = read_json(place) if place.is_file() else {}
     if (before.get("inputs"), before.get(FILES)) != (hashes, named):
-        write_file_provenance(place, provenance(inputs=hashes, settings={}), files)
+        write_json(place, {**provenance(inputs=hashes, settings={}), FILES: named})
+
+
+def _seen_from(place: Path, files: Iterable[Path]) -> dict[str, str]:
+    """The SHA-256 of files, named as seen from the record at `place`."""
+    return {os.path.relpath(path, place.parent): sha256_file(path) for path in files}
 
 
 def _hashes(paths: Iterable[Path], base: Path) -> dict[str, str]:

@@ -12,7 +12,7 @@ from miua.reproduce import reproduce
 
 # The seeds of neighbouring repeats are this far apart, so that none is used twice.
 SEED_STEP = 1000
-LEAST_REPEATS = 2
+FEWEST_REPEATS = 2
 
 
 def make_repeats(
@@ -31,8 +31,8 @@ def make_repeats(
         MiuaError: `times` is too small, the profile's own seeds are too far apart, or see
             `miua.reproduce.reproduce`.
     """
-    if times < LEAST_REPEATS:
-        raise MiuaError(f"One repeat scatters nowhere: ask for {LEAST_REPEATS} or more.")
+    if times < FEWEST_REPEATS:
+        raise MiuaError(f"One repeat scatters nowhere: ask for {FEWEST_REPEATS} or more.")
     path = study / "profiles" / f"{profile}.yaml"
     if path.exists():
         _check_seeds(path, read_config(path, Profile))

@@ -89,8 +89,10 @@ def reproduce(
         The results folder of the profile.
 
     Raises:
-        MiuaError: the profile, experiment or executor is unknown or wrong, or a step failed.
+        MiuaError: the profile, experiment or executor is unknown or wrong, Snakemake cannot be told
+            of a folder, or a step failed.
     """
+    _check_places(study=study, paper=paper, results=results)
     known = sorted(path.stem for path in (study / "profiles").glob("*.yaml"))
     if not known:
         raise MiuaError(f"{study} holds no profiles. Run this at the top of the repository.")
@@ -136,6 +138,22 @@ def reproduce(
         if not dry_run:
             write_manifest(folder)
     return folder
+
+
+def _check_places(**places: Path) -> None:
+    """Refuse folders that Snakemake cannot be told of, by the option that names them."""
+    for option, place in places.items():
+        path = str(place.resolve())
+        if not _survives(path):
+            raise MiuaError(
+                f"--{option} {path}: Snakemake cannot be told of a path with such characters. "
+                "Rename the folder."
+            )
+        if option != "results" and {"{", "}"} & {*path}:
+            raise MiuaError(
+                f"--{option} {path}: Snakemake takes what stands in braces for the name of a "
+                "wildcard. Rename the folder."
+            )
 
 
 def _choose_profile(known: list[str]) -> str:
@@ -220,13 +238,29 @@ def _snakemake_command(
         "--snakefile", str((study / "Snakefile").resolve()),
         "--directory", str(folder),
         "--configfile", str(plan.resolve()),
-        # JSON is YAML on one line, which survives being handed on to a cluster's jobs.
-        "--config", *(f"{key}={json.dumps(value)}" for key, value in settings.items()),
+        "--config", *(f"{key}={_on_one_line(value)}" for key, value in settings.items()),
         "--rerun-triggers", "mtime", "params", "input",
         "--rerun-incomplete",
         "--nolock",  # the folder is locked already, in a way that a killed process cannot leave
         "--keep-going",
     ]  # fmt: skip
+
+
+def _on_one_line(value: object) -> str:
+    """A setting as JSON, which is YAML and survives being handed on to a cluster's jobs.
+
+    Spaces keep Snakemake from taking the quotes off; YAML knows no pairs of escapes for one
+    character, as JSON in ASCII has them.
+    """
+    return f" {json.dumps(value, ensure_ascii=False)} "
+
+
+def _survives(text: str) -> bool:
+    """Whether Snakemake reads the text as it is written for it: YAML has no control characters."""
+    try:
+        return bool(yaml.safe_load(_on_one_line(text)) == text)
+    except yaml.YAMLError:
+        return False
 
 
 def _where(cluster: Path | None, cores: int | None, here: int) -> list[str]:

@@ -21,7 +21,7 @@ from miua.files import read_json, sha256_array, write_array
 from miua.progress import Progress
 from miua.provenance import provenance, write_provenance
 from miua.training.adversaries import with_prefix
-from miua.training.device import choose_device
+from miua.training.device import choose_device, set_precision
 from miua.training.draws import Stream, seeded_generator
 from miua.training.run_folder import divergence
 
@@ -114,6 +114,7 @@ def draw_set(
             "says. Train again."
         ) from None
     generator.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    set_precision("float32", device)  # whatever the training was allowed
     return _draw(generator.eval(), images, seed, device), str(facts["sha256"])
 
 

@@ -3,6 +3,7 @@
 import json
 import os
 import platform
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -94,6 +95,14 @@ def test_nothing_of_the_home_folder_or_of_other_variables_is_told(tmp_path, monk
     assert str(tmp_path) not in json.dumps(told)
     assert told["data_folder"]["path"] == told["variables"]["MIUA_DATA_DIR"] == "~/data"
     assert not told["data_folder"]["exists"]
+
+
+def test_every_variable_that_the_package_reads_is_told():
+    package = Path(module.__file__).parent
+    texts = [path.read_text(encoding="utf-8") for path in package.rglob("*.py")]
+    named = {name for text in texts for name in re.findall(r'"(MIUA_[A-Z0-9_]+)"', text)}
+    assert named == {name for name in module.VARIABLES if name.startswith("MIUA_")}
+    assert "MIUA_HC18" in named
 
 
 def test_a_folder_that_only_begins_like_the_home_folder_is_told_whole(tmp_path, monkeypatch):

@@ -8,7 +8,13 @@ import pytest
 
 from miua import locked_packages
 from miua.errors import MiuaError
-from miua.locked_packages import LOCK, differences_from_lock, lock_warning, read_lock
+from miua.locked_packages import (
+    LOCK,
+    differences_from_lock,
+    installed_packages,
+    lock_warning,
+    read_lock,
+)
 from miua.reproduce import reproduce
 
 ROOT = Path(__file__).parents[1]
@@ -48,6 +54,14 @@ def test_what_differs_is_named_and_what_is_missing_is_told_apart(lock):
     path = lock(f"numpy=={version('numpy')}", "Scipy==0.1", "not-there==3.0")
     found = [(each.package, each.locked, each.installed) for each in differences_from_lock(path)]
     assert found == [("not-there", "3.0", None), ("scipy", "0.1", version("scipy"))]
+
+
+def test_an_installation_that_was_broken_off_is_no_package(tmp_path, monkeypatch):
+    before = installed_packages()
+    assert before["typing-extensions"] == version("typing_extensions")
+    (tmp_path / "broken-1.0.dist-info").mkdir()
+    monkeypatch.syspath_prepend(tmp_path)
+    assert installed_packages() == before
 
 
 def test_a_local_build_is_another_version(lock):

@@ -10,6 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+from snakemake.cli import parse_config
 
 import miua.reproduce
 from miua.config import read_config
@@ -17,7 +20,7 @@ from miua.data import subset
 from miua.data.stack_file import save_stack
 from miua.errors import MiuaError
 from miua.plan import Profile, make_plan, read_experiments
-from miua.reproduce import reproduce
+from miua.reproduce import _on_one_line, _survives, reproduce
 from miua.verification.manifest import MANIFEST
 
 STUDY = Path(__file__).parents[1] / "experiments"
@@ -136,6 +139,38 @@ def test_an_unknown_executor_stops_before_anything_is_made(tmp_path):
     with pytest.raises(MiuaError, match="no executor 'cloud'"):
         rerun(tmp_path, executor="cloud")
     assert not (tmp_path / "results").exists()
+
+
+@given(st.text())
+def test_snakemake_is_told_of_any_path_or_the_path_is_refused(path):
+    told = parse_config([f"study={_on_one_line(path)}"])["study"]
+    assert (told == path) == _survives(path)
+
+
+def test_quotes_hashes_braces_and_accents_in_a_path_are_told_as_they_are():
+    assert _survives("/a b/q\"uo'te/ #x/{y}: z\\/$HOME/größe/😀")
+
+
+@pytest.mark.parametrize(
+    ("option", "name", "said"),
+    [
+        ("results", "a\x7fb", "cannot be told"),
+        ("results", "a\udcffb", "cannot be told"),
+        ("study", "a{b}", "in braces for the name of a wildcard"),
+        ("paper", "a{b", "in braces for the name of a wildcard"),
+    ],
+)
+def test_a_folder_that_snakemake_cannot_be_told_of_is_refused(tmp_path, option, name, said):
+    with pytest.raises(MiuaError, match=f"--{option} .*{said}.*Rename the folder"):
+        rerun(tmp_path, **{option: tmp_path / name})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_results_folder_of_any_name_is_worked_in(tmp_path):
+    study = write_profile(tmp_path / 'ex"p #e: rimënts')
+    results = tmp_path / 'q"u #o: {t}é'
+    folder = rerun(tmp_path, study=study, results=results, experiment="clinician")
+    assert (folder / "tables" / "clinician.csv").exists()
 
 
 def test_without_cuda_the_small_profile_is_taken_and_said(tmp_path, monkeypatch, capsys):

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from miua.config import TrainingConfig
@@ -49,6 +50,13 @@ def test_the_seed_decides(run, tmp_path):
     first, again = make(run, tmp_path / "a"), make(run, tmp_path / "b")
     np.testing.assert_array_equal(first, again)
     assert not np.array_equal(first, make(run, tmp_path / "c", seed=1))
+
+
+def test_whatever_a_training_was_allowed_its_sets_are_made_in_float32(run, tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr("miua.sampling.set_precision", lambda *words: asked.append(words))
+    make(run, tmp_path / "set")
+    assert asked == [("float32", torch.device("cpu"))]
 
 
 def test_png_files_hold_the_same_images_in_order(run, tmp_path):

@@ -27,6 +27,7 @@ from miua.cli.options import (
     Study,
 )
 from miua.errors import MiuaError
+from miua.printable import printable
 
 
 def collect_command(
@@ -117,7 +118,7 @@ def trace_command(
         raise MiuaError("Name a value and a results folder: miua trace VALUE-ID RESULTS.")
     else:
         lines = trace_value(results, value)
-    print(*lines, sep="\n")
+    print(*(printable(line) for line in lines), sep="\n")
 
 
 def expected_command(

@@ -121,13 +121,7 @@ def write_outcome(outcome: Outcome, folder: Path) -> list[Path]:
     write_json(written[-1], as_document(outcome), sort_keys=False)
     study = outcome.opened.folder
     inputs = [study / STUDY_FILE, study / KEY_FILE, *(file.path for file in outcome.files)]
-    record_step(
-        folder / PROVENANCE,
-        base=study,
-        inputs=inputs,
-        files=written,
-        settings={"rehearsal": outcome.rehearsal},
-    )
+    record_step(folder / PROVENANCE, base=study, inputs=inputs, files=written)
     return written
 
 

@@ -10,7 +10,8 @@ training made is compared with its distribution over repeats with other seeds:
 
 A training collapses now and then: its images become alike, and all its numbers go anywhere. That is
 no normal scatter, so that such a set is held against the collapsed sets of the repeats only, and
-is never outside by itself. Trends are judged over all sets at once, with the collapsed ones.
+is never outside by itself. Trends are judged over all sets at once: how far they are off in one
+direction with the collapsed ones, how far they scatter without them.
 """
 
 from __future__ import annotations
@@ -21,11 +22,12 @@ from pathlib import Path
 import pandas as pd
 
 from miua.analysis.results import Results
+from miua.analysis.tables import NOT_COMPUTED
 from miua.errors import MiuaError
+from miua.plan import Profile
 from miua.verification.finding import Finding
 from miua.verification.outcome import (
     EXACT,
-    NOT_COMPUTED,
     PLACE,
     SEEDED,
     SEPARATOR,
@@ -70,17 +72,33 @@ def compare_with_expected(results: Path, expected: Path) -> list[Finding]:
     Raises:
         MiuaError: a folder is none or damaged, or the results are of another plan.
     """
-    opened, wanted = Results.open(results), read_expected(expected)
-    if problems := plan_differences(wanted.plan, opened.plan):
+    opened = Results.open(results)
+    wanted = expected_of(opened.plan, expected, whose=results)
+    found = numbers(results_tables(opened), opened.plan, wanted.plan)
+    same_seed = opened.plan.seed == wanted.plan.seed
+    return compare_numbers(found, wanted, same_seed=same_seed)
+
+
+def expected_of(plan: Profile, expected: Path, whose: Path) -> Expected:
+    """Read a folder of expected results of this plan.
+
+    Args:
+        plan: what is to be compared with them.
+        expected: the folder.
+        whose: the folder of the plan, for the message.
+
+    Raises:
+        MiuaError: the folder is none or damaged, or its results are of another plan.
+    """
+    wanted = read_expected(expected)
+    if problems := plan_differences(wanted.plan, plan):
         raise MiuaError(
-            f"{results} is of another plan than {expected}, so that nothing can be compared:\n  "
+            f"{whose} is of another plan than {expected}, so that nothing can be compared:\n  "
             + "\n  ".join(problems)
             + "\nCompare with results of the same profile, or make expected ones for this: "
             "docs/expected.md."
         )
-    found = numbers(results_tables(opened), opened.plan, wanted.plan)
-    same_seed = opened.plan.seed == wanted.plan.seed
-    return compare_numbers(found, wanted, same_seed=same_seed)
+    return wanted
 
 
 def compare_numbers(

@@ -16,29 +16,21 @@ from miua.analysis.results import Results
 from miua.analysis.tables import write_table
 from miua.errors import MiuaError
 from miua.files import read_json, write_json
-from miua.verification.outcome import results_tables
+from miua.verification.outcome import TABLES, results_tables
 from miua.verification.reference import PLAN, write_reference
 
-# Copied whole where the results hold them.
-TABLES = (
-    "claims.csv",
-    "clinician.csv",
-    "noise-floor-pairing.csv",
-    "noise-floor-summary.csv",
-    "regression.csv",
-    "sensitivity-summary.csv",
-    "stability.csv",
-    "summary.csv",
-)
+# Copied whole where the results hold them: what is compared, and what sums it up for people.
+COPIED = sorted(f"{name}.csv" for name in {*TABLES, "summary"} - {"sets"})
 
 
 def write_expected(results: Results, out: Path, repeats: Sequence[Results] = ()) -> list[Path]:
     """Write the outcome of a results folder into the folder `out`, in place of an older one.
 
     Returns:
-        The files written: plan.yaml, claims.csv and the other TABLES there are, sets.csv (a row a
-        set and measure), provenance/ (one file a run, one for the noise floor and sensitivity);
-        with repeats, reference.csv (every compared number in each of them) and repeats.json.
+        The files written: plan.yaml, claims.csv and the others of COPIED that there are, sets.csv
+        (a row a set and measure), provenance/ (one file a run, one for the noise floor and
+        sensitivity); with repeats, reference.csv (every compared number in each of them) and
+        repeats.json.
 
     Raises:
         MiuaError: nothing was judged yet, `out` is no folder that this made, or a repeat does not
@@ -64,7 +56,7 @@ def _fill(results: Results, folder: Path) -> None:
     provenance = folder / "provenance"
     provenance.mkdir(parents=True)
     shutil.copyfile(results.folder / "plan.yaml", folder / PLAN)
-    for name in TABLES:
+    for name in COPIED:
         if (results.tables / name).exists():
             shutil.copyfile(results.tables / name, folder / name)
     write_table(folder / "sets.csv", results_tables(results)["sets"])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -70,8 +69,3 @@ class Verification:
     def of(self, *verdicts: Verdict) -> tuple[Finding, ...]:
         """The findings with one of these verdicts."""
         return tuple(finding for finding in self.findings if finding.verdict in verdicts)
-
-    @classmethod
-    def joined(cls, parts: Iterable[Iterable[Finding]]) -> Verification:
-        """The findings of several checks, one after the other."""
-        return cls(tuple(finding for part in parts for finding in part))

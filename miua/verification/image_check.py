@@ -8,7 +8,6 @@ machine: a record can be written by anybody, so it never makes a set agree.
 
 from __future__ import annotations
 
-import platform
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -32,6 +31,7 @@ from miua.errors import MiuaError
 from miua.files import read_array, sha256_file
 from miua.plan import Cell, Plan
 from miua.progress import Progress
+from miua.provenance import platform_name
 from miua.sampling import draw_set
 from miua.training.device import choose_device
 from miua.verification.finding import Finding
@@ -56,23 +56,21 @@ class Tolerance:
 EXACT = Tolerance(0, 0.0, "made on this processor with this torch")
 # Measured: at most 1 level in 0.001 % of the pixels, between AVX-512, AVX2 and SSE4.1.
 OTHER_PROCESSOR = Tolerance(1, 1e-3, "made on another processor or with another torch")
-# A GPU may convolve with 10 bits of mantissa (TensorFloat-32): 1/1000 of the range of 255, and the
-# error of a layer goes through the next. An estimate, not measured.
+# A GPU that torch is left to convolves with 10 bits of mantissa (TensorFloat-32): 1/1000 of the
+# range of 255, and the error of a layer goes through the next. An estimate, not measured.
 OTHER_DEVICE = Tolerance(4, 1.0, "made on another kind of device")
 
 
 def check_images(results: Results, plan: Plan, cells: list[Cell]) -> Iterator[Finding]:
     """Findings on the phantoms, the stacks in real/ and reference/, and every synthetic set."""
-    source = None
     if plan.profile.data.source == "phantom":
         yield from guarded(CHECK, "data", lambda: _phantoms(results, plan))
-        source = results.folder / "data"
-    else:
-        try:
-            source = hc18_folder()
-        except MiuaError as error:
-            said = f"The real images are not at hand, so real/ was not remade. {error}"
-            yield Finding(CHECK, "real", "not checked", said)
+    source = None
+    try:
+        source = real_images(results, plan)
+    except MiuaError as error:
+        said = f"The real images are not at hand, so real/ was not remade. {error}"
+        yield Finding(CHECK, "real", "not checked", said)
     wanted = plan.preparations()
     for name in dict.fromkeys(cell.preparation for cell in cells):
         if source is not None:
@@ -85,6 +83,13 @@ def check_images(results: Results, plan: Plan, cells: list[Cell]) -> Iterator[Fi
             remake = partial(_set, results, plan, cell, processor)
             yield from guarded(CHECK, f"sets/{cell.set}", remake)
             shown.advance(note=cell.set)
+
+
+def real_images(results: Results, plan: Plan) -> Path:
+    """The folder of the images that the study is of. MiuaError: they are HC18's, and not here."""
+    if plan.profile.data.source == "phantom":
+        return results.folder / "data" / "training_set"
+    return hc18_folder()
 
 
 def _phantoms(results: Results, plan: Plan) -> Iterator[Finding]:
@@ -195,9 +200,8 @@ def _tolerance(record: dict[str, Any], processor: str | None) -> Tolerance:
     """By where and with what the set was made, as its provenance and the manifest say."""
     if record["device"] != "cpu":
         return OTHER_DEVICE
-    here = f"{platform.system()} {platform.machine()}"
     same_torch = record["packages"].get("torch") == version("torch")
-    same_machine = record["platform"] == here and processor == hardware()["processor"]
+    same_machine = record["platform"] == platform_name() and processor == hardware()["processor"]
     return EXACT if same_torch and same_machine else OTHER_PROCESSOR
 
 

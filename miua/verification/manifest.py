@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import platform
 from dataclasses import dataclass
-from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +12,9 @@ from miua.data.threads import in_threads, usable_cores
 from miua.environment import hardware
 from miua.errors import MiuaError
 from miua.files import read_json, sha256_file, write_json
+from miua.locked_packages import installed_packages
 from miua.progress import Progress
-from miua.provenance import code_version
+from miua.provenance import code_version, platform_name
 
 MANIFEST = "MANIFEST.json"
 # What is no part of the results: Snakemake's notes, the lock, the manifest and its signature.
@@ -69,16 +69,15 @@ def write_manifest(folder: Path, signed_off_by: str | None = None) -> Path:
     path = folder / MANIFEST
     contents = read_contents(folder)
     manifest = _manifest(results, contents)
-    if path.exists():
-        try:
-            before = read_manifest(folder)
-        except MiuaError:
-            before = {}  # damaged: it says nothing that could stay
-        if before.get("files") == manifest["files"]:
-            manifest = before
+    try:
+        before = read_manifest(folder)
+    except MiuaError:
+        before = {}  # missing or damaged: it says nothing that could stay
+    if before.get("files") == manifest["files"]:
+        manifest = before
     if signed_off_by is not None:
         manifest = {**manifest, "signed_off_by": signed_off_by.strip()}
-    if not path.exists() or manifest != _read(path):
+    if manifest != before:
         write_json(path, manifest)
     return path
 
@@ -125,18 +124,14 @@ def _manifest(results: Results, contents: Contents) -> dict[str, Any]:
         "signed_off_by": NOT_SIGNED_OFF,
         **code_version(),
         "python": platform.python_version(),
-        "platform": f"{platform.system()} {platform.machine()}",
-        "packages": dict(sorted(_packages())),
+        "platform": platform_name(),
+        "packages": installed_packages(),
         "hardware": hardware(),
         "files": {
             name: {"size": content.size, "sha256": content.sha256}
             for name, content in contents.items()
         },
     }
-
-
-def _packages() -> set[tuple[str, str]]:
-    return {(found.metadata["Name"].lower(), found.version) for found in distributions()}
 
 
 def _files(folder: Path) -> list[Path]:
@@ -160,10 +155,3 @@ def _is_entry(entry: object) -> bool:
         and isinstance(entry.get("size"), int)
         and isinstance(entry.get("sha256"), str)
     )
-
-
-def _read(path: Path) -> Any:
-    try:
-        return read_json(path)
-    except MiuaError:
-        return None

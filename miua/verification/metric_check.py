@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from functools import partial
+from collections.abc import Callable, Iterator
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from miua.analysis.real_images import measure_images, noise_floor_tables, sensitivity_tables
+from miua.analysis.real_images import (
+    MeasuredImages,
+    measure_images,
+    noise_floor_tables,
+    sensitivity_tables,
+)
 from miua.analysis.results import Results
 from miua.analysis.tables import COMPUTED, NOT_COMPUTED, write_table
-from miua.data.hc18 import hc18_folder
 from miua.errors import MiuaError
 from miua.evaluation.evaluate import evaluate
 from miua.evaluation.measure import STUDY_METRICS
@@ -25,6 +29,7 @@ from miua.plan import Cell, Plan, RealImages
 from miua.progress import Progress
 from miua.verification.finding import Finding
 from miua.verification.guard import guarded, read_record
+from miua.verification.image_check import real_images
 from miua.verification.table_comparison import RELATIVE, compare_tables, read_cells
 
 CHECK = "metrics"
@@ -53,10 +58,7 @@ def check_metrics(
             again = partial(_set, results, plan, cell, scratch)
             yield from guarded(CHECK, f"metrics/{cell.set}.csv", again)
             shown.advance(note=cell.set)
-        for name, scale in plan.profile.experiments.items():
-            if isinstance(scale, RealImages) and any(results.tables.glob(f"{name}*.csv")):
-                again = partial(_real, results, plan, name, scale, scratch)
-                yield from guarded(CHECK, f"tables/{name}.csv", again)
+        yield from _real_images(results, plan, scratch)
 
 
 def _reference(results: Results) -> Iterator[Finding]:
@@ -129,21 +131,35 @@ def _tolerance(row: pd.Series[str], column: str) -> float:
     return LOOSE.get(str(row["metric"]), RELATIVE)
 
 
+def _real_images(results: Results, plan: Plan, scratch: Path) -> Iterator[Finding]:
+    """The experiments that measure real images; each size of their halves is measured once."""
+    scales = {
+        name: scale
+        for name, scale in plan.profile.experiments.items()
+        if isinstance(scale, RealImages) and any(results.tables.glob(f"{name}*.csv"))
+    }
+    try:
+        source = real_images(results, plan)
+    except MiuaError as error:
+        said = f"The real images are not at hand, so they were not measured. {error}"
+        yield from (Finding(CHECK, f"tables/{name}.csv", "not checked", said) for name in scales)
+        return
+    measure = cache(partial(measure_images, source, plan.profile.image_size))
+    for name, scale in scales.items():
+        again = partial(_real, results, plan, name, scale, measure, scratch)
+        yield from guarded(CHECK, f"tables/{name}.csv", again)
+
+
 def _real(
-    results: Results, plan: Plan, name: str, scale: RealImages, scratch: Path
+    results: Results,
+    plan: Plan,
+    name: str,
+    scale: RealImages,
+    measure: Callable[[int], MeasuredImages],
+    scratch: Path,
 ) -> Iterator[Finding]:
     """The tables of an experiment that measures real images, from the images again."""
-    if plan.profile.data.source == "phantom":
-        source = results.folder / "data" / "training_set"
-    else:
-        try:
-            source = hc18_folder()
-        except MiuaError as error:
-            said = f"The real images are not at hand, so they were not measured. {error}"
-            yield Finding(CHECK, f"tables/{name}.csv", "not checked", said)
-            return
-    measured = measure_images(source, plan.profile.image_size, scale.images)
-    made = MEASURES_OF_REAL[name](measured, scale.repeats, plan.profile.seed)
+    made = MEASURES_OF_REAL[name](measure(scale.images), scale.repeats, plan.profile.seed)
     for ending, table in made.items():
         subject = f"tables/{name}{ending}.csv"
         write_table(scratch / f"{name}{ending}.csv", table)

@@ -13,12 +13,14 @@ from typing import Literal
 
 import pandas as pd
 
-from miua.analysis.experiments import read_cells
+from miua.analysis.experiments import read_cells as read_planned
 from miua.analysis.readers import READER
 from miua.analysis.results import Results
+from miua.analysis.tables import NOT_COMPUTED
 from miua.errors import MiuaError
 from miua.metrics.measures import ALL_MEASURES, COMPUTED, LBPV_TOTAL_DIFFERENCE
 from miua.plan import Profile, Seeds
+from miua.verification.table_comparison import read_cells
 
 # What is promised of a number. "exact": the same in every run, as it follows from published data.
 # "seeded": the same for the same seeds, as nothing is trained. "chaotic": a training amplifies the
@@ -28,7 +30,6 @@ EXACT: Promise = "exact"
 SEEDED: Promise = "seeded"
 CHAOTIC: Promise = "chaotic"
 
-NOT_COMPUTED = "not computed"
 NAMED = [known.name for known in (*ALL_MEASURES, LBPV_TOTAL_DIFFERENCE)]
 # The same for every set of a plan, and long: the results folder says it.
 LEFT_OUT = ["preparation", "unit", "definition"]
@@ -100,7 +101,7 @@ def results_tables(results: Results) -> dict[str, pd.DataFrame]:
         MiuaError: a table is damaged, or there is no table of any experiment.
     """
     tables = {
-        name: _read(path)
+        name: read_cells(path)
         for name in TABLES
         if (path := results.tables / f"{name}.csv").exists() and name != "sets"
     }
@@ -118,7 +119,7 @@ def _without_readers(claims: pd.DataFrame) -> pd.DataFrame:
 
 def kept_tables(folder: Path) -> dict[str, pd.DataFrame]:
     """The same of a folder that `write_expected` made."""
-    return {name: _read(path) for name in TABLES if (path := folder / f"{name}.csv").exists()}
+    return {name: read_cells(path) for name in TABLES if (path := folder / f"{name}.csv").exists()}
 
 
 def numbers(tables: dict[str, pd.DataFrame], plan: Profile, kept_plan: Profile) -> pd.DataFrame:
@@ -130,7 +131,7 @@ def numbers(tables: dict[str, pd.DataFrame], plan: Profile, kept_plan: Profile) 
         kept_plan: the profile whose names are used: the same but for the seeds.
 
     Returns:
-        COLUMNS, and `value` as text: "not computed" where the table says so, else as it stands
+        COLUMNS, and `value` as text: NOT_COMPUTED where the table says so, else as it stands
         there. `type` is "number" or "word".
 
     Raises:
@@ -218,21 +219,14 @@ def _whole(text: str) -> str:
     return text.removesuffix(".0")
 
 
-def _read(path: Path) -> pd.DataFrame:
-    try:
-        return pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise MiuaError(f"{path} is not a readable CSV table ({error}).") from None
-
-
 def _sets(results: Results) -> pd.DataFrame:
     """All experiments' sets with the named measures."""
     measures = [known.name for known in ALL_MEASURES]
     tables = [
         table[table["metric"].isin(measures)].drop(columns=LEFT_OUT, errors="ignore")
-        for experiment in read_cells(results)["experiment"].unique()
+        for experiment in read_planned(results)["experiment"].unique()
         if (path := results.tables / f"{experiment}.csv").exists()
-        and "metric" in (table := _read(path)).columns
+        and "metric" in (table := read_cells(path)).columns
     ]
     if not tables:
         raise MiuaError(f"{results.tables} holds the table of no experiment.")

@@ -22,6 +22,7 @@ from miua.verification.outcome import (
     numbers,
     results_tables,
 )
+from miua.verification.table_comparison import read_cells
 
 PLAN, REFERENCE, REPEATS = "plan.yaml", "reference.csv", "repeats.json"
 # A number is kept to so many digits: far more than repeats share.
@@ -172,10 +173,7 @@ def _origin(repeat: Results) -> dict[str, Any]:
 def _read_repeats(path: Path, kept: pd.DataFrame) -> pd.DataFrame:
     if not path.exists():
         return pd.DataFrame(index=kept.index)
-    try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise MiuaError(f"{path} is not a readable CSV table ({error}).") from None
+    table = read_cells(path)
     names = [name for name in table.columns if name not in COLUMNS]
     if not {*COLUMNS} <= {*table.columns} or not table[PLACE].equals(kept[PLACE]):
         raise MiuaError(

@@ -23,7 +23,7 @@ from miua.verification.verdicts import (
 )
 
 # A score beyond this counts as this much in the mean square.
-LARGEST_SCORE = 3.0
+COUNTED_AT_MOST = 3.0
 
 
 def trends(lines: list[Number], states: States) -> list[Finding]:
@@ -76,7 +76,7 @@ def _scatter(lines: list[Number], states: States, outside_level: float) -> list[
     if np.isnan(values).all():
         detail = "every set of these results is collapsed, so that no scatter can be told"
         return [Finding(CHECK, "all sets together", "undecided", detail)]
-    here, others = mean_square_score(values, draws, LARGEST_SCORE)
+    here, others = mean_square_score(values, draws, COUNTED_AT_MOST)
     # Numbers that are nearer to the middle than they should be are no fault.
     likely = prediction_interval(others, 2 * WITHIN_LEVEL - 1)
     possible = prediction_interval(others, 2 * outside_level - 1)

@@ -10,9 +10,8 @@ from pathlib import Path
 from miua import conformance
 from miua.analysis.results import Results
 from miua.errors import MiuaError
-from miua.plan import Plan
 from miua.progress import say
-from miua.verification.comparison import compare_with_expected
+from miua.verification.comparison import compare_with_expected, expected_of
 from miua.verification.file_check import check_files
 from miua.verification.finding import Finding, Verification
 from miua.verification.guard import guarded
@@ -22,7 +21,6 @@ from miua.verification.plan_check import check_plan, made_cells, planned
 from miua.verification.table_check import check_tables
 
 KERNELS, EXPECTED = "kernels", "expected"
-THREADS = (1, 2, 3, 7)
 CHECKS = ("files", "plan", "images", "metrics", "tables", KERNELS, EXPECTED)
 
 
@@ -41,7 +39,8 @@ def verify(
         The findings, in the order of CHECKS.
 
     Raises:
-        MiuaError: there is no results folder, study or check to begin with.
+        MiuaError: there is no results folder, study or check to begin with, or `expected` is not
+            of the study's plan.
     """
     if unknown := sorted(set(only) - set(CHECKS)):
         raise MiuaError(f"Unknown check {', '.join(unknown)}. There are {', '.join(CHECKS)}.")
@@ -51,17 +50,20 @@ def verify(
         raise MiuaError(f"There is no folder {folder}, seen from {Path.cwd()}.")
     results = Results.open(folder)
     plan = planned(results, study)
-    if expected is not None and not (expected / "plan.yaml").is_file():
-        raise MiuaError(
-            f"{expected} holds nothing expected: it has no plan.yaml. Name a folder such as "
-            f"{study / EXPECTED / results.plan.profile} with --expected."
-        )
+    if expected is not None:
+        expected_of(plan.profile, expected, whose=study)
     parts: dict[str, Callable[[Path], Iterable[Finding]]] = {
         "files: hashes and provenance": lambda _: check_files(folder),
         "plan: configurations, checkpoints, seeds": lambda _: check_plan(results, plan),
-        "images: phantoms, stacks and synthetic sets, made again": lambda _: _images(results, plan),
-        "metrics: measured again": partial(_metrics, results, plan),
-        "tables: tables, claims, paper and report, made again": partial(_tables, results, study),
+        "images: phantoms, stacks and synthetic sets, made again": lambda _: check_images(
+            results, plan, made_cells(results, plan)
+        ),
+        "metrics: measured again": lambda scratch: check_metrics(
+            results, plan, made_cells(results, plan), scratch
+        ),
+        "tables: tables, claims, paper and report, made again": partial(
+            check_tables, results, study
+        ),
         "kernels: the conformance file": lambda _: _kernels(),
         "expected: beside repeated runs": lambda _: _expected(results, study, expected),
     }
@@ -86,32 +88,18 @@ def _has_an_end(path: Path) -> bool:
     return path.is_file() or path.is_dir()
 
 
-def _images(results: Results, plan: Plan) -> Iterator[Finding]:
-    return check_images(results, plan, made_cells(results, plan))
-
-
-def _metrics(results: Results, plan: Plan, scratch: Path) -> Iterator[Finding]:
-    return check_metrics(results, plan, made_cells(results, plan), scratch)
-
-
-def _tables(results: Results, study: Path, scratch: Path) -> Iterator[Finding]:
-    return check_tables(results, study, scratch)
-
-
 def _kernels() -> Iterator[Finding]:
     """The installed kernels that measured above, against the results on file."""
     cases = conformance.read_cases()
-    for name in conformance.instruction_sets():
-        with conformance.forced(name):
-            for threads in THREADS:
-                subject = f"{name}, {threads} threads"
-                wrong = conformance.failures(cases, conformance.installed, threads)
-                if wrong:
-                    said = f"{len(wrong)} of {len(cases)} results are not those on file: {wrong[0]}"
-                    yield Finding(KERNELS, subject, "failed", f"{said}. Install the package anew.")
-                else:
-                    said = f"All {len(cases)} results are those on file, to the bit."
-                    yield Finding(KERNELS, subject, "passed", said)
+    for name, found in conformance.failures_of_installed(cases).items():
+        for threads, wrong in found.items():
+            subject = f"{name}, {threads} threads"
+            if wrong:
+                said = f"{len(wrong)} of {len(cases)} results are not those on file: {wrong[0]}"
+                yield Finding(KERNELS, subject, "failed", f"{said}. Install the package anew.")
+            else:
+                said = f"All {len(cases)} results are those on file, to the bit."
+                yield Finding(KERNELS, subject, "passed", said)
 
 
 def _expected(results: Results, study: Path, expected: Path | None) -> Iterable[Finding]:

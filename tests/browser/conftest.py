@@ -37,7 +37,7 @@ def complaints():
 
 @pytest.fixture
 def open_page(browser, complaints):
-    """Opens a file in a window of its own; at the end nothing may have been complained of."""
+    """Opens a file in a window of its own; in the end nothing may have been complained of."""
     contexts = []
 
     def opened(path, size="desk", **options):

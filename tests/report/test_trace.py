@@ -6,9 +6,12 @@ import shutil
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from miua.analysis.results import Results
+from miua.cli import app
 from miua.errors import MiuaError
+from miua.files import read_json, write_json
 from miua.report import list_values, trace_value
 from miua.report.latex import write_latex
 from miua.report.trace import read_values, trace
@@ -69,6 +72,17 @@ def test_macros_are_found_with_and_without_their_backslash(printed):
 def test_a_set_that_was_not_made_says_why(printed):
     text = "\n".join(trace_value(printed, "arm-learning-rate-rate-times-10-mi"))
     assert "no images: a loss is not finite at epoch 5" in text
+
+
+def test_what_a_record_says_does_not_control_the_terminal(printed):
+    name = "arm-learning-rate-rate-times-10-mi"
+    (chosen,) = read_values(Results.open(printed))[name]["sets"]
+    path = printed / "sets" / chosen / "provenance.json"
+    write_json(path, read_json(path) | {"not_made": "\x1b[2Ja loss \x9b2J"})
+    done = CliRunner().invoke(app, ["trace", name, str(printed)])
+    assert done.exit_code == 0
+    assert r"no images: \x1b[2Ja loss \x9b2J" in done.stdout
+    assert not {"\x1b", "\x9b"} & set(done.stdout)
 
 
 def test_an_unknown_value_names_its_neighbours(printed):

@@ -69,6 +69,30 @@ def test_tables_without_what_they_are_made_of_are_found(world):
     assert ("tables", "tables/summary.csv") in world.wrong("tables")
 
 
+def claim_another_input(world, folder, name):
+    """Let a record name another input than there was."""
+    record = world.results / folder / "provenance.json"
+    content = read_json(record)
+    content["inputs"][name] = 64 * "0"
+    write_json(record, content)
+    world.sign_anew()
+
+
+def test_other_training_images_than_the_studys_are_found(world):
+    claim_another_input(world, "runs/n0004", "images")
+    (finding,) = world.verify("plan").of("failed")
+    assert finding.subject == "runs/n0004"
+    assert finding.detail == "provenance.json: it was trained on other images than those in real/."
+
+
+def test_another_checkpoint_than_a_set_was_made_of_is_found(world):
+    claim_another_input(world, f"sets/{SET}", "checkpoint")
+    (finding,) = world.verify("plan").of("failed")
+    assert finding.subject == f"sets/{SET}"
+    named = "runs/n0004/checkpoints/epoch_0002.json"
+    assert finding.detail == f"it was made of another checkpoint than {named}."
+
+
 @pytest.mark.parametrize("place", ["pipe", "tables/pipe", "metrics/reference.npy"])
 def test_a_pipe_ends_the_verification_before_it_is_opened(world, place):
     path = world.results / place

@@ -6,7 +6,7 @@ import pytest
 from miua.analysis.results import Results
 from miua.errors import MiuaError
 from miua.files import read_json, write_json, write_text
-from miua.verification.expected import TABLES, write_expected
+from miua.verification.expected import COPIED, write_expected
 from miua.verification.reference import PLAN, REFERENCE, REPEATS
 from tests.verification.kept_results import make_results
 
@@ -24,7 +24,7 @@ def test_it_holds_the_named_measures_and_where_they_come_from(results, tmp_path)
     for _ in range(2):  # an older one is replaced
         written = write_expected(results, out)
     names = {str(path.relative_to(out)) for path in written}
-    assert names == {PLAN, "sets.csv", *TABLES, "provenance/n0024.json"}
+    assert names == {PLAN, "sets.csv", *COPIED, "provenance/n0024.json"}
     sets = pd.read_csv(out / "sets.csv")
     there = pd.concat(
         pd.read_csv(results.tables / f"{name}.csv") for name in sets["experiment"].unique()

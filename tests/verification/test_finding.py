@@ -14,17 +14,18 @@ def test_only_what_failed_or_lies_outside_is_bad(verdict):
 
 
 def test_findings_are_counted_by_check_in_order():
-    joined = Verification.joined(
-        [
-            [Finding("tables", "a", "passed"), Finding("tables", "b", "failed")],
-            [],
-            [Finding("expected", "c", "undecided"), Finding("expected", "d", "within")],
-        ]
+    verification = Verification(
+        (
+            Finding("tables", "a", "passed"),
+            Finding("tables", "b", "failed"),
+            Finding("expected", "c", "undecided"),
+            Finding("expected", "d", "within"),
+        )
     )
-    assert joined.checks == ("tables", "expected")
-    assert joined.counts("tables") == {"passed": 1, "failed": 1}
-    assert list(joined.counts()) == ["passed", "failed", "within", "undecided"]
-    assert [finding.subject for finding in joined.of("failed", "undecided")] == ["b", "c"]
+    assert verification.checks == ("tables", "expected")
+    assert verification.counts("tables") == {"passed": 1, "failed": 1}
+    assert list(verification.counts()) == ["passed", "failed", "within", "undecided"]
+    assert [finding.subject for finding in verification.of("failed", "undecided")] == ["b", "c"]
 
 
 def test_a_finding_of_a_strangers_text_does_not_control_the_terminal():

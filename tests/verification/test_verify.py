@@ -8,13 +8,16 @@ import pytest
 from safetensors.torch import load_file, save_file
 from typer.testing import CliRunner
 
+from miua.analysis.real_images import measure_images
 from miua.cli import app
 from miua.cli.verifying import print_verification
+from miua.conformance import THREADS
 from miua.errors import MiuaError
 from miua.files import read_json, sha256_array, sha256_file, write_json
 from miua.verification.finding import Finding, Verification
 from miua.verification.manifest import MANIFEST, write_manifest
 from miua.verification.verify import verify
+from tests.verification.kept_results import STUDY
 
 SET = "n0004_e0002"
 anew = pytest.mark.parametrize("anew", [False, True], ids=["old-manifest", "manifest-made-anew"])
@@ -208,9 +211,31 @@ def test_files_that_were_deleted_and_added_are_named(world):
         (f.subject, f.detail) for f in world.verify("files").of("failed") if f.check == "files"
     ]
     said = {subject: " ".join(d for s, d in found if s == subject) for subject, _ in found}
-    assert "It is missing" in said["tables/summary.csv"]
+    assert "It is missing: the manifest lists it" in said["tables/summary.csv"]
+    assert "analysis.json says that it was made" in said["tables/summary.csv"]
     assert "It was added" in said["tables/other.csv"]
     assert "No provenance says what made it" in said["tables/other.csv"]
+
+
+def test_a_file_that_is_not_what_a_step_made_is_found_though_the_manifest_was_made_anew(world):
+    replace_in(world.results / "tables" / "summary.csv", "psnr", "psnr2")
+    world.sign_anew()
+    (finding,) = world.verify("files").of("failed")
+    assert finding.subject == "tables/summary.csv"
+    assert "analysis.json has another SHA-256" in finding.detail
+
+
+@pytest.mark.parametrize(
+    ("check", "place"), [("metrics", "metrics/reference.npy"), ("tables", "tables/lbpv.npy")]
+)
+def test_an_edited_vector_is_found_though_every_hash_was_made_anew(world, check, place):
+    path = world.results / place
+    vectors = np.load(path)
+    vectors[..., 8] = np.nextafter(vectors[..., 8], np.inf)
+    np.save(path, vectors)
+    restate(world, path)
+    world.sign_anew()
+    assert world.wrong("files", check) == {(check, place)}
 
 
 @anew
@@ -282,6 +307,25 @@ def test_an_experiment_that_was_not_run_is_not_checked(world):
     assert ("plan", "seeds") in open_ones
 
 
+def test_real_images_are_measured_once_for_all_that_is_asked_of_them(made, monkeypatch):
+    measured = []
+
+    def measure(*words):
+        measured.append(words)
+        return measure_images(*words)
+
+    monkeypatch.setattr("miua.verification.metric_check.measure_images", measure)
+    assert made.verify("metrics").of("failed") == ()
+    assert len(measured) == 1
+
+
+def test_kernels_that_compute_something_else_are_found(made, monkeypatch):
+    monkeypatch.setattr("miua.conformance.failures", lambda cases, *rest: cases[:1])
+    found = made.verify("kernels").findings
+    assert {finding.verdict for finding in found} == {"failed"}
+    assert {finding.subject for finding in found} >= {f"baseline, {n} threads" for n in THREADS}
+
+
 def test_what_cannot_be_begun_is_one_message(made, tmp_path):
     with pytest.raises(MiuaError, match="There is no folder"):
         verify(tmp_path / "nowhere", made.study)
@@ -289,8 +333,10 @@ def test_what_cannot_be_begun_is_one_message(made, tmp_path):
         verify(tmp_path, made.study)
     with pytest.raises(MiuaError, match="holds no profiles"):
         verify(made.results, tmp_path)
-    with pytest.raises(MiuaError, match="holds nothing expected"):
+    with pytest.raises(MiuaError, match="no folder of expected results"):
         verify(made.results, made.study, tmp_path)
+    with pytest.raises(MiuaError, match=r"(?s)another plan than .*profile: cpu expected"):
+        verify(made.results, made.study, STUDY / "expected" / "cpu")
     with pytest.raises(MiuaError, match=r"Unknown check colour\. There are files, plan"):
         verify(made.results, made.study, only=["colour"])
 
