@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from miua.cli import survey_scoring
+from miua.cli.evaluating import set_paths
 from miua.cli.extras import need
 from miua.errors import MiuaError
 from miua.printable import printable
@@ -36,7 +37,12 @@ def build_command(
         Path | None, typer.Option(help="Real images: a folder, or a .npy, .npz or DICOM file.")
     ] = None,
     synthetic: Annotated[
-        list[Path] | None, typer.Option(help="Synthetic images, the same; once for each set.")
+        list[str] | None,
+        typer.Option(help="Synthetic images, the same; several times, or a pattern: 'sets/*'."),
+    ] = None,
+    more: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Further synthetic sets, as a shell makes of a pattern."),
     ] = None,
     results: Annotated[
         Path | None,
@@ -84,7 +90,7 @@ def build_command(
     numbers = Numbers(synthetic_images, real_images, practice, repeated, readers)
     text = _words(words, language, consent)
     reading = Reading(size=size, fit=fit, skip_bad=skip_bad)
-    stacks = _stacks(real, synthetic or [], results, reading)
+    stacks = _stacks(real, set_paths(synthetic or [], more or []), results, reading)
     built = build_study(out, stacks, numbers, text, title=title, seed=seed)
     _print_built(built, numbers.readers)
     design = _design(numbers, len(stacks) - 1)

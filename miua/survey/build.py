@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
+import shlex
 import shutil
 import tempfile
 from collections import Counter
@@ -339,7 +340,7 @@ def _readme(title: str, out: Path) -> str:
         f"{KEY_FILE}  stays here, closed until all answers are in. It says what each image is.\n"
         f"{PROVENANCE}  what made this folder.\n\n"
         "Put the files that readers send back (answers-*.json) into one folder, and run:\n"
-        f"miua survey score --study {out.name} --answers FOLDER\n"
+        f"miua survey score {shlex.quote(out.name)} FOLDER/*.json\n"
     )
 
 

@@ -219,6 +219,14 @@ def test_the_command_line_that_is_recorded_has_no_seed(images, monkeypatch):
         assert "4242424242" not in json.dumps(record)
 
 
+def test_sets_are_named_by_a_pattern(images):
+    for pattern, more in ((f"{images}/[ab].npy", ()), (images / "a.npy", (images / "b.npy",))):
+        out = images / f"study of {len(more)}"
+        given_sets = ("--real", images / "real", "--synthetic", pattern)
+        run("build", *given_sets, "--out", out, *SIZES, *more)
+        assert read_record(out / KEY_FILE, Key)[0].stacks.keys() == {REAL, "a", "b"}
+
+
 def test_another_consent_and_another_language(images):
     consent = images / "consent.txt"
     consent.write_text("Nur wer will.\n", encoding="utf-8")
