@@ -107,21 +107,19 @@ def read_answers(
         paths: the files.
         rehearsal: whether answers that a program gave are accepted.
     """
-    readable: list[AnswersFile] = []
-    reasons: dict[int, Refusal] = {}
-    places: dict[int, AnswersFile] = {}
+    read: dict[int, AnswersFile] = {}
+    refused: dict[int, Refusal] = {}
     for place, path in enumerate(paths):
         try:
-            places[place] = _checked(opened, path, rehearsal)
-            readable.append(places[place])
+            read[place] = _checked(opened, path, rehearsal)
         except MiuaError as error:
-            reasons[place] = Refusal(path, _without(path, str(error)))
-    for place, file in places.items():
-        others = [each for each in readable if _same_reader(each, file)]
+            refused[place] = Refusal(path, _without(path, str(error)))
+    for place, file in read.items():
+        others = [each for each in read.values() if _same_reader(each, file)]
         if others:
-            reasons[place] = Refusal(file.path, _twice(file, others))
-    accepted = [file for place, file in places.items() if place not in reasons]
-    return accepted, [reasons[place] for place in sorted(reasons)]
+            refused[place] = Refusal(file.path, _twice(file, others))
+    accepted = [file for place, file in read.items() if place not in refused]
+    return accepted, [refused[place] for place in sorted(refused)]
 
 
 def judgements(opened: OpenedStudy, files: Sequence[AnswersFile]) -> pd.DataFrame:

@@ -21,6 +21,8 @@ from miua.survey.score import score_readers, score_sets
 # Raised by one whenever a key of scores.json changes its name or meaning.
 SCHEMA = 1
 SCORES_FOLDER, SCORES_FILE = "scores", "scores.json"
+# How cells begin that a spreadsheet would compute.
+_FORMULA = r"[=+\-@\t\r]"
 REHEARSAL = "Rehearsal: answers of a program, not a result"
 
 
@@ -116,18 +118,13 @@ def write_outcome(outcome: Outcome, folder: Path) -> list[Path]:
     written = []
     for name, table in outcome.tables.items():
         written.append(folder / f"{name}.csv")
-        write_table(written[-1], _with_banner(_in_words(table), outcome.banner))
+        shown = _without_formulas(_in_words(table))
+        write_table(written[-1], _with_banner(shown, outcome.banner))
     written.append(folder / SCORES_FILE)
     write_json(written[-1], as_document(outcome), sort_keys=False)
     study = outcome.opened.folder
     inputs = [study / STUDY_FILE, study / KEY_FILE, *(file.path for file in outcome.files)]
-    record_step(
-        folder / PROVENANCE,
-        base=study,
-        inputs=inputs,
-        files=written,
-        settings={"rehearsal": outcome.rehearsal},
-    )
+    record_step(folder / PROVENANCE, base=study, inputs=inputs, files=written)
     return written
 
 
@@ -160,6 +157,14 @@ def _in_words(table: pd.DataFrame) -> pd.DataFrame:
     """Truth values as the other tables write them."""
     truths = table.select_dtypes("bool").columns
     return table.assign(**{name: table[name].map({True: "yes", False: "no"}) for name in truths})
+
+
+def _without_formulas(table: pd.DataFrame) -> pd.DataFrame:
+    """Comments as a spreadsheet takes them for text, whatever they begin with."""
+    if "comment" not in table.columns:
+        return table
+    comments = table["comment"]
+    return table.assign(comment=comments.where(~comments.str.match(_FORMULA), "'" + comments))
 
 
 def _with_banner(table: pd.DataFrame, banner: str) -> pd.DataFrame:

@@ -86,7 +86,7 @@ def test_the_family_is_all_259_candidates_the_strongest_first(found):
     table = found[READER_FAMILY]
     assert tuple(table.columns) == FAMILY_COLUMNS
     assert len(table) == 259
-    assert table.loc[0, "metric"] == "psnr"
+    assert (table.loc[0, "metric"], table.loc[0, "pearson_r"]) == ("psnr", pytest.approx(1))
     assert table["pearson_r"].abs().is_monotonic_decreasing
     assert table.loc[0, "adjusted_p"] == pytest.approx(1 / 10000)
     significant = table["pearson_r"].abs() > table["critical_r"]

@@ -119,6 +119,7 @@ def test_a_reader_that_the_study_has_not_is_refused(made):
         (lambda answers: [*answers[1:], answers[0]], "not in this reader's order: number 1"),
         (lambda answers: [answers[0], *answers[2:], answers[1]], "number 2"),
         (lambda answers: [answers[0], answers[0] | {"place": 2}, *answers[2:]], "number 2"),
+        (lambda answers: [answers[0] | {"place": 9}, *answers[1:]], "at place 9"),
     ],
 )
 def test_answers_are_those_asked_for_in_their_order(made, change, said):

@@ -124,6 +124,17 @@ def test_comments_are_told_and_control_no_terminal(made):
     assert row["kind"] == made.key.images[image].kind
 
 
+@pytest.mark.parametrize("comment", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "a = 1", "'"])
+def test_no_comment_is_a_formula_to_a_spreadsheet(made, comment):
+    path = made.reader(1, lambda image, place: {"comment": comment} if place == 2 else {})
+    score(made, [path])
+    table = pd.read_csv(made.folder / "scores" / "answers.csv", keep_default_na=False)
+    mark = "" if comment[0] in "a'" else "'"
+    assert table.loc[1, "comment"] == mark + comment
+    (row,) = json.loads((made.folder / "scores" / "scores.json").read_text())["comments"]
+    assert row["comment"] == comment
+
+
 def test_answers_are_unblinded_in_one_tidy_table(made):
     score(made, readers(made))
     table = pd.read_csv(made.folder / "scores" / "answers.csv", keep_default_na=False)
