@@ -85,7 +85,7 @@ def figures_command(results: Results, study: Study = STUDY) -> None:
 
 
 def report_command(results: Results, study: Study = STUDY) -> None:
-    """Write report.html, one file with tables, figures and images to compare."""
+    """Write report.html, one file with everything in it."""
     from miua.report import make_report
 
     print(make_report(results, study))

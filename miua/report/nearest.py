@@ -19,6 +19,7 @@ from miua.metrics.contact_sheet import in_words
 from miua.metrics.measures import COMPUTED
 from miua.metrics.memorisation import ROTATIONS, Memorisation, find_copies
 from miua.metrics.variants import transformed
+from miua.progress import progress
 from miua.report.numbers import MISSING, plain
 from miua.report.pictures import read_set, read_stack
 
@@ -61,7 +62,8 @@ def nearest_pairs(results: Results) -> list[SetPairs]:
         MiuaError: a stack, its names or a configuration is missing or damaged.
     """
     last = results.epochs[-1]
-    return [_of_set(results, SyntheticSet(size, last)) for size in results.training_sizes]
+    sizes = progress(results.training_sizes, "Nearest pairs", "sets")
+    return [_of_set(results, SyntheticSet(size, last)) for size in sizes]
 
 
 def _of_set(results: Results, chosen: SyntheticSet) -> SetPairs:

@@ -18,7 +18,6 @@ from miua.report.numbers import MISSING, plain, whole
 
 SPEED = "speed.jsonl"  # written by a training; a run may lack it
 FILES = ("config.yaml", "log.jsonl", SPEED, "provenance.json")
-SHORT = 12  # digits of a hash that are shown; the whole one is its title
 
 
 @dataclass(frozen=True)

@@ -10,14 +10,14 @@ import pandas as pd
 from miua.analysis.results import Results, SyntheticSet
 from miua.analysis.tables import COMPUTED
 from miua.errors import MiuaError
-from miua.evaluation.charts import Picture, picture
+from miua.evaluation.charts import Picture
 from miua.files import read_json
 from miua.metrics.measures import ALL_MEASURES, Measure
 from miua.plan import RealImages
 from miua.report import sources
 from miua.report.numbers import interval, plain
-from miua.report.pictures import read_set, tile
-from miua.report.sample_grids import SHOWN_SIDE
+from miua.report.pictures import read_set
+from miua.report.sample_grids import SET_SIDE, reduction, sheet
 
 WITHIN, ABOVE, BELOW = "within", "above", "below"
 BY_SUBJECT = "subject"
@@ -49,10 +49,10 @@ class MetricCell:
 
 @dataclass(frozen=True)
 class SetRow:
-    """One set of the grid, its images as a picture of rows of SHOWN_SIDE.
+    """One set of the grid, its first images as one picture.
 
-    image: side of one image, pixels. lacking: why it has no images, or "". sha256: of the images,
-    checkpoint: of the network that drew them, as the set's record says; "" where it does not.
+    image: side of one image in it, pixels. lacking: why it has no images, or "". sha256: of the
+    images, checkpoint: of the network that drew them, as the set's record says, or "".
     """
 
     name: str
@@ -103,15 +103,15 @@ def _row(
     results: Results, chosen: SyntheticSet, rows: pd.DataFrame, by_floor: dict[str, Floor]
 ) -> SetRow:
     stack = read_set(results, chosen.name)
-    record = _record(results, chosen.name)
+    record, side = _record(results, chosen.name), results.plan.image_size
     return SetRow(
         name=chosen.name,
         training_size=chosen.training_size,
         epoch=chosen.epoch,
         run=results.run(chosen.training_size).name,
         cells=[_cell(rows, shown, by_floor.get(shown.name)) for shown in ALL_MEASURES],
-        picture=None if stack is None else picture(tile(stack, SHOWN_SIDE, SHOWN_SIDE)),
-        image=results.plan.image_size,
+        picture=None if stack is None else sheet(stack, SET_SIDE),
+        image=-(-side // reduction(side)),
         lacking="" if stack is not None else str(record.get("not_made", "")),
         sha256=str(record.get("outputs", {}).get("images", "")),
         checkpoint=str(record.get("inputs", {}).get("checkpoint", "")),

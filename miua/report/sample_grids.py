@@ -14,7 +14,8 @@ from miua.errors import MiuaError
 from miua.evaluation.charts import Picture, picture
 from miua.report.pictures import tile
 
-SHOWN_SIDE = 4  # images in a row and in a column of what the page shows of a set or a grid
+SET_SIDE, STEP_SIDE = 4, 3  # images in a row and a column of what is shown of a set, of a step
+SHOWN_PIXELS = 64  # of a side, at most: larger images are shown reduced by a whole factor
 _NAME = re.compile(r"epoch_(\d{4,})\.png")
 
 
@@ -26,6 +27,19 @@ class Step:
     picture: Picture
 
 
+def reduction(side: int) -> int:
+    """How many pixels of a side one shown pixel stands for."""
+    return -(-side // SHOWN_PIXELS)
+
+
+def sheet(stack: NDArray[np.uint8], count: int) -> Picture:
+    """The first images of a stack (N, H, W) as one picture of `count` rows and columns."""
+    first, factor = stack[: count**2], reduction(stack.shape[1])
+    if factor > 1:
+        first = np.stack([np.asarray(Image.fromarray(image).reduce(factor)) for image in first])
+    return picture(tile(first, count, count))
+
+
 def sample_steps(run: Path, side: int, last_epoch: int) -> list[Step]:
     """What a run kept of its latent batch up to an epoch, in order; images have side x side pixels.
 
@@ -35,7 +49,7 @@ def sample_steps(run: Path, side: int, last_epoch: int) -> list[Step]:
     named = [(int(match[1]), path) for path in (run / "samples").glob("*.png")
              if (match := _NAME.fullmatch(path.name))]  # fmt: skip
     return [
-        Step(epoch, picture(tile(_images(path, side), SHOWN_SIDE, SHOWN_SIDE)))
+        Step(epoch, sheet(_images(path, side), STEP_SIDE))
         for epoch, path in sorted(named)
         if epoch <= last_epoch
     ]

@@ -15,7 +15,7 @@ from miua.errors import MiuaError
 from miua.metrics.measures import ALL_MEASURES
 from miua.report import sources
 from miua.report.page_sets import Floor, floor_sentence, floors, grid_data, set_rows
-from miua.report.sample_grids import sample_steps
+from miua.report.sample_grids import reduction, sample_steps, sheet
 from tests.report.results_maker import DIVERGED, DIVERGED_REASON
 
 SIDE, GAP = 64, 2
@@ -84,6 +84,14 @@ def test_a_sets_picture_is_its_first_sixteen_images(results, rows):
     for place in (0, 5, 15):
         down, across = (step * (SIDE + GAP) for step in divmod(place, 4))
         assert np.array_equal(shown[down : down + SIDE, across : across + SIDE], stack[place])
+
+
+def test_larger_images_are_shown_reduced_and_no_larger_than_others():
+    stack = np.repeat(np.arange(20, dtype=np.uint8), 128 * 128).reshape(20, 128, 128)
+    shown = pixels(sheet(stack, 4))
+    assert shown.shape == (4 * SIDE + 3 * GAP, 4 * SIDE + 3 * GAP)
+    assert shown[SIDE + GAP, 0] == 4
+    assert [reduction(side) for side in (32, 64, 65, 128, 256)] == [1, 1, 2, 2, 4]
 
 
 def test_what_the_script_gets_names_every_set_once(rows):
