@@ -54,6 +54,9 @@ ELSEWHERE = (
     Elsewhere("./run expected", reason="eleven times as long as the smoke profile"),
     Elsewhere("miua verify", test="tests/verification/test_verify.py"),
     Elsewhere("miua env", test="tests/test_environment.py"),
+    Elsewhere("miua survey plan", test="tests/survey/test_build.py"),
+    Elsewhere("miua survey build", test="tests/survey/test_build.py"),
+    Elsewhere("miua survey score", test="tests/survey/test_command.py"),
 )
 # By `./run package`, with pip alone in an empty environment.
 PACKAGED = ("pip install .",)
