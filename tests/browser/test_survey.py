@@ -161,10 +161,15 @@ def test_comments_come_back_as_typed(open_page, small):
              field.dispatchEvent(new Event("input", { bubbles: true })); }""",
         TEXT,
     )
-    judge(page, 8, by_keyboard)
+    judge(page, 1, by_keyboard)
+    page.locator("#progress", has_text="2 of 8").wait_for()
+    page.get_by_label("Comment").fill("=1+1")
+    page.keyboard.press("Escape")
+    judge(page, 7, by_keyboard, first=1)
     page.locator("#end").wait_for()
     answers, found = saved(page)
     assert_complete(answers, found, small)
+    assert answers.answers[1].comment == "=1+1"
     assert answers.answers[0].comment == f"{TEXT}\n\ufffdx"
     with page.expect_download() as download:
         page.get_by_role("link", name="as a table").click()
@@ -173,6 +178,7 @@ def test_comments_come_back_as_typed(open_page, small):
     )
     assert [row["part"] for row in table] == ["practice"] * 2 + ["judged"] * 8
     assert table[2]["comment"] == answers.answers[0].comment
+    assert table[3]["comment"] == "'=1+1", "a formula to a spreadsheet"
     assert [row["image"] for row in table[2:]] == [each.image for each in answers.answers]
 
 
