@@ -7,6 +7,9 @@ import shutil
 
 import pytest
 
+from miua.survey.build import Numbers
+from tests.survey.studies import make_study
+
 CHROMIUM = shutil.which("chromium")
 # Widths of a phone, a tablet and a desk's screen, with their heights, in CSS pixels.
 SIZES = {"phone": (390, 844), "tablet": (820, 1180), "desk": (1440, 900)}
@@ -65,3 +68,19 @@ def watch(page, path, complaints):
         "request",
         lambda asked: None if asked.url.startswith(own) else complaints.append(asked.url),
     )
+
+
+@pytest.fixture(scope="session")
+def published(tmp_path_factory):
+    """A study of the published size, 68 images of 64 x 64."""
+    out = tmp_path_factory.mktemp("published") / "study"
+    make_study(out, Numbers(), sets=3, images=40, size=64)
+    return out
+
+
+@pytest.fixture(scope="session")
+def small(tmp_path_factory):
+    """A study of a few small images."""
+    out = tmp_path_factory.mktemp("small") / "study"
+    make_study(out)
+    return out

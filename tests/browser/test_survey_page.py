@@ -1,0 +1,159 @@
+"""The readers' page in Chromium: exact pixels, quick to open, readable, named, without a mouse."""
+
+import base64
+import re
+from io import BytesIO
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from miua.survey.build import Numbers
+from miua.survey.records import PAGE_FILE
+from tests.browser.conftest import CHROMIUM
+from tests.browser.reader import enter, screens, start, study_of
+from tests.survey.studies import given, make_study, words_of_keys
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.mark.parametrize("scale", [1, 1.5, 2, 3])
+@pytest.mark.parametrize("window", ["500,844", "1440,900"])
+def test_every_pixel_is_a_block_of_its_grey_value(playwright, published, scale, window):
+    # A browser of its own: an emulated scale snaps to the pixels of the page, a true one to those
+    # of the screen.
+    scaled = playwright.chromium.launch(
+        executable_path=CHROMIUM,
+        args=[f"--force-device-scale-factor={scale}", f"--window-size={window}"],
+    )
+    page = scaled.new_context(no_viewport=True).new_page()
+    page.goto((published / PAGE_FILE).as_uri())
+    assert page.evaluate("devicePixelRatio") == scale
+    enter(page)
+    start(page)
+    zoom = int(re.search(r"Zoom (\d+):1", page.locator("#zoom").inner_text())[1])
+    box = page.locator("#picture").bounding_box()
+    room = page.locator("#stage").bounding_box()
+    source = page.locator("#picture").get_attribute("src").partition(",")[2]
+    screen = np.asarray(Image.open(BytesIO(page.screenshot())).convert("RGB"))
+    scaled.close()
+    pixels = np.asarray(Image.open(BytesIO(base64.b64decode(source))))
+    assert (screen == screen[..., :1]).all(), "some colour"
+    left, top = round(box["x"] * scale), round(box["y"] * scale)
+    seen = screen[top : top + 64 * zoom, left : left + 64 * zoom, 0]
+    assert (seen == pixels.repeat(zoom, 0).repeat(zoom, 1)).all()
+    assert (zoom + 1) * 64 > min(room["width"], room["height"]) * scale, "a larger zoom fits"
+
+
+def test_the_page_is_small_and_quick(open_page, tmp_path):
+    noise = np.random.default_rng(1).integers(0, 256, (4, 90, 64, 64), dtype=np.uint8)
+    made = [given(str(n or ""), images) for n, images in enumerate(noise)]
+    make_study(tmp_path / "study", Numbers(), made=made)
+    path = tmp_path / "study" / PAGE_FILE
+    assert path.stat().st_size < 5_000_000
+    page = open_page(path)
+    page.locator("#welcome").wait_for()
+    loaded = page.evaluate("performance.getEntriesByType('navigation')[0].loadEventEnd")
+    assert 0 < loaded < 1000
+
+
+CONTRASTS = r"""() => {
+  const luminance = (colour) => {
+    const parts = colour.match(/[\d.]+/g).slice(0, 3).map((part) => part / 255)
+      .map((c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4));
+    return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2];
+  };
+  const behind = (element) => {
+    for (let each = element; each; each = each.parentElement) {
+      const colour = getComputedStyle(each).backgroundColor;
+      if (!/, 0\)$/.test(colour)) return colour;
+    }
+  };
+  const found = [];
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {
+    const element = walker.currentNode.parentElement;
+    if (!walker.currentNode.data.trim() || !element.checkVisibility()) continue;
+    const [low, high] = [getComputedStyle(element).color, behind(element)].map(luminance)
+      .sort((a, b) => a - b);
+    found.push([walker.currentNode.data.trim(), (high + 0.05) / (low + 0.05)]);
+  }
+  return found;
+}"""
+
+
+@pytest.mark.parametrize("size", ["phone", "desk"])
+def test_every_screen_can_be_read_and_named(open_page, small, size):
+    page = open_page(small / PAGE_FILE, size)
+    for screen in screens(page, study_of(small)[0]):
+        contrasts = page.evaluate(CONTRASTS)
+        assert contrasts
+        assert min(contrasts, key=lambda found: found[1])[1] >= 4.5, (screen, contrasts)
+        for control in page.locator("button, input, textarea, a, img").all():
+            if control.is_visible():
+                # Playwright's own name, as a screen reader would say it.
+                said = control.aria_snapshot()
+                assert re.search(r'"[^"]+"', said), (screen, said)
+        for group in page.locator("fieldset").all():
+            assert group.locator("legend").inner_text().strip() or not group.is_visible()
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), screen
+
+
+def test_the_whole_study_needs_no_mouse(open_page, small):
+    page = open_page(small / PAGE_FILE)
+    page.locator("#welcome").wait_for()
+
+    def tab_to(name):
+        for _ in range(20):
+            page.keyboard.press("Tab")
+            if page.evaluate("document.activeElement.id || document.activeElement.name") == name:
+                outline = page.evaluate(
+                    """() => { const there = document.activeElement;
+                         const isHidden = there.matches(".choices input");
+                         const seen = isHidden ? there.nextElementSibling : there;
+                         return getComputedStyle(seen).outlineStyle; }"""
+                )
+                assert outline == "solid" or outline == "auto", name
+                return
+        raise AssertionError(f"Tab does not reach {name}")
+
+    tab_to("consent")
+    page.keyboard.press("Space")
+    tab_to("reader")
+    page.keyboard.type("2")
+    tab_to("role")
+    page.keyboard.press("Space")
+    tab_to("experience")
+    page.keyboard.type("4")
+    page.keyboard.press("Enter")
+    page.locator("#instructions").wait_for()
+    tab_to("ready")
+    page.keyboard.press("Enter")
+    page.locator("#judging").wait_for()
+    # With Tab and space alone, as some assistive devices do.
+    tab_to("real")
+    page.keyboard.press("Space")
+    tab_to("quality")
+    page.keyboard.press("Space")
+    page.keyboard.press("ArrowRight")
+    page.locator('[name="quality"][value="2"]:checked').wait_for(state="attached")
+    tab_to("confidence")
+    page.keyboard.press("Space")
+    tab_to("next")
+    page.keyboard.press("Enter")
+    page.locator("#progress", has_text="Practice 2").wait_for()
+
+
+def test_all_words_are_in_one_place(open_page, tmp_path):
+    make_study(tmp_path / "study", words=words_of_keys())
+    page = open_page(tmp_path / "study" / PAGE_FILE)
+    assert page.locator("html").get_attribute("lang") == "x-keys"
+    for screen in screens(page, study_of(tmp_path / "study")[0]):
+        texts = page.evaluate(
+            """() => { const named = [...document.querySelectorAll("[aria-label], [alt]")];
+                 const names = named.map((each) => each.getAttribute("aria-label") ?? each.alt);
+                 return [document.body.innerText, ...names].join(" "); }"""
+        )
+        left = re.sub(r"⟦\w+⟧", "", texts).replace("A <study> & its title", "")
+        left = re.sub(r"\b[0-9a-f]{4}-[0-9a-f]{4}\b|\b[0-9a-f]{8}\b", "", left)
+        assert not re.search(r"[A-Za-z]{2,}", left), (screen, left)
