@@ -69,7 +69,14 @@ def write_file_provenance(place: Path, record: dict[str, Any], files: Iterable[P
     write_json(place, {**record, FILES: _seen_from(place, files)})
 
 
-def record_step(place: Path, *, base: Path, inputs: Iterable[Path], files: Iterable[Path]) -> None:
+def record_step(
+    place: Path,
+    *,
+    base: Path,
+    inputs: Iterable[Path],
+    files: Iterable[Path],
+    settings: dict[str, Any] | None = None,
+) -> None:
     """Write the provenance of a step that makes files from files.
 
     Args:
@@ -78,8 +85,9 @@ def record_step(place: Path, *, base: Path, inputs: Iterable[Path], files: Itera
             three parts of their path.
         inputs: files, each once; those that are not there are left out.
         files: what the step wrote.
+        settings: what else the outcome depends on.
     """
-    record = provenance(inputs=_hashes(inputs, base), settings={})
+    record = provenance(inputs=_hashes(inputs, base), settings=settings or {})
     write_file_provenance(place, record, files)
 
 

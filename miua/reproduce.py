@@ -53,6 +53,8 @@ ROOMS = {
         "report/templates/*",
         "dcgan.py",
         "training/signs.py",
+        *(f"survey/{name}.py" for name in ("agreement", "answers", "detection", "estimate")),
+        *(f"survey/{name}.py" for name in ("records", "results", "score")),
     ),
 }
 

@@ -168,14 +168,23 @@ def test_evaluate_commands_run(words, workplace):
 
 @of_pages([page for page in PAGES if any(commands(page))])
 def test_commands_and_their_options_exist(page):
-    known = typer.main.get_command(app).commands
     for words, _ in commands(page):
         if words[0] == "--help":
             continue
-        params = known[words[0]].params
+        params = _command(words).params
         options = {name for param in params for name in (*param.opts, *param.secondary_opts)}
         given = {word.split("=")[0] for word in words[1:] if word.startswith("--")}
         assert given - {"--help"} <= options, words
+
+
+def _command(words):
+    """The command that words call: `miua evaluate`, or one of a group, `miua survey score`."""
+    found = typer.main.get_command(app)
+    for word in words:
+        if not hasattr(found, "commands"):
+            break
+        found = found.commands[word]
+    return found
 
 
 @of_pages()

@@ -1,7 +1,7 @@
 """The clinician's scores: the published regression refitted on the digitised points.
 
-The sets made here have no clinician's scores, so nothing of them enters: what is checked is whether
-the published points give the published line, and what that line is worth.
+What is checked is whether the published points give the published line, and what that line is
+worth. Where clinicians judged the sets made here, `miua.analysis.readers` asks the same of these.
 """
 
 from __future__ import annotations
@@ -21,7 +21,14 @@ from miua.analysis.power import correlation_power, smallest_correlation
 from miua.analysis.regression import LogarithmicFit, fit_logarithm
 from miua.analysis.tables import COMPUTED, read_table
 from miua.errors import MiuaError
-from miua.metrics.measures import measure
+from miua.metrics.measures import (
+    FID,
+    LBPV_ELEMENTS,
+    MUTUAL_INFORMATION,
+    PSNR,
+    element_name,
+    measure,
+)
 
 SCORES_FILE = Path("data") / "digitised_scores.csv"
 COEFFICIENTS_FILE = Path("data") / "published_coefficients.csv"
@@ -181,7 +188,18 @@ def clinician_table(study: Path) -> pd.DataFrame:
     Raises:
         MiuaError: a file of the study folder is missing or damaged.
     """
-    scores = read_scores(study)
+    return strengths(read_scores(study))
+
+
+def strengths(scores: pd.DataFrame) -> pd.DataFrame:
+    """Strength, significance and power of each metric's correlation with ln(score).
+
+    Args:
+        scores: points with metric, clinician_score (1 to 5) and value.
+
+    Returns:
+        CLINICIAN_COLUMNS, by metric.
+    """
     rows = [_strength(str(metric), points) for metric, points in scores.groupby("metric")]
     table = pd.DataFrame([asdict(row) for row in rows], columns=list(CLINICIAN_COLUMNS))
     tested = table["status"] == COMPUTED
@@ -201,6 +219,22 @@ def holm(p_values: ArrayLike) -> Numbers:
     steps = p[order] * np.arange(p.size, 0, -1)
     adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1.0)
     return adjusted
+
+
+def candidates(metrics: pd.DataFrame, *, fid: bool) -> pd.DataFrame:
+    """Every metric that the study could have correlated with scores, one row a set.
+
+    Args:
+        metrics: of the sets, with set, metric and value.
+        fid: whether FID is among the metrics.
+
+    Returns:
+        A column for each metric that all of the sets have: MI, PSNR, the elements of the LBPv.
+    """
+    names = [MUTUAL_INFORMATION.name, PSNR.name, *map(element_name, range(LBPV_ELEMENTS))]
+    names += [FID.name] if fid else []
+    chosen = metrics[metrics["metric"].isin(names)]
+    return chosen.pivot(index="set", columns="metric", values="value").dropna(axis="columns")
 
 
 def _strength(metric: str, points: pd.DataFrame) -> ClinicianRow:

@@ -22,6 +22,8 @@ from miua.analysis.claim_tests import (
     NotTestableError,
     Verdict,
 )
+from miua.analysis.claim_tests.base import GRID
+from miua.analysis.readers import READER_REGRESSION, READERS
 from miua.analysis.results import Results
 from miua.analysis.tables import write_table
 from miua.config import Strict, read_config
@@ -49,10 +51,11 @@ CLAIMS_COLUMNS = (
 )
 
 Need = Literal["real_images", "fid", "readers", "clinician_scores_of_our_sets"]
-# What no run of this project has, whatever its profile: people.
-PEOPLE: dict[Need, str] = {
-    "readers": "readers who judge these sets",
-    "clinician_scores_of_our_sets": "a clinician's scores of these sets",
+# What no run of this project has by itself, whatever its profile: people. And the table that is
+# there once they answered.
+PEOPLE: dict[Need, tuple[str, str]] = {
+    "readers": ("readers who judge these sets", READERS),
+    "clinician_scores_of_our_sets": ("a clinician's scores of these sets", READER_REGRESSION),
 }
 REAL_IMAGES: Need = "real_images"
 Model = TypeVar("Model", bound=BaseModel)
@@ -132,11 +135,11 @@ def judge(claim: Claim, evidence: Evidence) -> Finding:
         finding = Finding(NOT_TESTABLE, f"Missing: {error}.", missing=(str(error),))
     except UndecidedError as error:
         finding = Finding(UNDECIDED, f"The data allow no answer: {error}.")
-    lacking = [PEOPLE[need] for need in claim.needs if need in PEOPLE]
-    instead = "the published data give"
+    people = [PEOPLE[need] for need in claim.needs if need in PEOPLE]
+    lacking = [what for what, table in people if not evidence.has(table)]
+    instead = "the published data give" if lacking else "phantoms give"
     if REAL_IMAGES in claim.needs and not evidence.results.plan.scientific:
         lacking.insert(0, "real images")
-        instead = "phantoms give"
     if not lacking:
         return finding
     missing = tuple(dict.fromkeys([*lacking, *finding.missing]))
@@ -171,10 +174,12 @@ def write_claims(results: Path, study: Path) -> list[Path]:
     opened = Results.open(results)
     cache: dict[str, pd.DataFrame | None] = {}
     entries = []
-    plan, published = opened.plan, read_experiments(study)["training-size"].published
+    plan, published = opened.plan, read_experiments(study)[GRID].published
     for claim in read_claims(study):
         evidence = Evidence(opened, study, tuple(claim.experiments), cache)
-        epochs = plan.epochs(claim.experiments[0]) if REAL_IMAGES in claim.needs else []
+        # Readers judge the sets of the main grid.
+        tested = GRID if set(claim.needs) & set(PEOPLE) else claim.experiments[0]
+        epochs = plan.epochs(tested) if REAL_IMAGES in claim.needs else []
         finding = at_scale(judge(claim, evidence), epochs, published)
         entries.append(_entry(claim, finding, evidence.sources))
     document = {

@@ -21,6 +21,7 @@ from miua.cli import (
     images,
     measuring,
     study,
+    survey,
     training,
     verifying,
 )
@@ -47,6 +48,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "collect": study.collect_command,
     "clinician": study.clinician_command,
     "analyse": study.analyse_command,
+    "readers": study.readers_command,
     "claims": study.claims_command,
     "figures": study.figures_command,
     "report": study.report_command,
@@ -68,6 +70,7 @@ app = typer.Typer(
 )
 for name, command in COMMANDS.items():
     app.command(name)(command)
+app.add_typer(survey.app, name="survey")
 
 
 def _print_version(asked: bool) -> None:

@@ -108,7 +108,7 @@ def evaluate_command(
     from miua.data.window import parse_window
     from miua.evaluation.evaluate import ALL_METRICS, evaluate
 
-    sets = _named(_expanded(synthetic, more or []), name or [])
+    sets = _named(set_paths(synthetic, more or []), name or [])
     chosen = _metrics(metrics, ALL_METRICS)
     _check_preparation(size, fit, crop_size, crosswalk)
     _check_outputs(
@@ -156,7 +156,7 @@ def evaluate_command(
         print(path)
 
 
-def _expanded(given: Sequence[str], more: Sequence[Path]) -> list[Path]:
+def set_paths(given: Sequence[str], more: Sequence[Path]) -> list[Path]:
     """The sets, patterns replaced by what they match, in order of names."""
     from glob import glob, has_magic
 

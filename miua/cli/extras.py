@@ -9,6 +9,7 @@ STUDY_PACKAGES = {
     "matplotlib",
     "pandas",
     "pooch",
+    "pydantic",
     "requests",
     "safetensors",
     "snakemake",

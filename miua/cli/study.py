@@ -1,6 +1,6 @@
 """From metrics to the printed paper, and the whole way at once.
 
-`miua collect`, `clinician`, `analyse`, `claims`, `figures`, `report`, `paper`, `trace`,
+`miua collect`, `clinician`, `analyse`, `readers`, `claims`, `figures`, `report`, `paper`, `trace`,
 `expected`, `repeat`, and `reproduce`, `experiment`, which run all steps.
 """
 
@@ -54,6 +54,15 @@ def analyse_command(results: Results) -> None:
     from miua.analysis import analyse
 
     for path in analyse(results):
+        print(path)
+
+
+def readers_command(results: Results) -> None:
+    """Score the readers whose answers are in RESULTS/readers."""
+    need("statsmodels", "Scoring readers")
+    from miua.survey.results import write_reader_tables
+
+    for path in write_reader_tables(results):
         print(path)
 
 

@@ -8,13 +8,20 @@ from typing import Any
 import pandas as pd
 
 from miua.analysis.experiments import read_cells
+from miua.analysis.readers import READER_REGRESSION, READERS
 from miua.analysis.results import Results
 from miua.report.value import Value, macro_name
 from miua.report.values import Conditions
 
 SCHEMA = 1
 # Tables of the main grid, which hold the sets of training-size at equal epochs.
-GRID_TABLES = ("tables/metrics.csv", "tables/summary.csv")
+GRID_TABLES = (
+    "tables/metrics.csv",
+    "tables/summary.csv",
+    # Readers judge these sets.
+    f"tables/{READERS}.csv",
+    f"tables/{READER_REGRESSION}.csv",
+)
 GRID_LOGS = "runs/*/log.jsonl"
 
 

@@ -15,9 +15,10 @@ from typing import Any
 import pandas as pd
 
 from miua.analysis.ledger import claims_path, read_ledger
+from miua.analysis.readers import READER, READERS
 from miua.analysis.results import Results
 from miua.errors import MiuaError
-from miua.files import read_array, read_json, sha256_array
+from miua.files import read_array, read_json, sha256_array, sha256_file
 from miua.report.document import GENERATED
 from miua.report.latex import VALUES
 from miua.report.origins import SCHEMA
@@ -51,11 +52,11 @@ def trace(results: Path, name: str) -> list[Step]:
     entry, claim = _find(opened, values, name)
     if claim is not None:
         sets, runs = entry["sets"], entry["runs"]
-        steps = list(_claim_steps(claim))
+        steps = [*_claim_steps(claim), *_reader_steps(opened, claim["sources"])]
     else:
         sets, runs = entry.get("sets", []), entry.get("runs", [])
         steps = [Step("text", f"\\{entry['macro']}", (f"prints: {entry['text']}",))]
-        steps += _source_steps(opened, entry)
+        steps += [*_source_steps(opened, entry), *_reader_steps(opened, entry["sources"])]
     if len(sets) == 1:
         steps.append(_set_step(opened, sets[0]))
     elif sets:
@@ -130,6 +131,24 @@ def _source_steps(results: Results, entry: dict[str, Any]) -> Iterator[Step]:
         elif path.suffix == ".csv":
             facts = ("from all of its rows that apply",)
         yield Step("table" if path.suffix == ".csv" else "file", source, facts)
+
+
+def _reader_steps(results: Results, sources: Sequence[str]) -> Iterator[Step]:
+    """The readers' files that their tables rest on, where one of these is among the sources."""
+    if not any(source.startswith(f"tables/{READER}") for source in sources):
+        return
+    record = results.tables / f"{READERS}.json"
+    inputs = read_json(record)["inputs"]
+    facts = tuple(
+        f"{name}, sha256 {digest}" + ("" if _is(results.folder / name, digest) else " (NOT that)")
+        for name, digest in inputs.items()
+        if name.startswith(f"{READERS}/")
+    )
+    yield Step("readers", f"{READERS}/", facts)
+
+
+def _is(path: Path, digest: str) -> bool:
+    return path.is_file() and sha256_file(path) == digest
 
 
 def _fields(path: Path, row: dict[str, str]) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from miua.analysis.clinician import COEFFICIENTS_FILE, TOLERATED_READING_ERRORS
+from miua.analysis.readers import READERS, read_readers
 from miua.analysis.results import (
     Results,
     figure_two_set,
@@ -27,7 +28,7 @@ from miua.metrics.measures import (
     measure,
 )
 from miua.report import sources
-from miua.report.claims import claim_conditions, claim_values, judged_claims
+from miua.report.claims import LEDGER, claim_conditions, claim_values, judged_claims
 from miua.report.experiment_values import experiment_conditions, experiment_values
 from miua.report.numbers import plain, whole
 from miua.report.value import Value
@@ -223,6 +224,7 @@ def _conditions(
             REGRESSION,
         ),
         "any significant": (bool((fitted["p_value"] < SIGNIFICANCE).any()), REGRESSION),
+        "own readers": (read_readers(results, READERS) is not None, LEDGER),
         "FID slope positive": (bool((slope > 0).any()), REGRESSION),
     }
 

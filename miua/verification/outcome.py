@@ -14,6 +14,7 @@ from typing import Literal
 import pandas as pd
 
 from miua.analysis.experiments import read_cells as read_planned
+from miua.analysis.readers import READER
 from miua.analysis.results import Results
 from miua.analysis.tables import NOT_COMPUTED
 from miua.errors import MiuaError
@@ -104,7 +105,16 @@ def results_tables(results: Results) -> dict[str, pd.DataFrame]:
         for name in TABLES
         if (path := results.tables / f"{name}.csv").exists() and name != "sets"
     }
+    if "claims" in tables:
+        tables["claims"] = _without_readers(tables["claims"])
     return {**tables, "sets": _sets(results)}
+
+
+def _without_readers(claims: pd.DataFrame) -> pd.DataFrame:
+    """Without the claims that this study's own readers decide: no other run has their answers."""
+    if "sources" not in claims.columns:
+        return claims
+    return claims[~claims["sources"].str.contains(f"tables/{READER}", regex=False)]
 
 
 def kept_tables(folder: Path) -> dict[str, pd.DataFrame]:

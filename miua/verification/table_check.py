@@ -17,11 +17,13 @@ import numpy as np
 from miua.analysis import analyse, collect, refit_clinician
 from miua.analysis.experiments import read_cells as read_planned
 from miua.analysis.ledger import write_claims
+from miua.analysis.readers import READERS
 from miua.analysis.results import Results
 from miua.files import read_array, read_json, write_text
 from miua.report.document import GENERATED
 from miua.report.html import write_report
 from miua.report.latex import write_latex
+from miua.survey.results import readers_folder, write_reader_tables
 from miua.verification.finding import Finding
 from miua.verification.guard import guarded
 from miua.verification.table_comparison import RELATIVE, compare_tables, read_cells
@@ -29,7 +31,9 @@ from miua.verification.table_comparison import RELATIVE, compare_tables, read_ce
 CHECK = "tables"
 FORMER_REPORT = "report/index.html"  # where the report was before it was one file
 # What tables are made of, and the report shows.
-INPUTS = ("plan.yaml", "sets.csv", "metrics", "runs", "sets", "reference", "real", "figures")
+INPUTS = (
+    "plan.yaml", "sets.csv", "metrics", "runs", "sets", "reference", "real", "figures", READERS,
+)  # fmt: skip
 # Not made of metrics but of real images: check_metrics makes them again.
 GIVEN = (
     "noise-floor.csv",
@@ -53,6 +57,7 @@ def check_tables(results: Results, study: Path, scratch: Path) -> Iterator[Findi
         "tables/ of the experiments": lambda: _collect(results, again),
         "tables/clinician.csv": lambda: _clinician(again, study),
         "tables/metrics.csv": lambda: _analyse(again),
+        f"{READERS}/": lambda: _readers(again),
         "claims.json": lambda: _claims(results, again, study),
     }
     for subject, step in steps.items():
@@ -116,6 +121,14 @@ def _analyse(again: Results) -> Iterator[Finding]:
     if (again.tables / "training-size.csv").exists():
         analyse(again.folder)
     yield from ()
+
+
+def _readers(again: Results) -> Iterator[Finding]:
+    if readers_folder(again.folder).is_dir():
+        tables = write_reader_tables(again.folder)
+        answers = len(list(readers_folder(again.folder).rglob("reader-*.json")))
+        said = f"{answers} readers' files are of this study and these images; {len(tables)} tables."
+        yield Finding(CHECK, f"{READERS}/", "passed", said)
 
 
 def _claims(results: Results, again: Results, study: Path) -> Iterator[Finding]:

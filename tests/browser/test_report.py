@@ -271,7 +271,7 @@ def test_without_scripts_the_content_is_there(open_page, report):
 def test_a_link_to_a_run_opens_its_record(open_page, report):
     page = open_page(report, offline=True)
     page.locator("#sets a[href='#run-n0020']").first.click()
-    assert page.locator("#run-n0020 dl").is_visible()
+    page.locator("#run-n0020 dl").wait_for()  # visible; it opens after the jump
 
 
 def test_motion_is_only_for_those_who_allow_it(open_page, report):

@@ -107,6 +107,10 @@ class Evidence:
         self._note(f"tables/{name}.csv")
         return table
 
+    def has(self, name: str) -> bool:
+        """Whether tables/NAME.csv is there, as the tables of readers are where any answered."""
+        return (self.results.tables / f"{name}.csv").exists()
+
     def scores(self) -> pd.DataFrame:
         """The clinician's digitised scores."""
         self._note(f"{self.study.name}/data/digitised_scores.csv")

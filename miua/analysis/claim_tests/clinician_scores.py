@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from contextlib import suppress
 from typing import Literal
 
 import numpy as np
@@ -11,6 +10,7 @@ import pandas as pd
 from pydantic import Field
 from scipy import stats
 
+from miua.analysis import readers
 from miua.analysis.checks import UndecidedError
 from miua.analysis.claim_tests.base import (
     FID,
@@ -32,12 +32,12 @@ from miua.analysis.claim_tests.base import (
     percent,
     without_significance,
 )
-from miua.analysis.clinician import CLINICIAN_COLUMNS, REGRESSION_COLUMNS
+from miua.analysis.clinician import CLINICIAN_COLUMNS, REGRESSION_COLUMNS, candidates
 from miua.analysis.correlation import FAMILY_LEVEL, largest_correlation
 from miua.analysis.power import correlation_power, smallest_correlation
 from miua.analysis.tables import COMPUTED
 from miua.config import Strict
-from miua.metrics.measures import LBPV_ELEMENTS, MUTUAL_INFORMATION, PSNR, element_name, measure
+from miua.metrics.measures import measure
 from miua.plan import EQUAL_EPOCHS
 
 
@@ -58,6 +58,10 @@ class Correlation(Strict):
 class StrongAndWeak(Strict):
     strong: Metrics
     weak: Metrics
+    points: Literal["published", "readers"] = Field(
+        default="published",
+        description="readers: those of this study's clinicians, where there are any",
+    )
 
 
 class Adjusted(Strict):
@@ -128,12 +132,18 @@ def correlations_stronger(
     evidence: Evidence, inputs: StrongAndWeak, thresholds: Correlation
 ) -> Finding:
     """Each strong metric's |r| is above the threshold and above each weak one's."""
-    rows = _regression(evidence, [*inputs.strong, *inputs.weak])
+    metrics = [*inputs.strong, *inputs.weak]
+    whose = ""
+    if inputs.points == "readers" and evidence.has(readers.READER_REGRESSION):
+        rows = _readers_regression(evidence, metrics)
+        whose = f"By the clinicians' scores of {int(rows['n'].min())} sets made here, "
+    else:
+        rows = _regression(evidence, metrics)
     strength = rows["pearson_r"].abs()
     least, most = strength[inputs.strong].min(), strength[inputs.weak].max()
     return Finding(
         REPRODUCED if least > max(most, thresholds.r) else NOT_REPRODUCED,
-        f"|r| is at least {number(least, 2)} for {labels(inputs.strong)} and at most "
+        f"{whose}|r| is at least {number(least, 2)} for {labels(inputs.strong)} and at most "
         f"{number(most, 2)} for {labels(inputs.weak)}.",
         {f"r {metric}": r for metric, r in rows["pearson_r"].items()},
         n=int(rows["n"].min()),
@@ -180,12 +190,12 @@ def correlation_beyond_family(evidence: Evidence, inputs: OfMetrics, thresholds:
     scores = evidence.scores()
     score = scores.loc[scores["metric"] == inputs.metrics[0], "clinician_score"].to_numpy()
     sets = evidence.sets(GRID, EQUAL_EPOCHS)
-    candidates = _candidates(sets)
-    n = len(candidates)
+    table = candidates(sets, fid=_has_fid(sets))
+    n = len(table)
     if n != len(score):
         raise UndecidedError(f"{n} sets cannot take the places of the {len(score)} scored ones")
     # The level a single test needs, to be as strict as the family's critical |r|.
-    test = largest_correlation(candidates, np.log(score), names=list(candidates.columns))
+    test = largest_correlation(table, np.log(score), names=list(table.columns))
     critical = test.critical_r
     single = 2 * float(stats.t.sf(critical * math.sqrt((n - 2) / (1 - critical**2)), n - 2))
     power = correlation_power(n, thresholds.r, alpha=single)
@@ -193,7 +203,7 @@ def correlation_beyond_family(evidence: Evidence, inputs: OfMetrics, thresholds:
     verdict = (
         REPRODUCED if strength.max() > critical else without_significance(power, thresholds.power)
     )
-    without = "" if FID in candidates else ", FID not among them"
+    without = "" if FID in table else ", FID not among them"
     return Finding(
         verdict,
         f"The largest published |r| is {number(strength.max(), 2)} "
@@ -242,6 +252,15 @@ def _regression(evidence: Evidence, metrics: list[str]) -> pd.DataFrame:
     return _rows(evidence.table("regression", REGRESSION_COLUMNS, numbers), metrics)
 
 
+def _readers_regression(evidence: Evidence, metrics: list[str]) -> pd.DataFrame:
+    """The lines of this study's own clinicians; of metrics that the sets have."""
+    sets = evidence.sets(GRID, EQUAL_EPOCHS)
+    for metric in metrics:
+        computed(sets, metric)
+    columns, numbers = readers.REGRESSION_COLUMNS, readers.REGRESSION_NUMBERS
+    return _rows(evidence.table(readers.READER_REGRESSION, columns, numbers), metrics)
+
+
 def _rows(table: pd.DataFrame, metrics: list[str]) -> pd.DataFrame:
     indexed = table.set_index("metric")
     absent = [metric for metric in metrics if metric not in indexed.index]
@@ -255,10 +274,9 @@ def _rows(table: pd.DataFrame, metrics: list[str]) -> pd.DataFrame:
     return rows
 
 
-def _candidates(sets: pd.DataFrame) -> pd.DataFrame:
-    """Every metric that the study could have correlated, one row a set, one column a metric."""
-    names = [MUTUAL_INFORMATION.name, PSNR.name, *map(element_name, range(LBPV_ELEMENTS))]
-    with suppress(NotTestableError):
-        names.append(computed(sets, FID)["metric"].iloc[0])
-    wide = sets[sets["metric"].isin(names)].pivot(index="set", columns="metric", values="value")
-    return wide.dropna(axis="columns")
+def _has_fid(sets: pd.DataFrame) -> bool:
+    """Whether FID with the published weights is there."""
+    try:
+        return not computed(sets, FID).empty
+    except NotTestableError:
+        return False

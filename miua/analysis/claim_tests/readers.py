@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal
+import math
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
+import numpy as np
 from pydantic import Field
 from scipy import stats
 
+from miua.analysis import readers
 from miua.analysis.claim_tests.base import (
     NOT_REPRODUCED,
     REPRODUCED,
@@ -14,7 +18,7 @@ from miua.analysis.claim_tests.base import (
     Evidence,
     Finding,
     Fraction,
-    Nothing,
+    NotTestableError,
     claim_test,
     number,
     p_text,
@@ -31,6 +35,13 @@ class Printed(Strict):
 
 class Possible(Strict):
     counts: int = Field(ge=1, description="how many counts a reader may print as this percentage")
+
+
+class Judges(Strict):
+    role: Literal["clinician", "engineer"] | None = Field(
+        default=None,
+        description="of this study's own readers, where there are any; null: the published counts",
+    )
 
 
 class Chance(Strict):
@@ -74,24 +85,49 @@ def percentage_is_possible(evidence: Evidence, inputs: Printed, thresholds: Poss
     )
 
 
+@dataclass(frozen=True)
+class _Calls:
+    """How often synthetic images were called real.
+
+    whose: who called them so, in words. images: how many different ones there were; several readers
+    judge the same. low, high: with several readers the interval of the share that resamples images;
+    else NaN.
+    """
+
+    called: int
+    trials: int
+    whose: str
+    images: int
+    low: float = math.nan
+    high: float = math.nan
+
+
 @claim_test
-def share_is_at_chance(evidence: Evidence, inputs: Nothing, thresholds: Chance) -> Finding:
-    """The engineers' share does not differ from chance: shown if its interval is within margin."""
-    facts = evidence.facts()
-    called, trials = int(facts["called_real"]), int(facts["judged_synthetic"])
+def share_is_at_chance(evidence: Evidence, inputs: Judges, thresholds: Chance) -> Finding:
+    """The share called real does not differ from chance: shown if its interval is within margin.
+
+    Where several readers judged the same images, the interval that resamples images has to agree.
+    """
+    calls = _calls(evidence, inputs.role) or _published_calls(evidence)
+    called, trials = calls.called, calls.trials
     test = compare_proportion(called, trials, thresholds.chance, level=1 - thresholds.alpha)
     share = test.proportion
     power = _binomial_power(trials, thresholds)
-    inside = max(share.high - thresholds.chance, thresholds.chance - share.low) < thresholds.margin
-    if test.p_value < thresholds.alpha:
+    low, high = np.fmin(share.low, calls.low), np.fmax(share.high, calls.high)
+    inside = max(high - thresholds.chance, thresholds.chance - low) < thresholds.margin
+    possible = calls.low <= thresholds.chance <= calls.high
+    if test.p_value < thresholds.alpha and not possible:
         verdict = NOT_REPRODUCED
     else:
         verdict = REPRODUCED if inside else UNDECIDED
+    by_images = ""
+    if not math.isnan(calls.low):
+        by_images = f"; resampling images: {percent(calls.low)} to {percent(calls.high)}"
     return Finding(
         verdict,
-        f"The engineers called {called} of {trials} synthetic images real, "
+        f"{calls.whose} called {called} of {trials} synthetic images real, "
         f"{percent(share.estimate)} (exact {percent(share.level)} interval {percent(share.low)} to "
-        f"{percent(share.high)}), which against {percent(thresholds.chance)} has "
+        f"{percent(share.high)}{by_images}), which against {percent(thresholds.chance)} has "
         f"{p_text(test.p_value)}; the power to find "
         f"{percent(thresholds.chance + thresholds.margin)} is {number(power, 2)}.",
         {
@@ -107,17 +143,65 @@ def share_is_at_chance(evidence: Evidence, inputs: Nothing, thresholds: Chance) 
 
 
 @claim_test
-def none_called_real(evidence: Evidence, inputs: Nothing, thresholds: Bound) -> Finding:
-    """No image called real among those judged excludes a share above the threshold."""
-    trials = int(evidence.facts()["judged_synthetic"])
-    share = exact_interval(0, trials, thresholds.level)
+def none_called_real(evidence: Evidence, inputs: Judges, thresholds: Bound) -> Finding:
+    """No image called real among those judged excludes a share above the threshold.
+
+    One that was called real contradicts that all were called fake, whatever the share. Several
+    readers who agree on the same images say no more of other images than one.
+    """
+    calls = _calls(evidence, inputs.role)
+    if calls and calls.called:
+        return Finding(
+            NOT_REPRODUCED,
+            f"{calls.whose} called {calls.called} of {calls.trials} synthetic images real.",
+            {"called real": calls.called},
+            n=calls.trials,
+        )
+    images = calls.images if calls else int(evidence.facts()["judged_synthetic"])
+    said = f"{calls.whose} called none real: " if calls else ""
+    share = exact_interval(0, images, thresholds.level)
     return Finding(
         REPRODUCED if share.high <= thresholds.share else UNDECIDED,
-        f"0 of {trials} synthetic images called real allow a true share of up to "
+        f"{said}0 of {images} synthetic images called real allow a true share of up to "
         f"{percent(share.high)} (exact {percent(thresholds.level)} interval).",
         {"called real": 0, "high": share.high},
-        n=trials,
+        n=images,
     )
+
+
+def _published_calls(evidence: Evidence) -> _Calls:
+    facts = evidence.facts()
+    judged = int(facts["judged_synthetic"])
+    return _Calls(int(facts["called_real"]), judged, "The engineers", judged)
+
+
+def _calls(evidence: Evidence, role: str | None) -> _Calls | None:
+    """What this study's own readers of a role called real; None without readers or a role.
+
+    Raises:
+        NotTestableError: there are readers, and none has this role.
+    """
+    if role is None or not evidence.has(readers.READERS):
+        return None
+    table = evidence.table(readers.READERS, readers.READERS_COLUMNS, readers.READERS_NUMBERS)
+    pooled = table[
+        (table["role"] == role)
+        & (table["reader"] == readers.ALL)
+        & (table["score"] == readers.SYNTHETIC_CALLED_REAL)
+    ]
+    rows = {str(row.interval): row for row in pooled.itertuples()}
+    if readers.EXACT not in rows:
+        raise NotTestableError(f"{role}s among this study's own readers")
+    exact: Any = rows[readers.EXACT]
+    several = exact.readers > 1
+    whose = f"{int(exact.readers)} {role}{'s' if several else ''} of this study's own readers"
+    # Every reader judges every image once.
+    images = int(exact.n // exact.readers)
+    calls = _Calls(int(exact.count), int(exact.n), whose, images)
+    resampled: Any = rows.get(readers.RESAMPLED)
+    if not several or resampled is None:
+        return calls
+    return replace(calls, low=float(resampled.low), high=float(resampled.high))
 
 
 @claim_test

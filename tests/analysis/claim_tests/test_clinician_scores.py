@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from miua.analysis.clinician import refit
+from miua.analysis.readers import REGRESSION_COLUMNS as READERS_LINES
 from miua.metrics.measures import element_name
 from tests.analysis.claim_tests.world import (
     CLINICIAN,
@@ -76,6 +77,33 @@ def test_correlations_stronger_needs_the_weak_ones_and_compares_them(world, stud
     scored(world, study)
     weaker = world.judge("correlations-stronger", inputs, {"r": 0.2}, **CLINICIAN)
     assert weaker.verdict == "reproduced"
+
+
+def plant_lines(world, r):
+    """r: {metric: correlation of this study's own clinicians' scores}."""
+    rows = [
+        dict.fromkeys(READERS_LINES, 1) | {"metric": metric, "n": 20, "pearson_r": value,
+                                           "status": "computed"}
+        for metric, value in r.items()
+    ]  # fmt: skip
+    world.write("reader-regression", rows, READERS_LINES)
+
+
+def test_correlations_stronger_goes_by_our_own_clinicians_where_there_are_any(world):
+    inputs = {"strong": FIVE, "weak": ["psnr"], "points": "readers"}
+    given = ("correlations-stronger", inputs, {"r": 0.2})
+    assert world.judge(*given, **CLINICIAN).missing[0].startswith("tables/regression.csv")
+    values = dict.fromkeys([*FIVE, "psnr"], 1.0)
+    world.grid(lambda *_: values)
+    for weak, verdict in ((0.1, "reproduced"), (-0.6, "not reproduced")):
+        plant_lines(world, dict.fromkeys(FIVE, -0.5) | {"psnr": weak})
+        finding = world.judge(*given, **CLINICIAN)
+        assert (finding.verdict, finding.n) == (verdict, 20)
+        assert finding.reason.startswith("By the clinicians' scores of 20 sets made here")
+    world.grid(lambda *_: values | {"fid": MISSING_FID})
+    without = world.judge(*given, **CLINICIAN)
+    assert without.verdict == "not testable here"
+    assert "have not been fetched" in without.missing[0]
 
 
 @pytest.mark.parametrize(

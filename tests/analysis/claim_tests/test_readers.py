@@ -4,7 +4,8 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from tests.analysis.claim_tests.world import CLINICIAN
+from miua.analysis.readers import READERS_COLUMNS
+from tests.analysis.claim_tests.world import CLINICIAN, World
 
 
 def facts(world, study, **changed):
@@ -64,3 +65,109 @@ def test_a_label_below_one_is_truncated_to_fake(world, monkeypatch):
         "miua.analysis.claim_tests.readers.VARIANTS", {"notebook-128": {"real_label": 1.0}}
     )
     assert world.judge(*given).verdict == "not reproduced"
+
+
+# --- this study's own readers -----------------------------------------------------------------
+
+CHANCE = {"chance": 0.5, "margin": 0.1, "alpha": 0.05}
+BOUND = {"share": 0.1, "level": 0.95}
+
+
+def plant(world, role, called, judged, *, readers=1, by_images=None):
+    """The table of one role's readers, all of their answers together."""
+    nothing = dict.fromkeys(READERS_COLUMNS, "")
+    row = nothing | {
+        "role": role, "reader": "all", "readers": readers, "score": "synthetic called real",
+        "count": called, "n": judged, "value": called / judged, "status": "computed",
+    }  # fmt: skip
+    rows = [row | {"interval": "exact"}]
+    if by_images:
+        low, high = by_images
+        rows.append(row | {"interval": "images resampled", "low": low, "high": high})
+    world.write("readers", rows, READERS_COLUMNS)
+
+
+def judge(world, test, role, thresholds):
+    return world.judge(test, {"role": role}, thresholds, **CLINICIAN)
+
+
+@pytest.mark.parametrize(
+    ("called", "judged", "by_images", "verdict"),
+    [
+        (500, 1000, (0.45, 0.55), "reproduced"),
+        (500, 1000, (0.35, 0.65), "undecided"),  # few images, judged by many
+        (600, 1000, (0.55, 0.65), "not reproduced"),
+        (600, 1000, (0.48, 0.72), "undecided"),
+        (64, 114, (0.45, 0.67), "undecided"),
+    ],
+)
+def test_several_engineers_decide_where_both_intervals_agree(
+    world, called, judged, by_images, verdict
+):
+    plant(world, "engineer", called, judged, readers=2, by_images=by_images)
+    finding = judge(world, "share-is-at-chance", "engineer", CHANCE)
+    assert finding.verdict == verdict
+    assert finding.n == judged
+    said = f"2 engineers of this study's own readers called {called} of {judged} synthetic images"
+    assert finding.reason.startswith(said)
+    assert "resampling images" in finding.reason
+
+
+def test_the_published_counts_stay_where_no_role_is_named(world):
+    plant(world, "engineer", 600, 1000)
+    finding = world.judge("share-is-at-chance", {}, CHANCE, **CLINICIAN)
+    assert (finding.n, finding.verdict) == (57, "undecided")
+    assert finding.reason.startswith("The engineers called 32 of 57")
+    bound = world.judge("none-called-real", {}, BOUND, **CLINICIAN)
+    assert bound.n == 57
+
+
+@pytest.mark.parametrize(
+    ("called", "judged", "readers", "verdict", "n"),
+    [
+        (0, 57, 1, "reproduced", 57),
+        (0, 20, 1, "undecided", 20),
+        (0, 40, 2, "undecided", 20),  # the same 20 images twice
+        (1, 57, 1, "not reproduced", 57),
+        (1, 5000, 2, "not reproduced", 5000),
+    ],
+)
+def test_clinicians_call_none_real_or_some(world, called, judged, readers, verdict, n):
+    plant(world, "clinician", called, judged, readers=readers)
+    finding = judge(world, "none-called-real", "clinician", BOUND)
+    assert (finding.verdict, finding.n) == (verdict, n)
+    assert finding.numbers["called real"] == called
+
+
+@pytest.mark.parametrize(
+    ("test", "role", "thresholds"),
+    [("share-is-at-chance", "engineer", CHANCE), ("none-called-real", "clinician", BOUND)],
+)
+def test_readers_of_another_role_do_not_stand_in(world, test, role, thresholds):
+    plant(world, "other", 3, 57)
+    finding = judge(world, test, role, thresholds)
+    assert finding.verdict == "not testable here"
+    assert finding.missing == (f"{role}s among this study's own readers",)
+
+
+def test_people_are_missing_until_their_table_is_there(world):
+    needs = ("real_images", "readers")
+    given = ("none-called-real", {"role": "clinician"}, BOUND)
+    before = world.judge(*given, **CLINICIAN, needs=needs)
+    assert before.missing == ("readers who judge these sets",)
+    assert "What the published data give: 0 of 57" in before.reason
+    plant(world, "clinician", 0, 57)
+    after = world.judge(*given, **CLINICIAN, needs=needs)
+    assert (after.verdict, after.missing) == ("reproduced", ())
+
+
+def test_readers_of_phantoms_decide_nothing(tmp_path):
+    phantoms = World(tmp_path / "smoke", scientific=False)
+    plant(phantoms, "clinician", 0, 57)
+    finding = phantoms.judge(
+        "none-called-real", {"role": "clinician"}, BOUND, **CLINICIAN,
+        needs=("real_images", "readers"),
+    )  # fmt: skip
+    assert finding.verdict == "not testable here"
+    assert finding.missing == ("real images",)
+    assert "What phantoms give: 1 clinician of this study's own readers" in finding.reason

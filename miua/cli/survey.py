@@ -1,0 +1,293 @@
+"""The reader study: `miua survey plan`, `miua survey build`, `miua survey score`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from miua.cli import survey_scoring
+from miua.cli.evaluating import set_paths
+from miua.cli.extras import need
+from miua.errors import MiuaError
+from miua.printable import printable
+
+if TYPE_CHECKING:
+    from miua.evaluation.reading import Reading
+    from miua.survey.build import Built, Given, Numbers
+    from miua.survey.planning import Design, Finding
+    from miua.survey.words import Words
+
+TITLE = "Real or synthetic ultrasound images?"
+SHORT_PLAN = ("minutes", "interval_at_half", "departure", "discriminability", "correlation")
+
+SyntheticImages = Annotated[int, typer.Option(min=1, help="Synthetic images to judge, all sets.")]
+RealImages = Annotated[int, typer.Option(min=0, help="Real images to judge.")]
+Practice = Annotated[int, typer.Option(min=0, help="Images before those, half of them real.")]
+Repeated = Annotated[
+    float, typer.Option(min=0, max=0.5, help="Share of them that each reader sees twice.")
+]
+
+
+def build_command(
+    out: Annotated[Path, typer.Option(help="A new folder for the page, the study and the key.")],
+    real: Annotated[
+        Path | None, typer.Option(help="Real images: a folder, or a .npy, .npz or DICOM file.")
+    ] = None,
+    synthetic: Annotated[
+        list[str] | None,
+        typer.Option(help="Synthetic images, the same; several times, or a pattern: 'sets/*'."),
+    ] = None,
+    more: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Further synthetic sets, as a shell makes of a pattern."),
+    ] = None,
+    results: Annotated[
+        Path | None,
+        typer.Option(help="A results folder: its real images, and all sets of its grid."),
+    ] = None,
+    size: Annotated[
+        int | None, typer.Option(min=2, help="Resize all to this square; not if not given.")
+    ] = None,
+    fit: Annotated[
+        Literal["stretch", "crop"], typer.Option(help="How an image becomes square.")
+    ] = "stretch",
+    skip_bad: Annotated[
+        bool, typer.Option("--skip-bad", help="Go on without files that cannot be taken.")
+    ] = False,
+    synthetic_images: SyntheticImages = 57,
+    real_images: RealImages = 11,
+    practice: Practice = 4,
+    repeated: Repeated = 0.15,
+    readers: Annotated[int, typer.Option(min=1, help="Readers: each gets an order.")] = 20,
+    title: Annotated[str, typer.Option(help="Of the page. Readers see it.")] = TITLE,
+    consent: Annotated[
+        Path | None, typer.Option(help="Text that readers agree to, instead of the page's own.")
+    ] = None,
+    words: Annotated[
+        Path | None, typer.Option(help="The page's sentences in another language (.json).")
+    ] = None,
+    language: Annotated[
+        str | None, typer.Option(help="The language of --words, such as de.")
+    ] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(min=0, help="Draws the same study again; random if not given, in the key."),
+    ] = None,
+) -> None:
+    """Make the page that readers judge images on, and its sealed key."""
+    need("pydantic", "The reader study", extra="survey")
+    need("jinja2", "The reader study", extra="survey")
+    from miua.evaluation.reading import Reading
+    from miua.survey.build import Numbers, build_study, check_place
+    from miua.survey.planning import plan
+
+    check_place(out)
+    if size is None and fit == "crop":
+        raise MiuaError("--fit crop needs the size of the square: --size N.")
+    numbers = Numbers(synthetic_images, real_images, practice, repeated, readers)
+    text = _words(words, language, consent)
+    reading = Reading(size=size, fit=fit, skip_bad=skip_bad)
+    stacks = _stacks(real, set_paths(synthetic or [], more or []), results, reading)
+    built = build_study(out, stacks, numbers, text, title=title, seed=seed)
+    _print_built(built, numbers.readers)
+    design = _design(numbers, len(stacks) - 1)
+    print()
+    print_plan(design, [each for each in plan(design) if each.name in SHORT_PLAN])
+
+
+def _words(words: Path | None, language: str | None, consent: Path | None) -> Words:
+    from miua.survey.words import english, read_words
+
+    if (words is None) != (language is None):
+        raise MiuaError("--words and --language go together: a file, and its language.")
+    text = english() if words is None or language is None else read_words(words, language)
+    if consent is None:
+        return text
+    try:
+        return text.with_consent(consent.read_text(encoding="utf-8"))
+    except UnicodeDecodeError:
+        raise MiuaError(f"{consent} is not text in UTF-8. Save it as such.") from None
+
+
+def _stacks(
+    real: Path | None, synthetic: Sequence[Path], results: Path | None, reading: Reading
+) -> list[Given]:
+    """The real images first, then each synthetic set; what was passed over is said."""
+    from miua.evaluation.reading import named_sets
+    from miua.survey.build import Given
+    from miua.survey.design import REAL
+
+    if results is not None:
+        if real is not None or synthetic:
+            raise MiuaError("--results stands for --real and --synthetic. Leave one or the other.")
+        paths = _of_results(results)
+    elif real is None or not synthetic:
+        raise MiuaError("Name the images: --real and --synthetic, or --results.")
+    else:
+        sets = named_sets(list(synthetic))
+        paths = {REAL: real} | {name: Path(str(path)) for name, path in sets.items()}
+    found = []
+    for name, path in paths.items():
+        stack, source = reading.read(path, name)
+        for note in (
+            *source.notes,
+            *(f"left out {each.name}: {each.reason}" for each in source.skipped),
+        ):
+            print(printable(f"{path}: {note}"))
+        found.append(Given(name, str(path), stack))
+    return found
+
+
+def _of_results(folder: Path) -> dict[str, Path]:
+    """The stacks of a results folder; a set that was not made is said to be left out."""
+    from miua.analysis.results import Results
+    from miua.survey.design import REAL
+
+    results = Results.open(folder)
+    paths = {REAL: results.reference_stack}
+    for chosen in results.sets:
+        stack = results.set_stack(chosen)
+        if stack.is_file():
+            paths[chosen.name] = stack
+        else:
+            print(printable(f"{chosen.name} is left out: there is no {stack}."))
+    if len(paths) < 2:
+        raise MiuaError(f"{folder} holds no synthetic sets. Run the study first.")
+    return paths
+
+
+def _print_built(built: Built, readers: int) -> None:
+    from miua.survey.design import REAL
+    from miua.survey.records import KEY_FILE, PAGE_FILE
+
+    sets = [count for name, count in built.counts.items() if name != REAL]
+    print(
+        f"{built.counts[REAL]} real images, and {sum(sets)} synthetic ones of {len(sets)} "
+        f"{'set' if len(sets) == 1 else 'sets'}, {min(sets)} to {max(sets)} of each."
+    )
+    for note in built.notes:
+        print(f"Note: {note}")
+    print(f"study {built.study_sha256}")
+    print(
+        f"{built.folder / PAGE_FILE}: for readers 1 to {readers}, {built.page_bytes / 1e6:.1f} MB"
+    )
+    print(f"{built.folder / KEY_FILE}: keep it closed until all answers are in")
+
+
+def plan_command(
+    synthetic_images: SyntheticImages = 57,
+    real_images: RealImages = 11,
+    practice: Practice = 4,
+    repeated: Repeated = 0.15,
+    readers: Annotated[int, typer.Option(min=1, help="Readers.")] = 3,
+    sets: Annotated[int, typer.Option(min=1, help="Synthetic sets.")] = 20,
+    seconds: Annotated[float, typer.Option(min=1, help="That a reader takes for an image.")] = 12,
+    image_correlation: Annotated[
+        float, typer.Option(min=0, max=1, help="Of two readers' answers to one image.")
+    ] = 0.2,
+    detect: Annotated[
+        float | None,
+        typer.Option(help="Say how many images tell this share called real from 0.5."),
+    ] = None,
+    json: Annotated[Path | None, typer.Option(help="Write all numbers here.")] = None,
+) -> None:
+    """Say what a reader study of this size can find."""
+    need("pydantic", "The reader study", extra="survey")
+    from dataclasses import asdict, replace
+
+    from miua.survey.build import Numbers
+    from miua.survey.planning import plan
+
+    if detect is not None and not (0 < detect < 1 and detect != 0.5):
+        raise MiuaError(f"--detect is a share between 0 and 1 other than 0.5, not {detect:g}.")
+    numbers = Numbers(synthetic_images, real_images, practice, repeated, readers)
+    design = replace(_design(numbers, sets), seconds=seconds, image_correlation=image_correlation)
+    findings = plan(design, detect)
+    print_plan(design, findings)
+    if json is not None:
+        from miua.files import write_json
+
+        document = {"schema": 1, "design": asdict(design), "findings": list(map(asdict, findings))}
+        write_json(json, document, sort_keys=False)
+        print(json)
+
+
+def _design(numbers: Numbers, sets: int) -> Design:
+    from miua.survey.planning import Design
+
+    return Design(
+        synthetic=numbers.synthetic,
+        real=numbers.real,
+        readers=numbers.readers,
+        repeats=numbers.repeats,
+        practice=numbers.practice,
+        sets=sets,
+    )
+
+
+def print_plan(design: Design, findings: Sequence[Finding]) -> None:
+    """A line for each thing that can be found, and what it rests on."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from miua.survey.planning import ALPHA, POWER
+
+    who = "One reader" if design.readers == 1 else f"Each of {design.readers} readers"
+    console = Console(highlight=False, markup=False, emoji=False)
+    console.print(
+        f"{who} judges {design.synthetic} synthetic and {design.real} "
+        f"real images, {design.repeats} of them twice.",
+        soft_wrap=True,
+    )
+    together = f"all {design.readers}" if design.readers > 1 else "all"
+    table = Table("", "one reader", together, box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for column in table.columns[1:]:
+        column.justify = "right"
+        column.no_wrap = True
+    for each in findings:
+        table.add_row(each.words, _in_words(each, each.one), _in_words(each, each.all))
+    console.print(table)
+    console.print(
+        f"Found: with a chance of {100 * POWER:g} % at the {100 * ALPHA:g} % level. Two readers' "
+        f"answers to one image are taken to correlate by {design.image_correlation:g}, so "
+        f"{design.readers * design.synthetic} answers of all readers to synthetic images count as "
+        f"{design.effective(design.synthetic)}.",
+        soft_wrap=True,
+    )
+
+
+def _in_words(finding: Finding, value: tuple[float, ...] | None) -> str:
+    if value is None:
+        return "-"
+    if finding.kind == "interval":
+        return f"{100 * value[0]:.1f} to {100 * value[1]:.1f} %"
+    form = {
+        "minutes": "{:.0f}",
+        "count": "{:.0f}",
+        "share": "{:.1%}",
+        "half-width": "± {:.2f}",
+        "number": "{:.2f}",
+    }[finding.kind]
+    return form.format(value[0]).replace("%", " points")
+
+
+# In the order the work happens.
+COMMANDS: dict[str, Callable[..., None]] = {
+    "plan": plan_command,
+    "build": build_command,
+    "score": survey_scoring.score_command,
+}
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+
+
+@app.callback()
+def options() -> None:
+    """Let people tell real from synthetic images."""
+
+
+for name, command in COMMANDS.items():
+    app.command(name)(command)

@@ -1,0 +1,319 @@
+"""How far readers agree with themselves and with each other: kappa and ICC.
+
+Kappa is that of statsmodels. ICC is computed here from two-way mean squares, as the maintained
+libraries with an ICC are under licences that this package cannot take on.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from itertools import combinations
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+from scipy import stats
+from statsmodels.stats.inter_rater import aggregate_raters, cohens_kappa, fleiss_kappa
+
+from miua.analysis.checks import (
+    Numbers,
+    UndecidedError,
+    check_fraction,
+    finite_array,
+    finite_columns,
+)
+from miua.analysis.readers import ALL, NORMAL
+from miua.analysis.tables import COMPUTED
+from miua.survey.answers import first_showings
+from miua.survey.estimate import Estimate, by_images, without_interval
+from miua.survey.records import HIGHEST_QUALITY
+
+INTRA, INTER = "intra-reader", "inter-reader"
+REAL_OR_SYNTHETIC, QUALITY = "real or synthetic", "quality"
+KAPPA, WEIGHTED_KAPPA, FLEISS = "kappa", "quadratic weighted kappa", "Fleiss' kappa"
+F_BASED = "F distribution"
+NO_DISAGREEMENT = "no disagreement to estimate it from"
+# With fewer repeats kappa's interval spans nearly everything.
+FEWEST_REPEATS = 5
+# Each is computed by itself, so that many take long.
+FLEISS_RESAMPLES = 1999
+
+Form = Literal["ICC(2,1)", "ICC(2,k)", "ICC(3,1)"]
+FORMS: tuple[Form, ...] = ("ICC(2,1)", "ICC(2,k)", "ICC(3,1)")
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """One measure of agreement.
+
+    Attributes:
+        kind: "intra-reader" or "inter-reader".
+        role: of the readers; "all" where readers of several roles are compared.
+        readers: their numbers, or "all" for each reader of the role.
+        question: "real or synthetic" or "quality".
+        measure: which.
+        n: number of images that were judged twice, or by all of the readers.
+        value, low, high: the measure and its 95 % interval.
+        interval: how the interval was made, or "none: why".
+        status: "computed", or "undecided: why".
+    """
+
+    kind: str
+    role: str
+    readers: str
+    question: str
+    measure: str
+    n: int
+    value: float = math.nan
+    low: float = math.nan
+    high: float = math.nan
+    interval: str = ""
+    status: str = COMPUTED
+
+
+AGREEMENT_COLUMNS = tuple(Agreement.__dataclass_fields__)
+
+
+def score_agreement(judged: pd.DataFrame) -> pd.DataFrame:
+    """Each reader with himself or herself, each pair of readers, each role, and all readers.
+
+    Args:
+        judged: JUDGEMENT_COLUMNS; every reader judged the same images.
+
+    Returns:
+        AGREEMENT_COLUMNS.
+    """
+    rows = [*_intra_reader(judged), *_inter_reader(first_showings(judged))]
+    return pd.DataFrame([asdict(row) for row in rows], columns=list(AGREEMENT_COLUMNS))
+
+
+def kappa(
+    first: ArrayLike, second: ArrayLike, categories: Sequence[int], *, weighted: bool = False
+) -> Estimate:
+    """Cohen's kappa of two series of answers.
+
+    The interval is statsmodels' large-sample one, cut off at -1 and 1 (Fleiss, Cohen and Everitt,
+    Psychological Bulletin 72, 1969).
+
+    Args:
+        first, second: a category for each image, shape (n,).
+        categories: all that there are, ascending.
+        weighted: whether a disagreement counts by the square of its distance (Cohen 1968).
+
+    Raises:
+        ValueError: an answer is none of the categories, or the lengths differ.
+        UndecidedError: no answers, or all are the same.
+    """
+    one, other = finite_columns(first=first, second=second)
+    if not np.isin([one, other], categories).all():
+        raise ValueError(f"answers must be of the categories {list(categories)}")
+    if not one.size:
+        raise UndecidedError("no answers to compare")
+    if np.ptp([one, other]) == 0:
+        raise UndecidedError("all answers are the same")
+    table = np.zeros((len(categories), len(categories)))
+    np.add.at(table, (np.searchsorted(categories, one), np.searchsorted(categories, other)), 1)
+    with np.errstate(invalid="ignore", divide="ignore"):  # of intervals that are not used below
+        found = cohens_kappa(table, wt="quadratic" if weighted else None)
+    value = float(found.kappa)
+    if (one == other).all():
+        return without_interval(value, NO_DISAGREEMENT)
+    if np.ptp(one) == 0 or np.ptp(other) == 0:
+        return without_interval(value, "one gave all images the same answer")
+    low, high = np.clip([found.kappa_low, found.kappa_upp], -1, 1)
+    return Estimate(value, float(low), float(high), NORMAL)
+
+
+def fleiss(answers: ArrayLike) -> float:
+    """Fleiss' kappa of several readers (Psychological Bulletin 76, 1971).
+
+    Args:
+        answers: a category for each image and reader, shape (images, readers).
+
+    Raises:
+        UndecidedError: fewer than two readers, no images, or all answers are the same.
+    """
+    table = finite_array("answers", answers, dimensions=2)
+    _check_compared(table)
+    return float(fleiss_kappa(aggregate_raters(table.astype(int))[0]))
+
+
+def intraclass_correlation(ratings: ArrayLike, form: Form, level: float = 0.95) -> Estimate:
+    """Intraclass correlation of ratings.
+
+    ICC(2,1): agreement of one reader's rating, readers being a sample of more. ICC(2,k): of the
+    mean over these many readers. ICC(3,1): consistency of one of just these readers. Names after
+    Shrout and Fleiss (Psychological Bulletin 86, 1979), intervals after McGraw and Wong
+    (Psychological Methods 1, 1996, cases A,1, A,k and C,1).
+
+    Args:
+        ratings: shape (images, readers), one reader a column, none missing.
+        form: which.
+        level: coverage of the interval.
+
+    Raises:
+        UndecidedError: fewer than two readers or images, or all ratings are the same.
+    """
+    check_fraction("level", level)
+    table = finite_array("ratings", ratings, dimensions=2)
+    _check_compared(table)
+    n, k = table.shape
+    if n < 2:
+        raise UndecidedError("one image, at least 2 are needed")
+    rows, columns, rest = _mean_squares(table)
+    agreement = rows + (k - 1) * rest + k * (columns - rest) / n
+    value = {
+        "ICC(2,1)": _ratio(rows - rest, agreement),
+        "ICC(2,k)": _ratio(rows - rest, rows + (columns - rest) / n),
+        "ICC(3,1)": _ratio(rows - rest, rows + (k - 1) * rest),
+    }[form]
+    if not math.isfinite(value):
+        raise UndecidedError("the images do not differ in their ratings")
+    if rest == 0:
+        return without_interval(value, NO_DISAGREEMENT)
+    limits = _consistency if form == "ICC(3,1)" else _agreement
+    low, high = limits(rows, columns, rest, n, k, level)
+    if form == "ICC(2,k)":
+        low, high = (k * end / (1 + (k - 1) * end) for end in (low, high))
+    return Estimate(value, low, high, F_BASED)
+
+
+def _consistency(
+    rows: float, columns: float, rest: float, n: int, k: int, level: float
+) -> tuple[float, float]:
+    """McGraw and Wong's interval of ICC(C,1)."""
+    upper, freedom = 0.5 + level / 2, (n - 1) * (k - 1)
+    low = rows / rest / stats.f.ppf(upper, n - 1, freedom)
+    high = rows / rest * stats.f.ppf(upper, freedom, n - 1)
+    return float((low - 1) / (low + k - 1)), float((high - 1) / (high + k - 1))
+
+
+def _agreement(
+    rows: float, columns: float, rest: float, n: int, k: int, level: float
+) -> tuple[float, float]:
+    """McGraw and Wong's interval of ICC(A,1), with Satterthwaite's degrees of freedom."""
+    upper = 0.5 + level / 2
+    icc = (rows - rest) / (rows + (k - 1) * rest + k * (columns - rest) / n)
+    a = k * icc / (n * (1 - icc))
+    b = 1 + k * icc * (n - 1) / (n * (1 - icc))
+    freedom = (a * columns + b * rest) ** 2 / (
+        (a * columns) ** 2 / (k - 1) + (b * rest) ** 2 / ((n - 1) * (k - 1))
+    )
+    between = k * columns + (k * n - k - n) * rest
+    f_low, f_high = stats.f.ppf(upper, n - 1, freedom), stats.f.ppf(upper, freedom, n - 1)
+    low = n * (rows - f_low * rest) / (f_low * between + n * rows)
+    high = n * (f_high * rows - rest) / (between + n * f_high * rows)
+    return float(low), float(high)
+
+
+def _mean_squares(table: Numbers) -> tuple[float, float, float]:
+    """Of images, of readers, and of what both leave over."""
+    n, k = table.shape
+    centred = table - table.mean()
+    by_row, by_column = centred.mean(axis=1), centred.mean(axis=0)
+    left = centred - by_row[:, None] - by_column
+    # What rounding alone leaves is nothing.
+    left[np.abs(left) < 1e-12 * np.abs(table).max()] = 0
+    rows = k * float(by_row @ by_row) / (n - 1)
+    columns = n * float(by_column @ by_column) / (k - 1)
+    return rows, columns, float((left**2).sum()) / ((n - 1) * (k - 1))
+
+
+def _ratio(above: float, below: float) -> float:
+    return above / below if below else math.nan
+
+
+def _check_compared(table: Numbers) -> None:
+    if table.shape[1] < 2:
+        raise UndecidedError("one reader alone agrees with nobody")
+    if not table.size:
+        raise UndecidedError("no images to compare")
+    if np.ptp(table) == 0:
+        raise UndecidedError("all answers are the same")
+
+
+def _intra_reader(judged: pd.DataFrame) -> Iterator[Agreement]:
+    for (role, reader), answers in judged.groupby(["role", "reader"]):
+        first = first_showings(answers).set_index("image")
+        again = answers[answers["repeat"]].drop_duplicates("image").set_index("image")
+        before = first.loc[again.index]
+        who = (INTRA, str(role), str(reader))
+        if len(again) < FEWEST_REPEATS:
+            why = f"{len(again)} images were shown twice, at least {FEWEST_REPEATS} are needed"
+            yield _not_decided(who, REAL_OR_SYNTHETIC, KAPPA, len(again), why)
+            yield _not_decided(who, QUALITY, WEIGHTED_KAPPA, len(again), why)
+        else:
+            yield from _kappas(who, before, again)
+
+
+def _inter_reader(first: pd.DataFrame) -> Iterator[Agreement]:
+    roles = {str(role): part for role, part in first.groupby("role")}
+    if len(roles) > 1:
+        roles[ALL] = first
+    for one, other in combinations(sorted(first["reader"].unique()), 2):
+        pair = [first[first["reader"] == each].set_index("image") for each in (one, other)]
+        both = {str(each["role"].iloc[0]) for each in pair}
+        role = both.pop() if len(both) == 1 else ALL
+        before, again = pair[0], pair[1].loc[pair[0].index]
+        yield from _kappas((INTER, role, f"{one} and {other}"), before, again)
+    for role, part in roles.items():
+        yield from _together((INTER, role, ALL), part)
+
+
+def _kappas(
+    who: tuple[str, str, str], before: pd.DataFrame, again: pd.DataFrame
+) -> Iterator[Agreement]:
+    """Kappa of both questions for two series of answers to the same images."""
+    grades = range(1, HIGHEST_QUALITY + 1)
+    called = partial(kappa, before["real"], again["real"], (0, 1))
+    yield _measured(who, REAL_OR_SYNTHETIC, KAPPA, len(before), called)
+    graded = partial(kappa, before["quality"], again["quality"], grades, weighted=True)
+    yield _measured(who, QUALITY, WEIGHTED_KAPPA, len(before), graded)
+
+
+def _together(who: tuple[str, str, str], first: pd.DataFrame) -> Iterator[Agreement]:
+    """Fleiss' kappa and ICC of all readers of a table at once."""
+    called = _by_reader(first, "real").astype(int)
+    quality = _by_reader(first, "quality").astype(float)
+    n = len(called)
+    yield _measured(who, REAL_OR_SYNTHETIC, FLEISS, n, partial(_fleiss_by_images, called))
+    for form in FORMS:
+        yield _measured(who, QUALITY, form, n, partial(intraclass_correlation, quality, form))
+
+
+def _by_reader(first: pd.DataFrame, column: str) -> NDArray[np.generic]:
+    """A column's answers, one image a row and one reader a column."""
+    return np.asarray(first.pivot(index="image", columns="reader", values=column))
+
+
+def _fleiss_by_images(answers: NDArray[np.int_]) -> Estimate:
+    images = np.arange(len(answers)).astype(str)
+    return by_images(
+        lambda rows: fleiss(answers[rows]), images, vectorized=False, resamples=FLEISS_RESAMPLES
+    )
+
+
+def _measured(
+    who: tuple[str, str, str],
+    question: str,
+    measure: str,
+    n: int,
+    compute: Callable[[], Estimate],
+) -> Agreement:
+    try:
+        found = compute()
+    except UndecidedError as error:
+        return _not_decided(who, question, measure, n, str(error))
+    return Agreement(*who, question, measure, n, found.value, found.low, found.high, found.interval)
+
+
+def _not_decided(
+    who: tuple[str, str, str], question: str, measure: str, n: int, why: str
+) -> Agreement:
+    return Agreement(
+        *who, question, measure, n, interval=f"none: {why}", status=f"undecided: {why}"
+    )

@@ -1,0 +1,348 @@
+"""A reader study out of image stacks: the readers' page, study.json and the sealed key."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+import shlex
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from miua.data import ImageStack
+from miua.errors import MiuaError
+from miua.files import PARTIAL, sha256_array
+from miua.provenance import PROVENANCE, provenance, write_file_provenance
+from miua.survey.design import (
+    MOST_REPEATED,
+    REAL,
+    Stream,
+    draw_ids,
+    draw_orders,
+    equal_shares,
+    generator,
+)
+from miua.survey.page import render_page
+from miua.survey.records import (
+    KEY_FILE,
+    PAGE_FILE,
+    STUDY_FILE,
+    Key,
+    KeyImage,
+    ReaderStudy,
+    ShownImage,
+    canonical,
+)
+from miua.survey.words import Words
+
+SEED_BITS = 128  # too many to try
+README_FILE = "README.txt"
+MOST_PAGE_BYTES = 50_000_000  # a page that no one can send by mail
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """How large a reader study is.
+
+    Attributes:
+        synthetic, real: images to judge. 57 and 11 as in the published study.
+        practice: images shown before those, half of them real.
+        repeated: share of the images to judge that each reader sees twice, 0 to 0.5.
+        readers: how many orders are drawn.
+    """
+
+    synthetic: int = 57
+    real: int = 11
+    practice: int = 4
+    repeated: float = 0.15
+    readers: int = 20
+
+    def __post_init__(self) -> None:
+        if min(self.synthetic, self.real, self.practice) < 0 or self.synthetic + self.real < 1:
+            raise MiuaError("There must be at least one image to judge.")
+        if not 0 <= self.repeated <= MOST_REPEATED:
+            raise MiuaError(f"The repeated share is 0 to {MOST_REPEATED:g}, not {self.repeated:g}.")
+        if self.readers < 1:
+            raise MiuaError("There must be at least one reader.")
+
+    @property
+    def judged(self) -> int:
+        """Different images that each reader judges."""
+        return self.synthetic + self.real
+
+    @property
+    def repeats(self) -> int:
+        """Images that each reader sees a second time."""
+        return min(round(self.repeated * self.judged), self.judged // 2)
+
+    @property
+    def practice_real(self) -> int:
+        """Real images among those for practice."""
+        return self.practice // 2
+
+
+@dataclass(frozen=True)
+class Given:
+    """An image stack as it was named: its set's name (REAL for the real images) and its path."""
+
+    set: str
+    path: str
+    stack: ImageStack
+
+
+@dataclass(frozen=True)
+class Pool:
+    """What can be drawn of the stacks, and what cannot.
+
+    places: by set, the images that may be drawn. twice: images left out, as their like is in the
+    set already. shared: images left out, as their like is in another set, too.
+    """
+
+    places: Mapping[str, NDArray[np.int64]]
+    twice: int
+    shared: int
+
+
+@dataclass(frozen=True)
+class Built:
+    """What was made, for who made it.
+
+    counts: judged images by set. notes: what to know of them, in sentences.
+    """
+
+    folder: Path
+    study_sha256: str
+    counts: Mapping[str, int]
+    notes: Sequence[str]
+    page_bytes: int
+    seed_drawn: bool
+
+
+@dataclass
+class _Drawn:
+    """The images of a study under their ids, and what they are."""
+
+    pixels: dict[str, NDArray[np.uint8]] = field(default_factory=dict)
+    key: dict[str, KeyImage] = field(default_factory=dict)
+
+    def add(self, name: str, given: Given, place: int) -> None:
+        pixels = given.stack.images[place]
+        self.pixels[name] = pixels
+        self.key[name] = KeyImage(
+            kind="synthetic" if given.set else "real",
+            set=given.set,
+            source=given.path,
+            place=place,
+            sha256=sha256_array(pixels),
+        )
+
+    def shown(self, names: Sequence[str]) -> list[ShownImage]:
+        return [ShownImage(id=name, sha256=self.key[name].sha256) for name in names]
+
+
+def build_study(
+    out: Path,
+    stacks: Sequence[Given],
+    numbers: Numbers,
+    words: Words,
+    *,
+    title: str,
+    seed: int | None = None,
+) -> Built:
+    """Draw the images and the orders, and write the folder `out`, whole or not at all.
+
+    Args:
+        out: a new or an empty folder.
+        stacks: the real images, set REAL, and at least one synthetic set; all of one size.
+        numbers: how large the study is.
+        words: the sentences of the page.
+        title: of the page; readers see it.
+        seed: whole number from 0 on that all is drawn from; from the system's randomness if None.
+            It is written into the sealed key alone.
+
+    Raises:
+        MiuaError: `out` is not empty, the images differ in size, or there are too few.
+        MissingExtraError: jinja2 is not installed.
+    """
+    check_place(out)
+    height, width = _one_size(stacks)
+    chosen = secrets.randbits(SEED_BITS) if seed is None else seed
+    pool = pool_of(stacks)
+    drawn, practice, judged = _draw(stacks, pool, numbers, chosen)
+    set_of = {name: drawn.key[name].set for name in judged}
+    key = Key(
+        seed=chosen, images=drawn.key, stacks={each.set: each.stack.digest for each in stacks}
+    )
+    key_bytes = canonical(key.model_dump())
+    study = ReaderStudy(
+        title=title,
+        width=width,
+        height=height,
+        practice=drawn.shown(practice),
+        images=drawn.shown(sorted(judged)),
+        orders=draw_orders(set_of, numbers.repeats, numbers.readers, chosen),
+        language=words.language,
+        words=words.sentences,
+        key_sha256=_sha256(key_bytes),
+    )
+    study_bytes = canonical(study.model_dump())
+    page = render_page(study, study_bytes, drawn.pixels).encode()
+    if len(page) > MOST_PAGE_BYTES:
+        raise MiuaError(
+            f"The page would be {len(page) / 1e6:.0f} MB. Take fewer or smaller images (--size N)."
+        )
+    files = {
+        PAGE_FILE: page,
+        STUDY_FILE: study_bytes,
+        KEY_FILE: key_bytes,
+        README_FILE: _readme(title, out).encode(),
+    }
+    _write(out, files, _provenance(stacks, numbers, words))
+    return Built(
+        folder=out,
+        study_sha256=_sha256(study_bytes),
+        counts={each.set: list(set_of.values()).count(each.set) for each in stacks},
+        notes=_notes(pool),
+        page_bytes=len(page),
+        seed_drawn=seed is None,
+    )
+
+
+def pool_of(stacks: Sequence[Given]) -> Pool:
+    """Every different image once; none that is in two stacks: its kind would be ambiguous."""
+    hashes = {each.set: [sha256_array(image) for image in each.stack.images] for each in stacks}
+    in_stacks = Counter(value for found in hashes.values() for value in set(found))
+    places, twice, shared = {}, 0, 0
+    for name, found in hashes.items():
+        own = {value: place for place, value in reversed(list(enumerate(found)))}
+        kept = sorted(place for value, place in own.items() if in_stacks[value] == 1)
+        twice += len(found) - len(own)
+        shared += len(own) - len(kept)
+        places[name] = np.array(kept, dtype=np.int64)
+    return Pool(places, twice, shared)
+
+
+def _draw(
+    stacks: Sequence[Given], pool: Pool, numbers: Numbers, seed: int
+) -> tuple[_Drawn, list[str], list[str]]:
+    """The images; the ids of those for practice, in order; the ids of those to judge."""
+    by_set = {each.set: each for each in stacks}
+    synthetic = [name for name in by_set if name != REAL]
+    to_judge = {REAL: numbers.real, **equal_shares(numbers.synthetic, synthetic, seed)}
+    rest = numbers.practice - numbers.practice_real
+    # Another draw: the set with one more image to judge need not have one more for practice.
+    to_try = {REAL: numbers.practice_real, **equal_shares(rest, synthetic, seed + 1)}
+    judged: list[tuple[str, int]] = []
+    tried: list[tuple[str, int]] = []
+    for index, (name, given) in enumerate(by_set.items()):
+        places, wanted = pool.places[name], to_judge[name] + to_try[name]
+        if wanted > len(places):
+            raise MiuaError(
+                f"{given.path} has {len(places)} different images that no other set has, and "
+                f"{wanted} are to be drawn. Give more images, or ask for fewer."
+            )
+        order = places[generator(seed, Stream.IMAGES, index).permutation(len(places))].tolist()
+        judged += [(name, place) for place in order[: to_judge[name]]]
+        tried += [(name, place) for place in order[to_judge[name] : wanted]]
+    drawn = _Drawn()
+    practice = [f"p{number}" for number in range(1, len(tried) + 1)]
+    shuffled = generator(seed, Stream.PRACTICE).permutation(len(tried)).tolist()
+    for name, index in zip(practice, shuffled, strict=True):
+        drawn.add(name, by_set[tried[index][0]], tried[index][1])
+    ids = draw_ids([name for name, _ in judged], seed)
+    for name, (of, place) in sorted(zip(ids, judged, strict=True)):
+        drawn.add(name, by_set[of], place)
+    return drawn, practice, ids
+
+
+def _one_size(stacks: Sequence[Given]) -> tuple[int, int]:
+    sizes = {each.stack.images.shape[1:]: each for each in stacks}
+    if len(sizes) > 1:
+        listed = "\n".join(
+            f"  {width} x {height} pixels: {each.path}" for (height, width), each in sizes.items()
+        )
+        raise MiuaError(
+            "The images differ in size, which would tell them apart. "
+            f"Name one size for all of them (--size N).\n{listed}"
+        )
+    ((height, width),) = sizes
+    return height, width
+
+
+def check_place(out: Path) -> None:
+    """MiuaError unless `out` is a new or an empty folder."""
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise MiuaError(f"{out} is there already. Name a new folder, so that no key is lost.")
+
+
+def _write(out: Path, files: Mapping[str, bytes], record: dict[str, object]) -> None:
+    """The folder with its files, whole or not at all; the key for its owner's eyes alone."""
+    out = out.absolute()
+    out.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=PARTIAL, dir=out.parent))
+    try:
+        for name, content in files.items():
+            mode = 0o600 if name == KEY_FILE else 0o644
+            handle = os.open(temporary / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+        write_file_provenance(temporary / PROVENANCE, record, [temporary / name for name in files])
+        temporary.chmod(0o755)
+        temporary.replace(out)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _provenance(stacks: Sequence[Given], numbers: Numbers, words: Words) -> dict[str, object]:
+    """What made the study, without the seed: who knows it can draw the key."""
+    record = provenance(
+        inputs={each.set or "real images": each.stack.digest for each in stacks},
+        settings={**vars(numbers), "language": words.language},
+    )
+    return {**record, "command": _without_seed(record["command"])}
+
+
+def _without_seed(command: Sequence[str]) -> list[str]:
+    kept, skip = [], False
+    for word in command:
+        if not skip and word.partition("=")[0] != "--seed":
+            kept.append(word)
+        skip = word == "--seed"
+    return kept
+
+
+def _notes(pool: Pool) -> list[str]:
+    notes = []
+    if pool.twice:
+        notes.append(f"{pool.twice} images were not drawn from: their like is in the set already.")
+    if pool.shared:
+        notes.append(
+            f"{pool.shared} images were not drawn from: their like is in another set, too, so it "
+            "would be unclear what they are."
+        )
+    return notes
+
+
+def _readme(title: str, out: Path) -> str:
+    return (
+        f"{title}\n\n"
+        f"{PAGE_FILE}  to the readers, each with a number of their own from 1 on.\n"
+        f"{STUDY_FILE}  stays here; holds nothing secret. Answers are checked against it.\n"
+        f"{KEY_FILE}  stays here, closed until all answers are in. It says what each image is.\n"
+        f"{PROVENANCE}  what made this folder.\n\n"
+        "Put the files that readers send back (answers-*.json) into one folder, and run:\n"
+        f"miua survey score {shlex.quote(out.name)} FOLDER/*.json\n"
+    )
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

@@ -1,0 +1,156 @@
+"""Which images a reader study shows, and in which order each reader sees them.
+
+All readers judge the same images, so that their answers can be compared image by image. Every
+reader's order is made of blocks that are alike in kinds and sets, and the blocks rotate over the
+readers as in a cyclic Latin square: over as many readers as there are blocks, every image is in
+every block of the session once, so that none is seen early or late on average.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from enum import IntEnum
+
+import numpy as np
+
+from miua.errors import MiuaError
+
+BLOCKS = 4  # of a session; fewer where there are fewer images
+MOST_REPEATED = 0.5  # the second half of a session has no room for more
+REAL = ""  # the name of the real images among the sets
+
+
+class Stream(IntEnum):
+    """What a random draw is for; no two purposes share a generator."""
+
+    IMAGES = 0
+    SHARES = 1
+    IDS = 2
+    PRACTICE = 3
+    BLOCKS = 4
+    ORDER = 5
+
+
+def generator(seed: int, *key: int) -> np.random.Generator:
+    """The random numbers for one purpose, independent of every other key's."""
+    return np.random.default_rng((seed, *key))
+
+
+def equal_shares(total: int, names: Sequence[str], seed: int) -> dict[str, int]:
+    """`total` over the names as equally as possible; which get one more is drawn."""
+    least, more = divmod(total, len(names))
+    favoured = set(generator(seed, Stream.SHARES).permutation(len(names))[:more].tolist())
+    return {name: least + (place in favoured) for place, name in enumerate(names)}
+
+
+def draw_ids(sets: Sequence[str], seed: int) -> list[str]:
+    """For images of these sets, one each: ids in an order that is drawn, and so says nothing."""
+    digits = max(3, len(str(len(sets))))
+    places = generator(seed, Stream.IDS).permutation(len(sets))
+    return [f"i{place + 1:0{digits}d}" for place in places.tolist()]
+
+
+def draw_orders(
+    set_of: Mapping[str, str], repeated: int, readers: int, seed: int
+) -> list[list[str]]:
+    """For each reader the ids in the order of showing.
+
+    Args:
+        set_of: each image's set by its id, REAL for a real one.
+        repeated: how many images each reader sees a second time.
+        readers: how many orders.
+        seed: all orders come from it; another number of readers changes none of them.
+
+    Raises:
+        MiuaError: more than half of the images are to be repeated.
+    """
+    if repeated > MOST_REPEATED * len(set_of):
+        raise MiuaError(
+            f"{repeated} of {len(set_of)} images cannot be repeated: half of them at most."
+        )
+    blocks = _blocks(set_of, seed)
+    return [
+        _order(
+            blocks[first:] + blocks[:first], set_of, repeated, generator(seed, Stream.ORDER, reader)
+        )
+        for reader in range(readers)
+        for first in [reader % len(blocks)]
+    ]
+
+
+def _blocks(set_of: Mapping[str, str], seed: int) -> list[list[str]]:
+    """The images dealt out like cards, sorted by set: of each set, blocks differ by one at most."""
+    draw = generator(seed, Stream.BLOCKS)
+    cards = _by_set(sorted(set_of), set_of, draw)
+    count = min(BLOCKS, len(cards))
+    return [cards[block::count] for block in range(count)]
+
+
+def _order(
+    blocks: Sequence[Sequence[str]],
+    set_of: Mapping[str, str],
+    repeated: int,
+    draw: np.random.Generator,
+) -> list[str]:
+    """The blocks in turn, each shuffled, with repeats of images of the first half in the second."""
+    first = [block[place] for block in blocks for place in draw.permutation(len(block)).tolist()]
+    length = len(first) + repeated
+    half = math.ceil(len(first) / 2)
+    chosen = _spread(_by_set(first[:half], set_of, draw), repeated, draw)
+    order: list[str | None] = [None] * length
+    for place, image in _repeats(chosen, first, half, length, draw).items():
+        order[place] = image
+    rest = iter(first)
+    return [next(rest) if image is None else image for image in order]
+
+
+def least_distance(length: int) -> int:
+    """How many places at least a repeat stands after the first showing: a third of the session."""
+    return math.ceil(length / 3)
+
+
+def _repeats(
+    chosen: Sequence[str],
+    first: Sequence[str],
+    half: int,
+    length: int,
+    draw: np.random.Generator,
+) -> dict[int, str]:
+    """Where in the second half which image is shown again.
+
+    Places are drawn, and moved back where the distance asks for it. The last of k images of the
+    first half has k places from its earliest one to the end, so there is always room.
+    """
+    places_of = {image: place for place, image in enumerate(first[:half])}
+    earliest = [
+        place + least_distance(length) for place in sorted(map(places_of.__getitem__, chosen))
+    ]
+    drawn = np.sort(draw.permutation(np.arange(half, length))[: len(chosen)]).tolist()
+    waiting, found, last = list(chosen), {}, -1
+    for place, least in zip(drawn, earliest, strict=True):
+        last = max(place, least, last + 1)
+        ready = [image for image in waiting if places_of[image] + least_distance(length) <= last]
+        image = ready[int(draw.integers(len(ready)))]
+        waiting.remove(image)
+        found[last] = image
+    return found
+
+
+def _by_set(
+    images: Sequence[str], set_of: Mapping[str, str], draw: np.random.Generator
+) -> list[str]:
+    """The images of one set beside each other; the sets, and the images of each, are shuffled."""
+    sets = sorted({set_of[image] for image in images})
+    # Real ones stay at an end, so that the synthetic ones are beside each other, too.
+    rank = dict(zip(sets, draw.permutation(len(sets)).tolist(), strict=True)) | {REAL: -1}
+    shuffled = [images[place] for place in draw.permutation(len(images)).tolist()]
+    return sorted(shuffled, key=lambda image: rank[set_of[image]])
+
+
+def _spread(cards: Sequence[str], count: int, draw: np.random.Generator) -> list[str]:
+    """So many of the cards at equal steps: of any that lie beside each other, their share."""
+    if count == 0:
+        return []
+    start = draw.random()
+    return [cards[int((place + start) * len(cards) / count)] for place in range(count)]

@@ -1,0 +1,172 @@
+"""All scores of a reader study, and the files that hold them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from miua.analysis.tables import write_table
+from miua.files import write_json
+from miua.provenance import PROVENANCE, record_step
+from miua.survey.agreement import score_agreement
+from miua.survey.answers import AnswersFile, OpenedStudy, Refusal, judgements
+from miua.survey.learning import score_learning
+from miua.survey.records import KEY_FILE, STUDY_FILE
+from miua.survey.score import score_readers, score_sets
+
+# Raised by one whenever a key of scores.json changes its name or meaning.
+SCHEMA = 1
+SCORES_FOLDER, SCORES_FILE = "scores", "scores.json"
+# How cells begin that a spreadsheet would compute.
+_FORMULA = r"[=+\-@\t\r]"
+REHEARSAL = "Rehearsal: answers of a program, not a result"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a reader study came to.
+
+    Attributes:
+        opened: the study.
+        files: the readers' files that are scored.
+        refused: those that are not.
+        rehearsal: whether programs' answers were let in, so that nothing here is a result.
+        judged: every answer with what its image is (JUDGEMENT_COLUMNS).
+        readers, sets, agreement, learning: the tables of scores.
+    """
+
+    opened: OpenedStudy
+    files: tuple[AnswersFile, ...]
+    refused: tuple[Refusal, ...]
+    rehearsal: bool
+    judged: pd.DataFrame
+    readers: pd.DataFrame
+    sets: pd.DataFrame
+    agreement: pd.DataFrame
+    learning: pd.DataFrame
+
+    @property
+    def banner(self) -> str:
+        """What every table says of itself before anything else; "" for results."""
+        return REHEARSAL if self.rehearsal else ""
+
+    @property
+    def comments(self) -> pd.DataFrame:
+        """What readers wrote: reader, place, image, kind, set, comment."""
+        columns = ["reader", "place", "image", "kind", "set", "comment"]
+        return self.judged.loc[self.judged["comment"].str.strip() != "", columns]
+
+    @property
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """Every table by the name of its file."""
+        return {
+            "answers": self.judged,
+            "readers": self.readers,
+            "sets": self.sets,
+            "agreement": self.agreement,
+            "learning": self.learning,
+        }
+
+
+def score(
+    opened: OpenedStudy,
+    files: Sequence[AnswersFile],
+    refused: Sequence[Refusal] = (),
+    *,
+    rehearsal: bool = False,
+) -> Outcome:
+    """Score files that were accepted already (`miua.survey.answers.read_answers`); one or more."""
+    judged = judgements(opened, files)
+    return Outcome(
+        opened=opened,
+        files=tuple(sorted(files, key=lambda file: file.answers.reader)),
+        refused=tuple(refused),
+        rehearsal=rehearsal,
+        judged=judged,
+        readers=score_readers(judged),
+        sets=score_sets(judged),
+        agreement=score_agreement(judged),
+        learning=score_learning(judged),
+    )
+
+
+def as_document(outcome: Outcome) -> dict[str, Any]:
+    """The content of scores.json; numbers that there are not are null."""
+    tables = {name: _records(table) for name, table in outcome.tables.items() if name != "answers"}
+    return {
+        "schema": SCHEMA,
+        "banner": outcome.banner,
+        "study": outcome.opened.sha256,
+        "title": outcome.opened.study.title,
+        "files": [_described(file) for file in outcome.files],
+        "refused": [{"file": r.path.name, "reason": r.reason} for r in outcome.refused],
+        **tables,
+        "comments": _records(outcome.comments),
+    }
+
+
+def write_outcome(outcome: Outcome, folder: Path) -> list[Path]:
+    """Write every table as CSV, scores.json, and provenance.json beside them.
+
+    Returns:
+        The files written, without the provenance.
+    """
+    written = []
+    for name, table in outcome.tables.items():
+        written.append(folder / f"{name}.csv")
+        shown = _without_formulas(_in_words(table))
+        write_table(written[-1], _with_banner(shown, outcome.banner))
+    written.append(folder / SCORES_FILE)
+    write_json(written[-1], as_document(outcome), sort_keys=False)
+    study = outcome.opened.folder
+    inputs = [study / STUDY_FILE, study / KEY_FILE, *(file.path for file in outcome.files)]
+    record_step(folder / PROVENANCE, base=study, inputs=inputs, files=written)
+    return written
+
+
+def _described(file: AnswersFile) -> dict[str, Any]:
+    answers = file.answers
+    return {
+        "file": file.path.name,
+        "receipt": answers.receipt,
+        "reader": answers.reader,
+        "role": answers.role,
+        "experience_years": answers.experience_years,
+        "started": answers.started,
+        "finished": answers.finished,
+        "sittings": answers.sittings,
+        "zoom": answers.zoom,
+        "taken_back": sum(answer.changes for answer in answers.answers),
+        "automated": answers.automated,
+    }
+
+
+def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    wide = table.astype(object)
+    return [
+        {str(name): None if value != value else value for name, value in row.items()}
+        for row in wide.to_dict("records")
+    ]
+
+
+def _in_words(table: pd.DataFrame) -> pd.DataFrame:
+    """Truth values as the other tables write them."""
+    truths = table.select_dtypes("bool").columns
+    return table.assign(**{name: table[name].map({True: "yes", False: "no"}) for name in truths})
+
+
+def _without_formulas(table: pd.DataFrame) -> pd.DataFrame:
+    """Comments as a spreadsheet takes them for text, whatever they begin with."""
+    if "comment" not in table.columns:
+        return table
+    comments = table["comment"]
+    return table.assign(comment=comments.where(~comments.str.match(_FORMULA), "'" + comments))
+
+
+def _with_banner(table: pd.DataFrame, banner: str) -> pd.DataFrame:
+    """In a file without a heading the only place for it is in every row."""
+    return table.assign(note=banner) if banner else table

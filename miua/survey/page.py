@@ -1,0 +1,87 @@
+"""The page that readers open: one HTML file with all images in it, and not a word of the key."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import json
+from collections.abc import Mapping
+from importlib import resources
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from miua.errors import MissingExtraError
+from miua.survey.records import ReaderStudy
+
+TEMPLATE, STYLE = "survey.html", "survey.css"
+# One program in the order of its parts: each uses only what stands before it.
+PROGRAM = ("survey_session.js", "survey_store.js", "survey_image.js", "survey_screens.js")
+
+
+def render_page(
+    study: ReaderStudy, study_bytes: bytes, pixels: Mapping[str, NDArray[np.uint8]]
+) -> str:
+    """The page as text; the same study and images give the same.
+
+    Args:
+        study: what the page knows.
+        study_bytes: study.json as written. The page carries it and answers with its SHA-256.
+        pixels: each image by its id, (H, W).
+
+    Raises:
+        MissingExtraError: jinja2 is not installed.
+    """
+    try:
+        import jinja2
+        from markupsafe import Markup
+    except ModuleNotFoundError:
+        raise MissingExtraError("The page", "jinja2", extra="survey") from None
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("miua.survey", "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    style = _template(STYLE)
+    program = "\n".join(_template(name) for name in PROGRAM)
+    data = {
+        "study": json.loads(study_bytes),
+        "hash": hashlib.sha256(study_bytes).hexdigest(),
+        "pictures": {name: base64.b64encode(png(image)).decode() for name, image in pixels.items()},
+    }
+    return environment.get_template(TEMPLATE).render(
+        study=study,
+        words=study.words,
+        style=Markup(style),
+        style_hash=_source_hash(style),
+        program=Markup(program),
+        program_hash=_source_hash(program),
+        data=Markup(_embedded(data)),
+    )
+
+
+def png(image: NDArray[np.uint8]) -> bytes:
+    """A PNG of grey values and nothing else; whatever file they came from, it looks alike."""
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, "PNG", compress_level=9)
+    return buffer.getvalue()
+
+
+def _template(name: str) -> str:
+    return (resources.files("miua.survey") / "templates" / name).read_text(encoding="utf-8")
+
+
+def _source_hash(source: str) -> str:
+    """How a Content-Security-Policy allows this script or style and no other."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(source.encode()).digest()).decode()
+
+
+def _embedded(data: Any) -> str:
+    """JSON that cannot end the element that it stands in."""
+    text = json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")

@@ -1,0 +1,375 @@
+"""What a reader study can find, before anyone is asked to judge an image.
+
+All of it is exact but what says otherwise. One reader's answers to different images are taken as
+independent. Answers of several readers to one image are not: their number is divided by the design
+effect 1 + (readers - 1) image_correlation (Kish, Survey Sampling, 1965), rounded down.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import optimize, special, stats
+
+from miua.analysis.checks import UndecidedError, check_count, check_fraction
+from miua.analysis.power import smallest_correlation
+from miua.analysis.proportions import exact_interval
+
+CHANCE, ALPHA, POWER = 0.5, 0.05, 0.8
+SUPPOSED_KAPPA, SUPPOSED_ICC = 0.6, 0.6
+METRICS = 5  # that a set's scores are held against, as in the published study: FID, V8 to V240
+LARGEST_DISCRIMINABILITY = 12.0
+MOST_IMAGES = 20_000
+
+Kind = Literal["minutes", "interval", "share", "half-width", "number", "count"]
+
+
+@dataclass(frozen=True)
+class Design:
+    """The numbers of a study that decide what it can find.
+
+    Attributes:
+        synthetic, real: images that each reader judges.
+        readers: how many.
+        repeats: images that each reader sees twice.
+        practice: images before those.
+        sets: synthetic sets.
+        seconds: that a reader takes for an image.
+        image_correlation: of two readers' answers to one image, 0 to 1: how far an image decides
+            the answers to it.
+    """
+
+    synthetic: int
+    real: int
+    readers: int
+    repeats: int
+    practice: int = 0
+    sets: int = 1
+    seconds: float = 12.0
+    image_correlation: float = 0.2
+
+    def __post_init__(self) -> None:
+        for name in ("synthetic", "readers", "sets"):
+            check_count(name, getattr(self, name), 1)
+        for name in ("real", "repeats", "practice"):
+            check_count(name, getattr(self, name), 0)
+        if not 0 <= self.image_correlation <= 1:
+            raise ValueError(f"image_correlation must be 0 to 1, not {self.image_correlation}")
+
+    @property
+    def design_effect(self) -> float:
+        """How many answers of all readers weigh as much as one of independent answers."""
+        return 1 + (self.readers - 1) * self.image_correlation
+
+    def effective(self, images: int) -> int:
+        """How many independent answers those of all readers to so many images are worth."""
+        return math.floor(images * self.readers / self.design_effect + 1e-9)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that a study can find.
+
+    Attributes:
+        name: for programs.
+        words: what it is, for people.
+        kind: how the numbers are to be read: "share" is a fraction of 1, "interval" two of them.
+        one, all: of one reader, and of all readers together; None where there is none.
+    """
+
+    name: str
+    words: str
+    kind: Kind
+    one: tuple[float, ...] | None
+    all: tuple[float, ...] | None
+
+
+def plan(design: Design, detect: float | None = None) -> list[Finding]:
+    """All that can be said of a design.
+
+    Args:
+        design: the numbers.
+        detect: a share of synthetic images called real for which the number of images is wanted
+            that tells it from chance; none if not given.
+
+    Raises:
+        ValueError: a number is out of range.
+    """
+    findings = [
+        _minutes(design),
+        *_shares(design),
+        _discriminability(design),
+        _kappa(design),
+        _icc(design),
+        *_correlations(design),
+    ]
+    return findings if detect is None else [*findings, _images(design, detect)]
+
+
+def smallest_departure(trials: int) -> float:
+    """How far from chance a share must be so that the exact binomial test finds it with POWER.
+
+    Raises:
+        UndecidedError: so few trials never differ from chance.
+    """
+    critical = _critical_count(trials)
+    return _root(lambda away: _binomial_power(trials, critical, CHANCE + away) - POWER, 0.5 - 1e-12)
+
+
+def images_to_detect(share: float) -> int:
+    """From how many trials on the exact binomial test finds this share with POWER, always.
+
+    The power goes up and down a little from one number to the next: all larger ones have it, too.
+
+    Raises:
+        ValueError: the share is no fraction, or is chance.
+        UndecidedError: it is too near to chance.
+    """
+    check_fraction("detect", share)
+    if share == CHANCE:
+        raise ValueError("detect must differ from 0.5, which is chance")
+    # The normal approximation, with room: the power of the exact test is past its ups and downs.
+    z = special.ndtri(1 - ALPHA / 2) + special.ndtri(POWER)
+    rough = (z / (2 * (share - CHANCE))) ** 2
+    enough = math.ceil(1.5 * rough) + 40
+    if enough > MOST_IMAGES:
+        raise UndecidedError(f"more than {MOST_IMAGES} images")
+    short = [
+        trials
+        for trials in range(1, enough)
+        if not _can_differ(trials)
+        or _binomial_power(trials, _critical_count(trials), share) < POWER
+    ]
+    return short[-1] + 1 if short else 1
+
+
+def smallest_equivalence_margin(trials: int) -> float:
+    """How near to chance the exact 95 % interval lies with POWER, where chance is true."""
+    counts = np.arange(trials + 1)
+    ends = [exact_interval(int(count), trials, 1 - ALPHA) for count in counts]
+    margins = np.array([max(each.high - CHANCE, CHANCE - each.low) for each in ends])
+    order = np.argsort(margins, kind="stable")
+    reached = np.cumsum(stats.binom.pmf(counts[order], trials, CHANCE)) >= POWER - 1e-12
+    return float(margins[order][reached][0])
+
+
+def smallest_discriminability(real: int, synthetic: int) -> float:
+    """The smallest d' that Fisher's exact test finds with POWER, of a reader without a bias.
+
+    Such a reader calls real images real with probability Phi(d'/2), synthetic ones Phi(-d'/2)
+    (Green and Swets, Signal Detection Theory and Psychophysics, 1966).
+
+    Raises:
+        UndecidedError: so few images never show a difference.
+    """
+    significant = _fisher_significant(real, synthetic)
+    calls_real = np.arange(real + 1)[:, np.newaxis]
+    calls_synthetic = np.arange(synthetic + 1)
+
+    def power(d: float) -> float:
+        chance = stats.binom.pmf(calls_real, real, special.ndtr(d / 2)) * stats.binom.pmf(
+            calls_synthetic, synthetic, special.ndtr(-d / 2)
+        )
+        return float(chance[significant].sum())
+
+    return _root(lambda d: power(d) - POWER, LARGEST_DISCRIMINABILITY)
+
+
+def kappa_half_width(pairs: int, kappa: float = SUPPOSED_KAPPA) -> float:
+    """Half the 95 % interval of Cohen's kappa of two answers, each half of the time real.
+
+    Asymptotic: Fleiss, Cohen and Everitt (Psychological Bulletin 72, 1969), whose variance is
+    (1 - kappa^2) / pairs for such answers.
+
+    Raises:
+        UndecidedError: no pairs.
+    """
+    if pairs < 1:
+        raise UndecidedError("no repeated images")
+    return float(special.ndtri(1 - ALPHA / 2)) * math.sqrt((1 - kappa**2) / pairs)
+
+
+def icc_half_width(images: int, readers: int, icc: float = SUPPOSED_ICC) -> float:
+    """Half the 95 % interval of the intraclass correlation of single ratings.
+
+    Approximate: Bonett (Statistics in Medicine 21, 2002), solved for the width.
+
+    Raises:
+        UndecidedError: fewer than two readers or images.
+    """
+    if readers < 2 or images < 2:
+        raise UndecidedError("at least two readers and two images are needed")
+    spread = 2 * (1 - icc) ** 2 * (1 + (readers - 1) * icc) ** 2
+    spread /= readers * (readers - 1) * (images - 1)
+    return float(special.ndtri(1 - ALPHA / 2)) * math.sqrt(spread)
+
+
+def _minutes(design: Design) -> Finding:
+    shown = design.practice + design.synthetic + design.real + design.repeats
+    minutes = shown * design.seconds / 60
+    return Finding(
+        "minutes",
+        f"Minutes, at {design.seconds:g} seconds an image",
+        "minutes",
+        (minutes,),
+        (minutes * design.readers,),
+    )
+
+
+def _shares(design: Design) -> list[Finding]:
+    one, every = design.synthetic, design.effective(design.synthetic)
+
+    def ends(trials: int, successes: int) -> tuple[float, ...]:
+        interval = exact_interval(successes, trials, 1 - ALPHA)
+        return interval.low, interval.high
+
+    return [
+        Finding(
+            "interval_at_half",
+            "If half of the synthetic images are called real: 95 % interval of the share",
+            "interval",
+            ends(one, one // 2),
+            ends(every, every // 2),
+        ),
+        Finding(
+            "interval_at_none",
+            "If none is called real: 95 % interval of the share",
+            "interval",
+            ends(one, 0),
+            ends(every, 0),
+        ),
+        Finding(
+            "departure",
+            "Smallest departure from 50 % called real that is found",
+            "share",
+            _or_none(smallest_departure, one),
+            _or_none(smallest_departure, every),
+        ),
+        Finding(
+            "equivalence_margin",
+            "Smallest margin around 50 % within which the share is shown to lie, where it is 50 %",
+            "share",
+            (smallest_equivalence_margin(one),),
+            (smallest_equivalence_margin(every),),
+        ),
+    ]
+
+
+def _discriminability(design: Design) -> Finding:
+    every = design.effective(design.real), design.effective(design.synthetic)
+    return Finding(
+        "discriminability",
+        "Smallest d' (telling real from synthetic; 0: by chance, 1: 69 % right) that is found",
+        "number",
+        _or_none(smallest_discriminability, design.real, design.synthetic),
+        _or_none(smallest_discriminability, *every),
+    )
+
+
+def _kappa(design: Design) -> Finding:
+    return Finding(
+        "kappa",
+        f"Agreement of readers with themselves, if kappa is {SUPPOSED_KAPPA:g}: plus or minus",
+        "half-width",
+        _or_none(kappa_half_width, design.repeats),
+        _or_none(kappa_half_width, design.effective(design.repeats)),
+    )
+
+
+def _icc(design: Design) -> Finding:
+    images = design.synthetic + design.real
+    return Finding(
+        "icc",
+        f"Agreement of readers on quality, if the ICC is {SUPPOSED_ICC:g}: plus or minus",
+        "half-width",
+        None,
+        _or_none(icc_half_width, images, design.readers),
+    )
+
+
+def _correlations(design: Design) -> list[Finding]:
+    alone = _or_none(smallest_correlation, design.sets)
+    return [
+        Finding(
+            "correlation",
+            f"Smallest |r| of the {design.sets} sets' scores with one metric that is found",
+            "number",
+            alone,
+            alone,
+        ),
+        Finding(
+            "correlation_of_several",
+            f"The same for the first of {METRICS} metrics, corrected as by Holm",
+            "number",
+            corrected := _or_none(
+                functools.partial(smallest_correlation, alpha=ALPHA / METRICS), design.sets
+            ),
+            corrected,
+        ),
+    ]
+
+
+def _images(design: Design, share: float) -> Finding:
+    needed = _or_none(images_to_detect, share)
+    every = None
+    if needed is not None:
+        every = (float(math.ceil(needed[0] * design.design_effect / design.readers)),)
+    return Finding(
+        "images_to_detect",
+        f"Synthetic images needed to tell {100 * share:g} % called real from 50 %",
+        "count",
+        needed,
+        every,
+    )
+
+
+def _or_none(compute: Callable[..., float], *arguments: float) -> tuple[float, ...] | None:
+    """The number, or None where the data would allow no answer."""
+    try:
+        return (float(compute(*arguments)),)
+    except UndecidedError:
+        return None
+
+
+def _can_differ(trials: int) -> bool:
+    return bool(2 * stats.binom.cdf(0, trials, CHANCE) < ALPHA)
+
+
+def _critical_count(trials: int) -> int:
+    """The largest count so far below chance that the two-sided test calls it significant."""
+    if not _can_differ(trials):
+        raise UndecidedError(f"{trials} answers never differ significantly from chance")
+    count = int(stats.binom.ppf(ALPHA / 2, trials, CHANCE))
+    return count if 2 * stats.binom.cdf(count, trials, CHANCE) < ALPHA else count - 1
+
+
+def _binomial_power(trials: int, critical: int, share: float) -> float:
+    below = stats.binom.cdf(critical, trials, share)
+    return float(below + stats.binom.sf(trials - critical - 1, trials, share))
+
+
+def _fisher_significant(real: int, synthetic: int) -> NDArray[np.bool_]:
+    """(real + 1, synthetic + 1): whether so many calls of each kind are significant."""
+    found = np.zeros((real + 1, synthetic + 1), dtype=bool)
+    for calls in range(real + synthetic + 1):
+        of_real = np.arange(max(0, calls - synthetic), min(real, calls) + 1)
+        chances = stats.hypergeom.pmf(of_real, real + synthetic, real, calls)
+        # All tables as unlikely as this one or more, equal ones told by more than rounding.
+        order = np.sort(chances)
+        upto = np.searchsorted(order, chances * (1 + 1e-7), side="right")
+        p_values = np.cumsum(order)[upto - 1]
+        found[of_real, calls - of_real] = p_values < ALPHA
+    return found
+
+
+def _root(lacking: Callable[[float], float], most: float) -> float:
+    """Where a growing power reaches POWER."""
+    if lacking(most) < 0:
+        raise UndecidedError("no effect is found with this power")
+    return float(optimize.brentq(lacking, 0.0, most))

@@ -1,0 +1,189 @@
+"""Readers' answers in a results folder, and the tables that the ledger reads.
+
+RESULTS/readers/ holds the study, its key and each reader's file as they were. Tables are made of
+these alone, so that anybody can make them again.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from miua.analysis.readers import (
+    CLINICIAN,
+    READER_SETS,
+    READER_TABLES,
+    READERS,
+    against_metrics,
+)
+from miua.analysis.results import Results
+from miua.analysis.tables import read_metrics, write_table
+from miua.errors import MiuaError
+from miua.files import PARTIAL, read_array, sha256_array, sha256_file
+from miua.provenance import PROVENANCE, record_step
+from miua.survey.answers import AnswersFile, OpenedStudy, judgements, open_study, read_answers
+from miua.survey.records import KEY_FILE, STUDY_FILE
+from miua.survey.score import score_readers, score_sets
+
+ANSWERS_FOLDER = "answers"
+RECORD = f"{READERS}.json"
+
+
+def readers_folder(results: Path) -> Path:
+    """Where a results folder keeps its reader study."""
+    return results / READERS
+
+
+def add_readers(results: Path, opened: OpenedStudy, files: Sequence[AnswersFile]) -> Path:
+    """Copy a study, its key and accepted answers to RESULTS/readers, whole or not at all.
+
+    Answers that are there already stay; the same study may so be scored as readers send theirs.
+
+    Returns:
+        RESULTS/readers.
+
+    Raises:
+        MiuaError: the readers judged other images than those of the results, another study is
+            there, or a reader's answers there are others.
+    """
+    _check_judged(Results.open(results), opened)
+    place = readers_folder(results)
+    answers = {file.answers.reader: file for file in files}
+    if place.exists():
+        for before in _kept(place, opened):
+            again = answers.setdefault(before.answers.reader, before)
+            if again.answers.sha256 != before.answers.sha256:
+                raise MiuaError(
+                    f"{again.path}: reader {before.answers.reader} has other answers in "
+                    f"{before.path}. Ask which file holds; to replace the old one, remove it first."
+                )
+    made = Path(tempfile.mkdtemp(prefix=f"{PARTIAL}{READERS}-", dir=results))
+    try:
+        _fill(made, opened, answers, results)
+        _put_in_place(made, place)
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
+    return place
+
+
+def write_reader_tables(results: Path) -> list[Path]:
+    """Score RESULTS/readers and write the tables of it; every file is checked on the way.
+
+    Returns:
+        The files written: tables/readers.csv and, where a clinician answered, reader-sets.csv,
+        reader-regression.csv, reader-correlation.csv, reader-family.csv.
+
+    Raises:
+        MiuaError: there are no answers, one would be refused, or the images are others.
+    """
+    opened = Results.open(results)
+    folder = readers_folder(results)
+    if not folder.is_dir():
+        raise MiuaError(
+            f"{folder} is missing: nobody judged these sets yet. Answers come there with: "
+            f"miua survey score STUDY ANSWERS --results {results}"
+        )
+    study = open_study(folder)
+    _check_judged(opened, study)
+    files = _accepted(study, folder)
+    tables = _tables(judgements(study, files), opened)
+    written = []
+    for name in READER_TABLES:
+        path = opened.tables / f"{name}.csv"
+        if name in tables:
+            write_table(path, tables[name])
+            written.append(path)
+        else:
+            path.unlink(missing_ok=True)  # of answers that are not there any more
+    inputs = [folder / STUDY_FILE, folder / KEY_FILE, *(file.path for file in files)]
+    inputs.append(opened.tables / "metrics.csv")
+    record_step(opened.tables / RECORD, base=results, inputs=inputs, files=written)
+    return written
+
+
+def _tables(judged: pd.DataFrame, results: Results) -> dict[str, pd.DataFrame]:
+    """Every table by its name."""
+    tables = {READERS: score_readers(judged)}
+    sets = score_sets(judged)
+    sets = sets[(sets["role"] == CLINICIAN) & (sets["kind"] == "synthetic")]
+    if sets.empty:
+        return tables
+    return {**tables, READER_SETS: sets, **against_metrics(sets, read_metrics(results))}
+
+
+def _check_judged(results: Results, opened: OpenedStudy) -> None:
+    """Raise MiuaError unless every image of the study is one of the results, at its place."""
+    known = {chosen.name: results.set_stack(chosen) for chosen in results.sets}
+    known[""] = results.reference_stack
+    for name, digest in opened.key.stacks.items():
+        what = f"the set {name}" if name else "the real images"
+        if name not in known:
+            raise MiuaError(
+                f"These readers judged other images: {opened.folder} holds {what}, which "
+                f"{results.folder} has not."
+            )
+        stack = read_array(known[name])
+        if sha256_file(known[name]) != digest:
+            raise MiuaError(
+                f"These readers judged other images: {what} in {known[name]} is not what "
+                f"{opened.folder} was built from."
+            )
+        for identity, image in opened.key.images.items():
+            if image.set == name and (
+                image.place >= len(stack) or sha256_array(stack[image.place]) != image.sha256
+            ):
+                raise MiuaError(
+                    f"These readers judged other images: {identity} is not image {image.place} of "
+                    f"{known[name]}."
+                )
+    if unknown := {image.set for image in opened.key.images.values()} - set(opened.key.stacks):
+        raise MiuaError(
+            f"{opened.folder / KEY_FILE} does not say of which stack {', '.join(sorted(unknown))} "
+            "is."
+        )
+
+
+def _kept(place: Path, opened: OpenedStudy) -> list[AnswersFile]:
+    """The files of the same study that are there already."""
+    if sha256_file(place / STUDY_FILE) != opened.sha256:
+        raise MiuaError(
+            f"{place} holds another study. These results can have one: score the other into a copy "
+            f"of the results, or remove {place} first."
+        )
+    return _accepted(open_study(place), place)
+
+
+def _accepted(study: OpenedStudy, folder: Path) -> list[AnswersFile]:
+    accepted, refused = read_answers(study, sorted((folder / ANSWERS_FOLDER).glob("*.json")))
+    if refused:
+        raise MiuaError("\n".join(str(each) for each in refused))
+    if not accepted:
+        raise MiuaError(f"{folder / ANSWERS_FOLDER} holds no answers.")
+    return accepted
+
+
+def _fill(made: Path, opened: OpenedStudy, answers: dict[int, AnswersFile], results: Path) -> None:
+    for name in (STUDY_FILE, KEY_FILE):
+        (made / name).write_bytes((opened.folder / name).read_bytes())
+    (made / ANSWERS_FOLDER).mkdir()
+    for reader, file in sorted(answers.items()):
+        (made / ANSWERS_FOLDER / f"reader-{reader:02d}.json").write_bytes(file.content)
+    made.chmod(0o755)
+    files = [path for path in sorted(made.rglob("*")) if path.is_file()]
+    inputs = [opened.folder / STUDY_FILE, opened.folder / KEY_FILE]
+    inputs += [file.path for _, file in sorted(answers.items())]
+    record_step(made / PROVENANCE, base=results, inputs=inputs, files=files)
+
+
+def _put_in_place(made: Path, place: Path) -> None:
+    """Rename a finished folder to its place; what was there is away first, and then removed."""
+    if not place.exists():
+        made.replace(place)
+        return
+    with tempfile.TemporaryDirectory(prefix=f"{PARTIAL}{READERS}-", dir=place.parent) as old:
+        place.replace(Path(old) / READERS)
+        made.replace(place)

@@ -1,0 +1,103 @@
+"""d', criterion and the area under the ROC against definitions, closed forms and peers."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+from sklearn.metrics import roc_auc_score
+
+from miua.analysis.checks import UndecidedError
+from miua.survey.detection import area_under_roc, detection, detection_of, rating
+
+count = st.integers(0, 30)
+
+
+def test_guessing_has_no_sensitivity_and_no_bias():
+    found = detection(10, 20, 10, 20)
+    assert found.d_prime.value == pytest.approx(0)
+    assert found.criterion.value == pytest.approx(0)
+    assert found.d_prime.low == pytest.approx(-found.d_prime.high)
+
+
+def test_known_rates_have_the_textbook_values():
+    # (83.5 + 0.5) / 100 and (15.5 + 0.5) / 100 are not counts; 84 % and 16 % are one deviation off.
+    found = detection(8410, 9999, 1586, 9999)
+    assert found.d_prime.value == pytest.approx(2.0, abs=0.01)
+    assert found.criterion.value == pytest.approx(0, abs=0.01)
+
+
+def test_the_correction_is_log_linear():
+    found = detection(5, 5, 0, 9)
+    z = stats.norm.ppf
+    assert found.d_prime.value == pytest.approx(z(5.5 / 6) - z(0.5 / 10))
+    assert found.criterion.value == pytest.approx(-(z(5.5 / 6) + z(0.5 / 10)) / 2)
+
+
+def test_the_interval_covers_as_often_as_it_says():
+    draws = np.random.default_rng(0)
+    n, hit, alarm = 60, 0.7, 0.35
+    true = stats.norm.ppf(hit) - stats.norm.ppf(alarm)
+    covered = 0
+    for _ in range(2000):
+        found = detection(int(draws.binomial(n, hit)), n, int(draws.binomial(n, alarm)), n)
+        covered += found.d_prime.low <= true <= found.d_prime.high
+    assert covered / 2000 == pytest.approx(0.95, abs=0.02)
+
+
+@given(count, st.integers(0, 20), count, st.integers(0, 20))
+def test_swapping_the_kinds_and_the_answers_turns_the_bias_round(hits, misses, alarms, rejections):
+    if not (hits + misses and alarms + rejections):
+        return
+    found = detection(hits, hits + misses, alarms, alarms + rejections)
+    turned = detection(rejections, alarms + rejections, misses, hits + misses)
+    assert turned.d_prime.value == pytest.approx(found.d_prime.value)
+    assert turned.criterion.value == pytest.approx(-found.criterion.value)
+    assert found.d_prime.high - found.d_prime.low == pytest.approx(
+        2 * (found.criterion.high - found.criterion.low)
+    )
+
+
+@pytest.mark.parametrize(("real", "synthetic"), [(0, 4), (4, 0), (0, 0)])
+def test_one_kind_alone_is_undecided(real, synthetic):
+    with pytest.raises(UndecidedError, match=r"no (real|synthetic) images"):
+        detection(0, real, 0, synthetic)
+
+
+@pytest.mark.parametrize("counts", [(5, 4, 0, 4), (0, 4, -1, 4)])
+def test_counts_beyond_their_images_are_errors(counts):
+    with pytest.raises(ValueError, match=r"must be 0 to 4"):
+        detection(*counts)
+
+
+def test_rows_are_judged_as_counts_are():
+    draws = np.random.default_rng(1)
+    real, called = draws.random((3, 40)) < 0.3, draws.random((3, 40)) < 0.5
+    d_prime, criterion = detection_of(real, called)
+    for row in range(3):
+        found = detection(
+            int((real & called)[row].sum()),
+            int(real[row].sum()),
+            int((~real & called)[row].sum()),
+            int((~real)[row].sum()),
+        )
+        assert d_prime[row] == pytest.approx(found.d_prime.value)
+        assert criterion[row] == pytest.approx(found.criterion.value)
+    assert np.isnan(detection_of(np.zeros(4, bool), np.ones(4, bool))[0])
+
+
+def test_ratings_go_from_certainly_synthetic_to_certainly_real():
+    assert rating([True, True, False, False], [5, 1, 1, 5]).tolist() == [5, 1, -1, -5]
+
+
+@given(st.lists(st.tuples(st.booleans(), st.integers(-5, 5)), min_size=2, max_size=40))
+def test_the_area_is_the_share_of_right_pairs_and_that_of_a_peer(answers):
+    real = np.array([kind for kind, _ in answers])
+    ratings = np.array([value for _, value in answers])
+    area = float(area_under_roc(real, ratings))
+    if real.all() or not real.any():
+        assert np.isnan(area)
+        return
+    pairs = [(r > s) + 0.5 * (r == s) for r in ratings[real] for s in ratings[~real]]
+    assert area == pytest.approx(np.mean(pairs))
+    assert area == pytest.approx(roc_auc_score(real, ratings))

@@ -1,0 +1,45 @@
+"""From a results folder to its ledger: a study built of it, judged, and scored back into it."""
+
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from miua.analysis.ledger import read_ledger, write_claims
+from miua.analysis.results import Results
+from miua.cli import app
+from miua.survey.answers import open_study
+from tests.report.results_maker import PUBLISHED_WEIGHTS, STUDY, make_results
+from tests.survey.study_maker import MadeStudy, drawn_reader
+
+
+def call(*words):
+    done = CliRunner().invoke(app, [str(word) for word in words], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("whole") / "paper"
+    return make_results(folder, scientific=True, fid=PUBLISHED_WEIGHTS, everything=False)
+
+
+def test_a_study_is_built_judged_and_decides_claims(results, tmp_path):
+    study = tmp_path / "study"
+    call("survey", "build", "--results", results, "--out", study, "--seed", 2**100)
+    opened = open_study(study)
+    made = MadeStudy(study, opened.study, opened.key)
+    assert made.sha256 == opened.sha256
+    paths = [made.reader(n, drawn_reader(made, n)) for n in (4, 11)]
+    paths.append(made.reader(20, drawn_reader(made, 20, fooled=0.1), role="clinician"))
+    told = call("survey", "score", study, *paths, "--results", results)
+    assert "of 114" in told  # two engineers, 57 synthetic images each
+    write_claims(results, STUDY)
+    ledger = {entry["id"]: entry for entry in read_ledger(Results.open(results))["claims"]}
+    assert ledger["indistinguishable"]["n"] == 114
+    assert ledger["clinician"]["verdict"] == "not reproduced"
+    assert ledger["correlation-others"]["n"] == 20
+    scores = json.loads((study / "scores" / "scores.json").read_text())
+    assert {row["n"] for row in scores["agreement"] if row["kind"] == "intra-reader"} == {10}
+    assert len(scores["sets"]) == 2 * 21

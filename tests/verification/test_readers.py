@@ -1,0 +1,122 @@
+"""Readers in a results folder: their tables are made again, and what was changed is found."""
+
+import json
+
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from miua.analysis.ledger import write_claims
+from miua.analysis.results import Results
+from miua.cli import app
+from miua.report.latex import write_latex
+from miua.report.trace import trace
+from miua.survey.records import canonical, digest_of
+from miua.survey.results import write_reader_tables
+from miua.verification.outcome import results_tables
+from tests.survey.study_maker import drawn_reader, study_of_results
+
+
+@pytest.fixture
+def judged(world, tmp_path):
+    """The tiny study, with an engineer and a clinician who judged its sets."""
+    made = study_of_results(Results.open(world.results), tmp_path / "study", real=3)
+    paths = [made.reader(1, drawn_reader(made, 1))]
+    quality = {"n0004_e0001": 1, "n0004_e0002": 2, "n0006_e0001": 3, "n0006_e0002": 4}
+    paths.append(made.reader(2, drawn_reader(made, 2, quality=quality), role="clinician"))
+    words = ["survey", "score", made.folder, *paths, "--results", world.results]
+    done = CliRunner().invoke(app, [str(word) for word in words], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    ledger(world)
+    return world
+
+
+def ledger(world):
+    write_claims(world.results, world.study)
+    results = Results.open(world.results)
+    write_latex(results, world.study, results.paper / "generated")
+    world.sign_anew()
+
+
+def checked(world):
+    return {subject for check, subject in world.wrong("tables") if check == "tables"}
+
+
+def test_readers_tables_are_made_again_and_every_file_has_its_origin(judged):
+    assert checked(judged) == set()
+    (finding,) = [f for f in judged.verify("tables").findings if f.subject == "readers/"]
+    assert finding.detail == "2 readers' files are of this study and these images; 5 tables."
+    subjects = {finding.subject for finding in judged.verify("tables").of("passed")}
+    assert {f"tables/{name}.csv" for name in ("readers", "reader-sets", "reader-family")} < subjects
+    unspoken = {s for _, s in judged.wrong("files") if s.startswith(("readers/", "tables/reader"))}
+    assert unspoken == set()
+
+
+def test_edited_answers_are_found(judged):
+    path = judged.results / "readers" / "answers" / "reader-02.json"
+    path.write_bytes(path.read_bytes().replace(b'"real":false', b'"real":true', 1))
+    judged.sign_anew()
+    assert {"readers/", "tables/readers.csv", "claims.json"} <= checked(judged)
+
+
+def test_answers_with_a_new_hash_change_the_tables(judged):
+    """Who forges the hash, too, has to forge all that follows from the answers."""
+    folder = judged.results / "readers"
+    path = folder / "answers" / "reader-01.json"
+    content = json.loads(path.read_bytes())
+    for answer in content["answers"]:
+        answer["real"] = True
+    content.pop("sha256")
+    path.write_bytes(canonical({**content, "sha256": digest_of(content)}))
+    judged.sign_anew()
+    assert "tables/readers.csv" in checked(judged)
+    assert "readers/answers/reader-01.json" in {s for _, s in judged.wrong("files")}
+
+
+def test_an_edited_table_is_found(judged):
+    path = judged.results / "tables" / "reader-sets.csv"
+    table = pd.read_csv(path, keep_default_na=False)
+    table.loc[0, "quality"] = 5.0
+    table.to_csv(path, index=False)
+    judged.sign_anew()
+    assert "tables/reader-sets.csv" in checked(judged)
+
+
+def test_tables_without_readers_are_found(judged):
+    for path in sorted((judged.results / "readers").rglob("*.json")):
+        path.unlink()
+    (judged.results / "readers" / "answers").rmdir()
+    (judged.results / "readers").rmdir()
+    judged.sign_anew()
+    assert {"tables/readers.csv", "tables/reader-regression.csv"} <= checked(judged)
+
+
+def test_readers_of_other_images_are_found(judged):
+    stack = judged.results / "sets" / "n0004_e0002" / "images.npy"
+    stack.write_bytes(stack.read_bytes()[:-1] + b"\x07")
+    judged.sign_anew()
+    assert "readers/" in checked(judged)
+
+
+def test_no_other_run_is_expected_to_have_these_answers(judged):
+    claims = results_tables(Results.open(judged.results))["claims"]
+    assert not {"indistinguishable", "clinician"} & set(claims["id"])
+    assert {"indistinguishable-chance", "clinician-bound"} <= set(claims["id"])
+
+
+def test_a_claim_is_traced_to_the_readers_files(judged):
+    steps = trace(judged.results, "clinician")
+    (readers,) = [step for step in steps if step.kind == "readers"]
+    told = "\n".join(readers.facts)
+    for name in ("study.json", "sealed-key.json", "answers/reader-01.json"):
+        assert f"readers/{name}, sha256 " in told
+    assert "NOT that" not in told
+    path = judged.results / "readers" / "answers" / "reader-01.json"
+    path.write_bytes(path.read_bytes() + b"\n")
+    told = "\n".join(fact for step in trace(judged.results, "clinician") for fact in step.facts)
+    assert told.count("NOT that") == 1
+    assert write_reader_tables(judged.results)
+
+
+def test_other_claims_have_no_readers_in_their_chain(judged):
+    assert all(step.kind != "readers" for step in trace(judged.results, "clinician-bound"))
