@@ -29,6 +29,7 @@ from miua.report.page_elements import (
 from miua.report.page_sets import Floor, floor_sentence, floors, grid_data, set_rows
 from miua.report.page_tables import (
     experiment_tables,
+    reader_tables,
     regression_rows,
     scale_table,
     stability_tables,
@@ -90,6 +91,7 @@ def page_content(results: Results, study: Path) -> Content:
         "comparisons": comparisons(results, study, metrics, regression, claims, full_scale),
         "experiment_tables": experiment_tables(results, metrics),
         "stability_tables": stability_tables(results),
+        "reader_tables": reader_tables(results),
         "nearest": nearest_pairs(results),
         "figures": _figures(results, study),
         "scale_table": scale_table(results, read_experiments(study)),
