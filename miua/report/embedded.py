@@ -4,29 +4,37 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import io
 import json
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from markupsafe import Markup
+from PIL import Image, UnidentifiedImageError
 
 from miua.errors import MiuaError
+from miua.evaluation.charts import Picture
 
 _UNSAFE = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
 
 
-def png_uri(path: Path) -> str:
-    """A PNG file as a data URI, byte for byte.
+def png_file(path: Path) -> Picture:
+    """A PNG file as a picture of the page, byte for byte.
 
     Raises:
-        MiuaError: the file is missing.
+        MiuaError: the file is missing, or no PNG.
     """
     try:
         data = path.read_bytes()
+        with Image.open(io.BytesIO(data), formats=("PNG",)) as opened:
+            width, height = opened.size
     except FileNotFoundError:
         raise MiuaError(f"{path} is missing. Draw the figures first.") from None
-    return f"data:image/png;base64,{base64.b64encode(data).decode('ascii')}"
+    except (UnidentifiedImageError, OSError, ValueError) as error:
+        raise MiuaError(f"{path} is no PNG ({error}). Draw the figures again.") from None
+    text = base64.b64encode(data).decode("ascii")
+    return Picture(f"data:image/png;base64,{text}", width, height)
 
 
 def json_block(value: Any) -> Markup:

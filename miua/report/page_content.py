@@ -10,11 +10,12 @@ import pandas as pd
 
 from miua.analysis.results import Results
 from miua.analysis.tables import not_computed, read_metrics
+from miua.evaluation.charts import Picture
 from miua.metrics.measures import ALL_MEASURES, FID
 from miua.plan import read_experiments
 from miua.report import page_answer, page_runs, sources
 from miua.report.claims import JudgedClaim, judged_claims
-from miua.report.embedded import json_block, png_uri
+from miua.report.embedded import json_block, png_file
 from miua.report.figures import study_figures
 from miua.report.nearest import nearest_pairs
 from miua.report.page_charts import regression_charts, run_charts
@@ -28,6 +29,7 @@ from miua.report.page_elements import (
 from miua.report.page_sets import Floor, floor_sentence, floors, grid_data, set_rows
 from miua.report.page_tables import (
     experiment_tables,
+    reader_tables,
     regression_rows,
     scale_table,
     stability_tables,
@@ -51,12 +53,12 @@ FIGURES_OF = {
 
 @dataclass(frozen=True)
 class EmbeddedFigure:
-    """A figure as the page holds it: its name, what it is, what to see, and its picture."""
+    """A figure as the page holds it: its name, what it is, what to see, its picture in pixels."""
 
     name: str
     title: str
     see: str
-    source: str
+    picture: Picture
 
 
 def page_content(results: Results, study: Path) -> Content:
@@ -89,6 +91,7 @@ def page_content(results: Results, study: Path) -> Content:
         "comparisons": comparisons(results, study, metrics, regression, claims, full_scale),
         "experiment_tables": experiment_tables(results, metrics),
         "stability_tables": stability_tables(results),
+        "reader_tables": reader_tables(results),
         "nearest": nearest_pairs(results),
         "figures": _figures(results, study),
         "scale_table": scale_table(results, read_experiments(study)),
@@ -164,8 +167,8 @@ def _figures(results: Results, study: Path) -> dict[str, list[EmbeddedFigure]]:
     place = {name: section for section, names in FIGURES_OF.items() for name in names}
     found: dict[str, list[EmbeddedFigure]] = {section: [] for section in (*FIGURES_OF, "figures")}
     for figure in study_figures(results, study):
-        source = png_uri(results.figures / f"{figure.name}.png")
-        shown = EmbeddedFigure(figure.name, figure.title, figure.see, source)
+        drawn = png_file(results.figures / f"{figure.name}.png")
+        shown = EmbeddedFigure(figure.name, figure.title, figure.see, drawn)
         found[place.get(figure.name, "figures")].append(shown)
     return found
 

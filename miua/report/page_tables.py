@@ -11,7 +11,7 @@ from miua.analysis.results import Results
 from miua.analysis.tables import COMPUTED
 from miua.metrics.measures import ALL_MEASURES, measure
 from miua.plan import Experiment
-from miua.report import sources
+from miua.report import readers, sources
 from miua.report.numbers import p_value, plain
 from miua.report.rows import (
     arm_rows,
@@ -119,6 +119,12 @@ def stability_tables(results: Results) -> list[PlainTable]:
     runs, source = [row[0] for row in rows], "tables/stability.csv"
     events = PlainTable("all trainings", bounds, head, rows, True, runs, source)
     return [events, *tables]
+
+
+def reader_tables(results: Results) -> list[PlainTable]:
+    """What this study's own readers answered; empty where nobody judged these sets."""
+    found = readers.reader_tables(results)
+    return [PlainTable("Readers", each.title, each.head, each.rows) for each in found]
 
 
 def scale_table(results: Results, experiments: dict[str, Experiment]) -> PlainTable:

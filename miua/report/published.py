@@ -10,6 +10,14 @@ from pathlib import Path
 import pandas as pd
 
 from miua.analysis.ledger import read_claims
+from miua.analysis.readers import (
+    ALL,
+    CLINICIAN,
+    ENGINEER,
+    READERS,
+    SYNTHETIC_CALLED_REAL,
+    read_readers,
+)
 from miua.analysis.results import Results
 from miua.metrics.measures import FID, Measure, measure
 from miua.report import sources
@@ -53,7 +61,7 @@ def comparisons(
         *_ranges(results, study, metrics, claims, full_scale),
         *_coefficients(regression),
         _correlation(regression, facts),
-        *_readers(facts),
+        *_readers(results, facts),
     ]
 
 
@@ -126,14 +134,31 @@ def _correlation(regression: pd.DataFrame, facts: pd.DataFrame) -> Comparison:
     )
 
 
-def _readers(facts: pd.DataFrame) -> Iterator[Comparison]:
-    """What readers called real; to stand beside answers about these sets, once there are some."""
+def _readers(results: Results, facts: pd.DataFrame) -> Iterator[Comparison]:
+    """What share of the synthetic images readers called real, theirs and this study's own."""
     percent = str(facts.loc["called_real_percent", "value"])
-    for who, published, where in (
-        ("Synthetic images that the engineers called real", percent, "claim-indistinguishable"),
-        ("Synthetic images that the clinician called real", "0", "claim-clinician"),
-    ):
-        yield Comparison(who, "%", published, MISSING, MISSING, NO_READERS, where)
+    table = read_readers(results, READERS)
+    for role, published in ((ENGINEER, percent), (CLINICIAN, "0")):
+        here = math.nan
+        if table is not None:
+            own = (table["role"] == role) & (table["reader"] == ALL)
+            found = table.loc[own & (table["score"] == SYNTHETIC_CALLED_REAL), "value"]
+            here = 100 * float(found.iloc[0]) if len(found) else math.nan
+        yield Comparison(
+            f"Synthetic images that {role}s called real",
+            "%",
+            published,
+            plain(here, 2),
+            MISSING if math.isnan(here) else _signed(here - float(published), 2),
+            NO_READERS if math.isnan(here) else _of_readers(results),
+            "claim-indistinguishable" if role == ENGINEER else "claim-clinician",
+        )
+
+
+def _of_readers(results: Results) -> str:
+    if not results.plan.scientific:
+        return "no: phantoms, not real images"
+    return "with care: other readers, and other images"
 
 
 def _row(

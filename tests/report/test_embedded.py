@@ -7,9 +7,10 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from miua.errors import MiuaError
-from miua.report.embedded import asset, json_block, png_uri, script_policy
+from miua.report.embedded import asset, json_block, png_file, script_policy
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
@@ -37,12 +38,20 @@ def test_a_number_that_is_none_is_refused():
 
 def test_a_picture_is_the_file(tmp_path):
     path = tmp_path / "a.png"
-    path.write_bytes(bytes(range(256)))
-    kind, _, text = png_uri(path).partition(",")
+    Image.new("L", (30, 20)).save(path)
+    shown = png_file(path)
+    kind, _, text = shown.source.partition(",")
     assert kind == "data:image/png;base64"
-    assert base64.b64decode(text) == bytes(range(256))
+    assert base64.b64decode(text) == path.read_bytes()
+    assert (shown.width, shown.height) == (30, 20)
+
+
+def test_a_picture_that_is_missing_or_none_is_named(tmp_path):
     with pytest.raises(MiuaError, match=r"b\.png is missing"):
-        png_uri(tmp_path / "b.png")
+        png_file(tmp_path / "b.png")
+    (tmp_path / "c.png").write_bytes(b"no picture")
+    with pytest.raises(MiuaError, match=r"c\.png is no PNG"):
+        png_file(tmp_path / "c.png")
 
 
 def test_the_policy_is_the_scripts_sha256():

@@ -18,7 +18,8 @@ from tests.report.results_maker import BANNER, STUDY
 VOID = {"meta", "link", "img", "br", "input"}
 SECTIONS = [
     "answer", "ledger", "scale", "sets", "grid", "elements", "regression", "published",
-    "sensitivity", "experiments", "stability", "nearest", "figures", "cost", "provenance",
+    "sensitivity", "experiments", "stability", "readers", "nearest", "figures", "cost",
+    "provenance",
 ]  # fmt: skip
 MOST_BYTES = 15e6
 

@@ -1,9 +1,14 @@
 """Published values beside ours: right differences, and no comparison that means nothing."""
 
+import shutil
+
+import pandas as pd
 import pytest
 
+from miua.analysis.readers import READERS_COLUMNS, SYNTHETIC_CALLED_REAL
 from miua.analysis.results import Results
 from miua.analysis.tables import read_metrics
+from miua.report import make_report
 from miua.report.claims import judged_claims
 from miua.report.published import comparisons
 from miua.report.sources import read_regression
@@ -58,6 +63,32 @@ def test_stand_in_weights_are_not_comparable(stand_in):
 
 
 def test_what_nobody_judged_is_not_filled(phantoms):
-    row = phantoms["Synthetic images that the engineers called real"]
+    row = phantoms["Synthetic images that engineers called real"]
     assert (row.published, row.here, row.difference) == ("56.14", "–", "–")
-    assert row.comparable.startswith("no: ")
+    assert row.comparable.startswith("no: nobody")
+
+
+@pytest.fixture
+def judged(single, tmp_path):
+    """A table of answers beside the others: engineers called half of the images real."""
+    shutil.copytree(single, tmp_path / "results")
+    known = {"role": "engineer", "reader": "all", "readers": 2, "score": SYNTHETIC_CALLED_REAL}
+    share = {"count": 20, "n": 40, "value": 0.5, "low": 0.4, "high": 0.6, "interval": "exact"}
+    row = {**known, **share, "p_value": 1.0, "status": "computed"}
+    table = pd.DataFrame([row], columns=list(READERS_COLUMNS))
+    table.to_csv(tmp_path / "results" / "tables" / "readers.csv", index=False)
+    return tmp_path / "results"
+
+
+def test_what_own_readers_called_real_stands_beside_the_published_share(judged):
+    rows = compared(judged)
+    row = rows["Synthetic images that engineers called real"]
+    assert (row.here, row.difference) == ("50.00", "−6.14")
+    assert row.comparable == "with care: other readers, and other images"
+    assert rows["Synthetic images that clinicians called real"].here == "–"
+
+
+def test_the_page_has_a_section_of_its_readers(judged):
+    page = make_report(judged, STUDY).read_text(encoding="utf-8")
+    assert "Nobody has judged these sets yet" not in page
+    assert "<td>20 of 40</td>" in page
