@@ -27,6 +27,7 @@ class JudgedClaim:
         reason: the sentence that says why, with its numbers.
         numbers: what the verdict rests on, by name.
         sources: the files that were read for it.
+        needs: what a run must have to judge it; nothing where it rests on published numbers alone.
     """
 
     id: str
@@ -39,6 +40,7 @@ class JudgedClaim:
     power: float | None = None
     n: int | None = None
     sources: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
 
     @property
     def of_the_paper(self) -> bool:
@@ -60,7 +62,7 @@ def judged_claims(results: Results, study: Path) -> list[JudgedClaim]:
         entry = entries.get(claim.id)
         if entry is None:
             reason = f"The ledger of these results does not hold the claim {claim.id}."
-            judged.append(JudgedClaim(*known, NOT_JUDGED, reason))
+            judged.append(JudgedClaim(*known, NOT_JUDGED, reason, needs=tuple(claim.needs)))
             continue
         judged.append(
             JudgedClaim(
@@ -71,6 +73,7 @@ def judged_claims(results: Results, study: Path) -> list[JudgedClaim]:
                 power=entry["power"],
                 n=entry["n"],
                 sources=tuple(entry["sources"]),
+                needs=tuple(claim.needs),
             )
         )
     return judged

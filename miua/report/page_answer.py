@@ -31,9 +31,7 @@ class Group:
     @property
     def counts(self) -> dict[str, int]:
         """How many have each verdict, in the ledger's order; unjudged ones where there are any."""
-        given = Counter(claim.verdict for claim in self.claims)
-        verdicts = [*MEANINGS, *([NOT_JUDGED] if given[NOT_JUDGED] else [])]
-        return {verdict: given[verdict] for verdict in verdicts}
+        return _counts(self.claims)
 
     @property
     def main(self) -> list[JudgedClaim]:
@@ -55,23 +53,33 @@ def groups(claims: Sequence[JudgedClaim]) -> tuple[Group, Group]:
     """The paper's own claims, and what a careful reader adds."""
     paper = [claim for claim in claims if claim.of_the_paper]
     reader = [claim for claim in claims if not claim.of_the_paper]
-    return Group("The paper's claims", paper), Group("What a careful reader adds", reader)
+    return (
+        Group("The paper's claims and their parts", paper),
+        Group("What a careful reader adds", reader),
+    )
 
 
 def answer(plan: Profile, paper: Group, full_scale: bool, published: str) -> Answer:
-    """What the ledger says of the paper's own claims.
+    """What the ledger says of the paper's main claims.
+
+    The word is about those that a run can decide. Those that rest on published numbers alone come
+    out the same whatever it makes, so they are told apart.
 
     published: the scale of the study, in words as `grid_in_words` gives.
     """
-    counts, total = paper.counts, len(paper.claims)
-    told = _listed(counts)
+    main = paper.main
+    by_run = [claim for claim in main if claim.needs]
+    given = [claim for claim in main if not claim.needs]
+    rest = ""
+    if given:
+        verb = "rests" if len(given) == 1 else "rest"
+        told = _listed(_counts(given))
+        rest = f" The other {len(given)} {verb} on published numbers alone: {told}."
     if not plan.scientific:
-        judged = total - counts[NOT_TESTABLE] - counts.get(NOT_JUDGED, 0)
         return Answer(
             "This run cannot tell.",
-            f"Of the paper's {total} claims, {total - judged} need what a run on phantoms does not "
-            f"have, above all real images. The other {judged} rest on published numbers alone: "
-            f"{_listed(_without(counts, NOT_TESTABLE, NOT_JUDGED))}.",
+            f"Of the paper's {len(main)} main claims, {len(by_run)} need what a run on phantoms "
+            f"does not have, above all real images.{rest}",
             "Phantoms are drawn by a program. They show that every part works, and cannot decide "
             "a claim about real images.",
         )
@@ -82,7 +90,19 @@ def answer(plan: Profile, paper: Group, full_scale: bool, published: str) -> Ans
     scale = f"At the study's own scale: {here}."
     if not full_scale:
         scale = f"At another scale than the study's: {here}; the study has {published}."
-    return Answer(_word(counts, total), f"Of the paper's {total} claims: {told}.", scale)
+    counts = _counts(by_run)
+    return Answer(
+        _word(counts, len(by_run)),
+        f"Of the paper's {len(main)} main claims, {len(by_run)} are for a rerun to decide: "
+        f"{_listed(counts)}.{rest}",
+        scale,
+    )
+
+
+def _counts(claims: Sequence[JudgedClaim]) -> dict[str, int]:
+    given = Counter(claim.verdict for claim in claims)
+    verdicts = [*MEANINGS, *([NOT_JUDGED] if given[NOT_JUDGED] else [])]
+    return {verdict: given[verdict] for verdict in verdicts}
 
 
 def grid_in_words(sets: int | str, images: int | str, epochs: int | str) -> str:
@@ -96,10 +116,6 @@ def _word(counts: dict[str, int], total: int) -> str:
     if counts[REPRODUCED]:
         return "In part."
     return "No." if counts[NOT_REPRODUCED] else "It stays open."
-
-
-def _without(counts: dict[str, int], *verdicts: str) -> dict[str, int]:
-    return {verdict: count for verdict, count in counts.items() if verdict not in verdicts}
 
 
 def _listed(counts: dict[str, int]) -> str:

@@ -8,6 +8,7 @@ import pandas as pd
 
 from miua.analysis.experiments import read_experiment
 from miua.analysis.results import Results
+from miua.analysis.stability import SATURATED_SHARE
 from miua.analysis.tables import COMPUTED
 from miua.metrics.measures import ALL_MEASURES, measure
 from miua.plan import Experiment
@@ -25,8 +26,9 @@ from miua.training.signs import COLLAPSED_DIVERSITY, SATURATED_ACCURACY
 
 Cells = list[str]
 ARMED = (sources.IMAGE_SIZE, sources.LEARNING_RATE, sources.AUGMENTATION)
-SIGNS = ["Arm", "Pixels", "Epochs", "Updates", "D right on real", "D right on synthetic",
-         "Epochs saturated (share)", "Diversity", "Signs of instability"]  # fmt: skip
+SIGNS = ["Arm", "Pixels", "Epochs", "Updates", "D right on real, last epoch",
+         "D right on synthetic, last epoch", "Saturated, share of last half", "Diversity, last set",
+         "Signs of instability"]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -110,9 +112,12 @@ def stability_tables(results: Results) -> list[PlainTable]:
         for experiment in ARMED
     ]
     bounds = (
-        "Epochs in which a loss is not finite, the discriminator is right on "
+        "Epochs in which a loss is not finite, the discriminator is right on at least "
         f"{100 * SATURATED_ACCURACY:.0f} % of both kinds of images, or synthetic images of a batch "
-        f"differ from each other by less than {COLLAPSED_DIVERSITY} of what real ones do"
+        f"differ from each other by less than {COLLAPSED_DIVERSITY} of what real ones do. An event "
+        "is no verdict: a training has a sign of instability only if it is saturated in more than "
+        f"{100 * SATURATED_SHARE:.0f} % of the last half of its epochs, its last set is collapsed, "
+        "or it diverged"
     )
     head = ["Training", "For", "Epochs", "Events in its log"]
     rows = event_rows(results)

@@ -6,12 +6,22 @@ from miua.analysis.results import Results
 from miua.report.claims import JudgedClaim
 from miua.report.page_answer import MEANINGS, answer, groups
 
+NEEDS = ("real_images",)
+# It comes out the same whatever a run makes.
+PUBLISHED = JudgedClaim("points", "Points agree.", "Results", "so", "reproduced", "")
+
 
 def claims_of(**verdicts):
     """Claims of the paper with the verdicts' underlines read as spaces, and one of a reader."""
     made = [
         JudgedClaim(
-            f"{verdict}-{place}", "It is so.", "Results", "so", verdict.replace("_", " "), ""
+            f"{verdict}-{place}",
+            "It is so.",
+            "Results",
+            "so",
+            verdict.replace("_", " "),
+            "",
+            needs=NEEDS,
         )
         for verdict, count in verdicts.items()
         for place in range(count)
@@ -43,10 +53,28 @@ def test_the_word_follows_from_the_papers_claims_alone(scientific, verdicts, wor
 def test_the_counts_are_told_and_add_up(scientific):
     paper, reader = groups(claims_of(reproduced=2, undecided=3, not_judged=1))
     said = answer(scientific, paper, True, "1000").sentence
-    assert said == "Of the paper's 6 claims: 2 reproduced, 3 undecided and 1 not judged."
+    assert said == (
+        "Of the paper's 6 main claims, 6 are for a rerun to decide: "
+        "2 reproduced, 3 undecided and 1 not judged."
+    )
     assert sum(paper.counts.values()) == 6
     assert list(reader.counts) == list(MEANINGS)
     assert reader.counts["not reproduced"] == 1
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "word"),
+    [
+        ({"not_reproduced": 4}, "No."),
+        ({"undecided": 4}, "It stays open."),
+        ({"reproduced": 1}, "Yes."),
+    ],
+)
+def test_what_published_numbers_give_anyway_makes_no_answer(scientific, verdicts, word):
+    paper, _ = groups([PUBLISHED, *claims_of(**verdicts)])
+    told = answer(scientific, paper, True, "1000")
+    assert told.word == word
+    assert told.sentence.endswith("The other 1 rests on published numbers alone: 1 reproduced.")
 
 
 def test_another_scale_is_told(scientific):
@@ -59,11 +87,11 @@ def test_another_scale_is_told(scientific):
 
 def test_phantoms_decide_nothing_whatever_the_ledger_says(smoke):
     plan = Results.open(smoke).plan
-    paper, _ = groups(claims_of(reproduced=2, not_testable_here=4))
+    paper, _ = groups([PUBLISHED, *claims_of(not_testable_here=4)])
     told = answer(plan, paper, True, "1000")
     assert told.word == "This run cannot tell."
-    assert "Of the paper's 6 claims, 4 need" in told.sentence
-    assert told.sentence.endswith("The other 2 rest on published numbers alone: 2 reproduced.")
+    assert "Of the paper's 5 main claims, 4 need" in told.sentence
+    assert told.sentence.endswith("The other 1 rests on published numbers alone: 1 reproduced.")
     assert "cannot decide a claim about real images" in told.scale
 
 
