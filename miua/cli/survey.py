@@ -198,12 +198,13 @@ def plan_command(
     need("pydantic", "The reader study", extra="survey")
     from dataclasses import asdict, replace
 
-    from miua.survey.build import Numbers
+    from miua.survey.build import Numbers, check_sets
     from miua.survey.planning import plan
 
     if detect is not None and not (0 < detect < 1 and detect != 0.5):
         raise MiuaError(f"--detect is a share between 0 and 1 other than 0.5, not {detect:g}.")
     numbers = Numbers(synthetic_images, real_images, practice, repeated, readers)
+    check_sets(numbers, sets)
     design = replace(_design(numbers, sets), seconds=seconds, image_correlation=image_correlation)
     findings = plan(design, detect)
     print_plan(design, findings)
@@ -254,9 +255,21 @@ def print_plan(design: Design, findings: Sequence[Finding]) -> None:
         f"Found: with a chance of {100 * POWER:g} % at the {100 * ALPHA:g} % level. Two readers' "
         f"answers to one image are taken to correlate by {design.image_correlation:g}, so "
         f"{design.readers * design.synthetic} answers of all readers to synthetic images count as "
-        f"{design.effective(design.synthetic)}.",
+        f"{design.effective(design.synthetic)}. {_images_of_sets(design)}",
         soft_wrap=True,
     )
+    if any(each.one is None or each.all is None for each in findings):
+        console.print(
+            "-: no such number; or the study is too small for one, or too large to compute it.",
+            soft_wrap=True,
+        )
+
+
+def _images_of_sets(design: Design) -> str:
+    least, more = divmod(design.synthetic, design.sets)
+    images = f"{least} to {least + 1}" if more else f"{least}"
+    few = ", and of fewer than 3 a set's score has no interval" if least < 3 else ""
+    return f"Of each set {images} images are judged{few}."
 
 
 def _in_words(finding: Finding, value: tuple[float, ...] | None) -> str:

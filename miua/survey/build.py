@@ -88,6 +88,19 @@ class Numbers:
         return self.practice // 2
 
 
+def check_sets(numbers: Numbers, sets: int) -> None:
+    """Refuse fewer synthetic images than sets: some would be without a score.
+
+    Raises:
+        MiuaError: there are fewer.
+    """
+    if numbers.synthetic < sets:
+        raise MiuaError(
+            f"{numbers.synthetic} synthetic images cannot be of {sets} sets. Ask for at least one "
+            f"of each (--synthetic-images {sets}), better for three or more."
+        )
+
+
 @dataclass(frozen=True)
 class Given:
     """An image stack as it was named: its set's name (REAL for the real images) and its path."""
@@ -172,6 +185,7 @@ def build_study(
         MissingExtraError: jinja2 is not installed.
     """
     check_place(out)
+    check_sets(numbers, sum(each.set != REAL for each in stacks))
     height, width = _one_size(stacks)
     chosen = secrets.randbits(SEED_BITS) if seed is None else seed
     pool = pool_of(stacks)

@@ -26,6 +26,9 @@ SUPPOSED_KAPPA, SUPPOSED_ICC = 0.6, 0.6
 METRICS = 5  # that a set's scores are held against, as in the published study: FID, V8 to V240
 LARGEST_DISCRIMINABILITY = 12.0
 MOST_IMAGES = 20_000
+# Beyond these exact tests take minutes, and a study finds whatever matters.
+MOST_ANSWERS = 2_000
+MOST_FISHER_TABLES = 250_000
 
 Kind = Literal["minutes", "interval", "share", "half-width", "number", "count"]
 
@@ -150,7 +153,13 @@ def images_to_detect(share: float) -> int:
 
 
 def smallest_equivalence_margin(trials: int) -> float:
-    """How near to chance the exact 95 % interval lies with POWER, where chance is true."""
+    """How near to chance the exact 95 % interval lies with POWER, where chance is true.
+
+    Raises:
+        UndecidedError: there are more than MOST_ANSWERS trials.
+    """
+    if trials > MOST_ANSWERS:
+        raise UndecidedError(f"more than {MOST_ANSWERS} answers")
     counts = np.arange(trials + 1)
     ends = [exact_interval(int(count), trials, 1 - ALPHA) for count in counts]
     margins = np.array([max(each.high - CHANCE, CHANCE - each.low) for each in ends])
@@ -166,8 +175,10 @@ def smallest_discriminability(real: int, synthetic: int) -> float:
     (Green and Swets, Signal Detection Theory and Psychophysics, 1966).
 
     Raises:
-        UndecidedError: so few images never show a difference.
+        UndecidedError: so few images never show a difference, or there are too many to compute.
     """
+    if (real + 1) * (synthetic + 1) > MOST_FISHER_TABLES:
+        raise UndecidedError("too many answers for Fisher's exact test")
     significant = _fisher_significant(real, synthetic)
     calls_real = np.arange(real + 1)[:, np.newaxis]
     calls_synthetic = np.arange(synthetic + 1)
@@ -255,8 +266,8 @@ def _shares(design: Design) -> list[Finding]:
             "equivalence_margin",
             "Smallest margin around 50 % within which the share is shown to lie, where it is 50 %",
             "share",
-            (smallest_equivalence_margin(one),),
-            (smallest_equivalence_margin(every),),
+            _or_none(smallest_equivalence_margin, one),
+            _or_none(smallest_equivalence_margin, every),
         ),
     ]
 
@@ -275,10 +286,10 @@ def _discriminability(design: Design) -> Finding:
 def _kappa(design: Design) -> Finding:
     return Finding(
         "kappa",
-        f"Agreement of readers with themselves, if kappa is {SUPPOSED_KAPPA:g}: plus or minus",
+        f"A reader's agreement with earlier answers, if kappa is {SUPPOSED_KAPPA:g}: plus or minus",
         "half-width",
         _or_none(kappa_half_width, design.repeats),
-        _or_none(kappa_half_width, design.effective(design.repeats)),
+        None,
     )
 
 

@@ -307,3 +307,6 @@ def test_the_plan_on_the_command_line(tmp_path):
     found = {each["name"]: each["one"] for each in document["findings"]}
     assert found["images_to_detect"][0] > 40
     assert "--detect is a share" in run("plan", "--detect", 0.5)
+    assert "Of each set 2 to 3 images are judged" in said
+    few = run("plan", "--synthetic-images", 12)
+    assert "12 synthetic images cannot be of 20 sets" in few

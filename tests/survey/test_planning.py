@@ -8,6 +8,7 @@ from scipy import stats
 
 from miua.analysis.checks import UndecidedError
 from miua.survey.planning import (
+    MOST_ANSWERS,
     POWER,
     Design,
     icc_half_width,
@@ -135,8 +136,10 @@ def test_answers_of_all_readers_weigh_as_the_design_effect_says(draw):
 def test_of_one_reader_alone_nothing_is_gained_or_lost():
     found = plan(design(readers=1))
     for each in found:
-        assert each.all == each.one
+        assert each.all == each.one or each.name == "kappa"
     assert numbers(found, "icc") == (None, None)
+    # Of each reader, never of several together.
+    assert numbers(found, "kappa")[1] is None
 
 
 def test_of_the_published_study(draw):
@@ -175,3 +178,14 @@ def test_impossible_designs_are_refused(wrong):
         design(**wrong)
     with pytest.raises(ValueError, match="chance"):
         images_to_detect(0.5)
+
+
+def test_what_would_take_hours_is_left_open():
+    with pytest.raises(UndecidedError, match="more than"):
+        smallest_equivalence_margin(MOST_ANSWERS + 1)
+    with pytest.raises(UndecidedError, match="Fisher"):
+        smallest_discriminability(1_100, 5_700)
+    found = {each.name: each for each in plan(design(readers=1000, image_correlation=0.0))}
+    assert found["equivalence_margin"].all is None
+    assert found["discriminability"].all is None
+    assert found["discriminability"].one is not None
