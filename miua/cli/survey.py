@@ -94,7 +94,7 @@ def build_command(
     built = build_study(out, stacks, numbers, text, title=title, seed=seed)
     _print_built(built, numbers.readers)
     design = _design(numbers, len(stacks) - 1)
-    print()
+    print(f"\nIf all {numbers.readers} readers answer:")
     print_plan(design, [each for each in plan(design) if each.name in SHORT_PLAN])
 
 
@@ -166,7 +166,7 @@ def _print_built(built: Built, readers: int) -> None:
     sets = [count for name, count in built.counts.items() if name != REAL]
     print(
         f"{built.counts[REAL]} real images, and {sum(sets)} synthetic ones of {len(sets)} "
-        f"{'set' if len(sets) == 1 else 'sets'}, {min(sets)} to {max(sets)} of each."
+        f"{'set' if len(sets) == 1 else 'sets'}."
     )
     for note in built.notes:
         print(f"Note: {note}")
@@ -251,11 +251,14 @@ def print_plan(design: Design, findings: Sequence[Finding]) -> None:
     for each in findings:
         table.add_row(each.words, _in_words(each, each.one), _in_words(each, each.all))
     console.print(table)
+    together = (
+        f" Two readers' answers to one image are taken to correlate by "
+        f"{design.image_correlation:g}, so {design.readers * design.synthetic} answers of all "
+        f"readers to synthetic images count as {design.effective(design.synthetic)}."
+    )
     console.print(
-        f"Found: with a chance of {100 * POWER:g} % at the {100 * ALPHA:g} % level. Two readers' "
-        f"answers to one image are taken to correlate by {design.image_correlation:g}, so "
-        f"{design.readers * design.synthetic} answers of all readers to synthetic images count as "
-        f"{design.effective(design.synthetic)}. {_images_of_sets(design)}",
+        f'"Is found" means: with a chance of {100 * POWER:g} % at the {100 * ALPHA:g} % level.'
+        f"{together if design.readers > 1 else ''} {_images_of_sets(design)}",
         soft_wrap=True,
     )
     if any(each.one is None or each.all is None for each in findings):

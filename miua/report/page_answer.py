@@ -72,9 +72,10 @@ def answer(plan: Profile, paper: Group, full_scale: bool, published: str) -> Ans
     given = [claim for claim in main if not claim.needs]
     rest = ""
     if given:
-        verb = "rests" if len(given) == 1 else "rest"
         told = _listed(_counts(given))
-        rest = f" The other {len(given)} {verb} on published numbers alone: {told}."
+        rest = f" The other {len(given)} rest on published numbers alone: {told}."
+        if len(given) == 1:
+            rest = f" The other one rests on published numbers alone: {given[0].verdict}."
     if not plan.scientific:
         return Answer(
             "This run cannot tell.",

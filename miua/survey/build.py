@@ -243,6 +243,17 @@ def pool_of(stacks: Sequence[Given]) -> Pool:
     return Pool(places, twice, shared)
 
 
+def _too_few(given: Given, usable: int, pool: Pool, to_judge: int, to_try: int) -> str:
+    shared = ""
+    if pool.shared:
+        shared = f" {pool.shared} images are in another set, too: was the right folder given?"
+    return (
+        f"{given.path} has {usable} usable images; {to_judge} to judge and {to_try} for practice "
+        f"are wanted.{shared} Give more images, or ask for fewer (--synthetic-images, "
+        "--real-images, --practice)."
+    )
+
+
 def _draw(
     stacks: Sequence[Given], pool: Pool, numbers: Numbers, seed: int
 ) -> tuple[_Drawn, list[str], list[str]]:
@@ -258,10 +269,7 @@ def _draw(
     for index, (name, given) in enumerate(by_set.items()):
         places, wanted = pool.places[name], to_judge[name] + to_try[name]
         if wanted > len(places):
-            raise MiuaError(
-                f"{given.path} has {len(places)} different images that no other set has, and "
-                f"{wanted} are to be drawn. Give more images, or ask for fewer."
-            )
+            raise MiuaError(_too_few(given, len(places), pool, to_judge[name], to_try[name]))
         order = places[generator(seed, Stream.IMAGES, index).permutation(len(places))].tolist()
         judged += [(name, place) for place in order[: to_judge[name]]]
         tried += [(name, place) for place in order[to_judge[name] : wanted]]

@@ -309,7 +309,7 @@ def _correlations(design: Design) -> list[Finding]:
     return [
         Finding(
             "correlation",
-            f"Smallest |r| of the {design.sets} sets' scores with one metric that is found",
+            f"Smallest |r| of sets' scores with one metric that is found, with n = {design.sets}",
             "number",
             alone,
             alone,

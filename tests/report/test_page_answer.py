@@ -74,7 +74,7 @@ def test_what_published_numbers_give_anyway_makes_no_answer(scientific, verdicts
     paper, _ = groups([PUBLISHED, *claims_of(**verdicts)])
     told = answer(scientific, paper, True, "1000")
     assert told.word == word
-    assert told.sentence.endswith("The other 1 rests on published numbers alone: 1 reproduced.")
+    assert told.sentence.endswith("The other one rests on published numbers alone: reproduced.")
 
 
 def test_another_scale_is_told(scientific):
@@ -91,7 +91,7 @@ def test_phantoms_decide_nothing_whatever_the_ledger_says(smoke):
     told = answer(plan, paper, True, "1000")
     assert told.word == "This run cannot tell."
     assert "Of the paper's 5 main claims, 4 need" in told.sentence
-    assert told.sentence.endswith("The other 1 rests on published numbers alone: 1 reproduced.")
+    assert told.sentence.endswith("The other one rests on published numbers alone: reproduced.")
     assert "cannot decide a claim about real images" in told.scale
 
 
