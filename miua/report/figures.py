@@ -100,7 +100,7 @@ def study_figures(results: Results, study: Path) -> list[StudyFigure]:
         ),
         StudyFigure(
             "metrics",
-            "The metrics by training size and epoch, with 95 % bootstrap intervals",
+            "The metrics by training size and epoch, with 95 % intervals where there are any",
             "See whether a line rises or falls by more than its intervals, which cover the choice "
             "of synthetic images, not a second training."
             + (f" FID was {missing}." if missing else ""),
