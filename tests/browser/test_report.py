@@ -295,3 +295,9 @@ def test_it_prints_whole(open_page, report, tmp_path):
     assert "augmentation.corners" in text
     assert "https://arxiv.org/abs/2206.01731" in text
     assert "Diversity" in text
+    # Every run and step of the grid, not the chosen ones.
+    for size in TRAINING_SIZES:
+        assert f"Run n{size:04d}: {size} training images" in text
+    shown = page.locator(".film figure:visible")
+    assert shown.count() == page.locator(".film figure").count() > len(TRAINING_SIZES)
+    assert page.locator(".marker, .readout").locator("visible=true").count() == 0
