@@ -9,14 +9,13 @@ import pandas as pd
 
 from miua.analysis.results import Results, SyntheticSet
 from miua.analysis.tables import COMPUTED
-from miua.errors import MiuaError
 from miua.evaluation.charts import Picture
-from miua.files import read_json
 from miua.metrics.measures import ALL_MEASURES, Measure
 from miua.plan import RealImages
+from miua.provenance import read_provenance
 from miua.report import sources
 from miua.report.numbers import interval, plain
-from miua.report.pictures import read_set
+from miua.report.pictures import MAKE_SET_AGAIN, read_set
 from miua.report.sample_grids import SET_SIDE, reduction, sheet
 
 WITHIN, ABOVE, BELOW = "within", "above", "below"
@@ -103,7 +102,8 @@ def _row(
     results: Results, chosen: SyntheticSet, rows: pd.DataFrame, by_floor: dict[str, Floor]
 ) -> SetRow:
     stack = read_set(results, chosen.name)
-    record, side = _record(results, chosen.name), results.plan.image_size
+    record = read_provenance(results.folder / "sets" / chosen.name, MAKE_SET_AGAIN)
+    side = results.plan.image_size
     return SetRow(
         name=chosen.name,
         training_size=chosen.training_size,
@@ -113,17 +113,9 @@ def _row(
         picture=None if stack is None else sheet(stack, SET_SIDE),
         image=-(-side // reduction(side)),
         lacking="" if stack is not None else str(record.get("not_made", "")),
-        sha256=str(record.get("outputs", {}).get("images", "")),
-        checkpoint=str(record.get("inputs", {}).get("checkpoint", "")),
+        sha256=str(record["outputs"].get("images", "")),
+        checkpoint=str(record["inputs"].get("checkpoint", "")),
     )
-
-
-def _record(results: Results, name: str) -> dict[str, dict[str, object]]:
-    path = results.folder / "sets" / name / "provenance.json"
-    record = read_json(path)
-    if not isinstance(record, dict):
-        raise MiuaError(f"{path} is no record of a set. Make the set again.")
-    return record
 
 
 def _cell(rows: pd.DataFrame, shown: Measure, floor: Floor | None) -> MetricCell:

@@ -6,6 +6,7 @@ import re
 import shutil
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
@@ -139,3 +140,23 @@ def test_a_set_of_a_training_that_diverged_says_so(single, tmp_path):
     assert row.picture is None
     assert row.lacking == DIVERGED_REASON
     assert DIVERGED not in row.name
+
+
+@pytest.mark.parametrize("text", ["[]", '{"inputs": null}'])
+def test_a_damaged_record_of_a_set_is_named(single, tmp_path, text):
+    shutil.copytree(single, tmp_path / "results")
+    record = tmp_path / "results" / "sets" / "n0300_e0020" / "provenance.json"
+    record.write_text(text, encoding="utf-8")
+    results = Results.open(tmp_path / "results")
+    with pytest.raises(MiuaError, match=r"n0300_e0020/provenance\.json .*Make the set again"):
+        set_rows(results, read_metrics(results), {})
+
+
+def test_an_infinite_metric_is_named(single, tmp_path):
+    shutil.copytree(single, tmp_path / "results")
+    path = tmp_path / "results" / "tables" / "metrics.csv"
+    table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    table.loc[1, "value"] = "inf"
+    table.to_csv(path, index=False)
+    with pytest.raises(MiuaError, match=r"metrics\.csv: line 3 holds an infinite number"):
+        read_metrics(Results.open(tmp_path / "results"))
