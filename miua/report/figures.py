@@ -112,7 +112,7 @@ def study_figures(results: Results, study: Path) -> list[StudyFigure]:
 
 def _experiment_figures(results: Results, metrics: pd.DataFrame) -> list[StudyFigure]:
     """The figures of the experiments besides training-size at equal epochs."""
-    stand_in = sources.fid_stand_in(metrics)
+    stand_in, real = sources.fid_stand_in(metrics), sources.real_images(results)
     return [
         StudyFigure(
             "equal_updates",
@@ -143,8 +143,8 @@ def _experiment_figures(results: Results, metrics: pd.DataFrame) -> list[StudyFi
         ),
         StudyFigure(
             "noise_floor",
-            "The noise floor: real images against real images, beside the synthetic sets",
-            "Differences among synthetic sets that are smaller than the spread of real halves "
+            f"The noise floor: {real} against {real}, beside the synthetic sets",
+            "Differences among synthetic sets that are smaller than the spread of these halves "
             "tell nothing. Every mark is one comparison, the black bar their mean.",
             lambda: draw_noise_floor(results, metrics, stand_in),
         ),

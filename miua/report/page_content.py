@@ -26,7 +26,7 @@ from miua.report.page_elements import (
     read_elements,
     room_for_names,
 )
-from miua.report.page_sets import Floor, floor_sentence, floors, grid_data, set_rows
+from miua.report.page_sets import Floor, floor_label, floor_sentence, floors, grid_data, set_rows
 from miua.report.page_tables import (
     experiment_tables,
     reader_tables,
@@ -135,12 +135,15 @@ def _grid(
         "sets": sets,
         "floors": by_floor,
         "floor_sentence": floor_sentence(results),
+        "floor_label": floor_label(results),
+        "real_images": sources.real_images(results),
         "films": films,
         "run_charts": charts,
     }
     numbers = {
         "grid": grid_data(sets),
         "measures": [each.axis_label for each in measures],
+        "real": sources.real_images(results),
         "curves": {chart.run: chart.data for chart in charts},
     }
     return shown, numbers
