@@ -11,6 +11,7 @@ import pandas as pd
 from miua.analysis.results import Results
 from miua.analysis.tables import not_computed, read_metrics
 from miua.evaluation.charts import Picture
+from miua.evaluation.words import DIRECTIONS
 from miua.metrics.measures import ALL_MEASURES, FID
 from miua.plan import read_experiments
 from miua.report import page_answer, page_runs, sources
@@ -132,6 +133,7 @@ def _grid(
     }
     shown = {
         "measures": measures,
+        "directions": DIRECTIONS,
         "sets": sets,
         "floors": by_floor,
         "floor_sentence": floor_sentence(results),

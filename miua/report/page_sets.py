@@ -95,8 +95,9 @@ def floor_sentence(results: Results) -> str:
     real, drawn = sources.real_images(results), results.plan.synthetic_images
     said = (
         f"{floor_label(results)}, with no subject in common, {scale.repeats} draws; the range "
-        f"holds the middle 95 % of them. A value within it cannot be told from {real} against {real}. "
-        f"A set here has {drawn} images, the reference {results.plan.reference_images}. "
+        "holds the middle 95 % of them. A value within it cannot be told from "
+        f"{real} against {real}. A set here has {drawn} images, the reference "
+        f"{results.plan.reference_images}. "
     )
     if drawn != scale.images:
         narrower, shown = "narrower" if drawn > scale.images else "wider", scale.images / drawn
