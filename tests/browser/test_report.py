@@ -238,6 +238,8 @@ def test_an_element_is_picked_by_number_place_button_and_bar(open_page, report):
     page.get_by_role("button", name="V143").click()
     assert title.text_content() == "V143"
     assert page.locator("#element-regression circle").count() == 20
+    legend = page.locator("#element-regression .legend").text_content()
+    assert legend == page.locator("#regression-legend").text_content()
     page.locator("#strip rect").nth(100).click(force=True)
     assert (
         title.text_content()
@@ -249,8 +251,15 @@ def test_an_element_is_picked_by_number_place_button_and_bar(open_page, report):
 def test_a_number_out_of_range_changes_nothing(open_page, report):
     page = open_page(report, offline=True)
     for text in ("256", "-1", "1.5", ""):
-        page.get_by_label("Element, 0 to 255").fill(text)
+        number = page.get_by_label("Element, 0 to 255")
+        number.fill(text)
         assert page.locator("#element-name").text_content() == "V8"
+        assert number.evaluate("each => each.validationMessage") == (
+            "There are the elements 0 to 255."
+        )
+    number.fill("9")
+    assert page.locator("#element-name").text_content() == "V9"
+    assert number.evaluate("each => each.validationMessage") == ""
 
 
 def test_without_scripts_the_content_is_there(open_page, report):
@@ -272,6 +281,21 @@ def test_a_link_to_a_run_opens_its_record(open_page, report):
     page = open_page(report, offline=True)
     page.locator("#sets a[href='#run-n0020']").first.click()
     page.locator("#run-n0020 dl").wait_for()  # visible; it opens after the jump
+
+
+def test_a_link_to_a_claim_opens_what_it_folds(open_page, report):
+    page = open_page(report, offline=True)
+    page.evaluate("location.hash = 'claim-closeness'")
+    page.locator("#claim-closeness details[open]").wait_for()
+    assert page.locator("#ledger details[open]").count() == 1
+
+
+def test_the_table_of_sets_fits_a_desk(open_page, report):
+    page = open_page(report, offline=True)
+    wide, room = page.locator("#sets .wide").first.evaluate(
+        "each => [each.scrollWidth, each.clientWidth]"
+    )
+    assert wide <= room
 
 
 def test_motion_is_only_for_those_who_allow_it(open_page, report):
