@@ -152,8 +152,8 @@ def _experiment_figures(results: Results, metrics: pd.DataFrame) -> list[StudyFi
             "sensitivity",
             "Known damage: which metrics respond, and in which direction",
             "A row is a metric, a column a kind of damage in growing steps. The height is the "
-            "metric's change in standard deviations of undamaged halves (grey: two of them), on one "
-            "scale in all rows; blue calls the damaged images worse, orange crosses better.",
+            "metric's change in standard deviations of undamaged halves (grey: two of them), on "
+            "one scale in all rows; blue calls the damaged images worse, orange crosses better.",
             lambda: draw_sensitivity(results, stand_in),
         ),
     ]
