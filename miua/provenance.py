@@ -16,10 +16,15 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from miua.errors import MiuaError
 from miua.files import read_json, sha256_file, write_json
 
 PROVENANCE = "provenance.json"
 FILES = "files"  # the key of what a record speaks for
+
+# Parts of a record that others look into; a record may lack any of them.
+_MAPPINGS = ("settings", "inputs", "outputs", "packages")
+_OTHERS = {"uncommitted_changes": (bool, type(None)), "resumed": (list,)}
 
 RECORDED_PACKAGES = ("miua", "numpy", "scipy", "pillow", "torch", "torchvision", "torch-fidelity")
 
@@ -57,6 +62,28 @@ def code_version() -> dict[str, Any]:
     """The commit that this package is of, and whether its files were changed; None if unknown."""
     commit, dirty = _commit()
     return {"commit": commit, "uncommitted_changes": dirty}
+
+
+def read_provenance(folder: Path, again: str) -> dict[str, Any]:
+    """The provenance.json of a run, a set or a stack; its mappings are there, if empty.
+
+    Args:
+        folder: where it lies.
+        again: what makes it again, as a sentence for the error.
+
+    Raises:
+        MiuaError: it is missing, not JSON, or not of the form that `provenance` gives.
+    """
+    path = folder / PROVENANCE
+    record = read_json(path)
+    if not isinstance(record, dict):
+        raise MiuaError(f"{path} is no record of how the folder came to be. {again}")
+    record = {**{name: {} for name in _MAPPINGS}, **record}
+    types = {**dict.fromkeys(_MAPPINGS, (dict,)), **_OTHERS}
+    for name, allowed in types.items():
+        if name in record and not isinstance(record[name], allowed):
+            raise MiuaError(f"{path} is damaged: its part {name} is not of the right kind. {again}")
+    return record
 
 
 def write_provenance(folder: Path, record: dict[str, Any]) -> None:

@@ -129,6 +129,10 @@ def read_metrics(results: Results) -> pd.DataFrame:
     """
     path = results.tables / "metrics.csv"
     table = read_table(path, METRICS_COLUMNS, numbers=("training_size", "epoch", *NUMBERS))
+    infinite = table[np.isinf(table[["training_size", "epoch", *NUMBERS]]).any(axis=1)]
+    if len(infinite):
+        line = int(infinite.index[0]) + 2
+        raise MiuaError(f"{path}: line {line} holds an infinite number. Measure the sets again.")
     table = table.astype({"training_size": "int64", "epoch": "int64"})
     if set(table["set"]) != {chosen.name for chosen in results.sets}:
         raise MiuaError(f"{path} does not hold the sets of the plan. Run `miua analyse` again.")

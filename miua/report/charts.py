@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
-
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -14,7 +12,7 @@ from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
 from miua.analysis.checks import UndecidedError
 from miua.analysis.clinician import HIGHEST_SCORE, LOWEST_SCORE, fit_scores
 from miua.analysis.results import Results, figure_two_set, poster_sizes, read_log
-from miua.analysis.tables import COMPUTED, not_computed
+from miua.analysis.tables import COMPUTED
 from miua.metrics.measures import ALL_MEASURES, FID, Measure, measure
 from miua.report import sources, style
 from miua.report.numbers import plain
@@ -127,7 +125,7 @@ def _draw_metric(axes: Axes, results: Results, metrics: pd.DataFrame, shown: Mea
     axes.set_title(shown.axis_label, fontsize=6.5, pad=3)
     rows = metrics[(metrics["metric"] == shown.name) & (metrics["status"] == COMPUTED)]
     if rows.empty:
-        style.annotate_missing(axes, _wrapped(_reason(metrics, shown)))
+        style.say_not_computed(axes)
         return
     places = {size: place for place, size in enumerate(results.training_sizes)}
     for index, epoch in enumerate(results.epochs):
@@ -142,13 +140,3 @@ def _draw_metric(axes: Axes, results: Results, metrics: pd.DataFrame, shown: Mea
     axes.set_xticklabels([str(size) for size in places], fontsize=5, rotation=45)
     axes.yaxis.set_major_locator(MaxNLocator(3))
     axes.tick_params(axis="y", labelsize=5.5)
-
-
-def _reason(metrics: pd.DataFrame, shown: Measure) -> str:
-    """Why the metric is missing, without the remedy, which the text and the tables hold."""
-    return not_computed(metrics, shown.name).partition(";")[0]
-
-
-def _wrapped(text: str) -> str:
-    """The text in lines that fit a panel of the figure; the tables hold all of a longer one."""
-    return "\n".join(textwrap.wrap(text, width=16, max_lines=6, placeholder=" …"))

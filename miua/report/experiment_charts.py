@@ -67,8 +67,7 @@ def _draw_arms_by_size(
         axes.vlines(x, line["low"], line["high"], color=style.series(index)["color"], linewidth=0.8)
         drawn = drawn or not line.empty
     if not drawn:
-        _say_not_computed(axes)
-        axes.set(xticks=[], yticks=[])
+        style.say_not_computed(axes)
         return
     axes.xaxis.set_major_locator(FixedLocator(list(places.values())))
     axes.xaxis.set_minor_locator(NullLocator())
@@ -99,8 +98,7 @@ def draw_noise_floor(results: Results, metrics: pd.DataFrame, stand_in: str = ""
             drawn = drawn or not values.empty
             _draw_strip(axes, values, place, colour, marker)
         if not drawn:
-            _say_not_computed(axes)
-            axes.set_xticks([])
+            style.say_not_computed(axes)
         axes.set_yticks(range(len(kinds)), [kind[0] for kind in kinds])
         axes.set_ylim(len(kinds) - 0.5, -0.5)
         if drawn:
@@ -152,11 +150,10 @@ def draw_sensitivity(results: Results, stand_in: str = "") -> Figure:
         x = column + 0.8 * (change.index.to_numpy() / levels - 0.5)
         y = row - HALF_ROW * _height(change.to_numpy()) / full
         axes.plot(x, y, **_look(str(responses.get((name, damage), ""))))
-    for row in range(len(names)):
-        for mark in (-100, 100):
-            y = row - HALF_ROW * _height(mark) / full
-            text = f"{mark:+d}".replace("-", "−")
-            axes.text(-0.5, y, text, ha="right", va="center", fontsize=4.5, color=style.GREY)
+    for mark in (-100, 100):  # beside the first row alone: those of neighbours would touch
+        y = -HALF_ROW * _height(mark) / full
+        text = f"{mark:+d}".replace("-", "−")
+        axes.text(-0.5, y, text, ha="right", va="center", fontsize=4.5, color=style.GREY)
     labels = [sources.marked(measure(name), stand_in).axis_label for name in names]
     axes.set_yticks(range(len(names)), [label.partition(" (counts")[0] for label in labels])
     axes.set_xticks(range(len(damages)), [damage.capitalize() for damage in damages])
@@ -217,10 +214,3 @@ def _response_legend() -> list[Line2D]:
         NO_RESPONSE: "no response",
     }
     return [Line2D([], [], **_look(each), label=label) for each, label in labels.items()]
-
-
-def _say_not_computed(axes: Axes) -> None:
-    axes.text(
-        0.5, 0.5, "not\ncomputed", transform=axes.transAxes, ha="center", va="center",
-        color=style.GREY,
-    )  # fmt: skip

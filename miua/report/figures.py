@@ -100,7 +100,7 @@ def study_figures(results: Results, study: Path) -> list[StudyFigure]:
         ),
         StudyFigure(
             "metrics",
-            "The metrics by training size and epoch, with 95 % bootstrap intervals",
+            "The metrics by training size and epoch, with 95 % intervals where there are any",
             "See whether a line rises or falls by more than its intervals, which cover the choice "
             "of synthetic images, not a second training."
             + (f" FID was {missing}." if missing else ""),
@@ -112,7 +112,7 @@ def study_figures(results: Results, study: Path) -> list[StudyFigure]:
 
 def _experiment_figures(results: Results, metrics: pd.DataFrame) -> list[StudyFigure]:
     """The figures of the experiments besides training-size at equal epochs."""
-    stand_in = sources.fid_stand_in(metrics)
+    stand_in, real = sources.fid_stand_in(metrics), sources.real_images(results)
     return [
         StudyFigure(
             "equal_updates",
@@ -143,8 +143,8 @@ def _experiment_figures(results: Results, metrics: pd.DataFrame) -> list[StudyFi
         ),
         StudyFigure(
             "noise_floor",
-            "The noise floor: real images against real images, beside the synthetic sets",
-            "Differences among synthetic sets that are smaller than the spread of real halves "
+            f"The noise floor: {real} against {real}, beside the synthetic sets",
+            "Differences among synthetic sets that are smaller than the spread of these halves "
             "tell nothing. Every mark is one comparison, the black bar their mean.",
             lambda: draw_noise_floor(results, metrics, stand_in),
         ),
@@ -152,8 +152,8 @@ def _experiment_figures(results: Results, metrics: pd.DataFrame) -> list[StudyFi
             "sensitivity",
             "Known damage: which metrics respond, and in which direction",
             "A row is a metric, a column a kind of damage in growing steps. The height is the "
-            "metric's change in standard deviations of undamaged halves (grey: two of them); blue "
-            "calls the damaged images worse, orange crosses better.",
+            "metric's change in standard deviations of undamaged halves (grey: two of them), on "
+            "one scale in all rows; blue calls the damaged images worse, orange crosses better.",
             lambda: draw_sensitivity(results, stand_in),
         ),
     ]

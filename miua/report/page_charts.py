@@ -144,7 +144,7 @@ def _run_charts(results: Results, size: int) -> RunCharts:
         ],
         accuracy_ticks=[Tick(accuracy.at(value), f"{value:g}") for value in (0, 0.5, 1)],
         data=[
-            [int(epoch), *(None if np.isnan(v) else round(v, 3) for v in values)]
+            [int(epoch), *(round(v, 3) if np.isfinite(v) else None for v in values)]
             for epoch, *values in zip(epochs, *columns.values(), strict=True)
         ],
     )

@@ -11,6 +11,7 @@ import pandas as pd
 from miua.analysis.results import Results
 from miua.analysis.tables import not_computed, read_metrics
 from miua.evaluation.charts import Picture
+from miua.evaluation.words import DIRECTIONS
 from miua.metrics.measures import ALL_MEASURES, FID
 from miua.plan import read_experiments
 from miua.report import page_answer, page_runs, sources
@@ -26,7 +27,7 @@ from miua.report.page_elements import (
     read_elements,
     room_for_names,
 )
-from miua.report.page_sets import Floor, floor_sentence, floors, grid_data, set_rows
+from miua.report.page_sets import Floor, floor_label, floor_sentence, floors, grid_data, set_rows
 from miua.report.page_tables import (
     experiment_tables,
     reader_tables,
@@ -132,15 +133,19 @@ def _grid(
     }
     shown = {
         "measures": measures,
+        "directions": DIRECTIONS,
         "sets": sets,
         "floors": by_floor,
         "floor_sentence": floor_sentence(results),
+        "floor_label": floor_label(results),
+        "real_images": sources.real_images(results),
         "films": films,
         "run_charts": charts,
     }
     numbers = {
         "grid": grid_data(sets),
         "measures": [each.axis_label for each in measures],
+        "real": sources.real_images(results),
         "curves": {chart.run: chart.data for chart in charts},
     }
     return shown, numbers

@@ -13,11 +13,11 @@ from miua.analysis.experiments import read_cells
 from miua.analysis.results import Results
 from miua.config import TrainingConfig, read_config
 from miua.errors import MiuaError
-from miua.files import read_json
+from miua.provenance import PROVENANCE, read_provenance
 from miua.report.numbers import MISSING, plain, whole
 
 SPEED = "speed.jsonl"  # written by a training; a run may lack it
-FILES = ("config.yaml", "log.jsonl", SPEED, "provenance.json")
+FILES = ("config.yaml", "log.jsonl", SPEED, PROVENANCE)
 
 
 @dataclass(frozen=True)
@@ -148,9 +148,7 @@ def read_timing(run: Path) -> Timing | None:
 
 def _run_record(run: Path, cells: Any) -> RunRecord:
     config = read_config(run / "config.yaml", TrainingConfig)
-    record = read_json(run / "provenance.json")
-    if not isinstance(record, dict):
-        raise MiuaError(f"{run / 'provenance.json'} is no record of a run. Train it again.")
+    record = read_provenance(run, "Train the run again.")
     last = cells.sort_values("epoch").iloc[-1]
     threads = record.get("threads")
     return RunRecord(
@@ -181,19 +179,18 @@ def _settings(config: TrainingConfig) -> list[tuple[str, str]]:
 
 
 def _made(record: dict[str, Any]) -> list[tuple[str, str]]:
-    settings, packages = record.get("settings", {}), record.get("packages", {})
-    changed = {True: " with uncommitted changes", False: "", None: ""}
+    settings, packages = record["settings"], record["packages"]
     entries = {
         "seed": settings.get("seed"),
         "device": record.get("device"),
         "threads": record.get("threads"),
         "commit": record.get("commit"),
-        "changes": changed.get(record.get("uncommitted_changes"), "").strip() or None,
-        "training images (SHA-256)": record.get("inputs", {}).get("images"),
+        "changes": "with uncommitted changes" if record.get("uncommitted_changes") else None,
+        "training images (SHA-256)": record["inputs"].get("images"),
         "configuration (SHA-256)": settings.get("config_sha256"),
         "python": record.get("python"),
         "packages": ", ".join(f"{name} {version}" for name, version in packages.items()) or None,
-        "resumed": len(record["resumed"]) if record.get("resumed") else None,
+        "resumed": len(record.get("resumed", [])) or None,
     }
     return [(name, str(value)) for name, value in entries.items() if value is not None]
 

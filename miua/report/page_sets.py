@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,14 +10,13 @@ import pandas as pd
 
 from miua.analysis.results import Results, SyntheticSet
 from miua.analysis.tables import COMPUTED
-from miua.errors import MiuaError
 from miua.evaluation.charts import Picture
-from miua.files import read_json
 from miua.metrics.measures import ALL_MEASURES, Measure
 from miua.plan import RealImages
+from miua.provenance import read_provenance
 from miua.report import sources
-from miua.report.numbers import interval, plain
-from miua.report.pictures import read_set
+from miua.report.numbers import plain, whole
+from miua.report.pictures import MAKE_SET_AGAIN, read_set
 from miua.report.sample_grids import SET_SIDE, reduction, sheet
 
 WITHIN, ABOVE, BELOW = "within", "above", "below"
@@ -76,20 +76,38 @@ def floors(results: Results) -> dict[str, Floor]:
     found = {}
     for row in rows.itertuples():
         low, high, name = float(str(row.low)), float(str(row.high)), str(row.metric)
-        found[name] = Floor(low, high, interval(low, high, _decimals(name)))
+        found[name] = Floor(low, high, _interval(low, high, _decimals(name)))
     return found
 
 
+def floor_label(results: Results) -> str:
+    """What the noise floor compares, as a row's head wants it."""
+    scale = results.plan.experiments.get(sources.NOISE_FLOOR)
+    images = f"{scale.images} " if isinstance(scale, RealImages) else ""
+    return f"Two halves of {images}{sources.real_images(results)} each"
+
+
 def floor_sentence(results: Results) -> str:
-    """Of what images the floor is, or that it was not measured."""
+    """Of what images the floor is and what it can be held against, or that it was not measured."""
     scale = results.plan.experiments.get(sources.NOISE_FLOOR)
     if not isinstance(scale, RealImages) or sources.read_floor_summary(results) is None:
         return sources.not_run(sources.NOISE_FLOOR)
-    return (
-        f"Halves of {scale.images} real images with no subject in common, {scale.repeats} draws; "
-        f"the range holds the middle 95 % of them. A set here has {results.plan.synthetic_images} "
-        f"images, the reference {results.plan.reference_images}: FID and FD-LBP change with the "
-        "number of images, so hold them against the range with care."
+    real, drawn = sources.real_images(results), results.plan.synthetic_images
+    said = (
+        f"{floor_label(results)}, with no subject in common, {scale.repeats} draws; the range "
+        "holds the middle 95 % of them. A value within it cannot be told from "
+        f"{real} against {real}. A set here has {drawn} images, the reference "
+        f"{results.plan.reference_images}. "
+    )
+    if drawn != scale.images:
+        narrower, shown = "narrower" if drawn > scale.images else "wider", scale.images / drawn
+        said += (
+            f"Between sets of {drawn} images each the ranges of V, MI, PSNR and diversity would be "
+            f"{narrower}, by a factor of about √({scale.images}/{drawn}) = {plain(shown**0.5, 2)}; "
+            "they are shown as measured. "
+        )
+    return said + (
+        "FID and FD-LBP change with the number of images, so hold them against the range with care."
     )
 
 
@@ -103,7 +121,8 @@ def _row(
     results: Results, chosen: SyntheticSet, rows: pd.DataFrame, by_floor: dict[str, Floor]
 ) -> SetRow:
     stack = read_set(results, chosen.name)
-    record, side = _record(results, chosen.name), results.plan.image_size
+    record = read_provenance(results.folder / "sets" / chosen.name, MAKE_SET_AGAIN)
+    side = results.plan.image_size
     return SetRow(
         name=chosen.name,
         training_size=chosen.training_size,
@@ -113,17 +132,9 @@ def _row(
         picture=None if stack is None else sheet(stack, SET_SIDE),
         image=-(-side // reduction(side)),
         lacking="" if stack is not None else str(record.get("not_made", "")),
-        sha256=str(record.get("outputs", {}).get("images", "")),
-        checkpoint=str(record.get("inputs", {}).get("checkpoint", "")),
+        sha256=str(record["outputs"].get("images", "")),
+        checkpoint=str(record["inputs"].get("checkpoint", "")),
     )
-
-
-def _record(results: Results, name: str) -> dict[str, dict[str, object]]:
-    path = results.folder / "sets" / name / "provenance.json"
-    record = read_json(path)
-    if not isinstance(record, dict):
-        raise MiuaError(f"{path} is no record of a set. Make the set again.")
-    return record
 
 
 def _cell(rows: pd.DataFrame, shown: Measure, floor: Floor | None) -> MetricCell:
@@ -136,10 +147,19 @@ def _cell(rows: pd.DataFrame, shown: Measure, floor: Floor | None) -> MetricCell
         return MetricCell("not computed", reason=str(row["status"]))
     value, low, high = (float(row[column]) for column in ("value", "low", "high"))
     return MetricCell(
-        plain(value, shown.decimals),
-        "" if pd.isna(low) else interval(low, high, shown.decimals),
+        _number(value, shown.decimals),
+        "" if pd.isna(low) else _interval(low, high, shown.decimals),
         place=floor.place(value) if floor else "",
     )
+
+
+def _number(value: float, decimals: int) -> str:
+    """A number of the table; a whole one with spaces between thousands."""
+    return plain(value, decimals) if decimals or math.isnan(value) else whole(value)
+
+
+def _interval(low: float, high: float, decimals: int) -> str:
+    return f"{_number(low, decimals)} to {_number(high, decimals)}"
 
 
 def _decimals(name: str) -> int:

@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 
 from miua.analysis.results import Results, SyntheticSet, poster_epochs, poster_sizes
 from miua.errors import MiuaError
-from miua.files import read_array, read_json
+from miua.files import read_array
+from miua.provenance import PROVENANCE, read_provenance
 from miua.report import style
 
 WHITE = 255
+MAKE_SET_AGAIN = "Make the set again."
 GAP = 2  # pixels between the images of a grid
 
 Stack = NDArray[np.uint8]
@@ -39,8 +41,8 @@ def read_set(results: Results, name: str) -> Stack | None:
         MiuaError: the images are missing without that reason, or are none.
     """
     folder = results.folder / "sets" / name
-    record = folder / "provenance.json"
-    if record.exists() and read_json(record).get("not_made"):
+    recorded = (folder / PROVENANCE).exists()
+    if recorded and read_provenance(folder, MAKE_SET_AGAIN).get("not_made"):
         return None
     return read_stack(folder / "images.npy")
 

@@ -119,7 +119,7 @@ def scale_in_words(results: Results, experiment: Experiment) -> str:
     if not experiment_path(results, experiment.name).exists():
         return "not run"
     if isinstance(scale, RealImages):
-        return f"{scale.repeats} pairs of halves of {scale.images} images"
+        return f"{scale.repeats} pairs of halves of {scale.images} images each"
     table = read_experiment(results, experiment.name)
     assert table is not None
     sizes, epochs = sorted(set(table["training_size"])), sorted(set(table["epoch"]))

@@ -48,6 +48,11 @@ def not_run(experiment: str) -> str:
     return f"The experiment {experiment} is not part of this run."
 
 
+def real_images(results: Results) -> str:
+    """What the images to learn from are called: phantoms are none of a patient."""
+    return "phantoms" if results.plan.data.source == "phantom" else "real images"
+
+
 def arms_of(table: pd.DataFrame) -> list[str]:
     """The arms of an experiment in the order of its plan."""
     return list(dict.fromkeys(table["arm"]))

@@ -97,6 +97,14 @@ def annotate_missing(axes: Axes, text: str) -> None:
     ).set_in_layout(False)
 
 
+def say_not_computed(axes: Axes) -> None:
+    """Say in an empty panel that its metric was not computed; the text and the tables say why."""
+    axes.set(xticks=[], yticks=[])
+    axes.text(
+        0.5, 0.5, "not\ncomputed", transform=axes.transAxes, ha="center", va="center", color=GREY
+    )
+
+
 def mark(figure: Figure, banner: str) -> None:
     """Write the banner of unscientific output across the top of a figure; "" writes nothing."""
     if banner:

@@ -238,6 +238,8 @@ def test_an_element_is_picked_by_number_place_button_and_bar(open_page, report):
     page.get_by_role("button", name="V143").click()
     assert title.text_content() == "V143"
     assert page.locator("#element-regression circle").count() == 20
+    legend = page.locator("#element-regression .legend").text_content()
+    assert legend == page.locator("#regression-legend").text_content()
     page.locator("#strip rect").nth(100).click(force=True)
     assert (
         title.text_content()
@@ -249,8 +251,15 @@ def test_an_element_is_picked_by_number_place_button_and_bar(open_page, report):
 def test_a_number_out_of_range_changes_nothing(open_page, report):
     page = open_page(report, offline=True)
     for text in ("256", "-1", "1.5", ""):
-        page.get_by_label("Element, 0 to 255").fill(text)
+        number = page.get_by_label("Element, 0 to 255")
+        number.fill(text)
         assert page.locator("#element-name").text_content() == "V8"
+        assert number.evaluate("each => each.validationMessage") == (
+            "There are the elements 0 to 255."
+        )
+    number.fill("9")
+    assert page.locator("#element-name").text_content() == "V9"
+    assert number.evaluate("each => each.validationMessage") == ""
 
 
 def test_without_scripts_the_content_is_there(open_page, report):
@@ -274,6 +283,25 @@ def test_a_link_to_a_run_opens_its_record(open_page, report):
     page.locator("#run-n0020 dl").wait_for()  # visible; it opens after the jump
 
 
+def test_a_link_to_a_claim_opens_what_it_folds(open_page, report):
+    page = open_page(report, offline=True)
+    page.evaluate("location.hash = 'claim-closeness'")
+    page.locator("#claim-closeness details[open]").wait_for()
+    assert page.locator("#ledger details[open]").count() == 1
+
+
+def test_the_table_of_sets_fits_a_desk(open_page, report):
+    page = open_page(report, offline=True)
+    # Elements' intervals as long as those of a smoke run.
+    page.evaluate("""document.querySelectorAll(
+        "#sets tbody td:nth-child(n+7):nth-child(-n+10) .small:not(.place)"
+    ).forEach((each) => (each.textContent = "−17.47 to −15.99"))""")
+    wide, room = page.locator("#sets .wide").first.evaluate(
+        "each => [each.scrollWidth, each.clientWidth]"
+    )
+    assert wide <= room
+
+
 def test_motion_is_only_for_those_who_allow_it(open_page, report):
     behaviour = "getComputedStyle(document.documentElement).scrollBehavior"
     reduced = open_page(report, offline=True, reduced_motion="reduce")
@@ -295,3 +323,9 @@ def test_it_prints_whole(open_page, report, tmp_path):
     assert "augmentation.corners" in text
     assert "https://arxiv.org/abs/2206.01731" in text
     assert "Diversity" in text
+    # Every run and step of the grid, not the chosen ones.
+    for size in TRAINING_SIZES:
+        assert f"Run n{size:04d}: {size} training images" in text
+    shown = page.locator(".film figure:visible")
+    assert shown.count() == page.locator(".film figure").count() > len(TRAINING_SIZES)
+    assert page.locator(".marker, .readout").locator("visible=true").count() == 0

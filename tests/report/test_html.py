@@ -10,6 +10,8 @@ import pytest
 
 from miua.analysis.results import Results
 from miua.errors import MiuaError
+from miua.evaluation.words import DIRECTIONS
+from miua.metrics.measures import ALL_MEASURES
 from miua.provenance import FILES
 from miua.report import make_report, results_summary
 from miua.verification.table_check import check_tables
@@ -187,6 +189,14 @@ def test_every_claim_is_there_with_its_verdict(smoke, page):
         assert sum(int(number) for number, name in keys if name == verdict) == count
 
 
+def test_every_metric_is_explained_before_its_values(page):
+    told = section(page, "sets")
+    for each in ALL_MEASURES:
+        place = told.index(f"<dt>{each.label}</dt><dd>{each.meaning}")
+        assert DIRECTIONS[each.better] in told[place : told.index("</dd>", place)]
+    assert told.index("<dt>Diversity</dt>") < told.index("<table")
+
+
 def test_an_experiment_that_was_not_run_is_said(page, scientific):
     assert "is not part of this run" not in page
     assert scientific.count("this experiment is not part of this run.") == 8
@@ -202,6 +212,8 @@ def test_stand_in_weights_are_said(stand_in, page):
 
 def test_a_missing_fid_is_said_with_its_reason(page, scientific):
     assert section(page, "sets").count("<td>not computed</td>") == 20 + 1
+    assert "n. c.: not computed</caption>" in section(page, "experiments")
+    assert "n. c." not in scientific
     assert "FID not computed: the Inception weights are missing" in page
     assert "(100% free) &amp; run again" in page
     assert "FID not computed" not in scientific

@@ -1,12 +1,14 @@
 """Runs as their folders tell them: what they were, what they cost."""
 
 import json
+import math
 import shutil
 
 import pytest
 
 from miua.analysis.results import Results
 from miua.errors import MiuaError
+from miua.report.page_charts import run_charts
 from miua.report.page_runs import cost, duration, read_timing, run_records, timing_row
 
 
@@ -86,6 +88,23 @@ def test_damaged_timings_are_named(tmp_path, text):
     (tmp_path / "speed.jsonl").write_text(text, encoding="utf-8")
     with pytest.raises(MiuaError, match=r"speed\.jsonl is damaged .*only timings are lost"):
         read_timing(tmp_path)
+
+
+def test_a_damaged_record_of_a_run_is_named(few):
+    path = few / "runs" / "n0300" / "provenance.json"
+    path.write_text('{"packages": null}', encoding="utf-8")
+    with pytest.raises(MiuaError, match=r"n0300/provenance\.json .*Train the run again"):
+        run_records(Results.open(few))
+
+
+def test_an_infinite_loss_is_a_gap_in_the_curves_and_in_what_the_script_gets(few):
+    log = few / "runs" / "n0300" / "log.jsonl"
+    lines = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
+    lines[3]["generator_loss"] = math.inf
+    log.write_text("".join(f"{json.dumps(line)}\n" for line in lines), encoding="utf-8")
+    (chart,) = run_charts(Results.open(few))
+    assert chart.data[3][:2] == [4, None]
+    assert chart.losses[0].path.count("M") == 2
 
 
 def test_times_are_said_in_a_unit_that_fits():

@@ -6,6 +6,7 @@ import re
 import shutil
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
@@ -14,7 +15,7 @@ from miua.analysis.tables import read_metrics
 from miua.errors import MiuaError
 from miua.metrics.measures import ALL_MEASURES
 from miua.report import sources
-from miua.report.page_sets import Floor, floor_sentence, floors, grid_data, set_rows
+from miua.report.page_sets import Floor, floor_label, floor_sentence, floors, grid_data, set_rows
 from miua.report.sample_grids import reduction, sample_steps, sheet
 from tests.report.results_maker import DIVERGED, DIVERGED_REASON
 
@@ -49,7 +50,17 @@ def test_the_floor_is_that_of_halves_without_a_common_subject(results):
     for split, same in (("subject", True), ("image", False)):
         row = table[(table["split"] == split) & (table["metric"] == "psnr")].iloc[0]
         assert ((found["psnr"].low, found["psnr"].high) == (row["low"], row["high"])) == same
-    assert "8 real images" in floor_sentence(results)
+
+
+def test_the_floors_words_name_its_images_and_their_number(results, real):
+    """Two sets of M images differ by a standard deviation that goes with 1 / sqrt(M)."""
+    assert floor_label(results) == "Two halves of 8 phantoms each"
+    assert floor_label(Results.open(real)) == "Two halves of 8 real images each"
+    said = floor_sentence(results)
+    assert "cannot be told from phantoms against phantoms" in said
+    assert "A set here has 24 images" in said
+    assert "would be narrower, by a factor of about √(8/24) = 0.58" in said
+    assert "real" not in said
 
 
 def test_each_cell_has_value_interval_and_place(results, rows):
@@ -62,7 +73,7 @@ def test_each_cell_has_value_interval_and_place(results, rows):
                 assert (cell.value, cell.place) == ("not computed", "")
                 assert cell.reason == known["status"]
                 continue
-            assert float(cell.value.replace("−", "-")) == pytest.approx(
+            assert float(cell.value.replace("−", "-").replace("\u202f", "")) == pytest.approx(
                 known["value"], abs=0.51 * 10**-shown.decimals
             )
             assert cell.place == floor[shown.name].place(known["value"])
@@ -139,3 +150,23 @@ def test_a_set_of_a_training_that_diverged_says_so(single, tmp_path):
     assert row.picture is None
     assert row.lacking == DIVERGED_REASON
     assert DIVERGED not in row.name
+
+
+@pytest.mark.parametrize("text", ["[]", '{"inputs": null}'])
+def test_a_damaged_record_of_a_set_is_named(single, tmp_path, text):
+    shutil.copytree(single, tmp_path / "results")
+    record = tmp_path / "results" / "sets" / "n0300_e0020" / "provenance.json"
+    record.write_text(text, encoding="utf-8")
+    results = Results.open(tmp_path / "results")
+    with pytest.raises(MiuaError, match=r"n0300_e0020/provenance\.json .*Make the set again"):
+        set_rows(results, read_metrics(results), {})
+
+
+def test_an_infinite_metric_is_named(single, tmp_path):
+    shutil.copytree(single, tmp_path / "results")
+    path = tmp_path / "results" / "tables" / "metrics.csv"
+    table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    table.loc[1, "value"] = "inf"
+    table.to_csv(path, index=False)
+    with pytest.raises(MiuaError, match=r"metrics\.csv: line 3 holds an infinite number"):
+        read_metrics(Results.open(tmp_path / "results"))

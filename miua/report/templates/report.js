@@ -223,12 +223,14 @@
       return;
     }
     caption.replaceChildren(...[...source.querySelector("figcaption").childNodes].map((node) => node.cloneNode(true)));
-    place.append(source.querySelector("svg").cloneNode(true));
+    place.append(source.querySelector("svg").cloneNode(true), byId("regression-legend").cloneNode(true));
+    place.lastChild.removeAttribute("id");
   }
 
   function pick(element) {
     const rank = vector.order.indexOf(element) + 1;
     byId("element").value = element;
+    byId("element").setCustomValidity("");
     byId("rank").value = rank;
     byId("rank").setAttribute("aria-valuetext", `place ${rank}: V${element}`);
     byId("element-name").textContent = `V${element}`;
@@ -242,7 +244,7 @@
     fact("Mean distance over the sets (counts)", numeral(vector.distance[element]));
     fact("Reference (counts per image)", numeral(vector.reference[element]));
     const floor = vector.floor[element];
-    fact("Real against real (counts)", floor ? `${numeral(floor[0])} to ${numeral(floor[1])}` : "not measured");
+    fact(`Two halves of ${data.real} (counts)`, floor ? `${numeral(floor[0])} to ${numeral(floor[1])}` : "not measured");
     drawPattern(element);
     drawElement(element);
     showRegression(element);
@@ -261,7 +263,10 @@
     });
     byId("element").addEventListener("input", (event) => {
       const element = event.target.valueAsNumber;
-      if (Number.isInteger(element) && element >= 0 && element < 256) pick(element);
+      const there = Number.isInteger(element) && element >= 0 && element < 256;
+      event.target.setCustomValidity(there ? "" : "There are the elements 0 to 255.");
+      if (event.target.value !== "") event.target.reportValidity();
+      if (there) pick(element);
     });
     byId("rank").addEventListener("input", (event) => pick(vector.order[event.target.valueAsNumber - 1]));
     byId("strip").addEventListener("click", (event) => {
@@ -276,7 +281,8 @@
 
   function openTarget() {
     const target = location.hash.length > 1 ? byId(decodeURIComponent(location.hash.slice(1))) : null;
-    if (target instanceof HTMLDetailsElement) target.open = true;
+    const folded = target?.closest("details") ?? (target instanceof HTMLLIElement && target.querySelector("details"));
+    if (folded) folded.open = true;
   }
 
   document.documentElement.classList.add("has-script");
