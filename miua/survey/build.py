@@ -29,7 +29,7 @@ from miua.survey.design import (
     equal_shares,
     generator,
 )
-from miua.survey.page import render_page
+from miua.survey.page import render_page, smallest_window
 from miua.survey.records import (
     KEY_FILE,
     PAGE_FILE,
@@ -44,6 +44,7 @@ from miua.survey.words import Words
 
 SEED_BITS = 128  # too many to try
 README_FILE = "README.txt"
+LARGE = 300  # pixels: a side that not every screen has room for
 MOST_PAGE_BYTES = 50_000_000  # a page that no one can send by mail
 
 
@@ -209,7 +210,7 @@ def build_study(
         folder=out,
         study_sha256=_sha256(study_bytes),
         counts={each.set: list(set_of.values()).count(each.set) for each in stacks},
-        notes=_notes(pool),
+        notes=[*_notes(pool), *_notes_on_size(width, height)],
         page_bytes=len(page),
         seed_drawn=seed is None,
     )
@@ -330,6 +331,16 @@ def _notes(pool: Pool) -> list[str]:
             "would be unclear what they are."
         )
     return notes
+
+
+def _notes_on_size(width: int, height: int) -> list[str]:
+    if max(width, height) <= LARGE:
+        return []
+    window = "{} x {}".format(*smallest_window(width, height))
+    return [
+        f"The images are {width} x {height} pixels, so readers need a window of {window} or more. "
+        "--size N makes them smaller."
+    ]
 
 
 def _readme(title: str, out: Path) -> str:

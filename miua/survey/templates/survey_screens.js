@@ -34,7 +34,7 @@ function warn(text) {
 
 // Looking.
 
-const isLooking = () => shown === "judging" && !document.hidden;
+const isLooking = () => shown === "judging" && !document.hidden && !picture.hidden;
 const sinceThen = () => (since === null ? 0 : performance.now() - since);
 
 // Acting: one thing after the other, and none before the one before it is saved.
@@ -66,11 +66,18 @@ function act(change) {
   return queue;
 }
 
-/** Keep the time so far, and let it stand while the page is hidden. */
+/** Keep the time so far, and let it stand while the image is not to be seen. */
 function pauseOrGoOn() {
   const milliseconds = sinceThen();
   since = isLooking() ? performance.now() : null;
-  if (document.hidden && milliseconds > 0) act((timed) => looked(timed, milliseconds));
+  if (!isLooking() && milliseconds > 0) act((timed) => looked(timed, milliseconds));
+}
+
+/** Lay the image out for the window as it is; no answers are taken where it has no room. */
+function fit() {
+  if (shown !== "judging") return;
+  element("answers").inert = place() === 0;
+  pauseOrGoOn();
 }
 
 // Showing.
@@ -99,8 +106,9 @@ async function renderImage(phase, isNew) {
   element("progress").textContent = text;
   element("comment").value = entry.comment;
   stage.focus();
-  await showImage(showings(record)[record.at]);
-  since = isLooking() ? performance.now() : null;
+  await takeImage(showings(record)[record.at]);
+  since = null;
+  fit();
 }
 
 function renderAnswers(entry) {
@@ -145,14 +153,16 @@ function offer(id, name, text, type) {
 
 // Pressing.
 
-const next = () => act((timed) => advanced(timed, place()));
-const undo = () => act(takenBack);
-const answer = (question, value) => act((timed) => answered(timed, question, value));
+/** Change the record while the image is to be seen: nothing is said of one that is not. */
+const judge = (change) => act((timed) => (picture.hidden ? timed : change(timed)));
+const next = () => judge((timed) => advanced(timed, place()));
+const undo = () => judge(takenBack);
+const answer = (question, value) => judge((timed) => answered(timed, question, value));
 
 /** A number answers the scale that is asked for; where the focus is on a scale, that one. */
 function answerNumber(value) {
   const focused = document.activeElement.name;
-  act((timed) => {
+  judge((timed) => {
     const question = ["quality", "confidence"].includes(focused) ? focused : askedOf(entryOf(timed));
     return question === "real" ? timed : answered(timed, question, value);
   });
@@ -270,8 +280,8 @@ function listen() {
   });
   document.addEventListener("keydown", onKey);
   document.addEventListener("visibilitychange", pauseOrGoOn);
-  new ResizeObserver(() => { if (shown === "judging") place(); }).observe(stage);
-  window.addEventListener("resize", () => { if (shown === "judging") place(); });
+  new ResizeObserver(fit).observe(stage);
+  window.addEventListener("resize", fit);
   setInterval(() => { if (isLooking()) renderClock(); }, 1000);
 }
 

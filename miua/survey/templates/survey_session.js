@@ -2,7 +2,7 @@
 // What a reader did, as one record. Functions here take a record and give a new one: what is shown
 // is what was saved, and nothing in between.
 
-const { study: STUDY, hash: STUDY_HASH, pictures: PICTURES } =
+const { study: STUDY, hash: STUDY_HASH, pictures: PICTURES, room: ROOM } =
   JSON.parse(document.getElementById("data").textContent);
 const PRACTICE = STUDY.practice.map((image) => image.id);
 const QUESTIONS = ["real", "quality", "confidence"];
