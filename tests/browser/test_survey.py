@@ -226,19 +226,10 @@ def test_time_stands_while_the_page_is_hidden(open_page, small):
     page.reload()
     begin(page)
 
-    def hide(hidden):
-        page.evaluate(
-            """hidden => { const value = { value: hidden, configurable: true };
-                 Object.defineProperty(document, "hidden", value);
-                 document.dispatchEvent(new Event("visibilitychange")); }""",
-            hidden,
-        )
-        page.clock.run_for(10)
-
     page.clock.run_for(5000)
-    hide(True)
+    hide(page, True)
     page.clock.run_for(100_000)
-    hide(False)
+    hide(page, False)
     page.clock.run_for(3000)
     judge(page, 8, by_keyboard)
     page.clock.run_for(100)
@@ -248,18 +239,81 @@ def test_time_stands_while_the_page_is_hidden(open_page, small):
     assert sum(each.milliseconds for each in answers.answers) < 20_000
 
 
-def test_an_answer_that_cannot_be_saved_is_not_taken(open_page, small):
+FULL_DISK = """() => { const records = IDBObjectStore.prototype;
+     records.realPut = records.put;
+     records.put = () => { throw new DOMException("full", "QuotaExceededError"); }; }"""
+ROOM_AGAIN = "() => { IDBObjectStore.prototype.put = IDBObjectStore.prototype.realPut; }"
+
+# The next save lasts until `endSave` is called; `saved` is when all but the page knows of it.
+SLOW_SAVE = """() => { const { prototype } = IDBDatabase;
+     let begun;
+     window.saved = new Promise((resolve) => { begun = resolve; });
+     const real = prototype.transaction;
+     prototype.transaction = function (name, mode, options) {
+       const transaction = real.call(this, name, mode, options);
+       if (mode !== "readwrite") return transaction;
+       prototype.transaction = real;
+       const keep = { set: (done) => { window.endSave = done; } };
+       Object.defineProperty(transaction, "oncomplete", keep);
+       transaction.addEventListener("complete", begun);
+       return transaction; }; }"""
+
+
+def hide(page, hidden):
+    page.evaluate(
+        """hidden => { const value = { value: hidden, configurable: true };
+             Object.defineProperty(document, "hidden", value);
+             document.dispatchEvent(new Event("visibilitychange")); }""",
+        hidden,
+    )
+
+
+def test_time_counts_once_where_the_page_is_hidden_during_a_save(open_page, small):
+    page = open_page(small / PAGE_FILE)
+    page.clock.install()
+    page.reload()
+    begin(page)
+    page.clock.pause_at(page.evaluate("Date.now()") / 1000 + 1)
+    page.clock.run_for(20_000)
+    page.evaluate(SLOW_SAVE)
+    page.keyboard.press("ArrowLeft")
+    page.evaluate("() => saved.then(() => {})")
+    page.clock.run_for(3000)
+    hide(page, True)
+    page.evaluate("endSave()")
+    page.clock.run_for(100_000)
+    hide(page, False)
+    page.clock.run_for(5000)
+    page.keyboard.press("1")
+    page.keyboard.press("1")
+    page.locator('[name="confidence"]:checked').wait_for(state="attached")
+    page.evaluate(FULL_DISK)
+    page.keyboard.press("2")
+    page.get_by_role("alert").get_by_text("could not be saved").wait_for()
+    page.evaluate(ROOM_AGAIN)
+    page.clock.run_for(2000)
+    page.set_viewport_size({"width": 1000, "height": 700})
+    page.clock.run_for(4000)
+    page.keyboard.press("Enter")
+    page.clock.resume()
+    judge(page, 7, by_keyboard, first=1)
+    page.locator("#end").wait_for()
+    # The first second passes while the page goes on by itself.
+    assert 34_000 <= saved(page)[0].answers[0].milliseconds <= 35_100
+
+
+@pytest.mark.parametrize("how", ["key", "click"])
+def test_an_answer_that_cannot_be_saved_is_not_taken(open_page, small, how):
     page = open_page(small / PAGE_FILE)
     begin(page)
-    page.evaluate(
-        """() => { const records = IDBObjectStore.prototype;
-             records.realPut = records.put;
-             records.put = () => { throw new DOMException("full", "QuotaExceededError"); }; }"""
-    )
-    page.keyboard.press("ArrowLeft")
+    page.evaluate(FULL_DISK)
+    if how == "key":
+        page.keyboard.press("ArrowLeft")
+    else:
+        page.locator('label:has([name="real"])').first.click()
     page.get_by_role("alert").get_by_text("could not be saved").wait_for()
     assert page.locator("#answers :checked").count() == 0
-    page.evaluate("() => { IDBObjectStore.prototype.put = IDBObjectStore.prototype.realPut; }")
+    page.evaluate(ROOM_AGAIN)
     judge(page, 8, by_keyboard)
     page.locator("#end").wait_for()
     assert page.get_by_role("alert").get_by_text("could not be saved").count() == 0

@@ -6,7 +6,9 @@ const SECONDS_AN_IMAGE = 12;
 let database;
 let record = null;
 let shown = ""; // the screen
-let since = null; // when the time of looking that is not in the record yet began; null: it stands
+// The time of looking that is not in the record yet: milliseconds, and since when more are added.
+let kept = 0;
+let since = null; // null: it stands
 
 /** Milliseconds in words, as minutes and seconds. */
 function clock(milliseconds) {
@@ -35,7 +37,19 @@ function warn(text) {
 // Looking.
 
 const isLooking = () => shown === "judging" && !document.hidden && !picture.hidden;
-const sinceThen = () => (since === null ? 0 : performance.now() - since);
+const unrecorded = () => kept + (since === null ? 0 : performance.now() - since);
+
+/** The time so far, which counts from zero again: whoever takes it records it or puts it back. */
+function takeTime() {
+  const milliseconds = unrecorded();
+  restartTime();
+  return milliseconds;
+}
+
+function restartTime() {
+  kept = 0;
+  since = isLooking() ? performance.now() : null;
+}
 
 // Acting: one thing after the other, and none before the one before it is saved.
 
@@ -47,20 +61,25 @@ let queue = Promise.resolve();
  */
 function act(change) {
   queue = queue.then(async () => {
-    const now = performance.now();
-    const timed = since === null ? record : looked(record, now - since);
+    // Taken before the record is saved: what is looked at meanwhile counts once, and afterwards.
+    const milliseconds = takeTime();
+    const timed = milliseconds > 0 ? looked(record, milliseconds) : record;
     const changed = change(timed);
-    if (changed === timed) return;
+    if (changed === timed) {
+      kept += milliseconds;
+      return;
+    }
     try {
       await store(database, changed);
     } catch {
+      kept += milliseconds;
       warn(say("not_saved"));
+      if (shown === "judging") renderAnswers(entryOf(record));
       return;
     }
     warn("");
     const before = record;
     record = changed;
-    since = since === null ? null : now;
     await render(before);
   });
   return queue;
@@ -68,9 +87,9 @@ function act(change) {
 
 /** Keep the time so far, and let it stand while the image is not to be seen. */
 function pauseOrGoOn() {
-  const milliseconds = sinceThen();
+  kept = unrecorded();
   since = isLooking() ? performance.now() : null;
-  if (!isLooking() && milliseconds > 0) act((timed) => looked(timed, milliseconds));
+  if (since === null && kept > 0) act((timed) => ({ ...timed }));
 }
 
 /** Lay the image out for the window as it is; no answers are taken where it has no room. */
@@ -85,12 +104,12 @@ function fit() {
 async function render(before) {
   const phase = phaseOf(record);
   const isImage = phase === "practice" || phase === "judging";
-  if (!isImage) since = null;
   const total = showings(record).length - PRACTICE.length;
   if (phase === "interlude") element("ahead").textContent = say("interlude_text", { total });
   if (phase === "end") await renderEnd();
   const isNew = shown !== "judging" || before.at !== record.at;
   show(isImage ? "judging" : phase);
+  if (!isImage) restartTime();
   if (isImage) await renderImage(phase, isNew);
 }
 
@@ -107,8 +126,8 @@ async function renderImage(phase, isNew) {
   element("comment").value = entry.comment;
   stage.focus();
   await takeImage(showings(record)[record.at]);
-  since = null;
   fit();
+  restartTime();
 }
 
 function renderAnswers(entry) {
@@ -126,7 +145,7 @@ function renderAnswers(entry) {
 
 function renderClock() {
   const isCounted = phaseOf(record) === "judging";
-  element("clock").textContent = say("time", { time: clock(isCounted ? timeOf(record) + sinceThen() : 0) });
+  element("clock").textContent = say("time", { time: clock(isCounted ? timeOf(record) + unrecorded() : 0) });
 }
 
 async function renderEnd() {
