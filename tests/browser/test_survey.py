@@ -149,6 +149,29 @@ def test_undo_goes_back_over_images(open_page, small):
     assert [each.changes for each in answers.answers] == [3, 1, *[0] * 6]
 
 
+@pytest.mark.parametrize("how", ["key", "button"])
+def test_the_last_answers_can_be_taken_back_from_the_end(open_page, small, how):
+    page = open_page(small / PAGE_FILE)
+    _, first = whole_study(page, study_of(small)[0], by_keyboard)
+    if how == "key":
+        page.keyboard.press("Backspace")
+    else:
+        page.locator("#end").get_by_role("button", name="Take back").click()
+    page.locator("#progress", has_text="8 of 8").wait_for()
+    assert page.locator('[name="confidence"]:checked').count() == 0
+    page.keyboard.press("Enter")  # not all is answered
+    page.reload()
+    page.get_by_role("button", name=f"Reader {READER}: go on after 7 of 8").click()
+    page.locator("#progress", has_text="8 of 8").wait_for()
+    page.keyboard.press(str(Judgements(7).confidence))
+    page.keyboard.press("Enter")
+    page.locator("#end").wait_for()
+    answers, found = saved(page)
+    assert found != first
+    assert_complete(answers, found, small)
+    assert [each.changes for each in answers.answers] == [0] * 7 + [1]
+
+
 TEXT = "Ärger 😀 \"'<b>&\u2028\u2029\x07 = \\ /"
 
 
@@ -188,6 +211,8 @@ def test_a_file_can_be_saved_again_after_opening_again(open_page, small):
     page.get_by_role("button", name="Begin as another reader").click()
     page.get_by_role("button", name=f"Reader {READER}: finished").click()
     page.locator("#end").wait_for()
+    page.keyboard.press("Backspace")  # what was finished before stays
+    assert page.get_by_role("button", name="Take back").count() == 0
     assert saved(page)[1] == found
 
 
@@ -318,6 +343,31 @@ def test_an_answer_that_cannot_be_saved_is_not_taken(open_page, small, how):
     page.locator("#end").wait_for()
     assert page.get_by_role("alert").get_by_text("could not be saved").count() == 0
     assert_complete(*saved(page), small)
+
+
+def test_a_first_save_that_fails_can_be_tried_again(open_page, small):
+    page = open_page(small / PAGE_FILE)
+    page.evaluate(FULL_DISK)
+    page.get_by_label("I have read this and agree.").check()
+    page.get_by_label("Reader number").fill("2")
+    page.get_by_label("Other").check()
+    page.get_by_label("Years of experience").fill("1")
+    page.get_by_role("button", name="Begin", exact=True).click()
+    page.get_by_role("alert").get_by_text("could not be saved").wait_for()
+    page.evaluate(ROOM_AGAIN)
+    page.get_by_role("button", name="Begin", exact=True).click()
+    page.locator("#instructions").wait_for()
+
+
+@pytest.mark.parametrize(
+    ("refusal", "said"), [("", "Copied."), ("throw new Error('no')", "copy it by hand")]
+)
+def test_whether_the_receipt_was_copied_is_said(open_page, small, refusal, said):
+    page = open_page(small / PAGE_FILE)
+    page.evaluate(f"() => {{ navigator.clipboard.writeText = async () => {{ {refusal} }}; }}")
+    whole_study(page, study_of(small)[0], by_keyboard)
+    page.get_by_role("button", name="Copy the receipt").click()
+    page.get_by_text(said).wait_for()
 
 
 @pytest.mark.parametrize(

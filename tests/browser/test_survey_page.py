@@ -131,6 +131,7 @@ def test_every_screen_can_be_read_and_named(open_page, small, size):
                 # Playwright's own name, as a screen reader would say it.
                 said = control.aria_snapshot()
                 assert re.search(r'"[^"]+"', said), (screen, said)
+        assert page.get_by_role("heading", level=1).count() == 1, screen
         for group in page.locator("fieldset").all():
             assert group.locator("legend").inner_text().strip() or not group.is_visible()
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), screen

@@ -170,6 +170,15 @@ function offer(id, name, text, type) {
   link.download = name;
 }
 
+async function copyReceipt() {
+  try {
+    await navigator.clipboard.writeText(element("receipt").textContent);
+    element("copied").textContent = say("copied");
+  } catch {
+    element("copied").textContent = say("not_copied");
+  }
+}
+
 // Pressing.
 
 /** Change the record while the image is to be seen: nothing is said of one that is not. */
@@ -192,11 +201,13 @@ function numberOf(event) {
   return found ? Number(found[1]) : null;
 }
 
+const isUndo = (event) =>
+  event.key === "Backspace" || ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "z");
+
 /** What a key does while an image is shown; null for keys that keep their own meaning. */
 function meaningOf(event) {
   const isOnScale = ["quality", "confidence"].includes(event.target.name);
-  const isUndo = event.key === "Backspace" || ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "z");
-  if (isUndo) return undo;
+  if (isUndo(event)) return undo;
   if (event.ctrlKey || event.metaKey || event.altKey) return null;
   if (event.key === "Enter") return event.target.tagName === "BUTTON" ? null : next;
   if (event.key === "ArrowLeft" && !isOnScale) return () => answer("real", false);
@@ -207,7 +218,8 @@ function meaningOf(event) {
 }
 
 function onKey(event) {
-  if (shown !== "judging" || event.isComposing) return;
+  const isReopening = shown === "end" && !element("back").hidden && isUndo(event);
+  if (event.isComposing || !(shown === "judging" || isReopening)) return;
   if (event.target === element("comment")) {
     if (event.key === "Escape" || (event.key === "Enter" && !event.shiftKey)) {
       event.preventDefault();
@@ -260,6 +272,7 @@ async function enter(chosen) {
   }
   const latest = (await storedRecords(database)).find((each) => each.reader === chosen.reader) ?? chosen;
   record = latest;
+  element("back").hidden = latest.finished !== "";
   await act((timed) => (timed.finished ? { ...timed } : { ...timed, sittings: timed.sittings + 1 }));
 }
 
@@ -291,12 +304,10 @@ function listen() {
   on("answers", "change", onChoice);
   on("answers", "click", onClick);
   on("undo", "click", undo);
+  on("reopen", "click", undo);
   on("comment", "input", ({ target: { value } }) => act((timed) => commented(timed, value)));
   on("another", "click", () => location.reload());
-  on("copy", "click", async () => {
-    await navigator.clipboard.writeText(element("receipt").textContent);
-    element("copied").textContent = say("copied");
-  });
+  on("copy", "click", copyReceipt);
   document.addEventListener("keydown", onKey);
   document.addEventListener("visibilitychange", pauseOrGoOn);
   new ResizeObserver(fit).observe(stage);

@@ -77,14 +77,17 @@ function commented(record, comment) {
   return withEntry(record, { comment });
 }
 
-/** The record with its last answer taken back, that of the image before if there is none to this. */
+/**
+ * The record with its last answer taken back, that of the image before if there is none to this;
+ * it is not finished then.
+ */
 function takenBack(record) {
   const entry = entryOf(record);
   if (entry.given.length > 0) {
     const last = entry.given.at(-1);
     return withEntry(record, { [last]: null, given: entry.given.slice(0, -1), changes: entry.changes + 1 });
   }
-  return canGoBack(record) ? takenBack({ ...record, at: record.at - 1 }) : record;
+  return canGoBack(record) ? takenBack({ ...record, at: record.at - 1, finished: "" }) : record;
 }
 
 /** Whether there is an image before this one; practice does not come back. */
