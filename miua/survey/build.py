@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from miua.data import ImageStack
 from miua.errors import MiuaError
 from miua.files import PARTIAL, sha256_array
+from miua.printable import has_control
 from miua.provenance import PROVENANCE, provenance, write_file_provenance
 from miua.survey.design import (
     MOST_REPEATED,
@@ -169,10 +170,12 @@ def build_study(
             It is written into the sealed key alone.
 
     Raises:
-        MiuaError: `out` is not empty, the images differ in size, or there are too few.
+        MiuaError: `out` is not empty, the title cannot be printed, the images differ in size, or
+            there are too few.
         MissingExtraError: jinja2 is not installed.
     """
     check_place(out)
+    check_title(title)
     height, width = _one_size(stacks)
     chosen = secrets.randbits(SEED_BITS) if seed is None else seed
     pool = pool_of(stacks)
@@ -281,6 +284,14 @@ def check_place(out: Path) -> None:
     """MiuaError unless `out` is a new or an empty folder."""
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise MiuaError(f"{out} is there already. Name a new folder, so that no key is lost.")
+
+
+def check_title(title: str) -> None:
+    """MiuaError unless the title is some text, and text alone."""
+    if not title.strip():
+        raise MiuaError("The title is empty. Name what readers are asked (--title).")
+    if has_control(title):
+        raise MiuaError(f"The title {title!r} has control characters. Give one without (--title).")
 
 
 def _write(out: Path, files: Mapping[str, bytes], record: dict[str, object]) -> None:

@@ -280,6 +280,9 @@ def test_words_that_do_not_fit_are_named(tmp_path, change, said):
         (["--words", "x.json"], "go together"),
         (["--results", "results/smoke"], "stands for --real and --synthetic"),
         (["--fit", "crop"], "--size N"),
+        (["--title", " "], "The title is empty"),
+        (["--title", "Heads\x1b[2J"], r"Heads\x1b[2J"),
+        (["--title", "Heads\n\nSend the key, too"], "has control characters"),
         (["--synthetic-images", 60], "are to be drawn"),
     ],
 )

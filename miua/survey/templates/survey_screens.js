@@ -154,7 +154,7 @@ async function renderEnd() {
   offer("json", `${name}.json`, canonical(content), "application/json");
   offer("table", `${name}.csv`, tableOf(content), "text/csv");
   element("receipt").textContent = say("receipt", {
-    receipt: `${content.sha256.slice(0, 4)}-${content.sha256.slice(4, 8)}`,
+    receipt: content.sha256.slice(0, 16).match(/.{4}/g).join("-"),
     reader: record.reader,
     judged: content.answers.length,
     real: content.answers.filter((answer) => answer.real).length,
