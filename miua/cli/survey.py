@@ -86,6 +86,11 @@ def build_command(
 
     check_place(out)
     check_title(title)
+    if results is not None and (size is not None or fit == "crop"):
+        raise MiuaError(
+            "--results shows readers the images that its metrics are of, so they keep their size. "
+            "Leave out --size and --fit."
+        )
     if size is None and fit == "crop":
         raise MiuaError("--fit crop needs the size of the square: --size N.")
     numbers = Numbers(synthetic_images, real_images, practice, repeated, readers)

@@ -350,7 +350,7 @@ def _notes_on_size(width: int, height: int) -> list[str]:
     window = "{} x {}".format(*smallest_window(width, height))
     return [
         f"The images are {width} x {height} pixels, so readers need a window of {window} or more. "
-        "--size N makes them smaller."
+        "--size N makes them smaller, if they are not of --results."
     ]
 
 
