@@ -81,10 +81,16 @@ def build_command(
     need("pydantic", "The reader study", extra="survey")
     need("jinja2", "The reader study", extra="survey")
     from miua.evaluation.reading import Reading
-    from miua.survey.build import Numbers, build_study, check_place
+    from miua.survey.build import Numbers, build_study, check_place, check_title
     from miua.survey.planning import plan
 
     check_place(out)
+    check_title(title)
+    if results is not None and (size is not None or fit == "crop"):
+        raise MiuaError(
+            "--results shows readers the images that its metrics are of, so they keep their size. "
+            "Leave out --size and --fit."
+        )
     if size is None and fit == "crop":
         raise MiuaError("--fit crop needs the size of the square: --size N.")
     numbers = Numbers(synthetic_images, real_images, practice, repeated, readers)

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from miua.data import ImageStack
 from miua.errors import MiuaError
 from miua.files import PARTIAL, sha256_array
+from miua.printable import has_control
 from miua.provenance import PROVENANCE, provenance, write_file_provenance
 from miua.survey.design import (
     MOST_REPEATED,
@@ -29,7 +30,7 @@ from miua.survey.design import (
     equal_shares,
     generator,
 )
-from miua.survey.page import render_page
+from miua.survey.page import render_page, smallest_window
 from miua.survey.records import (
     KEY_FILE,
     PAGE_FILE,
@@ -44,6 +45,7 @@ from miua.survey.words import Words
 
 SEED_BITS = 128  # too many to try
 README_FILE = "README.txt"
+LARGE = 300  # pixels: a side that not every screen has room for
 MOST_PAGE_BYTES = 50_000_000  # a page that no one can send by mail
 
 
@@ -181,11 +183,13 @@ def build_study(
             It is written into the sealed key alone.
 
     Raises:
-        MiuaError: `out` is not empty, the images differ in size, or there are too few.
+        MiuaError: `out` is not empty, the title cannot be printed, the images differ in size, or
+            there are too few.
         MissingExtraError: jinja2 is not installed.
     """
     check_place(out)
     check_sets(numbers, sum(each.set != REAL for each in stacks))
+    check_title(title)
     height, width = _one_size(stacks)
     chosen = secrets.randbits(SEED_BITS) if seed is None else seed
     pool = pool_of(stacks)
@@ -223,7 +227,7 @@ def build_study(
         folder=out,
         study_sha256=_sha256(study_bytes),
         counts={each.set: list(set_of.values()).count(each.set) for each in stacks},
-        notes=_notes(pool),
+        notes=[*_notes(pool), *_notes_on_size(width, height)],
         page_bytes=len(page),
         seed_drawn=seed is None,
     )
@@ -304,6 +308,14 @@ def check_place(out: Path) -> None:
         raise MiuaError(f"{out} is there already. Name a new folder, so that no key is lost.")
 
 
+def check_title(title: str) -> None:
+    """MiuaError unless the title is some text, and text alone."""
+    if not title.strip():
+        raise MiuaError("The title is empty. Name what readers are asked (--title).")
+    if has_control(title):
+        raise MiuaError(f"The title {title!r} has control characters. Give one without (--title).")
+
+
 def _write(out: Path, files: Mapping[str, bytes], record: dict[str, object]) -> None:
     """The folder with its files, whole or not at all; the key for its owner's eyes alone."""
     out = out.absolute()
@@ -352,6 +364,16 @@ def _notes(pool: Pool) -> list[str]:
             "would be unclear what they are."
         )
     return notes
+
+
+def _notes_on_size(width: int, height: int) -> list[str]:
+    if max(width, height) <= LARGE:
+        return []
+    window = "{} x {}".format(*smallest_window(width, height))
+    return [
+        f"The images are {width} x {height} pixels, so readers need a window of {window} or more. "
+        "--size N makes them smaller, if they are not of --results."
+    ]
 
 
 def _readme(title: str, out: Path) -> str:

@@ -21,6 +21,16 @@ TEMPLATE, STYLE = "survey.html", "survey.css"
 # One program in the order of its parts: each uses only what stands before it.
 PROGRAM = ("survey_session.js", "survey_store.js", "survey_image.js", "survey_screens.js")
 
+# What a window has to have, in pixels of the page: beside and above an image, which questions
+# stand beside; and at least, for the questions (survey.css).
+ROOM = {"beside": 384, "above": 50, "narrowest": 700, "lowest": 392}
+
+
+def smallest_window(width: int, height: int) -> tuple[int, int]:
+    """Width and height of a window that has room for such images at one screen pixel a pixel."""
+    window_height = max(height + ROOM["above"], ROOM["lowest"])
+    return max(width + ROOM["beside"], ROOM["narrowest"], window_height), window_height
+
 
 def render_page(
     study: ReaderStudy, study_bytes: bytes, pixels: Mapping[str, NDArray[np.uint8]]
@@ -52,6 +62,7 @@ def render_page(
     data = {
         "study": json.loads(study_bytes),
         "hash": hashlib.sha256(study_bytes).hexdigest(),
+        "room": ROOM,
         "pictures": {name: base64.b64encode(png(image)).decode() for name, image in pixels.items()},
     }
     return environment.get_template(TEMPLATE).render(

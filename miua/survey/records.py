@@ -149,8 +149,11 @@ class Answers(Strict):
 
     @property
     def receipt(self) -> str:
-        """What the reader's receipt shows: the first eight digits of the hash, in two groups."""
-        return f"{self.sha256[:4]}-{self.sha256[4:8]}"
+        """What the reader's receipt shows: the first 16 digits of the hash, in groups of four.
+
+        They are 64 bits: too many to find another file with the same by trying comments.
+        """
+        return "-".join(self.sha256[start : start + 4] for start in range(0, 16, 4))
 
 
 def canonical(content: dict[str, Any]) -> bytes:

@@ -149,6 +149,29 @@ def test_undo_goes_back_over_images(open_page, small):
     assert [each.changes for each in answers.answers] == [3, 1, *[0] * 6]
 
 
+@pytest.mark.parametrize("how", ["key", "button"])
+def test_the_last_answers_can_be_taken_back_from_the_end(open_page, small, how):
+    page = open_page(small / PAGE_FILE)
+    _, first = whole_study(page, study_of(small)[0], by_keyboard)
+    if how == "key":
+        page.keyboard.press("Backspace")
+    else:
+        page.locator("#end").get_by_role("button", name="Take back").click()
+    page.locator("#progress", has_text="8 of 8").wait_for()
+    assert page.locator('[name="confidence"]:checked').count() == 0
+    page.keyboard.press("Enter")  # not all is answered
+    page.reload()
+    page.get_by_role("button", name=f"Reader {READER}: go on after 7 of 8").click()
+    page.locator("#progress", has_text="8 of 8").wait_for()
+    page.keyboard.press(str(Judgements(7).confidence))
+    page.keyboard.press("Enter")
+    page.locator("#end").wait_for()
+    answers, found = saved(page)
+    assert found != first
+    assert_complete(answers, found, small)
+    assert [each.changes for each in answers.answers] == [0] * 7 + [1]
+
+
 TEXT = "Ärger 😀 \"'<b>&\u2028\u2029\x07 = \\ /"
 
 
@@ -188,6 +211,8 @@ def test_a_file_can_be_saved_again_after_opening_again(open_page, small):
     page.get_by_role("button", name="Begin as another reader").click()
     page.get_by_role("button", name=f"Reader {READER}: finished").click()
     page.locator("#end").wait_for()
+    page.keyboard.press("Backspace")  # what was finished before stays
+    assert page.get_by_role("button", name="Take back").count() == 0
     assert saved(page)[1] == found
 
 
@@ -226,19 +251,10 @@ def test_time_stands_while_the_page_is_hidden(open_page, small):
     page.reload()
     begin(page)
 
-    def hide(hidden):
-        page.evaluate(
-            """hidden => { const value = { value: hidden, configurable: true };
-                 Object.defineProperty(document, "hidden", value);
-                 document.dispatchEvent(new Event("visibilitychange")); }""",
-            hidden,
-        )
-        page.clock.run_for(10)
-
     page.clock.run_for(5000)
-    hide(True)
+    hide(page, True)
     page.clock.run_for(100_000)
-    hide(False)
+    hide(page, False)
     page.clock.run_for(3000)
     judge(page, 8, by_keyboard)
     page.clock.run_for(100)
@@ -248,22 +264,110 @@ def test_time_stands_while_the_page_is_hidden(open_page, small):
     assert sum(each.milliseconds for each in answers.answers) < 20_000
 
 
-def test_an_answer_that_cannot_be_saved_is_not_taken(open_page, small):
+FULL_DISK = """() => { const records = IDBObjectStore.prototype;
+     records.realPut = records.put;
+     records.put = () => { throw new DOMException("full", "QuotaExceededError"); }; }"""
+ROOM_AGAIN = "() => { IDBObjectStore.prototype.put = IDBObjectStore.prototype.realPut; }"
+
+# The next save lasts until `endSave` is called; `saved` is when all but the page knows of it.
+SLOW_SAVE = """() => { const { prototype } = IDBDatabase;
+     let begun;
+     window.saved = new Promise((resolve) => { begun = resolve; });
+     const real = prototype.transaction;
+     prototype.transaction = function (name, mode, options) {
+       const transaction = real.call(this, name, mode, options);
+       if (mode !== "readwrite") return transaction;
+       prototype.transaction = real;
+       const keep = { set: (done) => { window.endSave = done; } };
+       Object.defineProperty(transaction, "oncomplete", keep);
+       transaction.addEventListener("complete", begun);
+       return transaction; }; }"""
+
+
+def hide(page, hidden):
+    page.evaluate(
+        """hidden => { const value = { value: hidden, configurable: true };
+             Object.defineProperty(document, "hidden", value);
+             document.dispatchEvent(new Event("visibilitychange")); }""",
+        hidden,
+    )
+
+
+def test_time_counts_once_where_the_page_is_hidden_during_a_save(open_page, small):
+    page = open_page(small / PAGE_FILE)
+    page.clock.install()
+    page.reload()
+    begin(page)
+    page.clock.pause_at(page.evaluate("Date.now()") / 1000 + 1)
+    page.clock.run_for(20_000)
+    page.evaluate(SLOW_SAVE)
+    page.keyboard.press("ArrowLeft")
+    page.evaluate("() => saved.then(() => {})")
+    page.clock.run_for(3000)
+    hide(page, True)
+    page.evaluate("endSave()")
+    page.clock.run_for(100_000)
+    hide(page, False)
+    page.clock.run_for(5000)
+    page.keyboard.press("1")
+    page.keyboard.press("1")
+    page.locator('[name="confidence"]:checked').wait_for(state="attached")
+    page.evaluate(FULL_DISK)
+    page.keyboard.press("2")
+    page.get_by_role("alert").get_by_text("could not be saved").wait_for()
+    page.evaluate(ROOM_AGAIN)
+    page.clock.run_for(2000)
+    page.set_viewport_size({"width": 1000, "height": 700})
+    page.clock.run_for(4000)
+    page.keyboard.press("Enter")
+    page.clock.resume()
+    judge(page, 7, by_keyboard, first=1)
+    page.locator("#end").wait_for()
+    # The first second passes while the page goes on by itself.
+    assert 34_000 <= saved(page)[0].answers[0].milliseconds <= 35_100
+
+
+@pytest.mark.parametrize("how", ["key", "click"])
+def test_an_answer_that_cannot_be_saved_is_not_taken(open_page, small, how):
     page = open_page(small / PAGE_FILE)
     begin(page)
-    page.evaluate(
-        """() => { const records = IDBObjectStore.prototype;
-             records.realPut = records.put;
-             records.put = () => { throw new DOMException("full", "QuotaExceededError"); }; }"""
-    )
-    page.keyboard.press("ArrowLeft")
+    page.evaluate(FULL_DISK)
+    if how == "key":
+        page.keyboard.press("ArrowLeft")
+    else:
+        page.locator('label:has([name="real"])').first.click()
     page.get_by_role("alert").get_by_text("could not be saved").wait_for()
     assert page.locator("#answers :checked").count() == 0
-    page.evaluate("() => { IDBObjectStore.prototype.put = IDBObjectStore.prototype.realPut; }")
+    page.evaluate(ROOM_AGAIN)
     judge(page, 8, by_keyboard)
     page.locator("#end").wait_for()
     assert page.get_by_role("alert").get_by_text("could not be saved").count() == 0
     assert_complete(*saved(page), small)
+
+
+def test_a_first_save_that_fails_can_be_tried_again(open_page, small):
+    page = open_page(small / PAGE_FILE)
+    page.evaluate(FULL_DISK)
+    page.get_by_label("I have read this and agree.").check()
+    page.get_by_label("Reader number").fill("2")
+    page.get_by_label("Other").check()
+    page.get_by_label("Years of experience").fill("1")
+    page.get_by_role("button", name="Begin", exact=True).click()
+    page.get_by_role("alert").get_by_text("could not be saved").wait_for()
+    page.evaluate(ROOM_AGAIN)
+    page.get_by_role("button", name="Begin", exact=True).click()
+    page.locator("#instructions").wait_for()
+
+
+@pytest.mark.parametrize(
+    ("refusal", "said"), [("", "Copied."), ("throw new Error('no')", "copy it by hand")]
+)
+def test_whether_the_receipt_was_copied_is_said(open_page, small, refusal, said):
+    page = open_page(small / PAGE_FILE)
+    page.evaluate(f"() => {{ navigator.clipboard.writeText = async () => {{ {refusal} }}; }}")
+    whole_study(page, study_of(small)[0], by_keyboard)
+    page.get_by_role("button", name="Copy the receipt").click()
+    page.get_by_text(said).wait_for()
 
 
 @pytest.mark.parametrize(

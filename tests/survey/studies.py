@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from miua.data import ImageStack
 from miua.files import sha256_array
 from miua.survey.build import Given, Numbers, build_study
@@ -28,6 +30,11 @@ def stacks(sets=2, images=12, size=16):
     """Real images and so many synthetic sets, each image different from all others."""
     names = [REAL, *(f"fabricated {number}" for number in range(1, sets + 1))]
     return [given(name, textures(place, images, size)) for place, name in enumerate(names)]
+
+
+def noise(height, width, seed, images=6):
+    """Images (N, H, W) of any size, each different from all others."""
+    return np.random.default_rng(seed).integers(0, 256, (images, height, width), dtype=np.uint8)
 
 
 def make_study(out: Path, numbers: Numbers = SMALL, *, words=None, seed=SEED, made=None, **sizes):

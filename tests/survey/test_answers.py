@@ -36,7 +36,9 @@ def test_a_good_file_is_accepted_as_it_is(made):
     (file,), refused = read(made, path)
     assert refused == []
     assert file.content == path.read_bytes()
-    assert file.answers.receipt.replace("-", "") == json.loads(file.content)["sha256"][:8]
+    groups = file.answers.receipt.split("-")
+    assert [len(group) for group in groups] == [4] * 4
+    assert "".join(groups) == json.loads(file.content)["sha256"][:16]
 
 
 def test_other_spaces_in_the_file_are_no_edit(made):

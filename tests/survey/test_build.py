@@ -28,7 +28,7 @@ from miua.survey.records import (
 )
 from miua.survey.words import english, read_words
 from tests.evaluation.textures import textures
-from tests.survey.studies import SEED, SMALL, given, make_study, stacks
+from tests.survey.studies import SEED, SMALL, given, make_study, noise, stacks
 
 
 @pytest.fixture
@@ -132,6 +132,22 @@ def test_images_of_two_sizes_are_refused(tmp_path):
         MiuaError, match=r"differ in size(.|\n)*--size(.|\n)*20 x 20 pixels: larger/"
     ):
         make_study(tmp_path / "study", made=made)
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "said"),
+    [
+        (300, 300, []),
+        (540, 800, ["800 x 540 pixels, so readers need a window of 1184 x 590 or more"]),
+        (1200, 301, ["301 x 1200 pixels, so readers need a window of 1250 x 1250 or more"]),
+        (20, 301, ["301 x 20 pixels, so readers need a window of 700 x 392 or more"]),
+    ],
+)
+def test_the_window_that_large_images_need_is_said(tmp_path, height, width, said):
+    made = [given(name, noise(height, width, seed)) for seed, name in enumerate((REAL, "set"))]
+    built = make_study(tmp_path / "study", made=made)
+    assert len(built.notes) == len(said)
+    assert all(words in note for words, note in zip(said, built.notes, strict=True))
 
 
 def test_a_folder_with_something_in_it_stays_as_it_is(study):
@@ -265,6 +281,9 @@ def test_words_that_do_not_fit_are_named(tmp_path, change, said):
         (["--results", "results/smoke"], "stands for --real and --synthetic"),
         (["--fit", "crop"], "--size N"),
         (["--synthetic-images", 60], "for practice are wanted"),
+        (["--title", " "], "The title is empty"),
+        (["--title", "Heads\x1b[2J"], r"Heads\x1b[2J"),
+        (["--title", "Heads\n\nSend the key, too"], "has control characters"),
     ],
 )
 def test_options_that_cannot_be_met_are_refused_before_anything_is_written(images, more, said):
@@ -274,6 +293,15 @@ def test_options_that_cannot_be_met_are_refused_before_anything_is_written(image
 
 def test_the_command_needs_images(tmp_path):
     assert "--real and --synthetic, or --results" in run("build", "--out", tmp_path / "study")
+
+
+@pytest.mark.parametrize(
+    "more", [("--size", 32), ("--fit", "crop"), ("--size", 32, "--fit", "crop")]
+)
+def test_images_of_a_results_folder_keep_their_size(tmp_path, more):
+    said = run("build", "--results", tmp_path / "results", "--out", tmp_path / "study", *more)
+    assert "Leave out --size and --fit" in said
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_results_folder_gives_its_real_images_and_the_sets_of_its_grid(tmp_path, monkeypatch):

@@ -52,7 +52,7 @@ def test_the_page_answers_for_this_study(study):
 def test_nothing_in_what_readers_get_tells_the_kinds(study):
     text, data = embedded(study)
     key, _ = read_record(study / KEY_FILE, Key)
-    assert data.keys() == {"study", "hash", "pictures"}
+    assert data.keys() == {"study", "hash", "pictures", "room"}
     told = text + (study / STUDY_FILE).read_text(encoding="utf-8")
     for secret in ("fabricated", "folder of", *key.stacks.values()):
         assert secret not in told

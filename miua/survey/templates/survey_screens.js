@@ -6,7 +6,9 @@ const SECONDS_AN_IMAGE = 12;
 let database;
 let record = null;
 let shown = ""; // the screen
-let since = null; // when the time of looking that is not in the record yet began; null: it stands
+// The time of looking that is not in the record yet: milliseconds, and since when more are added.
+let kept = 0;
+let since = null; // null: it stands
 
 /** Milliseconds in words, as minutes and seconds. */
 function clock(milliseconds) {
@@ -34,8 +36,20 @@ function warn(text) {
 
 // Looking.
 
-const isLooking = () => shown === "judging" && !document.hidden;
-const sinceThen = () => (since === null ? 0 : performance.now() - since);
+const isLooking = () => shown === "judging" && !document.hidden && !picture.hidden;
+const unrecorded = () => kept + (since === null ? 0 : performance.now() - since);
+
+/** The time so far, which counts from zero again: whoever takes it records it or puts it back. */
+function takeTime() {
+  const milliseconds = unrecorded();
+  restartTime();
+  return milliseconds;
+}
+
+function restartTime() {
+  kept = 0;
+  since = isLooking() ? performance.now() : null;
+}
 
 // Acting: one thing after the other, and none before the one before it is saved.
 
@@ -47,30 +61,42 @@ let queue = Promise.resolve();
  */
 function act(change) {
   queue = queue.then(async () => {
-    const now = performance.now();
-    const timed = since === null ? record : looked(record, now - since);
+    // Taken before the record is saved: what is looked at meanwhile counts once, and afterwards.
+    const milliseconds = takeTime();
+    const timed = milliseconds > 0 ? looked(record, milliseconds) : record;
     const changed = change(timed);
-    if (changed === timed) return;
+    if (changed === timed) {
+      kept += milliseconds;
+      return;
+    }
     try {
       await store(database, changed);
     } catch {
+      kept += milliseconds;
       warn(say("not_saved"));
+      if (shown === "judging") renderAnswers(entryOf(record));
       return;
     }
     warn("");
     const before = record;
     record = changed;
-    since = since === null ? null : now;
     await render(before);
   });
   return queue;
 }
 
-/** Keep the time so far, and let it stand while the page is hidden. */
+/** Keep the time so far, and let it stand while the image is not to be seen. */
 function pauseOrGoOn() {
-  const milliseconds = sinceThen();
+  kept = unrecorded();
   since = isLooking() ? performance.now() : null;
-  if (document.hidden && milliseconds > 0) act((timed) => looked(timed, milliseconds));
+  if (since === null && kept > 0) act((timed) => ({ ...timed }));
+}
+
+/** Lay the image out for the window as it is; no answers are taken where it has no room. */
+function fit() {
+  if (shown !== "judging") return;
+  element("answers").inert = place() === 0;
+  pauseOrGoOn();
 }
 
 // Showing.
@@ -78,12 +104,12 @@ function pauseOrGoOn() {
 async function render(before) {
   const phase = phaseOf(record);
   const isImage = phase === "practice" || phase === "judging";
-  if (!isImage) since = null;
   const total = showings(record).length - PRACTICE.length;
   if (phase === "interlude") element("ahead").textContent = say("interlude_text", { total });
   if (phase === "end") await renderEnd();
   const isNew = shown !== "judging" || before.at !== record.at;
   show(isImage ? "judging" : phase);
+  if (!isImage) restartTime();
   if (isImage) await renderImage(phase, isNew);
 }
 
@@ -99,8 +125,9 @@ async function renderImage(phase, isNew) {
   element("progress").textContent = text;
   element("comment").value = entry.comment;
   stage.focus();
-  await showImage(showings(record)[record.at]);
-  since = isLooking() ? performance.now() : null;
+  await takeImage(showings(record)[record.at]);
+  fit();
+  restartTime();
 }
 
 function renderAnswers(entry) {
@@ -118,7 +145,7 @@ function renderAnswers(entry) {
 
 function renderClock() {
   const isCounted = phaseOf(record) === "judging";
-  element("clock").textContent = say("time", { time: clock(isCounted ? timeOf(record) + sinceThen() : 0) });
+  element("clock").textContent = say("time", { time: clock(isCounted ? timeOf(record) + unrecorded() : 0) });
 }
 
 async function renderEnd() {
@@ -127,7 +154,7 @@ async function renderEnd() {
   offer("json", `${name}.json`, canonical(content), "application/json");
   offer("table", `${name}.csv`, tableOf(content), "text/csv");
   element("receipt").textContent = say("receipt", {
-    receipt: `${content.sha256.slice(0, 4)}-${content.sha256.slice(4, 8)}`,
+    receipt: content.sha256.slice(0, 16).match(/.{4}/g).join("-"),
     reader: record.reader,
     judged: content.answers.length,
     real: content.answers.filter((answer) => answer.real).length,
@@ -143,16 +170,27 @@ function offer(id, name, text, type) {
   link.download = name;
 }
 
+async function copyReceipt() {
+  try {
+    await navigator.clipboard.writeText(element("receipt").textContent);
+    element("copied").textContent = say("copied");
+  } catch {
+    element("copied").textContent = say("not_copied");
+  }
+}
+
 // Pressing.
 
-const next = () => act((timed) => advanced(timed, place()));
-const undo = () => act(takenBack);
-const answer = (question, value) => act((timed) => answered(timed, question, value));
+/** Change the record while the image is to be seen: nothing is said of one that is not. */
+const judge = (change) => act((timed) => (picture.hidden ? timed : change(timed)));
+const next = () => judge((timed) => advanced(timed, place()));
+const undo = () => judge(takenBack);
+const answer = (question, value) => judge((timed) => answered(timed, question, value));
 
 /** A number answers the scale that is asked for; where the focus is on a scale, that one. */
 function answerNumber(value) {
   const focused = document.activeElement.name;
-  act((timed) => {
+  judge((timed) => {
     const question = ["quality", "confidence"].includes(focused) ? focused : askedOf(entryOf(timed));
     return question === "real" ? timed : answered(timed, question, value);
   });
@@ -163,11 +201,13 @@ function numberOf(event) {
   return found ? Number(found[1]) : null;
 }
 
+const isUndo = (event) =>
+  event.key === "Backspace" || ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "z");
+
 /** What a key does while an image is shown; null for keys that keep their own meaning. */
 function meaningOf(event) {
   const isOnScale = ["quality", "confidence"].includes(event.target.name);
-  const isUndo = event.key === "Backspace" || ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "z");
-  if (isUndo) return undo;
+  if (isUndo(event)) return undo;
   if (event.ctrlKey || event.metaKey || event.altKey) return null;
   if (event.key === "Enter") return event.target.tagName === "BUTTON" ? null : next;
   if (event.key === "ArrowLeft" && !isOnScale) return () => answer("real", false);
@@ -178,7 +218,8 @@ function meaningOf(event) {
 }
 
 function onKey(event) {
-  if (shown !== "judging" || event.isComposing) return;
+  const isReopening = shown === "end" && !element("back").hidden && isUndo(event);
+  if (event.isComposing || !(shown === "judging" || isReopening)) return;
   if (event.target === element("comment")) {
     if (event.key === "Escape" || (event.key === "Enter" && !event.shiftKey)) {
       event.preventDefault();
@@ -231,6 +272,7 @@ async function enter(chosen) {
   }
   const latest = (await storedRecords(database)).find((each) => each.reader === chosen.reader) ?? chosen;
   record = latest;
+  element("back").hidden = latest.finished !== "";
   await act((timed) => (timed.finished ? { ...timed } : { ...timed, sittings: timed.sittings + 1 }));
 }
 
@@ -262,16 +304,14 @@ function listen() {
   on("answers", "change", onChoice);
   on("answers", "click", onClick);
   on("undo", "click", undo);
+  on("reopen", "click", undo);
   on("comment", "input", ({ target: { value } }) => act((timed) => commented(timed, value)));
   on("another", "click", () => location.reload());
-  on("copy", "click", async () => {
-    await navigator.clipboard.writeText(element("receipt").textContent);
-    element("copied").textContent = say("copied");
-  });
+  on("copy", "click", copyReceipt);
   document.addEventListener("keydown", onKey);
   document.addEventListener("visibilitychange", pauseOrGoOn);
-  new ResizeObserver(() => { if (shown === "judging") place(); }).observe(stage);
-  window.addEventListener("resize", () => { if (shown === "judging") place(); });
+  new ResizeObserver(fit).observe(stage);
+  window.addEventListener("resize", fit);
   setInterval(() => { if (isLooking()) renderClock(); }, 1000);
 }
 

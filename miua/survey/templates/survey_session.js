@@ -2,7 +2,7 @@
 // What a reader did, as one record. Functions here take a record and give a new one: what is shown
 // is what was saved, and nothing in between.
 
-const { study: STUDY, hash: STUDY_HASH, pictures: PICTURES } =
+const { study: STUDY, hash: STUDY_HASH, pictures: PICTURES, room: ROOM } =
   JSON.parse(document.getElementById("data").textContent);
 const PRACTICE = STUDY.practice.map((image) => image.id);
 const QUESTIONS = ["real", "quality", "confidence"];
@@ -77,14 +77,17 @@ function commented(record, comment) {
   return withEntry(record, { comment });
 }
 
-/** The record with its last answer taken back, that of the image before if there is none to this. */
+/**
+ * The record with its last answer taken back, that of the image before if there is none to this;
+ * it is not finished then.
+ */
 function takenBack(record) {
   const entry = entryOf(record);
   if (entry.given.length > 0) {
     const last = entry.given.at(-1);
     return withEntry(record, { [last]: null, given: entry.given.slice(0, -1), changes: entry.changes + 1 });
   }
-  return canGoBack(record) ? takenBack({ ...record, at: record.at - 1 }) : record;
+  return canGoBack(record) ? takenBack({ ...record, at: record.at - 1, finished: "" }) : record;
 }
 
 /** Whether there is an image before this one; practice does not come back. */

@@ -35,10 +35,14 @@ function store(database, record) {
   });
 }
 
+const claims = new Set();
+
 /** Whether this window has the reader for itself; it keeps the reader until it is closed. */
 function claimed(reader) {
+  if (claims.has(reader)) return true;
   return new Promise((resolve) => {
     navigator.locks.request(`${DATABASE} ${STUDY_HASH} ${reader}`, { ifAvailable: true }, (lock) => {
+      if (lock !== null) claims.add(reader);
       resolve(lock !== null);
       return lock === null ? undefined : new Promise(() => {});
     });
