@@ -29,6 +29,7 @@ ACCURACY, D_PRIME, CRITERION, AUC = "accuracy", "d'", "criterion", "area under t
 
 # Of which kind an interval is.
 EXACT, RESAMPLED, NORMAL = "exact", "images resampled", "normal"
+NONE = "none: "  # before why there is no interval
 
 READERS_COLUMNS = (
     "role",

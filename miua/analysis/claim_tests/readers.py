@@ -91,7 +91,7 @@ class _Calls:
 
     whose: who called them so, in words. images: how many different ones there were; several readers
     judge the same. low, high: with several readers the interval of the share that resamples images;
-    else NaN.
+    else NaN. without: why several readers have no such interval; else "".
     """
 
     called: int
@@ -100,13 +100,15 @@ class _Calls:
     images: int
     low: float = math.nan
     high: float = math.nan
+    without: str = ""
 
 
 @claim_test
 def share_is_at_chance(evidence: Evidence, inputs: Judges, thresholds: Chance) -> Finding:
     """The share called real does not differ from chance: shown if its interval is within margin.
 
-    Where several readers judged the same images, the interval that resamples images has to agree.
+    Where several readers judged the same images, the interval that resamples images has to agree:
+    the exact one takes their answers as independent, so it decides nothing without the other.
     """
     calls = _calls(evidence, inputs.role) or _published_calls(evidence)
     called, trials = calls.called, calls.trials
@@ -116,11 +118,13 @@ def share_is_at_chance(evidence: Evidence, inputs: Judges, thresholds: Chance) -
     low, high = np.fmin(share.low, calls.low), np.fmax(share.high, calls.high)
     inside = max(high - thresholds.chance, thresholds.chance - low) < thresholds.margin
     possible = calls.low <= thresholds.chance <= calls.high
-    if test.p_value < thresholds.alpha and not possible:
+    if calls.without:
+        verdict = UNDECIDED
+    elif test.p_value < thresholds.alpha and not possible:
         verdict = NOT_REPRODUCED
     else:
         verdict = REPRODUCED if inside else UNDECIDED
-    by_images = ""
+    by_images = f"; resampling images: none, {calls.without}" if calls.without else ""
     if not math.isnan(calls.low):
         by_images = f"; resampling images: {percent(calls.low)} to {percent(calls.high)}"
     return Finding(
@@ -198,10 +202,13 @@ def _calls(evidence: Evidence, role: str | None) -> _Calls | None:
     # Every reader judges every image once.
     images = int(exact.n // exact.readers)
     calls = _Calls(int(exact.count), int(exact.n), whose, images)
-    resampled: Any = rows.get(readers.RESAMPLED)
-    if not several or resampled is None:
+    if not several:
         return calls
-    return replace(calls, low=float(resampled.low), high=float(resampled.high))
+    if readers.RESAMPLED in rows:
+        resampled: Any = rows[readers.RESAMPLED]
+        return replace(calls, low=float(resampled.low), high=float(resampled.high))
+    told = [kind.removeprefix(readers.NONE) for kind in rows if kind.startswith(readers.NONE)]
+    return replace(calls, without=told[0] if told else "the table has none")
 
 
 @claim_test

@@ -73,7 +73,7 @@ CHANCE = {"chance": 0.5, "margin": 0.1, "alpha": 0.05}
 BOUND = {"share": 0.1, "level": 0.95}
 
 
-def plant(world, role, called, judged, *, readers=1, by_images=None):
+def plant(world, role, called, judged, *, readers=1, by_images=None, without=None):
     """The table of one role's readers, all of their answers together."""
     nothing = dict.fromkeys(READERS_COLUMNS, "")
     row = nothing | {
@@ -81,6 +81,8 @@ def plant(world, role, called, judged, *, readers=1, by_images=None):
         "count": called, "n": judged, "value": called / judged, "status": "computed",
     }  # fmt: skip
     rows = [row | {"interval": "exact"}]
+    if without:
+        rows.append(row | {"interval": f"none: {without}"})
     if by_images:
         low, high = by_images
         rows.append(row | {"interval": "images resampled", "low": low, "high": high})
@@ -111,6 +113,25 @@ def test_several_engineers_decide_where_both_intervals_agree(
     said = f"2 engineers of this study's own readers called {called} of {judged} synthetic images"
     assert finding.reason.startswith(said)
     assert "resampling images" in finding.reason
+
+
+@pytest.mark.parametrize(
+    ("called", "judged", "readers", "why"),
+    [
+        (15, 15, 3, "all resamples are equal"),  # 5 images: by images p = 0.06
+        (200, 400, 200, "2 images, at least 3 are needed"),
+    ],
+)
+def test_several_engineers_without_an_interval_by_images_decide_nothing(
+    world, called, judged, readers, why
+):
+    plant(world, "engineer", called, judged, readers=readers, without=why)
+    finding = judge(world, "share-is-at-chance", "engineer", CHANCE)
+    assert finding.verdict == "undecided"
+    assert f"resampling images: none, {why}" in finding.reason
+    plant(world, "engineer", called, judged)  # as many images, of one reader
+    alone = judge(world, "share-is-at-chance", "engineer", CHANCE)
+    assert alone.verdict == ("not reproduced" if called == judged else "reproduced")
 
 
 def test_the_published_counts_stay_where_no_role_is_named(world):
