@@ -42,7 +42,7 @@ def score_command(
         need(package, "Scoring a reader study", "survey")
     from miua.survey.answers import open_study, read_answers
     from miua.survey.outcome import SCORES_FILE, SCORES_FOLDER, score, write_outcome
-    from miua.survey.results import add_readers, write_reader_tables
+    from miua.survey.results import add_readers, check_readers, write_reader_tables
 
     if rehearsal and results is not None:
         raise MiuaError("A rehearsal is no result: give either --rehearsal or --results.")
@@ -51,6 +51,8 @@ def score_command(
     _refuse(refused, len(answers), skip_refused)
     if not accepted:
         raise MiuaError("No file of answers is left to score.")
+    if results is not None:
+        check_readers(results, opened, accepted)
     outcome = score(opened, accepted, refused, rehearsal=rehearsal)
     folder = out or study / SCORES_FOLDER
     written = write_outcome(outcome, folder)

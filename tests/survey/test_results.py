@@ -104,6 +104,26 @@ def test_the_command_does_all_of_it_and_says_what_comes_next(folder, made, tmp_p
     assert again.stdout.split() == [str(folder / "tables" / f"{name}.csv") for name in TABLES]
 
 
+@pytest.mark.parametrize(
+    ("missing", "said"),
+    [
+        ("tables/metrics.csv", "metrics.csv is missing"),
+        ("sets/n0300_e1000/images.npy", "images.npy is missing"),
+    ],
+)
+def test_what_results_lack_is_said_before_anything_is_written(
+    folder, made, tmp_path, missing, said
+):
+    (folder / missing).unlink()
+    before = sorted(folder.rglob("*"))
+    words = ["survey", "score", made.folder, made.folder / "answers-reader-01.json"]
+    words += ["--out", tmp_path / "out", "--results", folder]
+    with pytest.raises(MiuaError, match=said):
+        CliRunner().invoke(app, [str(word) for word in words], catch_exceptions=False)
+    assert not (tmp_path / "out").exists()
+    assert sorted(folder.rglob("*")) == before
+
+
 def test_making_the_tables_twice_gives_the_same_bytes(copy):
     before = {name: (copy / "tables" / f"{name}.csv").read_bytes() for name in TABLES}
     write_reader_tables(copy)
