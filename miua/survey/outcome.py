@@ -10,7 +10,8 @@ from typing import Any
 import pandas as pd
 
 from miua.analysis.tables import write_table
-from miua.files import write_json
+from miua.errors import MiuaError
+from miua.files import read_json, write_json
 from miua.provenance import PROVENANCE, record_step
 from miua.survey.agreement import score_agreement
 from miua.survey.answers import AnswersFile, OpenedStudy, Refusal, judgements
@@ -20,7 +21,7 @@ from miua.survey.score import score_readers, score_sets
 
 # Raised by one whenever a key of scores.json changes its name or meaning.
 SCHEMA = 1
-SCORES_FOLDER, SCORES_FILE = "scores", "scores.json"
+SCORES_FOLDER, REHEARSAL_FOLDER, SCORES_FILE = "scores", "rehearsal", "scores.json"
 # How cells begin that a spreadsheet would compute.
 _FORMULA = r"[=+\-@\t\r]"
 REHEARSAL = "Rehearsal: answers of a program, not a result"
@@ -107,6 +108,23 @@ def as_document(outcome: Outcome) -> dict[str, Any]:
         **tables,
         "comments": _records(outcome.comments),
     }
+
+
+def outcome_folder(study: Path, given: Path | None, *, rehearsal: bool) -> Path:
+    """Where scores go: the given folder, or one of the study's for results or for rehearsals.
+
+    Raises:
+        MiuaError: scores of the other kind are there; neither may take the place of the other.
+    """
+    folder = given or study / (REHEARSAL_FOLDER if rehearsal else SCORES_FOLDER)
+    if not (folder / SCORES_FILE).exists():
+        return folder
+    before = read_json(folder / SCORES_FILE)
+    rehearsed = isinstance(before, dict) and bool(before.get("banner"))
+    if rehearsed != rehearsal:
+        there = "a rehearsal's scores" if rehearsed else "scores of real answers"
+        raise MiuaError(f"{folder} holds {there}. Name another folder with --out, or remove it.")
+    return folder
 
 
 def write_outcome(outcome: Outcome, folder: Path) -> list[Path]:
