@@ -169,12 +169,18 @@ def write_claims(results: Path, study: Path) -> list[Path]:
     """Judge every claim; returns the files written: claims.json and tables/claims.csv.
 
     Raises:
-        MiuaError: claims.yaml is invalid, or the results folder or one of its tables is damaged.
+        MiuaError: `study` is no study's folder, claims.yaml is invalid, or the results folder or
+            one of its tables is damaged.
     """
     opened = Results.open(results)
+    experiments = read_experiments(study)
+    if GRID not in experiments:
+        raise MiuaError(
+            f"{study / GRID}.yaml is missing. Name the folder of the study's experiments: --study."
+        )
     cache: dict[str, pd.DataFrame | None] = {}
     entries = []
-    plan, published = opened.plan, read_experiments(study)[GRID].published
+    plan, published = opened.plan, experiments[GRID].published
     for claim in read_claims(study):
         evidence = Evidence(opened, study, tuple(claim.experiments), cache)
         # Readers judge the sets of the main grid.

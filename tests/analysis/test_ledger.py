@@ -278,6 +278,12 @@ def copy(real, tmp_path):
     return tmp_path / "results"
 
 
+def test_a_folder_that_holds_no_study_is_named_with_the_option(copy, tmp_path):
+    for study in (tmp_path / "none", tmp_path):
+        with pytest.raises(MiuaError, match=r"training-size\.yaml is missing.*--study"):
+            write_claims(copy, study)
+
+
 def verdicts(folder, study=STUDY):
     write_claims(folder, study)
     return {entry["id"]: entry for entry in read_ledger(Results.open(folder))["claims"]}

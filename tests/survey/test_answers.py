@@ -81,6 +81,14 @@ def test_a_grade_beyond_the_scale_is_refused(made):
     assert "answers.3.quality" in refusal(made, made.write(content))
 
 
+@pytest.mark.parametrize("key", ["milliseconds", "changes", "sittings", "zoom"])
+@pytest.mark.parametrize("value", [7 * 24 * 3600 * 1000 + 1, 10**400])
+def test_numbers_beyond_what_anyone_does_are_refused(made, key, value):
+    content = made.answers(1, dull)
+    (content if key in content else content["answers"][3])[key] = value
+    assert f"{key}: Input should be less than" in refusal(made, made.write(content))
+
+
 @pytest.mark.parametrize("number", range(5))
 def test_every_edit_is_noticed(made, number):
     path = made.reader(1, dull)

@@ -126,6 +126,13 @@ def test_neither_a_rehearsal_nor_real_scores_replace_the_other(made):
     score(made, real, "--rehearsal")  # each over its own kind
 
 
+def test_a_plan_without_an_end_is_refused(tmp_path):
+    words = ["survey", "plan", "--seconds", "inf", "--json", str(tmp_path / "plan.json")]
+    with pytest.raises(MiuaError, match="--seconds is a number of seconds, not inf"):
+        CliRunner().invoke(app, words, catch_exceptions=False)
+    assert not (tmp_path / "plan.json").exists()
+
+
 def test_comments_are_told_and_control_no_terminal(made):
     def judge(image, place):
         return {"comment": "skull \x1b[31m[bold]open[/bold]\nno midline"} if place == 4 else {}
