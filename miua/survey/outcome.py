@@ -22,6 +22,7 @@ from miua.survey.score import score_readers, score_sets
 # Raised by one whenever a key of scores.json changes its name or meaning.
 SCHEMA = 1
 SCORES_FOLDER, REHEARSAL_FOLDER, SCORES_FILE = "scores", "rehearsal", "scores.json"
+ANSWERS = "answers"
 # How cells begin that a spreadsheet would compute.
 _FORMULA = r"[=+\-@\t\r]"
 REHEARSAL = "Rehearsal: answers of a program, not a result"
@@ -65,7 +66,7 @@ class Outcome:
     def tables(self) -> dict[str, pd.DataFrame]:
         """Every table by the name of its file."""
         return {
-            "answers": self.judged,
+            ANSWERS: self.judged,
             "readers": self.readers,
             "sets": self.sets,
             "agreement": self.agreement,
@@ -97,7 +98,7 @@ def score(
 
 def as_document(outcome: Outcome) -> dict[str, Any]:
     """The content of scores.json; numbers that there are not are null."""
-    tables = {name: _records(table) for name, table in outcome.tables.items() if name != "answers"}
+    tables = {name: _records(table) for name, table in outcome.tables.items() if name != ANSWERS}
     return {
         "schema": SCHEMA,
         "banner": outcome.banner,
@@ -130,6 +131,8 @@ def outcome_folder(study: Path, given: Path | None, *, rehearsal: bool) -> Path:
 def write_outcome(outcome: Outcome, folder: Path) -> list[Path]:
     """Write every table as CSV, scores.json, and provenance.json beside them.
 
+    Like the sealed key, the answers can be read by their owner alone: they say what each image is.
+
     Returns:
         The files written, without the provenance.
     """
@@ -137,7 +140,8 @@ def write_outcome(outcome: Outcome, folder: Path) -> list[Path]:
     for name, table in outcome.tables.items():
         written.append(folder / f"{name}.csv")
         shown = _without_formulas(_in_words(table))
-        write_table(written[-1], _with_banner(shown, outcome.banner))
+        shown = _with_banner(shown, outcome.banner)
+        write_table(written[-1], shown, private=name == ANSWERS)
     written.append(folder / SCORES_FILE)
     write_json(written[-1], as_document(outcome), sort_keys=False)
     study = outcome.opened.folder

@@ -182,6 +182,15 @@ def test_of_two_files_of_one_reader_both_are_refused(made):
     assert said[copy].startswith(f"It holds the same answers as {third}")
 
 
+def test_a_path_that_was_given_twice_is_said_to_be(made, monkeypatch):
+    path = made.reader(1, dull)
+    monkeypatch.chdir(made.folder)
+    for again in (path, path.relative_to(made.folder)):
+        accepted, refused = read(made, path, again)
+        assert accepted == []
+        assert [each.reason for each in refused] == ["It was given twice. Give it once."] * 2
+
+
 def test_all_refusals_are_told_in_the_order_of_the_files(made):
     bad = [made.folder / f"{name}.json" for name in "cab"]
     _, refused = read(made, bad[0], made.reader(1, dull), *bad[1:])

@@ -162,6 +162,8 @@ def test_no_comment_is_a_formula_to_a_spreadsheet(made, comment):
 
 def test_answers_are_unblinded_in_one_tidy_table(made):
     score(made, readers(made))
+    mode = (made.folder / "scores" / "answers.csv").stat().st_mode
+    assert mode & 0o777 == 0o600  # as the key, which says the same
     table = pd.read_csv(made.folder / "scores" / "answers.csv", keep_default_na=False)
     assert len(table) == 2 * 22
     for row in table.itertuples():
