@@ -238,6 +238,8 @@ def test_where_the_tables_agree_the_claims_are_reproduced(ledgers):
     assert others.pop("indistinguishable") == "not testable here"
     assert others.pop("clinician") == "not testable here"
     assert others.pop("correlation-others") == "not testable here"
+    assert others.pop("own-correlation") == "not testable here"
+    assert others.pop("own-correlation-family") == "not testable here"
     # By the published data alone:
     assert others.pop("correlation-significance") == "undecided"
     assert others.pop("correlation-holm") == "undecided"

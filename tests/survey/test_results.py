@@ -20,7 +20,10 @@ from tests.report.results_maker import PUBLISHED_WEIGHTS, STUDY, make_results
 from tests.survey.study_maker import drawn_reader, make_study, study_of_results
 
 TABLES = ["readers", "reader-sets", "reader-regression", "reader-correlation", "reader-family"]
-OURS = ("indistinguishable", "clinician", "correlation-others")
+OURS = (
+    "indistinguishable", "clinician", "correlation-others", "own-correlation",
+    "own-correlation-family",
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -237,6 +240,11 @@ def test_answers_turn_claims_that_needed_people_into_tested_ones(pristine, score
     assert "clinicians' scores of 20 sets" in after["correlation-others"]["reason"]
     assert after["indistinguishable"]["sources"] == ["tables/readers.csv"]
     assert "tables/reader-regression.csv" in after["correlation-others"]["sources"]
+    for name, table in (("own-correlation", "correlation"), ("own-correlation-family", "family")):
+        assert before[name]["missing"] == ["a clinician's scores of these sets"]
+        assert after[name]["n"] == 20
+        assert after[name]["reason"].startswith("By the clinicians' scores of 20 sets made here")
+        assert f"tables/reader-{table}.csv" in after[name]["sources"]
     others = set(before) - set(OURS)
     assert {name: before[name] for name in others} == {name: after[name] for name in others}
 
