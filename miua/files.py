@@ -22,10 +22,11 @@ PARTIAL = ".partial-"  # how the names of files begin that are being written
 
 
 @contextmanager
-def atomic_path(path: Path) -> Iterator[Path]:
+def atomic_path(path: Path, *, private: bool = False) -> Iterator[Path]:
     """A temporary path beside `path`, flushed to disk and renamed to it when the block succeeds.
 
     Whoever reads `path` sees the old file or the whole new one, whatever interrupts the block.
+    A private file is readable by its owner alone.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -35,7 +36,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
     temporary = Path(name)
     try:
         yield temporary
-        temporary.chmod(0o666 & ~_umask())
+        temporary.chmod(0o600 if private else 0o666 & ~_umask())
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
         temporary.replace(path)

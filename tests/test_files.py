@@ -61,6 +61,16 @@ def test_files_get_the_permissions_that_the_person_chose(tmp_path: Path) -> None
     assert stat.S_IMODE((tmp_path / "a.txt").stat().st_mode) == 0o640
 
 
+def test_a_private_file_is_its_owners_alone(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        with atomic_path(tmp_path / "a", private=True) as temporary:
+            temporary.write_text("a")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "a").stat().st_mode) == 0o600
+
+
 def test_json_is_the_same_bytes_for_the_same_value(tmp_path: Path) -> None:
     write_json(tmp_path / "a.json", {"b": 1, "a": [1.5, None, "ä"]})
     write_json(tmp_path / "b.json", {"a": [1.5, None, "ä"], "b": 1})

@@ -23,7 +23,7 @@ from miua.analysis.claim_tests import (
     Verdict,
 )
 from miua.analysis.claim_tests.base import GRID
-from miua.analysis.readers import READER_REGRESSION, READERS
+from miua.analysis.readers import READER_REGRESSION, READERS, SCORES_OF_OUR_SETS
 from miua.analysis.results import Results
 from miua.analysis.tables import write_table
 from miua.config import Strict, read_config
@@ -55,7 +55,7 @@ Need = Literal["real_images", "fid", "readers", "clinician_scores_of_our_sets"]
 # there once they answered.
 PEOPLE: dict[Need, tuple[str, str]] = {
     "readers": ("readers who judge these sets", READERS),
-    "clinician_scores_of_our_sets": ("a clinician's scores of these sets", READER_REGRESSION),
+    "clinician_scores_of_our_sets": (SCORES_OF_OUR_SETS, READER_REGRESSION),
 }
 REAL_IMAGES: Need = "real_images"
 Model = TypeVar("Model", bound=BaseModel)
@@ -169,12 +169,18 @@ def write_claims(results: Path, study: Path) -> list[Path]:
     """Judge every claim; returns the files written: claims.json and tables/claims.csv.
 
     Raises:
-        MiuaError: claims.yaml is invalid, or the results folder or one of its tables is damaged.
+        MiuaError: `study` is no study's folder, claims.yaml is invalid, or the results folder or
+            one of its tables is damaged.
     """
     opened = Results.open(results)
+    experiments = read_experiments(study)
+    if GRID not in experiments:
+        raise MiuaError(
+            f"{study / GRID}.yaml is missing. Name the folder of the study's experiments: --study."
+        )
     cache: dict[str, pd.DataFrame | None] = {}
     entries = []
-    plan, published = opened.plan, read_experiments(study)[GRID].published
+    plan, published = opened.plan, experiments[GRID].published
     for claim in read_claims(study):
         evidence = Evidence(opened, study, tuple(claim.experiments), cache)
         # Readers judge the sets of the main grid.

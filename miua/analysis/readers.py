@@ -21,6 +21,7 @@ from miua.metrics.measures import ALL_MEASURES, FID
 
 ALL = "all"  # stands for the readers of a role together where a table has a reader's number
 CLINICIAN, ENGINEER = "clinician", "engineer"
+SCORES_OF_OUR_SETS = "a clinician's scores of these sets"  # in words, where there are none
 
 # Names of scores.
 SYNTHETIC_CALLED_REAL = "synthetic called real"
@@ -29,6 +30,7 @@ ACCURACY, D_PRIME, CRITERION, AUC = "accuracy", "d'", "criterion", "area under t
 
 # Of which kind an interval is.
 EXACT, RESAMPLED, NORMAL = "exact", "images resampled", "normal"
+NONE = "none: "  # before why there is no interval
 
 READERS_COLUMNS = (
     "role",
@@ -90,19 +92,23 @@ READER_FAMILY = "reader-family"
 READER_TABLES = (READERS, READER_SETS, READER_REGRESSION, READER_CORRELATION, READER_FAMILY)
 
 
+# The columns of each, and those of them that hold numbers.
+TABLE_COLUMNS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    READERS: (READERS_COLUMNS, READERS_NUMBERS),
+    READER_SETS: (SETS_COLUMNS, SETS_NUMBERS),
+    READER_REGRESSION: (REGRESSION_COLUMNS, REGRESSION_NUMBERS),
+    READER_CORRELATION: (CLINICIAN_COLUMNS, CLINICIAN_COLUMNS[1:-1]),
+    READER_FAMILY: (FAMILY_COLUMNS, FAMILY_NUMBERS),
+}
+
+
 def read_readers(results: Results, name: str) -> pd.DataFrame | None:
     """One of the readers' tables by its name, such as READERS; None if nobody was asked.
 
     Raises:
         MiuaError: the table is damaged.
     """
-    columns, numbers = {
-        READERS: (READERS_COLUMNS, READERS_NUMBERS),
-        READER_SETS: (SETS_COLUMNS, SETS_NUMBERS),
-        READER_REGRESSION: (REGRESSION_COLUMNS, REGRESSION_NUMBERS),
-        READER_CORRELATION: (CLINICIAN_COLUMNS, CLINICIAN_COLUMNS[1:-1]),
-        READER_FAMILY: (FAMILY_COLUMNS, FAMILY_NUMBERS),
-    }[name]
+    columns, numbers = TABLE_COLUMNS[name]
     path = results.tables / f"{name}.csv"
     return read_table(path, columns, numbers) if path.exists() else None
 

@@ -105,9 +105,12 @@ def summarise(metrics: pd.DataFrame) -> pd.DataFrame:
     return wide.sort_index().reset_index().astype({"metric": str})
 
 
-def write_table(path: Path, table: pd.DataFrame) -> None:
-    """Write a CSV that reads back to the same floats, whole or not at all."""
-    with atomic_path(path) as temporary:
+def write_table(path: Path, table: pd.DataFrame, *, private: bool = False) -> None:
+    """Write a CSV that reads back to the same floats, whole or not at all.
+
+    Its owner alone may read a private one.
+    """
+    with atomic_path(path, private=private) as temporary:
         table.to_csv(temporary, index=False, lineterminator="\n", encoding="utf-8")
 
 

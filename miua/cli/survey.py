@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -209,6 +210,8 @@ def plan_command(
 
     if detect is not None and not (0 < detect < 1 and detect != 0.5):
         raise MiuaError(f"--detect is a share between 0 and 1 other than 0.5, not {detect:g}.")
+    if not math.isfinite(seconds):
+        raise MiuaError(f"--seconds is a number of seconds, not {seconds:g}.")
     numbers = Numbers(synthetic_images, real_images, practice, repeated, readers)
     check_sets(numbers, sets)
     design = replace(_design(numbers, sets), seconds=seconds, image_correlation=image_correlation)

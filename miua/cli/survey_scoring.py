@@ -23,7 +23,8 @@ def score_command(
     study: Annotated[Path, typer.Argument(help="What `miua survey build` wrote.")],
     answers: Annotated[list[Path], typer.Argument(help="The files that readers sent back.")],
     out: Annotated[
-        Path | None, typer.Option(help="Folder for the tables; STUDY/scores if not given.")
+        Path | None,
+        typer.Option(help="Folder for the tables; STUDY/scores or STUDY/rehearsal if not given."),
     ] = None,
     results: Annotated[
         Path | None,
@@ -41,18 +42,20 @@ def score_command(
     for package in ("pandas", "pydantic", "statsmodels"):
         need(package, "Scoring a reader study", "survey")
     from miua.survey.answers import open_study, read_answers
-    from miua.survey.outcome import SCORES_FILE, SCORES_FOLDER, score, write_outcome
-    from miua.survey.results import add_readers, write_reader_tables
+    from miua.survey.outcome import SCORES_FILE, outcome_folder, score, write_outcome
+    from miua.survey.results import add_readers, check_readers, write_reader_tables
 
     if rehearsal and results is not None:
         raise MiuaError("A rehearsal is no result: give either --rehearsal or --results.")
+    folder = outcome_folder(study, out, rehearsal=rehearsal)
     opened = open_study(study)
     accepted, refused = read_answers(opened, answers, rehearsal=rehearsal)
     _refuse(refused, len(answers), skip_refused)
     if not accepted:
         raise MiuaError("No file of answers is left to score.")
+    if results is not None:
+        check_readers(results, opened, accepted)
     outcome = score(opened, accepted, refused, rehearsal=rehearsal)
-    folder = out or study / SCORES_FOLDER
     written = write_outcome(outcome, folder)
     if json:
         print((folder / SCORES_FILE).read_text(encoding="utf-8"), end="")

@@ -26,7 +26,7 @@ from miua.analysis.checks import (
     finite_array,
     finite_columns,
 )
-from miua.analysis.readers import ALL, NORMAL
+from miua.analysis.readers import ALL, NONE, NORMAL
 from miua.analysis.tables import COMPUTED
 from miua.survey.answers import first_showings
 from miua.survey.estimate import Estimate, by_images, without_interval
@@ -150,13 +150,17 @@ def intraclass_correlation(ratings: ArrayLike, form: Form, level: float = 0.95) 
     Shrout and Fleiss (Psychological Bulletin 86, 1979), intervals after McGraw and Wong
     (Psychological Methods 1, 1996, cases A,1, A,k and C,1).
 
+    ICC(2,k) is that of ICC(2,1) by the formula of Spearman and Brown, which holds above -1/(k - 1)
+    alone: below, more disagreement would give values above 1.
+
     Args:
         ratings: shape (images, readers), one reader a column, none missing.
         form: which.
         level: coverage of the interval.
 
     Raises:
-        UndecidedError: fewer than two readers or images, or all ratings are the same.
+        UndecidedError: fewer than two readers or images, all ratings are the same, or ICC(2,k) is
+            not defined for them.
     """
     check_fraction("level", level)
     table = finite_array("ratings", ratings, dimensions=2)
@@ -165,21 +169,30 @@ def intraclass_correlation(ratings: ArrayLike, form: Form, level: float = 0.95) 
     if n < 2:
         raise UndecidedError("one image, at least 2 are needed")
     rows, columns, rest = _mean_squares(table)
-    agreement = rows + (k - 1) * rest + k * (columns - rest) / n
-    value = {
-        "ICC(2,1)": _ratio(rows - rest, agreement),
-        "ICC(2,k)": _ratio(rows - rest, rows + (columns - rest) / n),
-        "ICC(3,1)": _ratio(rows - rest, rows + (k - 1) * rest),
-    }[form]
-    if not math.isfinite(value):
+    of_readers = 0 if form == "ICC(3,1)" else k * (columns - rest) / n
+    one = _ratio(rows - rest, rows + (k - 1) * rest + of_readers)
+    if not math.isfinite(one):
         raise UndecidedError("the images do not differ in their ratings")
+    value = _of_mean(one, k) if form == "ICC(2,k)" else one
+    if math.isnan(value):
+        raise UndecidedError("readers disagree more than ICC(2,k) is defined for")
     if rest == 0:
         return without_interval(value, NO_DISAGREEMENT)
     limits = _consistency if form == "ICC(3,1)" else _agreement
     low, high = limits(rows, columns, rest, n, k, level)
+    if not low <= one <= high:
+        return without_interval(value, "the approximation behind it fails for these ratings")
     if form == "ICC(2,k)":
-        low, high = (k * end / (1 + (k - 1) * end) for end in (low, high))
+        low, high = _of_mean(low, k), _of_mean(high, k)
+        if math.isnan(low):
+            return without_interval(value, "it reaches to where ICC(2,k) is not defined")
     return Estimate(value, low, high, F_BASED)
+
+
+def _of_mean(one: float, k: int) -> float:
+    """The ICC of the mean of k ratings (Spearman and Brown); NaN at -1/(k - 1) and below."""
+    below = 1 + (k - 1) * one
+    return k * one / below if below > 1e-12 else math.nan  # 0, but for rounding
 
 
 def _consistency(
@@ -195,18 +208,23 @@ def _consistency(
 def _agreement(
     rows: float, columns: float, rest: float, n: int, k: int, level: float
 ) -> tuple[float, float]:
-    """McGraw and Wong's interval of ICC(A,1), with Satterthwaite's degrees of freedom."""
+    """McGraw and Wong's interval of ICC(A,1), with Satterthwaite's degrees of freedom.
+
+    NaN where these are not defined, which needs an ICC below 0.
+    """
     upper = 0.5 + level / 2
     icc = (rows - rest) / (rows + (k - 1) * rest + k * (columns - rest) / n)
     a = k * icc / (n * (1 - icc))
     b = 1 + k * icc * (n - 1) / (n * (1 - icc))
-    freedom = (a * columns + b * rest) ** 2 / (
-        (a * columns) ** 2 / (k - 1) + (b * rest) ** 2 / ((n - 1) * (k - 1))
+    freedom = _ratio(
+        (a * columns + b * rest) ** 2,
+        (a * columns) ** 2 / (k - 1) + (b * rest) ** 2 / ((n - 1) * (k - 1)),
     )
     between = k * columns + (k * n - k - n) * rest
     f_low, f_high = stats.f.ppf(upper, n - 1, freedom), stats.f.ppf(upper, freedom, n - 1)
-    low = n * (rows - f_low * rest) / (f_low * between + n * rows)
-    high = n * (f_high * rows - rest) / (between + n * f_high * rows)
+    with np.errstate(invalid="ignore", divide="ignore"):  # of freedoms near 0, which give NaN
+        low = n * (rows - f_low * rest) / (f_low * between + n * rows)
+        high = n * (f_high * rows - rest) / (between + n * f_high * rows)
     return float(low), float(high)
 
 
@@ -315,5 +333,5 @@ def _not_decided(
     who: tuple[str, str, str], question: str, measure: str, n: int, why: str
 ) -> Agreement:
     return Agreement(
-        *who, question, measure, n, interval=f"none: {why}", status=f"undecided: {why}"
+        *who, question, measure, n, interval=f"{NONE}{why}", status=f"undecided: {why}"
     )

@@ -227,6 +227,8 @@ def _same_reader(each: AnswersFile, file: AnswersFile) -> bool:
 
 
 def _twice(file: AnswersFile, others: list[AnswersFile]) -> str:
+    if any(each.path.resolve() == file.path.resolve() for each in others):
+        return "It was given twice. Give it once."
     named = ", ".join(str(each.path) for each in others)
     if all(each.answers.sha256 == file.answers.sha256 for each in others):
         return f"It holds the same answers as {named}. Give one of them."

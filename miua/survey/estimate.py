@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from miua.analysis.checks import UndecidedError
-from miua.analysis.readers import RESAMPLED
+from miua.analysis.readers import NONE, RESAMPLED
 from miua.analysis.resampling import Rows, cluster_bootstrap
 
 RESAMPLES = 9999
@@ -32,7 +32,7 @@ class Estimate:
 
 def without_interval(value: float, why: str) -> Estimate:
     """A value of whose precision nothing can be said."""
-    return Estimate(value, math.nan, math.nan, f"none: {why}")
+    return Estimate(value, math.nan, math.nan, f"{NONE}{why}")
 
 
 def by_images(

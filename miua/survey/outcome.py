@@ -10,7 +10,8 @@ from typing import Any
 import pandas as pd
 
 from miua.analysis.tables import write_table
-from miua.files import write_json
+from miua.errors import MiuaError
+from miua.files import read_json, write_json
 from miua.provenance import PROVENANCE, record_step
 from miua.survey.agreement import score_agreement
 from miua.survey.answers import AnswersFile, OpenedStudy, Refusal, judgements
@@ -20,7 +21,8 @@ from miua.survey.score import score_readers, score_sets
 
 # Raised by one whenever a key of scores.json changes its name or meaning.
 SCHEMA = 1
-SCORES_FOLDER, SCORES_FILE = "scores", "scores.json"
+SCORES_FOLDER, REHEARSAL_FOLDER, SCORES_FILE = "scores", "rehearsal", "scores.json"
+ANSWERS = "answers"
 # How cells begin that a spreadsheet would compute.
 _FORMULA = r"[=+\-@\t\r]"
 REHEARSAL = "Rehearsal: answers of a program, not a result"
@@ -64,7 +66,7 @@ class Outcome:
     def tables(self) -> dict[str, pd.DataFrame]:
         """Every table by the name of its file."""
         return {
-            "answers": self.judged,
+            ANSWERS: self.judged,
             "readers": self.readers,
             "sets": self.sets,
             "agreement": self.agreement,
@@ -96,7 +98,7 @@ def score(
 
 def as_document(outcome: Outcome) -> dict[str, Any]:
     """The content of scores.json; numbers that there are not are null."""
-    tables = {name: _records(table) for name, table in outcome.tables.items() if name != "answers"}
+    tables = {name: _records(table) for name, table in outcome.tables.items() if name != ANSWERS}
     return {
         "schema": SCHEMA,
         "banner": outcome.banner,
@@ -109,8 +111,27 @@ def as_document(outcome: Outcome) -> dict[str, Any]:
     }
 
 
+def outcome_folder(study: Path, given: Path | None, *, rehearsal: bool) -> Path:
+    """Where scores go: the given folder, or one of the study's for results or for rehearsals.
+
+    Raises:
+        MiuaError: scores of the other kind are there; neither may take the place of the other.
+    """
+    folder = given or study / (REHEARSAL_FOLDER if rehearsal else SCORES_FOLDER)
+    if not (folder / SCORES_FILE).exists():
+        return folder
+    before = read_json(folder / SCORES_FILE)
+    rehearsed = isinstance(before, dict) and bool(before.get("banner"))
+    if rehearsed != rehearsal:
+        there = "a rehearsal's scores" if rehearsed else "scores of real answers"
+        raise MiuaError(f"{folder} holds {there}. Name another folder with --out, or remove it.")
+    return folder
+
+
 def write_outcome(outcome: Outcome, folder: Path) -> list[Path]:
     """Write every table as CSV, scores.json, and provenance.json beside them.
+
+    Like the sealed key, the answers can be read by their owner alone: they say what each image is.
 
     Returns:
         The files written, without the provenance.
@@ -119,7 +140,8 @@ def write_outcome(outcome: Outcome, folder: Path) -> list[Path]:
     for name, table in outcome.tables.items():
         written.append(folder / f"{name}.csv")
         shown = _without_formulas(_in_words(table))
-        write_table(written[-1], _with_banner(shown, outcome.banner))
+        shown = _with_banner(shown, outcome.banner)
+        write_table(written[-1], shown, private=name == ANSWERS)
     written.append(folder / SCORES_FILE)
     write_json(written[-1], as_document(outcome), sort_keys=False)
     study = outcome.opened.folder

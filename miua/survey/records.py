@@ -27,6 +27,9 @@ Kind = Literal["real", "synthetic"]
 Quality = Annotated[int, Field(ge=1, le=HIGHEST_QUALITY)]
 Confidence = Annotated[int, Field(ge=1, le=HIGHEST_CONFIDENCE)]
 Count = Annotated[int, Field(ge=0)]
+# Beyond what anyone does, and small enough for every table.
+Milliseconds = Annotated[int, Field(ge=0, le=7 * 24 * 3600 * 1000)]
+Often = Annotated[int, Field(ge=0, le=10**6)]
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -103,7 +106,8 @@ class Answer(Strict):
         quality: 1 (poor) to 5 (high).
         confidence: in `real`, 1 (guessing) to 5 (certain).
         comment: as typed; may be empty.
-        milliseconds: the image was shown for, without breaks in which the page was closed.
+        milliseconds: the image was shown for, without breaks in which the page was closed; a week
+            at most.
         changes: how often an answer to it was taken back.
     """
 
@@ -113,8 +117,8 @@ class Answer(Strict):
     quality: Quality
     confidence: Confidence
     comment: str = Field(max_length=500)
-    milliseconds: Count
-    changes: Count
+    milliseconds: Milliseconds
+    changes: Often
 
 
 class Answers(Strict):
@@ -141,8 +145,8 @@ class Answers(Strict):
     started: str
     finished: str
     automated: bool
-    sittings: int = Field(ge=1)
-    zoom: int = Field(ge=1)
+    sittings: Often = Field(ge=1)
+    zoom: Often = Field(ge=1)
     practice: list[Answer]
     answers: list[Answer]
     sha256: Digest

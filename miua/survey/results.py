@@ -38,6 +38,33 @@ def readers_folder(results: Path) -> Path:
     return results / READERS
 
 
+def check_readers(
+    results: Path, opened: OpenedStudy, files: Sequence[AnswersFile]
+) -> dict[int, AnswersFile]:
+    """Whether `add_readers` and then `write_reader_tables` can be done; writes nothing.
+
+    Returns:
+        The answers that RESULTS/readers is to hold, by reader: those that are there already, too.
+
+    Raises:
+        MiuaError: the readers judged other images than those of the results, these have no
+            metrics yet, another study is there, or a reader's answers there are others.
+    """
+    found = Results.open(results)
+    _check_judged(found, opened)
+    read_metrics(found)
+    place = readers_folder(results)
+    answers = {file.answers.reader: file for file in files}
+    for before in _kept(place, opened) if place.exists() else ():
+        again = answers.setdefault(before.answers.reader, before)
+        if again.answers.sha256 != before.answers.sha256:
+            raise MiuaError(
+                f"{again.path}: reader {before.answers.reader} has other answers in "
+                f"{before.path}. Ask which file holds; to replace the old one, remove it first."
+            )
+    return answers
+
+
 def add_readers(results: Path, opened: OpenedStudy, files: Sequence[AnswersFile]) -> Path:
     """Copy a study, its key and accepted answers to RESULTS/readers, whole or not at all.
 
@@ -47,20 +74,10 @@ def add_readers(results: Path, opened: OpenedStudy, files: Sequence[AnswersFile]
         RESULTS/readers.
 
     Raises:
-        MiuaError: the readers judged other images than those of the results, another study is
-            there, or a reader's answers there are others.
+        MiuaError: see `check_readers`.
     """
-    _check_judged(Results.open(results), opened)
+    answers = check_readers(results, opened, files)
     place = readers_folder(results)
-    answers = {file.answers.reader: file for file in files}
-    if place.exists():
-        for before in _kept(place, opened):
-            again = answers.setdefault(before.answers.reader, before)
-            if again.answers.sha256 != before.answers.sha256:
-                raise MiuaError(
-                    f"{again.path}: reader {before.answers.reader} has other answers in "
-                    f"{before.path}. Ask which file holds; to replace the old one, remove it first."
-                )
     made = Path(tempfile.mkdtemp(prefix=f"{PARTIAL}{READERS}-", dir=results))
     try:
         _fill(made, opened, answers, results)

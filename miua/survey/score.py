@@ -26,6 +26,7 @@ from miua.analysis.readers import (
     CRITERION,
     D_PRIME,
     EXACT,
+    NONE,
     READERS_COLUMNS,
     REAL_CALLED_REAL,
     SETS_COLUMNS,
@@ -203,4 +204,4 @@ def _estimated(base: Score, found: Estimate) -> Score:
 
 
 def _undecided(base: Score, why: str) -> Score:
-    return replace(base, interval=f"none: {why}", status=f"undecided: {why}")
+    return replace(base, interval=f"{NONE}{why}", status=f"undecided: {why}")

@@ -238,6 +238,8 @@ def test_where_the_tables_agree_the_claims_are_reproduced(ledgers):
     assert others.pop("indistinguishable") == "not testable here"
     assert others.pop("clinician") == "not testable here"
     assert others.pop("correlation-others") == "not testable here"
+    assert others.pop("own-correlation") == "not testable here"
+    assert others.pop("own-correlation-family") == "not testable here"
     # By the published data alone:
     assert others.pop("correlation-significance") == "undecided"
     assert others.pop("correlation-holm") == "undecided"
@@ -276,6 +278,12 @@ def test_an_undecided_claim_tells_power_or_reason(ledgers):
 def copy(real, tmp_path):
     shutil.copytree(real, tmp_path / "results")
     return tmp_path / "results"
+
+
+def test_a_folder_that_holds_no_study_is_named_with_the_option(copy, tmp_path):
+    for study in (tmp_path / "none", tmp_path):
+        with pytest.raises(MiuaError, match=r"training-size\.yaml is missing.*--study"):
+            write_claims(copy, study)
 
 
 def verdicts(folder, study=STUDY):

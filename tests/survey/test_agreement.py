@@ -107,6 +107,50 @@ def test_icc_without_an_answer_says_why(table, said):
         intraclass_correlation(table, "ICC(3,1)")
 
 
+@pytest.mark.parametrize("shape", [(5, 2), (10, 2), (5, 3), (10, 4), (3, 2), (2, 3)])
+@given(data=st.data())
+def test_the_interval_holds_the_value_or_is_none(shape, data):
+    images, readers = shape
+    row = st.lists(grades, min_size=readers, max_size=readers)
+    table = data.draw(st.lists(row, min_size=images, max_size=images))
+    for form in FORMS:
+        try:
+            found = intraclass_correlation(table, form)
+        except UndecidedError:
+            continue
+        assert found.value <= 1 + 1e-12
+        if found.interval.startswith("none: "):
+            assert np.isnan([found.low, found.high]).all()
+        else:
+            assert found.low <= found.value <= found.high <= 1
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        [[1, 4], [5, 2], [5, 1], [3, 3], [2, 4], [2, 5], [5, 1], [1, 5], [4, 1], [1, 3]],  # beyond
+        [[1, 5], [5, 1], [1, 1], [5, 1], [1, 5]],  # at the limit, but for rounding
+    ],
+)
+def test_a_mean_of_opposed_readers_has_no_icc(table):
+    assert intraclass_correlation(table, "ICC(2,1)").value == pytest.approx(-1, abs=0.05)
+    with pytest.raises(UndecidedError, match=r"more than ICC\(2,k\) is defined for"):
+        intraclass_correlation(table, "ICC(2,k)")
+
+
+def test_an_interval_that_leaves_the_definition_is_none():
+    table = [[1, 1], [1, 5], [1, 1], [1, 5], [5, 1]]
+    one, mean = (intraclass_correlation(table, form) for form in ("ICC(2,1)", "ICC(2,k)"))
+    assert one.low < -1 < one.value
+    assert mean.value == pytest.approx(2 * one.value / (1 + one.value))
+    assert mean.interval == "none: it reaches to where ICC(2,k) is not defined"
+
+
+def test_ratings_without_degrees_of_freedom_have_no_interval():
+    found = intraclass_correlation([[5, 1], [1, 5], [5, 1]], "ICC(2,1)")
+    assert found.interval.startswith("none: ")
+
+
 # --- kappa ------------------------------------------------------------------------------------
 
 

@@ -83,6 +83,14 @@ def test_a_grade_beyond_the_scale_is_refused(made):
     assert "answers.3.quality" in refusal(made, made.write(content))
 
 
+@pytest.mark.parametrize("key", ["milliseconds", "changes", "sittings", "zoom"])
+@pytest.mark.parametrize("value", [7 * 24 * 3600 * 1000 + 1, 10**400])
+def test_numbers_beyond_what_anyone_does_are_refused(made, key, value):
+    content = made.answers(1, dull)
+    (content if key in content else content["answers"][3])[key] = value
+    assert f"{key}: Input should be less than" in refusal(made, made.write(content))
+
+
 @pytest.mark.parametrize("number", range(5))
 def test_every_edit_is_noticed(made, number):
     path = made.reader(1, dull)
@@ -174,6 +182,15 @@ def test_of_two_files_of_one_reader_both_are_refused(made):
     assert f"{first} is of reader 1, too" in said[changed]
     assert said[third].startswith(f"It holds the same answers as {copy}")
     assert said[copy].startswith(f"It holds the same answers as {third}")
+
+
+def test_a_path_that_was_given_twice_is_said_to_be(made, monkeypatch):
+    path = made.reader(1, dull)
+    monkeypatch.chdir(made.folder)
+    for again in (path, path.relative_to(made.folder)):
+        accepted, refused = read(made, path, again)
+        assert accepted == []
+        assert [each.reason for each in refused] == ["It was given twice. Give it once."] * 2
 
 
 def test_all_refusals_are_told_in_the_order_of_the_files(made):

@@ -101,11 +101,36 @@ def test_a_rehearsal_says_so_everywhere_and_never_reaches_results(made, tmp_path
     assert len(titles) == 5  # readers, scores, sets, agreement, learning; nobody commented
     assert done.stdout.startswith(REHEARSAL)
     for name in TABLES:
-        table = pd.read_csv(made.folder / "scores" / f"{name}.csv")
+        table = pd.read_csv(made.folder / "rehearsal" / f"{name}.csv")
         assert (table["note"] == REHEARSAL).all()
-    assert json.loads((made.folder / "scores" / "scores.json").read_text())["banner"] == REHEARSAL
+    scores = json.loads((made.folder / "rehearsal" / "scores.json").read_text())
+    assert scores["banner"] == REHEARSAL
+    assert not (made.folder / "scores").exists()
     with pytest.raises(MiuaError, match="A rehearsal is no result"):
         score(made, paths, "--rehearsal", "--results", tmp_path)
+
+
+def test_neither_a_rehearsal_nor_real_scores_replace_the_other(made):
+    real = readers(made)
+    score(made, real)
+    score(made, real, "--rehearsal")
+    for options, said in (
+        (("--rehearsal", "--out", made.folder / "scores"), "holds scores of real answers"),
+        (("--out", made.folder / "rehearsal"), "holds a rehearsal's scores"),
+    ):
+        before = {path: path.read_bytes() for path in made.folder.rglob("*.*")}
+        with pytest.raises(MiuaError, match=said):
+            score(made, real[:1], *options)
+        assert before == {path: path.read_bytes() for path in made.folder.rglob("*.*")}
+    score(made, real)
+    score(made, real, "--rehearsal")  # each over its own kind
+
+
+def test_a_plan_without_an_end_is_refused(tmp_path):
+    words = ["survey", "plan", "--seconds", "inf", "--json", str(tmp_path / "plan.json")]
+    with pytest.raises(MiuaError, match="--seconds is a number of seconds, not inf"):
+        CliRunner().invoke(app, words, catch_exceptions=False)
+    assert not (tmp_path / "plan.json").exists()
 
 
 def test_comments_are_told_and_control_no_terminal(made):
@@ -137,6 +162,8 @@ def test_no_comment_is_a_formula_to_a_spreadsheet(made, comment):
 
 def test_answers_are_unblinded_in_one_tidy_table(made):
     score(made, readers(made))
+    mode = (made.folder / "scores" / "answers.csv").stat().st_mode
+    assert mode & 0o777 == 0o600  # as the key, which says the same
     table = pd.read_csv(made.folder / "scores" / "answers.csv", keep_default_na=False)
     assert len(table) == 2 * 22
     for row in table.itertuples():

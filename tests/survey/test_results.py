@@ -20,7 +20,10 @@ from tests.report.results_maker import PUBLISHED_WEIGHTS, STUDY, make_results
 from tests.survey.study_maker import drawn_reader, make_study, study_of_results
 
 TABLES = ["readers", "reader-sets", "reader-regression", "reader-correlation", "reader-family"]
-OURS = ("indistinguishable", "clinician", "correlation-others")
+OURS = (
+    "indistinguishable", "clinician", "correlation-others", "own-correlation",
+    "own-correlation-family",
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -102,6 +105,26 @@ def test_the_command_does_all_of_it_and_says_what_comes_next(folder, made, tmp_p
     assert f"`miua claims {folder}`" in done.stdout
     again = CliRunner().invoke(app, ["readers", str(folder)], catch_exceptions=False)
     assert again.stdout.split() == [str(folder / "tables" / f"{name}.csv") for name in TABLES]
+
+
+@pytest.mark.parametrize(
+    ("missing", "said"),
+    [
+        ("tables/metrics.csv", "metrics.csv is missing"),
+        ("sets/n0300_e1000/images.npy", "images.npy is missing"),
+    ],
+)
+def test_what_results_lack_is_said_before_anything_is_written(
+    folder, made, tmp_path, missing, said
+):
+    (folder / missing).unlink()
+    before = sorted(folder.rglob("*"))
+    words = ["survey", "score", made.folder, made.folder / "answers-reader-01.json"]
+    words += ["--out", tmp_path / "out", "--results", folder]
+    with pytest.raises(MiuaError, match=said):
+        CliRunner().invoke(app, [str(word) for word in words], catch_exceptions=False)
+    assert not (tmp_path / "out").exists()
+    assert sorted(folder.rglob("*")) == before
 
 
 def test_making_the_tables_twice_gives_the_same_bytes(copy):
@@ -217,6 +240,11 @@ def test_answers_turn_claims_that_needed_people_into_tested_ones(pristine, score
     assert "clinicians' scores of 20 sets" in after["correlation-others"]["reason"]
     assert after["indistinguishable"]["sources"] == ["tables/readers.csv"]
     assert "tables/reader-regression.csv" in after["correlation-others"]["sources"]
+    for name, table in (("own-correlation", "correlation"), ("own-correlation-family", "family")):
+        assert before[name]["missing"] == ["a clinician's scores of these sets"]
+        assert after[name]["n"] == 20
+        assert after[name]["reason"].startswith("By the clinicians' scores of 20 sets made here")
+        assert f"tables/reader-{table}.csv" in after[name]["sources"]
     others = set(before) - set(OURS)
     assert {name: before[name] for name in others} == {name: after[name] for name in others}
 

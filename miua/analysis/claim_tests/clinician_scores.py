@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -40,6 +41,9 @@ from miua.config import Strict
 from miua.metrics.measures import measure
 from miua.plan import EQUAL_EPOCHS
 
+# readers: those of the scores that this study's own clinicians gave to its sets.
+Points = Literal["published", "readers"]
+
 
 class OfMetrics(Strict):
     metrics: Metrics
@@ -55,18 +59,23 @@ class Correlation(Strict):
     r: Fraction
 
 
+class OfFamily(Strict):
+    metrics: Metrics
+    points: Points = "published"
+
+
 class StrongAndWeak(Strict):
     strong: Metrics
     weak: Metrics
-    points: Literal["published", "readers"] = Field(
-        default="published",
-        description="readers: those of this study's clinicians, where there are any",
+    points: Points = Field(
+        default="published", description="readers: the published ones where there are none"
     )
 
 
 class Adjusted(Strict):
     metrics: Metrics
     adjustment: Literal["none", "Holm"]
+    points: Points = "published"
 
 
 class Significance(Strict):
@@ -135,8 +144,8 @@ def correlations_stronger(
     metrics = [*inputs.strong, *inputs.weak]
     whose = ""
     if inputs.points == "readers" and evidence.has(readers.READER_REGRESSION):
-        rows = _readers_regression(evidence, metrics)
-        whose = f"By the clinicians' scores of {int(rows['n'].min())} sets made here, "
+        rows = _of_readers(evidence, readers.READER_REGRESSION, metrics)
+        whose = _by_clinicians(rows)
     else:
         rows = _regression(evidence, metrics)
     strength = rows["pearson_r"].abs()
@@ -155,10 +164,13 @@ def correlations_significant(
     evidence: Evidence, inputs: Adjusted, thresholds: Significance
 ) -> Finding:
     """Each correlation has p below alpha, as it is or adjusted for all metrics of the table."""
-    table = evidence.table(
-        "clinician", CLINICIAN_COLUMNS, [c for c in CLINICIAN_COLUMNS if c not in TEXT]
-    )
-    rows = _rows(table, inputs.metrics)
+    whose = ""
+    if inputs.points == "readers":
+        rows = _of_readers(evidence, readers.READER_CORRELATION, inputs.metrics)
+        whose = _by_clinicians(rows)
+    else:
+        numbers = [c for c in CLINICIAN_COLUMNS if c not in TEXT]
+        rows = _rows(evidence.table("clinician", CLINICIAN_COLUMNS, numbers), inputs.metrics)
     p = rows["p_value" if inputs.adjustment == "none" else "p_holm"]
     n = int(rows["n"].min())
     power = correlation_power(n, thresholds.r, alpha=thresholds.alpha)
@@ -168,7 +180,7 @@ def correlations_significant(
     adjusted = ", adjusted after Holm" if inputs.adjustment == "Holm" else ""
     return Finding(
         verdict,
-        f"{significant} of {len(p)} correlations have p < {thresholds.alpha:g}{adjusted} "
+        f"{whose}{significant} of {len(p)} correlations have p < {thresholds.alpha:g}{adjusted} "
         f"(smallest {p_text(p.min())}, n = {n}); the power at r = {thresholds.r:g} is "
         f"{number(power, 2)}, and only r of {number(smallest, 2)} or more would be found with a "
         f"power of {thresholds.power:g}.",
@@ -179,46 +191,86 @@ def correlations_significant(
 
 
 @claim_test
-def correlation_beyond_family(evidence: Evidence, inputs: OfMetrics, thresholds: Sought) -> Finding:
-    """The largest published |r| exceeds what the best of all candidates reaches by chance.
-
-    The published candidates are not there, so those of our own sets stand in: their scores are the
-    clinician's in random order, which says how large the largest |r| of so many metrics, as
-    dependent on each other as these, becomes without any relation.
-    """
-    strength = _regression(evidence, inputs.metrics)["pearson_r"].abs()
-    scores = evidence.scores()
-    score = scores.loc[scores["metric"] == inputs.metrics[0], "clinician_score"].to_numpy()
-    sets = evidence.sets(GRID, EQUAL_EPOCHS)
-    table = candidates(sets, fid=_has_fid(sets))
-    n = len(table)
-    if n != len(score):
-        raise UndecidedError(f"{n} sets cannot take the places of the {len(score)} scored ones")
+def correlation_beyond_family(evidence: Evidence, inputs: OfFamily, thresholds: Sought) -> Finding:
+    """The largest |r| of the metrics exceeds what the best of all candidates reaches by chance."""
+    family = (_own_family if inputs.points == "readers" else _published_family)(
+        evidence, inputs.metrics
+    )
+    strength, critical, n = family.strength, family.critical, family.n
     # The level a single test needs, to be as strict as the family's critical |r|.
-    test = largest_correlation(table, np.log(score), names=list(table.columns))
-    critical = test.critical_r
     single = 2 * float(stats.t.sf(critical * math.sqrt((n - 2) / (1 - critical**2)), n - 2))
     power = correlation_power(n, thresholds.r, alpha=single)
     strongest = str(strength.idxmax())
     verdict = (
         REPRODUCED if strength.max() > critical else without_significance(power, thresholds.power)
     )
-    without = "" if FID in table else ", FID not among them"
+    without = "" if FID in family.candidates else ", FID not among them"
     return Finding(
         verdict,
-        f"The largest published |r| is {number(strength.max(), 2)} "
+        f"{family.whose} |r| is {number(strength.max(), 2)} "
         f"({measure(strongest).label}), and chance alone reaches {number(critical, 2)} as the "
-        f"largest of {len(test.names)} candidates in {percent(1 - FAMILY_LEVEL)} of permutations"
-        f"{without}; the power at "
+        f"largest of {len(family.candidates)} candidates in {percent(1 - FAMILY_LEVEL)} of "
+        f"permutations{without}; the power at "
         f"r = {thresholds.r:g} is {number(power, 2)}.",
         {
-            "largest published r": float(strength.max()),
+            f"largest {inputs.points} r": float(strength.max()),
             "critical r": critical,
-            "candidates": len(test.names),
-            "permutations": test.permutations,
+            "candidates": len(family.candidates),
+            "permutations": family.permutations,
         },
         power=power,
         n=n,
+    )
+
+
+@dataclass(frozen=True)
+class _Family:
+    """Correlations, and what chance reaches as the largest of all candidates.
+
+    whose: how a sentence on the largest |r| begins. strength: |r| by metric. candidates: their
+    names. critical: what the largest |r| exceeds in 5 % of the permutations of n scores.
+    """
+
+    whose: str
+    strength: pd.Series[float]
+    candidates: list[str]
+    critical: float
+    permutations: int
+    n: int
+
+
+def _published_family(evidence: Evidence, metrics: list[str]) -> _Family:
+    """The published candidates are not there, so those of our own sets stand in.
+
+    Their scores are the clinician's in random order, which says how large the largest |r| of so
+    many metrics, as dependent on each other as these, becomes without any relation.
+    """
+    strength = _regression(evidence, metrics)["pearson_r"].abs()
+    scores = evidence.scores()
+    score = scores.loc[scores["metric"] == metrics[0], "clinician_score"].to_numpy()
+    sets = evidence.sets(GRID, EQUAL_EPOCHS)
+    table = candidates(sets, fid=_has_fid(sets))
+    n = len(table)
+    if n != len(score):
+        raise UndecidedError(f"{n} sets cannot take the places of the {len(score)} scored ones")
+    test = largest_correlation(table, np.log(score), names=list(table.columns))
+    return _Family(
+        "The largest published", strength, list(test.names), test.critical_r, test.permutations, n
+    )
+
+
+def _own_family(evidence: Evidence, metrics: list[str]) -> _Family:
+    """By the scores of this study's own clinicians, whose sets gave the candidates."""
+    rows = _of_readers(evidence, readers.READER_FAMILY, metrics)
+    table = _readers_table(evidence, readers.READER_FAMILY)
+    first = table.iloc[0]
+    return _Family(
+        f"{_by_clinicians(rows)}the largest",
+        rows["pearson_r"].abs(),
+        table["metric"].tolist(),
+        float(first["critical_r"]),
+        int(first["permutations"]),
+        int(first["n"]),
     )
 
 
@@ -252,13 +304,25 @@ def _regression(evidence: Evidence, metrics: list[str]) -> pd.DataFrame:
     return _rows(evidence.table("regression", REGRESSION_COLUMNS, numbers), metrics)
 
 
-def _readers_regression(evidence: Evidence, metrics: list[str]) -> pd.DataFrame:
-    """The lines of this study's own clinicians; of metrics that the sets have."""
+def _readers_table(evidence: Evidence, name: str) -> pd.DataFrame:
+    if not evidence.has(name):
+        raise NotTestableError(readers.SCORES_OF_OUR_SETS)
+    return evidence.table(name, *readers.TABLE_COLUMNS[name])
+
+
+def _of_readers(evidence: Evidence, name: str, metrics: list[str]) -> pd.DataFrame:
+    """Rows of a table of this study's own clinicians; of metrics that the sets have."""
+    table = _readers_table(evidence, name)
     sets = evidence.sets(GRID, EQUAL_EPOCHS)
     for metric in metrics:
         computed(sets, metric)
-    columns, numbers = readers.REGRESSION_COLUMNS, readers.REGRESSION_NUMBERS
-    return _rows(evidence.table(readers.READER_REGRESSION, columns, numbers), metrics)
+    if not table.iloc[0]["metric"]:  # of no metric: the whole table is undecided
+        raise UndecidedError(str(table.iloc[0]["status"]).removeprefix("undecided: "))
+    return _rows(table, metrics)
+
+
+def _by_clinicians(rows: pd.DataFrame) -> str:
+    return f"By the clinicians' scores of {int(rows['n'].min())} sets made here, "
 
 
 def _rows(table: pd.DataFrame, metrics: list[str]) -> pd.DataFrame:

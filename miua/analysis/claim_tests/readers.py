@@ -91,7 +91,8 @@ class _Calls:
 
     whose: who called them so, in words. images: how many different ones there were; several readers
     judge the same. low, high: with several readers the interval of the share that resamples images;
-    else NaN.
+    else NaN. without: why several readers have no such interval; else "".
+    of_real: ", and k of n real ones real" of the same readers, where they judged any.
     """
 
     called: int
@@ -100,13 +101,16 @@ class _Calls:
     images: int
     low: float = math.nan
     high: float = math.nan
+    without: str = ""
+    of_real: str = ""
 
 
 @claim_test
 def share_is_at_chance(evidence: Evidence, inputs: Judges, thresholds: Chance) -> Finding:
     """The share called real does not differ from chance: shown if its interval is within margin.
 
-    Where several readers judged the same images, the interval that resamples images has to agree.
+    Where several readers judged the same images, the interval that resamples images has to agree:
+    the exact one takes their answers as independent, so it decides nothing without the other.
     """
     calls = _calls(evidence, inputs.role) or _published_calls(evidence)
     called, trials = calls.called, calls.trials
@@ -116,11 +120,13 @@ def share_is_at_chance(evidence: Evidence, inputs: Judges, thresholds: Chance) -
     low, high = np.fmin(share.low, calls.low), np.fmax(share.high, calls.high)
     inside = max(high - thresholds.chance, thresholds.chance - low) < thresholds.margin
     possible = calls.low <= thresholds.chance <= calls.high
-    if test.p_value < thresholds.alpha and not possible:
+    if calls.without:
+        verdict = UNDECIDED
+    elif test.p_value < thresholds.alpha and not possible:
         verdict = NOT_REPRODUCED
     else:
         verdict = REPRODUCED if inside else UNDECIDED
-    by_images = ""
+    by_images = f"; resampling images: none, {calls.without}" if calls.without else ""
     if not math.isnan(calls.low):
         by_images = f"; resampling images: {percent(calls.low)} to {percent(calls.high)}"
     return Finding(
@@ -147,18 +153,22 @@ def none_called_real(evidence: Evidence, inputs: Judges, thresholds: Bound) -> F
     """No image called real among those judged excludes a share above the threshold.
 
     One that was called real contradicts that all were called fake, whatever the share. Several
-    readers who agree on the same images say no more of other images than one.
+    readers who agree on the same images say no more of other images than one. What they called the
+    real images decides nothing; it is told.
     """
     calls = _calls(evidence, inputs.role)
     if calls and calls.called:
         return Finding(
             NOT_REPRODUCED,
-            f"{calls.whose} called {calls.called} of {calls.trials} synthetic images real.",
+            f"{calls.whose} called {calls.called} of {calls.trials} synthetic images real"
+            f"{calls.of_real}.",
             {"called real": calls.called},
             n=calls.trials,
         )
     images = calls.images if calls else int(evidence.facts()["judged_synthetic"])
-    said = f"{calls.whose} called none real: " if calls else ""
+    said = (
+        f"{calls.whose} called none of the synthetic images real{calls.of_real}: " if calls else ""
+    )
     share = exact_interval(0, images, thresholds.level)
     return Finding(
         REPRODUCED if share.high <= thresholds.share else UNDECIDED,
@@ -184,12 +194,11 @@ def _calls(evidence: Evidence, role: str | None) -> _Calls | None:
     if role is None or not evidence.has(readers.READERS):
         return None
     table = evidence.table(readers.READERS, readers.READERS_COLUMNS, readers.READERS_NUMBERS)
-    pooled = table[
-        (table["role"] == role)
-        & (table["reader"] == readers.ALL)
-        & (table["score"] == readers.SYNTHETIC_CALLED_REAL)
-    ]
-    rows = {str(row.interval): row for row in pooled.itertuples()}
+    pooled = table[(table["role"] == role) & (table["reader"] == readers.ALL)]
+    rows, of_real = (
+        {str(row.interval): row for row in pooled[pooled["score"] == score].itertuples()}
+        for score in (readers.SYNTHETIC_CALLED_REAL, readers.REAL_CALLED_REAL)
+    )
     if readers.EXACT not in rows:
         raise NotTestableError(f"{role}s among this study's own readers")
     exact: Any = rows[readers.EXACT]
@@ -197,11 +206,22 @@ def _calls(evidence: Evidence, role: str | None) -> _Calls | None:
     whose = f"{int(exact.readers)} {role}{'s' if several else ''} of this study's own readers"
     # Every reader judges every image once.
     images = int(exact.n // exact.readers)
-    calls = _Calls(int(exact.count), int(exact.n), whose, images)
-    resampled: Any = rows.get(readers.RESAMPLED)
-    if not several or resampled is None:
+    calls = _Calls(int(exact.count), int(exact.n), whose, images, of_real=_told(of_real))
+    if not several:
         return calls
-    return replace(calls, low=float(resampled.low), high=float(resampled.high))
+    if readers.RESAMPLED in rows:
+        resampled: Any = rows[readers.RESAMPLED]
+        return replace(calls, low=float(resampled.low), high=float(resampled.high))
+    told = [kind.removeprefix(readers.NONE) for kind in rows if kind.startswith(readers.NONE)]
+    return replace(calls, without=told[0] if told else "the table has none")
+
+
+def _told(of_real: dict[str, Any]) -> str:
+    """What readers called the real images, as the end of a clause; "" if they judged none."""
+    if readers.EXACT not in of_real:
+        return ""
+    row = of_real[readers.EXACT]
+    return f", and {int(row.count)} of {int(row.n)} real ones real"
 
 
 @claim_test

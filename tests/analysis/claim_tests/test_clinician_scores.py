@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from miua.analysis.clinician import refit
+from miua.analysis.clinician import CLINICIAN_COLUMNS, refit
+from miua.analysis.readers import FAMILY_COLUMNS
 from miua.analysis.readers import REGRESSION_COLUMNS as READERS_LINES
 from miua.metrics.measures import element_name
 from tests.analysis.claim_tests.world import (
@@ -127,6 +128,39 @@ def test_significance_is_found_missed_or_excluded_by_power(world, p, sought, sin
         assert finding.verdict == verdict
         assert (finding.power >= 0.8) == (sought == 0.7)
         assert finding.n == 20
+
+
+def plant_own(world, name, columns, **values):
+    rows = [dict.fromkeys(columns, 1) | {"metric": metric, "n": 20, "status": "computed"} | values
+            for metric in FIVE]  # fmt: skip
+    world.grid(lambda *_: dict.fromkeys(FIVE, 1.0))
+    world.write(name, rows, columns)
+
+
+@pytest.mark.parametrize(("p", "verdict"), [(0.01, "reproduced"), (0.2, "undecided")])
+def test_our_own_clinicians_correlations_are_judged_after_holm(world, p, verdict):
+    inputs = {"metrics": FIVE, "adjustment": "Holm", "points": "readers"}
+    given = ("correlations-significant", inputs, {"alpha": 0.05, "r": 0.2, "power": 0.8})
+    world.strengths(0.001, 20)  # the published points do not stand in
+    assert world.judge(*given).missing == ("a clinician's scores of these sets",)
+    plant_own(world, "reader-correlation", CLINICIAN_COLUMNS, p_value=p / 10, p_holm=p)
+    finding = world.judge(*given)
+    assert (finding.verdict, finding.n) == (verdict, 20)
+    assert finding.reason.startswith("By the clinicians' scores of 20 sets made here")
+
+
+@pytest.mark.parametrize(("r", "verdict"), [(-0.9, "reproduced"), (0.6, "undecided")])
+def test_our_own_clinicians_strongest_is_held_against_all_candidates(world, r, verdict):
+    given = ("correlation-beyond-family", {"metrics": FIVE, "points": "readers"},
+             {"r": 0.2, "power": 0.8})  # fmt: skip
+    assert world.judge(*given).missing == ("a clinician's scores of these sets",)
+    plant_own(world, "reader-family", FAMILY_COLUMNS, pearson_r=r, critical_r=0.75)
+    finding = world.judge(*given)
+    assert (finding.verdict, finding.n) == (verdict, 20)
+    assert finding.numbers["critical r"] == 0.75
+    plant_own(world, "reader-family", FAMILY_COLUMNS, metric="", status="undecided: equal scores")
+    assert world.judge(*given).verdict == "undecided"
+    assert "equal scores" in world.judge(*given).reason
 
 
 @pytest.mark.parametrize(

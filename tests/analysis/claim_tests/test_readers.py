@@ -73,7 +73,7 @@ CHANCE = {"chance": 0.5, "margin": 0.1, "alpha": 0.05}
 BOUND = {"share": 0.1, "level": 0.95}
 
 
-def plant(world, role, called, judged, *, readers=1, by_images=None):
+def plant(world, role, called, judged, *, readers=1, by_images=None, without=None, real=None):
     """The table of one role's readers, all of their answers together."""
     nothing = dict.fromkeys(READERS_COLUMNS, "")
     row = nothing | {
@@ -81,6 +81,11 @@ def plant(world, role, called, judged, *, readers=1, by_images=None):
         "count": called, "n": judged, "value": called / judged, "status": "computed",
     }  # fmt: skip
     rows = [row | {"interval": "exact"}]
+    if real:
+        of_real = {"score": "real called real", "count": real[0], "n": real[1]}
+        rows.append(rows[0] | of_real | {"value": real[0] / real[1]})
+    if without:
+        rows.append(row | {"interval": f"none: {without}"})
     if by_images:
         low, high = by_images
         rows.append(row | {"interval": "images resampled", "low": low, "high": high})
@@ -113,6 +118,25 @@ def test_several_engineers_decide_where_both_intervals_agree(
     assert "resampling images" in finding.reason
 
 
+@pytest.mark.parametrize(
+    ("called", "judged", "readers", "why"),
+    [
+        (15, 15, 3, "all resamples are equal"),  # 5 images: by images p = 0.06
+        (200, 400, 200, "2 images, at least 3 are needed"),
+    ],
+)
+def test_several_engineers_without_an_interval_by_images_decide_nothing(
+    world, called, judged, readers, why
+):
+    plant(world, "engineer", called, judged, readers=readers, without=why)
+    finding = judge(world, "share-is-at-chance", "engineer", CHANCE)
+    assert finding.verdict == "undecided"
+    assert f"resampling images: none, {why}" in finding.reason
+    plant(world, "engineer", called, judged)  # as many images, of one reader
+    alone = judge(world, "share-is-at-chance", "engineer", CHANCE)
+    assert alone.verdict == ("not reproduced" if called == judged else "reproduced")
+
+
 def test_the_published_counts_stay_where_no_role_is_named(world):
     plant(world, "engineer", 600, 1000)
     finding = world.judge("share-is-at-chance", {}, CHANCE, **CLINICIAN)
@@ -137,6 +161,16 @@ def test_clinicians_call_none_real_or_some(world, called, judged, readers, verdi
     finding = judge(world, "none-called-real", "clinician", BOUND)
     assert (finding.verdict, finding.n) == (verdict, n)
     assert finding.numbers["called real"] == called
+
+
+@pytest.mark.parametrize("called", [0, 1])
+def test_what_clinicians_called_the_real_images_is_told_and_decides_nothing(world, called):
+    verdict = "not reproduced" if called else "reproduced"
+    for real in (0, 11):
+        plant(world, "clinician", called, 57, real=(real, 11))
+        finding = judge(world, "none-called-real", "clinician", BOUND)
+        assert f", and {real} of 11 real ones real" in finding.reason
+        assert (finding.verdict, finding.n) == (verdict, 57)
 
 
 @pytest.mark.parametrize(
