@@ -3,7 +3,7 @@
 All readers judge the same images, so that their answers can be compared image by image. Every
 reader's order is made of blocks that are alike in kinds and sets, and the blocks rotate over the
 readers as in a cyclic Latin square: over as many readers as there are blocks, every image is in
-every block of the session once, so that none is seen early or late on average.
+every block of first showings once, so that none is seen early or late on average.
 """
 
 from __future__ import annotations

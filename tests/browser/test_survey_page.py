@@ -12,7 +12,7 @@ from miua.survey.build import Numbers
 from miua.survey.page import smallest_window
 from miua.survey.records import PAGE_FILE
 from tests.browser.conftest import CHROMIUM
-from tests.browser.reader import enter, screens, start, study_of
+from tests.browser.reader import begin, by_keyboard, enter, judge, saved, screens, start, study_of
 from tests.survey.studies import given, make_study, noise, words_of_keys
 
 pytestmark = pytest.mark.browser
@@ -80,6 +80,25 @@ def test_an_image_without_room_is_not_judged_until_it_has_some(open_page, large,
     assert image["y"] >= 0 and image["y"] + image["height"] <= height
     page.keyboard.press("ArrowRight")
     page.locator('[name="real"][value="1"]:checked').wait_for(state="attached")
+
+
+def test_time_stands_while_the_window_is_too_small(open_page, large):
+    page = open_page(large / PAGE_FILE)
+    page.clock.install()
+    page.reload()
+    begin(page)
+    page.clock.pause_at(page.evaluate("Date.now()") / 1000 + 1)
+    page.clock.run_for(6000)
+    page.set_viewport_size({"width": 820, "height": 600})
+    page.locator("#picture").wait_for(state="hidden")
+    page.clock.run_for(100_000)
+    page.set_viewport_size({"width": 1440, "height": 900})
+    page.locator("#picture").wait_for()
+    page.clock.run_for(3000)
+    page.clock.resume()
+    judge(page, 8, by_keyboard)
+    page.locator("#end").wait_for()
+    assert 9000 <= saved(page)[0].answers[0].milliseconds <= 12_000
 
 
 def test_the_page_is_small_and_quick(open_page, tmp_path):

@@ -153,6 +153,7 @@ async function renderEnd() {
   const name = `answers-reader-${String(record.reader).padStart(2, "0")}-${STUDY_HASH.slice(0, 8)}`;
   offer("json", `${name}.json`, canonical(content), "application/json");
   offer("table", `${name}.csv`, tableOf(content), "text/csv");
+  element("copied").textContent = "";
   element("receipt").textContent = say("receipt", {
     receipt: content.sha256.slice(0, 16).match(/.{4}/g).join("-"),
     reader: record.reader,
