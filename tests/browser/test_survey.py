@@ -26,6 +26,7 @@ from tests.browser.reader import (
     study_of,
     whole_study,
 )
+from tests.survey.studies import SMALL
 
 pytestmark = pytest.mark.browser
 
@@ -123,6 +124,17 @@ def process_of(profile):
     raise AssertionError("the browser is not running")
 
 
+def test_enter_leads_through_the_screens_between(open_page, small):
+    page = open_page(small / PAGE_FILE)
+    enter(page)
+    page.keyboard.press("Enter")
+    page.locator("#judging").wait_for()
+    judge(page, SMALL.practice, by_keyboard)
+    page.locator("#interlude").wait_for()
+    page.keyboard.press("Enter")
+    page.locator("#progress", has_text="1 of 8").wait_for()
+
+
 def test_undo_goes_back_over_images(open_page, small):
     page = open_page(small / PAGE_FILE)
     begin(page)
@@ -137,6 +149,7 @@ def test_undo_goes_back_over_images(open_page, small):
     assert page.locator('[name="quality"]:checked').count() == 1
     assert page.locator('[name="confidence"]:checked').count() == 0
     page.keyboard.press("Enter")  # not all is answered
+    page.locator("#warning", has_text="all three questions").wait_for()
     page.keyboard.press("Backspace")
     page.keyboard.press("Backspace")
     page.keyboard.press("Backspace")  # practice does not come back

@@ -184,7 +184,10 @@ async function copyReceipt() {
 
 /** Change the record while the image is to be seen: nothing is said of one that is not. */
 const judge = (change) => act((timed) => (picture.hidden ? timed : change(timed)));
-const next = () => judge((timed) => advanced(timed, place()));
+const next = () => judge((timed) => {
+  if (!isComplete(entryOf(timed))) warn(say("unanswered"));
+  return advanced(timed, place());
+});
 const undo = () => judge(takenBack);
 const answer = (question, value) => judge((timed) => answered(timed, question, value));
 
@@ -218,7 +221,15 @@ function meaningOf(event) {
   return number === null || event.key.startsWith("Arrow") ? null : () => answerNumber(number);
 }
 
+/** The button that Enter presses on a screen without questions. */
+const MAIN_BUTTONS = { instructions: "ready", interlude: "start" };
+
 function onKey(event) {
+  if (shown in MAIN_BUTTONS && event.key === "Enter" && event.target.tagName !== "BUTTON") {
+    event.preventDefault();
+    if (!event.repeat) element(MAIN_BUTTONS[shown]).click();
+    return;
+  }
   const isReopening = shown === "end" && !element("back").hidden && isUndo(event);
   if (event.isComposing || !(shown === "judging" || isReopening)) return;
   if (event.target === element("comment")) {
