@@ -77,7 +77,16 @@ def open_study(folder: Path) -> OpenedStudy:
     Raises:
         MiuaError: one of the two is missing or damaged, or they do not fit each other.
     """
+    if not (folder / STUDY_FILE).is_file():
+        raise MiuaError(
+            f"{folder} is no study: there is no {STUDY_FILE} in it. First comes the folder that "
+            "`miua survey build` wrote, then the answers."
+        )
     study, written = read_record(folder / STUDY_FILE, ReaderStudy)
+    if not (folder / KEY_FILE).exists():
+        raise MiuaError(
+            f"{folder / KEY_FILE} is missing. Put it back: only the key says what the images are."
+        )
     key, sealed = read_record(folder / KEY_FILE, Key)
     if hashlib.sha256(sealed).hexdigest() != study.key_sha256:
         raise MiuaError(
@@ -100,7 +109,8 @@ def read_answers(
 ) -> tuple[list[AnswersFile], list[Refusal]]:
     """Every file either accepted or refused, both in the order of the paths.
 
-    Of several files of one reader each is refused, as nothing says which of them holds.
+    Of several files of one reader each is refused, as nothing says which of them holds; of those
+    that hold the same answers all but the first.
 
     Args:
         opened: the study that the answers are to be of.
@@ -115,9 +125,10 @@ def read_answers(
         except MiuaError as error:
             refused[place] = Refusal(path, _without(path, str(error)))
     for place, file in read.items():
-        others = [each for each in read.values() if _same_reader(each, file)]
-        if others:
-            refused[place] = Refusal(file.path, _twice(file, others))
+        others = {at: each for at, each in read.items() if _same_reader(each, file)}
+        same = all(each.answers.sha256 == file.answers.sha256 for each in others.values())
+        if others and not (same and place < min(others)):
+            refused[place] = Refusal(file.path, _twice(file, list(others.values())))
     accepted = [file for place, file in read.items() if place not in refused]
     return accepted, [refused[place] for place in sorted(refused)]
 
@@ -165,7 +176,11 @@ def _checked(opened: OpenedStudy, path: Path, rehearsal: bool) -> AnswersFile:
         MiuaError: something does.
     """
     if path.exists() and not path.is_file():
-        raise MiuaError("It is no file.")
+        raise MiuaError("It is no file. Give the readers' .json files themselves.")
+    if path.suffix == ".csv":
+        raise MiuaError("It is a table, for looking at. Give the reader's .json file.")
+    if path.name == STUDY_FILE:
+        raise MiuaError("It is a study, not a reader's answers.")
     answers, content = read_record(path, Answers)
     if digest_of(answers.model_dump(exclude={"sha256"})) != answers.sha256:
         raise MiuaError(

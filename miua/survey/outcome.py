@@ -115,10 +115,13 @@ def outcome_folder(study: Path, given: Path | None, *, rehearsal: bool) -> Path:
     """Where scores go: the given folder, or one of the study's for results or for rehearsals.
 
     Raises:
-        MiuaError: scores of the other kind are there; neither may take the place of the other.
+        MiuaError: scores of the other kind are there, neither of which may take the place of the
+            other; or the folder is not one of scores.
     """
     folder = given or study / (REHEARSAL_FOLDER if rehearsal else SCORES_FOLDER)
     if not (folder / SCORES_FILE).exists():
+        if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
+            raise MiuaError(f"{folder} is there already, and holds no scores. Name a new folder.")
         return folder
     before = read_json(folder / SCORES_FILE)
     rehearsed = isinstance(before, dict) and bool(before.get("banner"))

@@ -117,6 +117,7 @@ def test_neither_a_rehearsal_nor_real_scores_replace_the_other(made):
     for options, said in (
         (("--rehearsal", "--out", made.folder / "scores"), "holds scores of real answers"),
         (("--out", made.folder / "rehearsal"), "holds a rehearsal's scores"),
+        (("--out", made.folder), "holds no scores. Name a new folder"),
     ):
         before = {path: path.read_bytes() for path in made.folder.rglob("*.*")}
         with pytest.raises(MiuaError, match=said):
