@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from miua.cli.options import Device, Threads, Weights
+from miua.cli.options import (
+    CropSize,
+    Device,
+    Fit,
+    MoreSets,
+    ResizedTo,
+    SkipBad,
+    Threads,
+    Weights,
+)
 from miua.errors import MiuaError
 
 if TYPE_CHECKING:
@@ -26,26 +35,15 @@ def evaluate_command(
         list[str],
         typer.Option(help="Synthetic images, the same; several times, or a pattern: 'sets/*'."),
     ],
-    more: Annotated[
-        list[Path] | None,
-        typer.Argument(help="Further synthetic sets, as a shell makes of a pattern."),
-    ] = None,
-    size: Annotated[
-        int | None, typer.Option(min=2, help="Resize all to this square; not if not given.")
-    ] = None,
-    fit: Annotated[
-        Literal["stretch", "crop"], typer.Option(help="How an image becomes square.")
-    ] = "stretch",
-    crop_size: Annotated[
-        int | None, typer.Option(min=1, help="Pixels that --fit crop takes; the most if not given.")
-    ] = None,
+    more: MoreSets = None,
+    size: ResizedTo = None,
+    fit: Fit = "stretch",
+    crop_size: CropSize = None,
     window: Annotated[
         str | None,
         typer.Option(help="For images deeper than 8 bits: LOW:HIGH become 0 and 255; or dicom."),
     ] = None,
-    skip_bad: Annotated[
-        bool, typer.Option("--skip-bad", help="Go on without files that cannot be taken.")
-    ] = False,
+    skip_bad: SkipBad = False,
     groups: Annotated[
         Path | None,
         typer.Option(help="CSV with the columns file and group: real images of one subject."),

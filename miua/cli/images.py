@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 
 import typer
 
+from miua.cli.options import CropSize, Fit
+
 
 def fetch_command(
     what: Annotated[
@@ -44,12 +46,8 @@ def stack_command(
     source: Annotated[Path, typer.Argument(help="Folder of images, or an .npy image stack.")],
     out: Annotated[Path, typer.Option(help="Folder for images.npy and provenance.json.")],
     size: Annotated[int, typer.Option(min=1, help="Side of the square, pixels.")] = 64,
-    fit: Annotated[
-        Literal["stretch", "crop"], typer.Option(help="How an image becomes square.")
-    ] = "stretch",
-    crop_size: Annotated[
-        int | None, typer.Option(min=1, help="Pixels that --fit crop takes; the most if not given.")
-    ] = None,
+    fit: Fit = "stretch",
+    crop_size: CropSize = None,
     images: Annotated[
         int | None, typer.Option(min=1, help="Draw this many at random; all if not given.")
     ] = None,

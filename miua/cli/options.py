@@ -14,6 +14,22 @@ Device = Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Where to c
 Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads; all cores if not given.")]
 Weights = Annotated[Path | None, typer.Option(help="Weights file for FID, if it was not fetched.")]
 
+# Reading images.
+MoreSets = Annotated[
+    list[Path] | None,
+    typer.Argument(help="Further synthetic sets, as a shell makes of a pattern."),
+]
+ResizedTo = Annotated[
+    int | None, typer.Option(min=2, help="Resize all to this square; not if not given.")
+]
+Fit = Annotated[Literal["stretch", "crop"], typer.Option(help="How an image becomes square.")]
+CropSize = Annotated[
+    int | None, typer.Option(min=1, help="Pixels that --fit crop takes; the most if not given.")
+]
+SkipBad = Annotated[
+    bool, typer.Option("--skip-bad", help="Go on without files that cannot be taken.")
+]
+
 # Measuring real images.
 Real = Annotated[
     Path, typer.Argument(help="Folder of real images, named as HC18's: NNN_HC.png, NNN_2HC.png.")

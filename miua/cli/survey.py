@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from miua.cli import survey_scoring
 from miua.cli.evaluating import set_paths
 from miua.cli.extras import need
+from miua.cli.options import Fit, MoreSets, ResizedTo, SkipBad
 from miua.errors import MiuaError
 from miua.printable import printable
 
@@ -41,23 +42,14 @@ def build_command(
         list[str] | None,
         typer.Option(help="Synthetic images, the same; several times, or a pattern: 'sets/*'."),
     ] = None,
-    more: Annotated[
-        list[Path] | None,
-        typer.Argument(help="Further synthetic sets, as a shell makes of a pattern."),
-    ] = None,
+    more: MoreSets = None,
     results: Annotated[
         Path | None,
         typer.Option(help="A results folder: its real images, and all sets of its grid."),
     ] = None,
-    size: Annotated[
-        int | None, typer.Option(min=2, help="Resize all to this square; not if not given.")
-    ] = None,
-    fit: Annotated[
-        Literal["stretch", "crop"], typer.Option(help="How an image becomes square.")
-    ] = "stretch",
-    skip_bad: Annotated[
-        bool, typer.Option("--skip-bad", help="Go on without files that cannot be taken.")
-    ] = False,
+    size: ResizedTo = None,
+    fit: Fit = "stretch",
+    skip_bad: SkipBad = False,
     synthetic_images: SyntheticImages = 57,
     real_images: RealImages = 11,
     practice: Practice = 4,
