@@ -30,6 +30,7 @@ from miua.forecast.work import (
     NOISE_FLOOR,
     PAPER,
     PHANTOMS,
+    READERS,
     REFERENCE_LBPV,
     REFERENCES,
     REPORT,
@@ -51,7 +52,7 @@ STEPS = {
     "metrics of sets": (EVALUATE,),
     "noise floor": (NOISE_FLOOR,),
     "sensitivity": (SENSITIVITY,),
-    "tables, claims": (REFERENCE_LBPV, EXPERIMENT, CLINICIAN, ANALYSE, CLAIMS),
+    "tables, claims": (REFERENCE_LBPV, EXPERIMENT, CLINICIAN, ANALYSE, READERS, CLAIMS),
     "figures": (FIGURES,),
     "paper, report": (PAPER, REPORT),
 }

@@ -21,6 +21,7 @@ TRAIN, GENERATE, EVALUATE = "train", "generate", "evaluate"
 NOISE_FLOOR, SENSITIVITY = "noise_floor", "sensitivity"
 REFERENCE_LBPV, EXPERIMENT, CLINICIAN = "reference_lbpv", "experiment", "clinician"
 ANALYSE, CLAIMS, FIGURES, PAPER, REPORT = "analyse", "claims", "figures", "paper", "report"
+READERS = "readers"
 
 # What `miua collect` and its like write, in the results folder.
 ANALYSED = ("stability.csv", "metrics.csv", "summary.csv", "lbpv.npy", "lbpv_sets.json")
@@ -72,7 +73,8 @@ def jobs_of(
         experiment: only what its table needs; None for everything.
         remade: outputs that are made anew though they are there, as their code has changed.
     """
-    wanted = [job for job in _all_jobs(plan, experiment) if job.outputs]
+    judged = (folder / READERS).is_dir()
+    wanted = [job for job in _all_jobs(plan, experiment, judged) if job.outputs]
     jobs: dict[str, Job] = {}
     for job in wanted:
         there = not any(output in remade for output in job.outputs) and _is_there(job, folder, plan)
@@ -124,7 +126,7 @@ def _is_there(job: Job, folder: Path, plan: Plan) -> bool:
     return training_left(folder / "runs" / job.run, plan.runs[job.run]).images == 0
 
 
-def _all_jobs(plan: Plan, experiment: str | None) -> Iterator[Job]:
+def _all_jobs(plan: Plan, experiment: str | None, judged: bool) -> Iterator[Job]:
     cells = [cell for cell in plan.cells if experiment in (None, cell.experiment)]
     real = [
         name
@@ -138,7 +140,7 @@ def _all_jobs(plan: Plan, experiment: str | None) -> Iterator[Job]:
         suffixes = ("", "-summary", "-pairing") if name == "noise-floor" else ("", "-summary")
         tables = tuple(f"tables/{name}{suffix}.csv" for suffix in suffixes)
         yield Job(name.replace("-", "_"), tables, phantoms, threads=_EVERY_CORE)
-    yield from _late_jobs(plan, cells, real, experiment)
+    yield from _late_jobs(plan, cells, real, experiment, judged)
 
 
 _EVERY_CORE = 10**6  # until it is known how many there are
@@ -180,9 +182,9 @@ def _set_jobs(plan: Plan, cells: list[Cell]) -> Iterator[Job]:
 
 
 def _late_jobs(
-    plan: Plan, cells: list[Cell], real: list[str], experiment: str | None
+    plan: Plan, cells: list[Cell], real: list[str], experiment: str | None, judged: bool
 ) -> Iterator[Job]:
-    """Tables, claims, figures, paper and report."""
+    """Tables, those of readers where readers judged, claims, figures, paper and report."""
     collected = []
     for name in dict.fromkeys(cell.experiment for cell in cells):
         metrics = [f"metrics/{cell.set}.csv" for cell in cells if cell.experiment == name]
@@ -199,6 +201,10 @@ def _late_jobs(
         yield Job(ANALYSE, analysed, (*collected, *lbpv))
         measured = [f"tables/{name}.csv" for name in real]
         needs = (*collected, *measured, clinician[0], analysed[0])
+        if judged:
+            readers = ("tables/readers.csv", "tables/readers.json")
+            yield Job(READERS, readers, (analysed[0],))
+            needs = (*needs, readers[0])
         yield Job(CLAIMS, ("claims.json", "tables/claims.csv"), needs)
         yield Job(FIGURES, ("figures/.done",), ("claims.json",))
         yield Job(PAPER, ("paper/main.pdf",), ("figures/.done",))
