@@ -140,6 +140,8 @@ def slurm(session: nox.Session) -> None:
 @nox.session
 def browser(session: nox.Session) -> None:
     """Use the survey's page and the report in Debian's Chromium, as people do."""
+    if IN_CONTAINER:
+        session.error("The image holds no browser. Run this session outside of it.")
     install(session)
     locked = ("--quiet", "--require-hashes", "-r", "requirements-browser.lock")
     session.run(UV, "pip", "install", *locked, external=True)

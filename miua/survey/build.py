@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from miua.data import ImageStack
+from miua.data.notes import images_in_words
 from miua.errors import MiuaError
 from miua.files import PARTIAL, sha256_array
 from miua.printable import has_control
@@ -357,11 +358,13 @@ def _without_seed(command: Sequence[str]) -> list[str]:
 def _notes(pool: Pool) -> list[str]:
     notes = []
     if pool.twice:
-        notes.append(f"{pool.twice} images were not drawn from: their like is in the set already.")
+        notes.append(
+            f"Not drawn from: {images_in_words(pool.twice)}, whose like is in the set already."
+        )
     if pool.shared:
         notes.append(
-            f"{pool.shared} images were not drawn from: their like is in another set, too, so it "
-            "would be unclear what they are."
+            f"Not drawn from: {images_in_words(pool.shared)}, whose like is in another set, too: "
+            "it would be unclear what they are."
         )
     return notes
 
