@@ -96,14 +96,7 @@ def write_file_provenance(place: Path, record: dict[str, Any], files: Iterable[P
     write_json(place, {**record, FILES: _seen_from(place, files)})
 
 
-def record_step(
-    place: Path,
-    *,
-    base: Path,
-    inputs: Iterable[Path],
-    files: Iterable[Path],
-    settings: dict[str, Any] | None = None,
-) -> None:
+def record_step(place: Path, *, base: Path, inputs: Iterable[Path], files: Iterable[Path]) -> None:
     """Write the provenance of a step that makes files from files.
 
     Args:
@@ -112,9 +105,8 @@ def record_step(
             three parts of their path.
         inputs: files, each once; those that are not there are left out.
         files: what the step wrote.
-        settings: what else the outcome depends on.
     """
-    record = provenance(inputs=_hashes(inputs, base), settings=settings or {})
+    record = provenance(inputs=_hashes(inputs, base), settings={})
     write_file_provenance(place, record, files)
 
 

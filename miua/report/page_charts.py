@@ -15,11 +15,14 @@ from miua.analysis.clinician import HIGHEST_SCORE, LOWEST_SCORE, fit_scores, rea
 from miua.analysis.results import Results, read_log
 from miua.metrics.measures import measure
 from miua.report.numbers import plain
-from miua.report.plots import Axis, Tick, finite, outline, path
+from miua.report.plots import Axis, Tick, outline, path, with_gaps
 
 LEFT, RIGHT, TOP = 48.0, 352.0, 10.0  # of a plot, in a chart 360 units wide
 BOTTOM = 168.0
 SCORES = np.linspace(1.2, 4.5, 45)  # where lines are drawn: as far as the points reach
+# Columns of a run's log, how a curve is called, and its series.
+LOSSES = (("generator_loss", "generator", "a"), ("discriminator_loss", "discriminator", "b"))
+ACCURACIES = (("accuracy_real", "on real", "c"), ("accuracy_synthetic", "on synthetic", "d"))
 
 
 @dataclass(frozen=True)
@@ -112,10 +115,6 @@ def _regression_chart(scores: pd.DataFrame, row: dict[Hashable, Any]) -> Regress
     )
 
 
-LOSSES = (("generator_loss", "generator", "a"), ("discriminator_loss", "discriminator", "b"))
-ACCURACIES = (("accuracy_real", "on real", "c"), ("accuracy_synthetic", "on synthetic", "d"))
-
-
 def run_charts(results: Results) -> list[RunCharts]:
     """The curves of every run of the grid, up to its last epoch.
 
@@ -129,7 +128,7 @@ def _run_charts(results: Results, size: int) -> RunCharts:
     log = read_log(results, size)
     epochs = log["epoch"].tolist()
     x = Axis(0, max(1, results.epochs[-1]), LEFT, RIGHT)
-    columns = {name: finite(log[name]) for name, *_ in (*LOSSES, *ACCURACIES)}
+    columns = {name: with_gaps(log[name]) for name, *_ in (*LOSSES, *ACCURACIES)}
     highest = max((v for name, *_ in LOSSES for v in columns[name] if np.isfinite(v)), default=1.0)
     loss = Axis(0, 1.05 * max(highest, 1.0), 110, TOP)
     accuracy = Axis(0, 1, 210, 132)

@@ -78,6 +78,6 @@ def outline(
     return f"M{'L'.join([*there, *reversed(back)])}Z"
 
 
-def finite(values: Iterable[float | None]) -> list[float]:
-    """The numbers with NaN where there is none."""
+def with_gaps(values: Iterable[float | None]) -> list[float]:
+    """The numbers, with NaN where there is none: a gap in the path."""
     return [float(np.nan) if value is None else float(value) for value in values]
