@@ -51,6 +51,7 @@ ROOMS = {
         "analysis/claim_tests/*",
         "report/*",
         "report/templates/*",
+        "web_page.py",
         "dcgan.py",
         "training/signs.py",
         *(f"survey/{name}.py" for name in ("agreement", "answers", "detection", "estimate")),

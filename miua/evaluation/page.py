@@ -6,7 +6,6 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-from miua.errors import MissingExtraError
 from miua.evaluation import charts
 from miua.evaluation.page_crosswalk import crosswalk_view
 from miua.evaluation.page_sets import beside_each_other
@@ -20,8 +19,7 @@ from miua.evaluation.records import COMPUTED
 from miua.evaluation.result import Evaluation
 from miua.evaluation.words import chance_outside, counted, number, percent, reason
 from miua.files import write_text
-
-NEEDED = "The HTML report"
+from miua.web_page import templates
 
 
 def write_page(path: Path, evaluation: Evaluation) -> None:
@@ -34,17 +32,7 @@ def write_page(path: Path, evaluation: Evaluation) -> None:
 
 def render_page(evaluation: Evaluation) -> str:
     """The page as text; errors as of `write_page`."""
-    try:
-        import jinja2
-    except ModuleNotFoundError:
-        raise MissingExtraError(NEEDED, "jinja2", extra="report") from None
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("miua.evaluation", "templates"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = templates("miua.evaluation", "The HTML report", extra="report")
     environment.filters |= {"number": number, "percent": percent, "counted": counted}
     return environment.get_template("evaluation.html").render(_view(evaluation))
 

@@ -1,22 +1,17 @@
-"""What the page carries inside itself: pictures, data for its script, the script and its hash."""
+"""Pictures and numbers as the page carries them."""
 
 from __future__ import annotations
 
 import base64
-import hashlib
 import io
-import json
-from importlib import resources
+import math
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
-from markupsafe import Markup
 from PIL import Image, UnidentifiedImageError
 
 from miua.errors import MiuaError
 from miua.evaluation.charts import Picture
-
-_UNSAFE = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
 
 
 def png_file(path: Path) -> Picture:
@@ -37,25 +32,6 @@ def png_file(path: Path) -> Picture:
     return Picture(f"data:image/png;base64,{text}", width, height)
 
 
-def json_block(value: Any) -> Markup:
-    """JSON that can stand in a script element, whatever text it holds: it cannot end the element.
-
-    Raises:
-        ValueError: a number is not finite.
-    """
-    text = json.dumps(value, allow_nan=False, separators=(",", ":"), ensure_ascii=False)
-    for sign, escape in _UNSAFE.items():
-        text = text.replace(sign, escape)
-    return Markup(text)
-
-
-def asset(name: str) -> Markup:
-    """A file of this package's templates that goes into the page as it is."""
-    folder = resources.files("miua.report") / "templates"
-    return Markup((folder / name).read_text(encoding="utf-8"))
-
-
-def script_policy(script: str) -> str:
-    """The Content-Security-Policy source that allows this script and no other."""
-    digest = hashlib.sha256(script.encode("utf-8")).digest()
-    return f"'sha256-{base64.b64encode(digest).decode('ascii')}'"
+def rounded(values: Iterable[float]) -> list[float | None]:
+    """Numbers with three places; JSON has no NaN."""
+    return [round(float(each), 3) if math.isfinite(each) else None for each in values]

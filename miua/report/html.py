@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import jinja2
-
 from miua.analysis.results import Results
 from miua.files import write_text
-from miua.report.embedded import asset, script_policy
 from miua.report.page_content import page_content
+from miua.web_page import asset, source_hash, templates
+
+PACKAGE = "miua.report"
 
 
 def write_report(results: Path, study: Path) -> Path:
@@ -18,24 +18,14 @@ def write_report(results: Path, study: Path) -> Path:
     Raises:
         MiuaError: a table, a figure, a stack or a log is missing or damaged.
     """
+    page = templates(PACKAGE, "The HTML report", extra="study").get_template("report.html")
     opened = Results.open(results)
-    script = asset("report.js")
-    page = _environment().get_template("report.html")
+    script = asset(PACKAGE, "report.js")
     text = page.render(
         **page_content(opened, study),
-        style=asset("report.css"),
+        style=asset(PACKAGE, "report.css"),
         script=script,
-        script_policy=script_policy(script),
+        script_hash=source_hash(script),
     )
     write_text(opened.report, text)
     return opened.report
-
-
-def _environment() -> jinja2.Environment:
-    return jinja2.Environment(
-        loader=jinja2.PackageLoader("miua.report", "templates"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )

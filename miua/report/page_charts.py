@@ -14,6 +14,7 @@ from miua.analysis.checks import UndecidedError
 from miua.analysis.clinician import HIGHEST_SCORE, LOWEST_SCORE, fit_scores, read_scores
 from miua.analysis.results import Results, read_log
 from miua.metrics.measures import measure
+from miua.report.embedded import rounded
 from miua.report.numbers import plain
 from miua.report.plots import Axis, Tick, outline, path, with_gaps
 
@@ -143,7 +144,7 @@ def _run_charts(results: Results, size: int) -> RunCharts:
         ],
         accuracy_ticks=[Tick(accuracy.at(value), f"{value:g}") for value in (0, 0.5, 1)],
         data=[
-            [int(epoch), *(round(v, 3) if np.isfinite(v) else None for v in values)]
+            [int(epoch), *rounded(values)]
             for epoch, *values in zip(epochs, *columns.values(), strict=True)
         ],
     )

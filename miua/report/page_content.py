@@ -16,7 +16,7 @@ from miua.metrics.measures import ALL_MEASURES, FID
 from miua.plan import read_experiments
 from miua.report import page_answer, page_runs, sources
 from miua.report.claims import JudgedClaim, judged_claims
-from miua.report.embedded import json_block, png_file
+from miua.report.embedded import png_file
 from miua.report.figures import study_figures
 from miua.report.nearest import nearest_pairs
 from miua.report.page_charts import regression_charts, run_charts
@@ -39,6 +39,7 @@ from miua.report.published import comparisons
 from miua.report.sample_grids import sample_steps
 from miua.report.sources import read_regression
 from miua.report.values import study_values
+from miua.web_page import json_block
 
 Content = dict[str, Any]
 # Which section shows which figure; the others stand among those of the paper.

@@ -15,6 +15,7 @@ from miua.analysis.tables import COMPUTED
 from miua.evaluation.charts import labels
 from miua.files import read_array
 from miua.metrics.measures import LBPV_ELEMENTS, STUDY_ELEMENTS, element_name
+from miua.report.embedded import rounded
 from miua.report.numbers import MISSING, plain
 from miua.report.page_sets import Floor
 
@@ -160,7 +161,7 @@ def element_data(elements: Elements, floors: dict[str, Floor]) -> dict[str, obje
 
 
 def _rounded(values: NDArray[np.float64]) -> list[object]:
-    """Nested lists with three places; JSON has no NaN."""
+    """Nested lists, each number `rounded`."""
     if values.ndim > 1:
         return [_rounded(row) for row in values]
-    return [round(float(each), 3) if math.isfinite(each) else None for each in values]
+    return [*rounded(values)]

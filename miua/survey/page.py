@@ -7,16 +7,15 @@ import hashlib
 import io
 import json
 from collections.abc import Mapping
-from importlib import resources
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from miua.errors import MissingExtraError
 from miua.survey.records import ReaderStudy
+from miua.web_page import asset, json_block, source_hash, templates
 
+PACKAGE = "miua.survey"
 TEMPLATE, STYLE = "survey.html", "survey.css"
 # One program in the order of its parts: each uses only what stands before it.
 PROGRAM = ("survey_session.js", "survey_store.js", "survey_image.js", "survey_screens.js")
@@ -45,20 +44,9 @@ def render_page(
     Raises:
         MissingExtraError: jinja2 is not installed.
     """
-    try:
-        import jinja2
-        from markupsafe import Markup
-    except ModuleNotFoundError:
-        raise MissingExtraError("The page", "jinja2", extra="survey") from None
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("miua.survey", "templates"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    style = _template(STYLE)
-    program = "\n".join(_template(name) for name in PROGRAM)
+    environment = templates(PACKAGE, "The page", extra="survey")
+    style = asset(PACKAGE, STYLE)
+    program = asset(PACKAGE, *PROGRAM)
     data = {
         "study": json.loads(study_bytes),
         "hash": hashlib.sha256(study_bytes).hexdigest(),
@@ -68,11 +56,11 @@ def render_page(
     return environment.get_template(TEMPLATE).render(
         study=study,
         words=study.words,
-        style=Markup(style),
-        style_hash=_source_hash(style),
-        program=Markup(program),
-        program_hash=_source_hash(program),
-        data=Markup(_embedded(data)),
+        style=style,
+        style_hash=source_hash(style),
+        program=program,
+        program_hash=source_hash(program),
+        data=json_block(data),
     )
 
 
@@ -81,18 +69,3 @@ def png(image: NDArray[np.uint8]) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(image).save(buffer, "PNG", compress_level=9)
     return buffer.getvalue()
-
-
-def _template(name: str) -> str:
-    return (resources.files("miua.survey") / "templates" / name).read_text(encoding="utf-8")
-
-
-def _source_hash(source: str) -> str:
-    """How a Content-Security-Policy allows this script or style and no other."""
-    return "sha256-" + base64.b64encode(hashlib.sha256(source.encode()).digest()).decode()
-
-
-def _embedded(data: Any) -> str:
-    """JSON that cannot end the element that it stands in."""
-    text = json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
