@@ -54,3 +54,11 @@ def loopback():
             socket.create_connection(server.getsockname(), timeout=5).close()
     except OSError:
         switch_on()
+
+
+@pytest.fixture(scope="session")
+def small_study(tmp_path_factory):
+    """A tiny study and its results with a manifest, as a World. Only to be read."""
+    from tests.small_study import make_small_study  # not for tests that need no torch
+
+    return make_small_study(tmp_path_factory.mktemp("small-study"))
