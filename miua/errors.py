@@ -16,3 +16,9 @@ class MissingExtraError(MiuaError):
             f"{what} needs the package {package!r}, which the light install does not bring. "
             f"Install the extra {extra!r}: pip install 'miua[{extra}]'"
         )
+
+
+def missing_extra(what: str, error: ModuleNotFoundError) -> Exception:
+    """The error that names the extra; a missing module of our own is a defect and stays itself."""
+    package = (error.name or "miua").split(".")[0]
+    return error if package == "miua" else MissingExtraError(what, package)

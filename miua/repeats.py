@@ -6,9 +6,9 @@ from pathlib import Path
 
 from miua.config import read_config
 from miua.errors import MiuaError
-from miua.plan import Profile, Seeds
 from miua.progress import say
 from miua.reproduce import reproduce
+from miua.study.plan import Profile, Seeds
 
 # The seeds of neighbouring repeats are this far apart, so that none is used twice.
 SEED_STEP = 1000

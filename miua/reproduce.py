@@ -22,10 +22,10 @@ from miua.files import locked, write_text
 from miua.locked_packages import lock_warning
 from miua.messages import cluster_messages, local_messages
 from miua.metrics.inception_weights import NotComputedError, find_inception_weights
-from miua.plan import CLAIMS, Plan, Profile, cells_csv, make_plan, read_experiments
 from miua.progress import say
 from miua.provenance import PROVENANCE, keep_or_record_step
 from miua.report import latex_problem
+from miua.study.plan import CLAIMS, Plan, Profile, cells_csv, make_plan, read_experiments
 from miua.verification.manifest import write_manifest
 
 WITH_GPU, WITHOUT_GPU = "paper", "smoke"

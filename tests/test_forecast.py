@@ -22,7 +22,7 @@ from miua.forecast.result import Totals
 from miua.forecast.schedule import Load, most_memory, wall_clock
 from miua.forecast.table import about, amount
 from miua.forecast.work import Left, jobs_of, training_left
-from miua.plan import Profile, make_plan, read_experiments
+from miua.study.plan import Profile, make_plan, read_experiments
 from miua.training.adversaries import Adversaries
 from miua.training.draws import Draws
 from miua.training.steps import EpochSums, train_batch

@@ -9,7 +9,7 @@ import yaml
 
 from miua.config import TrainingConfig, read_config
 from miua.errors import MiuaError
-from miua.plan import (
+from miua.study.plan import (
     EQUAL_EPOCHS,
     EQUAL_UPDATES,
     SCALES,

@@ -8,8 +8,8 @@ import yaml
 
 from miua.config import read_config
 from miua.errors import MiuaError
-from miua.plan import Profile
 from miua.repeats import SEED_STEP, find_repeats, make_repeats
+from miua.study.plan import Profile
 
 ROOT = Path(__file__).parents[1]
 STUDY, PAPER = ROOT / "experiments", ROOT / "paper"

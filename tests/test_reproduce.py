@@ -19,8 +19,8 @@ from miua.config import read_config
 from miua.data import subset
 from miua.data.stack_file import save_stack
 from miua.errors import MiuaError
-from miua.plan import Profile, make_plan, read_experiments
 from miua.reproduce import _on_one_line, _survives, reproduce
+from miua.study.plan import Profile, make_plan, read_experiments
 from miua.verification.manifest import MANIFEST
 
 STUDY = Path(__file__).parents[1] / "experiments"

@@ -19,7 +19,6 @@ from miua.analysis.checks import Numbers, UndecidedError, finite_array
 from miua.analysis.correlation import correlate
 from miua.analysis.power import correlation_power, smallest_correlation
 from miua.analysis.regression import LogarithmicFit, fit_logarithm
-from miua.analysis.tables import COMPUTED, read_table
 from miua.errors import MiuaError
 from miua.metrics.measures import (
     FID,
@@ -29,6 +28,8 @@ from miua.metrics.measures import (
     element_name,
     measure,
 )
+from miua.provenance import record_step
+from miua.study.store import COMPUTED, Results, read_table, write_table
 
 SCORES_FILE = Path("data") / "digitised_scores.csv"
 COEFFICIENTS_FILE = Path("data") / "published_coefficients.csv"
@@ -301,3 +302,22 @@ def _check_metrics(table: pd.DataFrame, path: Path) -> None:
             measure(str(name))
         except ValueError as error:
             raise MiuaError(f"{path}: {error}.") from None
+
+
+def refit_clinician(results: Path, study: Path) -> list[Path]:
+    """Refit the published scores of the folder `study` (experiments/), and judge what they carry.
+
+    Returns:
+        The files written: tables/regression.csv, tables/clinician.csv.
+
+    Raises:
+        MiuaError: an input is missing or damaged; the message names it.
+    """
+    opened = Results.open(results)
+    tables = {"regression": refit(study), "clinician": clinician_table(study)}
+    for name, table in tables.items():
+        write_table(opened.table_path(name), table)
+    written = [opened.table_path(name) for name in tables]
+    data = sorted((study / "data").glob("*.csv"))
+    record_step(opened.tables / "clinician.json", base=results, inputs=data, files=written)
+    return written

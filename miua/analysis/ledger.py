@@ -24,13 +24,12 @@ from miua.analysis.claim_tests import (
 )
 from miua.analysis.claim_tests.base import GRID
 from miua.analysis.readers import READER_REGRESSION, READERS, SCORES_OF_OUR_SETS
-from miua.analysis.results import Results
-from miua.analysis.tables import write_table
 from miua.config import Strict, read_config
 from miua.errors import MiuaError
 from miua.files import read_json, write_json
-from miua.plan import CLAIMS, read_experiments
 from miua.provenance import record_step
+from miua.study.plan import CLAIMS, read_experiments
+from miua.study.store import Results, write_table
 
 # Raised by one whenever a key of claims.json changes its name or meaning.
 SCHEMA = 1

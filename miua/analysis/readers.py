@@ -15,9 +15,8 @@ import pandas as pd
 from miua.analysis.checks import UndecidedError
 from miua.analysis.clinician import CLINICIAN_COLUMNS, candidates, fit_scores, strengths
 from miua.analysis.correlation import largest_correlation
-from miua.analysis.results import Results
-from miua.analysis.tables import COMPUTED, not_computed, read_table
 from miua.metrics.measures import ALL_MEASURES, FID
+from miua.study.store import COMPUTED, Results, not_computed, read_table
 
 ALL = "all"  # stands for the readers of a role together where a table has a reader's number
 CLINICIAN, ENGINEER = "clinician", "engineer"

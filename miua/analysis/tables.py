@@ -1,100 +1,134 @@
-"""Tidy tables: each set's metrics joined with its training size and epoch, checked on the way."""
+"""From each set's metrics to the tables that figures, paper and report read.
+
+`collect` makes the table of one experiment, and of the stability of its trainings: the signs and
+their bounds are those of `miua.training.signs`, which a training itself logs for each epoch. Here
+they are judged of a training as a whole: of its discriminator by the last half of its epochs, of
+its samples by the last set. `analyse` joins the sets of the main grid.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from miua.analysis.results import Results, SyntheticSet
 from miua.errors import MiuaError
-from miua.files import atomic_path, read_array, read_json, write_array, write_json
-from miua.metrics.measures import LBPV_ELEMENTS, MEASURES, measure
-
-SET_COLUMNS = (
-    "set",
-    "metric",
-    "value",
-    "low",
-    "high",
-    "unit",
-    "n_reference",
-    "n_synthetic",
-    "definition",
-    "status",
+from miua.files import read_array, read_json, write_array, write_json
+from miua.metrics.measures import LBPV_ELEMENTS, MEASURES
+from miua.provenance import record_step
+from miua.study.store import (
+    COMPUTED,
+    EXPERIMENT_COLUMNS,
+    METRICS_COLUMNS,
+    STABILITY_COLUMNS,
+    STABILITY_NUMBERS,
+    Results,
+    read_cells,
+    read_run_log,
+    read_set_metrics,
+    write_table,
 )
-METRICS_COLUMNS = ("set", "training_size", "epoch", *SET_COLUMNS[1:])
-COMPUTED = "computed"
-NOT_COMPUTED = "not computed"
-NUMBERS = ("value", "low", "high", "n_reference", "n_synthetic")
+from miua.training.signs import (
+    COLLAPSED,
+    COLLAPSED_DIVERSITY,
+    NON_FINITE,
+    SATURATED,
+    SATURATED_ACCURACY,
+    told,
+)
+
+# The discriminator counts as saturated in a training where it is so in more than this share of the
+# last half of its epochs.
+SATURATED_SHARE = 0.5
 
 
-def read_table(path: Path, columns: Sequence[str], numbers: Sequence[str]) -> pd.DataFrame:
-    """Read a CSV that has exactly these columns, in any order; `numbers` become float64.
+def collect(results: Path, experiment: str) -> list[Path]:
+    """Write the table of one experiment's sets, and the signs of instability in its runs.
+
+    Returns:
+        The files written: tables/EXPERIMENT.csv, tables/EXPERIMENT-stability.csv.
 
     Raises:
-        MiuaError: the file is missing, not CSV or empty, a column is missing or unknown, or a
-            field of a number column is no number.
+        MiuaError: the plan has no such experiment, or a table or log is missing or damaged.
     """
-    try:
-        # Text first: an empty field is empty, and a word among numbers is found and named.
-        table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")
-    except FileNotFoundError:
+    opened = Results.open(results)
+    cells = read_cells(opened)
+    chosen = cells[cells["experiment"] == experiment]
+    if chosen.empty:
+        known = ", ".join(cells["experiment"].unique())
         raise MiuaError(
-            f"{path} is missing. `miua analyse RESULTS` makes the tables of results; "
-            "`--study FOLDER` says where the study's own files are."
-        ) from None
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise MiuaError(f"{path} is not a readable CSV table ({error}).") from None
-    missing = [column for column in columns if column not in table.columns]
-    unknown = [column for column in table.columns if column not in columns]
-    if missing:
-        raise MiuaError(f"{path} lacks the column {', '.join(missing)}. Make the table again.")
-    if unknown:
-        raise MiuaError(f"{path} has the unknown column {', '.join(unknown)}.")
-    if table.empty:
-        raise MiuaError(f"{path} has a head and no rows.")
-    for column in numbers:
-        table[column] = _numbers(table[column], path)
-    return table[list(columns)]
+            f"The plan of {results} trains nothing for {experiment!r}. It has: {known}."
+        )
+    sets, runs = (list(dict.fromkeys(chosen[name])) for name in ("set", "run"))
+    metrics = pd.concat([read_set_metrics(opened, name) for name in sets], ignore_index=True)
+    table = chosen.merge(metrics, on="set")[list(EXPERIMENT_COLUMNS)]
+    written = [opened.table_path(name) for name in (experiment, f"{experiment}-stability")]
+    write_table(written[0], table)
+    write_table(written[1], _stability(opened, table))
+    inputs = [opened.set_metrics(name) for name in sets]
+    inputs += [opened.run(name) / file for name in runs for file in ("log.jsonl", "diverged.json")]
+    record = written[0].with_suffix(".json")
+    record_step(record, base=results, inputs=inputs, files=written)
+    return written
 
 
-def join_sets(results: Results) -> pd.DataFrame:
-    """The metrics of all sets of the plan: METRICS_COLUMNS, by set, then in the sets' own order.
+def analyse(results: Path) -> list[Path]:
+    """Write the tables of the main grid, and join what the experiments say of stability.
 
-    Raises:
-        MiuaError: a set's table is missing or damaged, or holds another set's rows.
-    """
-    return pd.concat(
-        [_read_set(results.set_metrics(chosen), chosen) for chosen in results.sets],
-        ignore_index=True,
-    )
-
-
-def join_lbpv(results: Results) -> tuple[NDArray[np.float64], list[str]]:
-    """The LBPv of every set, (S, 256) in counts per image, and the sorted names of the rows.
+    Returns:
+        The files written: tables/metrics.csv, summary.csv, lbpv.npy, lbpv_sets.json and, where an
+        experiment was collected, stability.csv.
 
     Raises:
-        MiuaError: a set's vector is missing or is none.
+        MiuaError: an input is missing or damaged; the message names it.
     """
-    sets = sorted(results.sets, key=lambda chosen: chosen.name)
-    rows = []
-    for chosen in sets:
-        path = results.set_lbpv(chosen)
-        vector = read_array(path)
-        if vector.shape != (LBPV_ELEMENTS,) or vector.dtype != np.float64:
-            raise MiuaError(
-                f"{path} holds {vector.dtype} {vector.shape}, not one float64 LBPv of "
-                f"{LBPV_ELEMENTS} elements. Evaluate the set again."
-            )
-        rows.append(vector)
-    return np.stack(rows), [chosen.name for chosen in sets]
+    opened = Results.open(results)
+    metrics = _join_sets(opened)
+    write_table(opened.table_path("metrics"), metrics)
+    write_table(opened.table_path("summary"), _summarise(metrics))
+    names = sorted(each.set for each in opened.sets)
+    write_array(opened.tables / "lbpv.npy", np.stack([_lbpv(opened.set_lbpv(n)) for n in names]))
+    write_json(opened.tables / "lbpv_sets.json", names)
+    files = ("metrics.csv", "summary.csv", "lbpv.npy", "lbpv_sets.json")
+    written = [*(opened.tables / name for name in files), *_join_stability(opened)]
+    paths = (opened.set_metrics, opened.set_lbpv)
+    inputs = [path(each.set) for each in opened.sets for path in paths]
+    inputs += sorted(opened.tables.glob("*-stability.csv"))
+    record_step(opened.tables / "analysis.json", base=results, inputs=inputs, files=written)
+    return written
 
 
-def summarise(metrics: pd.DataFrame) -> pd.DataFrame:
+def saturated_share(log: pd.DataFrame) -> float:
+    """The share of the last half of epochs in which the discriminator is saturated."""
+    late = log.iloc[len(log) // 2 :]
+    both = late[["accuracy_real", "accuracy_synthetic"]].min(axis=1)
+    return float((both >= SATURATED_ACCURACY).mean())
+
+
+def _join_sets(results: Results) -> pd.DataFrame:
+    """The metrics of all sets of the main grid: METRICS_COLUMNS, by set, in the sets' own order."""
+    tables = []
+    for each in results.sets:
+        table = read_set_metrics(results, each.set)
+        table.insert(1, "training_size", each.training_size)
+        table.insert(2, "epoch", each.epoch)
+        tables.append(table[list(METRICS_COLUMNS)])
+    return pd.concat(tables, ignore_index=True)
+
+
+def _lbpv(path: Path) -> np.ndarray[Any, np.dtype[np.float64]]:
+    vector = read_array(path)
+    if vector.shape != (LBPV_ELEMENTS,) or vector.dtype != np.float64:
+        raise MiuaError(
+            f"{path} holds {vector.dtype} {vector.shape}, not one float64 LBPv of "
+            f"{LBPV_ELEMENTS} elements. Evaluate the set again."
+        )
+    return vector
+
+
+def _summarise(metrics: pd.DataFrame) -> pd.DataFrame:
     """Metric and training size against epoch: one row each, one column `epoch_N` an epoch."""
     wanted = metrics[metrics["metric"].isin([known.name for known in MEASURES])]
     order = pd.CategoricalDtype([known.name for known in MEASURES], ordered=True)
@@ -105,99 +139,66 @@ def summarise(metrics: pd.DataFrame) -> pd.DataFrame:
     return wide.sort_index().reset_index().astype({"metric": str})
 
 
-def write_table(path: Path, table: pd.DataFrame, *, private: bool = False) -> None:
-    """Write a CSV that reads back to the same floats, whole or not at all.
-
-    Its owner alone may read a private one.
-    """
-    with atomic_path(path, private=private) as temporary:
-        table.to_csv(temporary, index=False, lineterminator="\n", encoding="utf-8")
-
-
-def write_tables(results: Results) -> None:
-    """Write tables/metrics.csv, summary.csv, lbpv.npy and lbpv_sets.json."""
-    metrics = join_sets(results)
-    lbpv, names = join_lbpv(results)
-    write_table(results.tables / "metrics.csv", metrics)
-    write_table(results.tables / "summary.csv", summarise(metrics))
-    write_array(results.tables / "lbpv.npy", lbpv)
-    write_json(results.tables / "lbpv_sets.json", names)
+def _join_stability(results: Results) -> list[Path]:
+    """Write tables/stability.csv, the signs in the runs of all experiments that were collected."""
+    experiments = read_cells(results)["experiment"].unique()
+    found = [
+        results.table(f"{experiment}-stability", STABILITY_COLUMNS, STABILITY_NUMBERS)
+        for experiment in experiments
+    ]
+    tables = [table for table in found if table is not None]
+    if not tables:
+        return []
+    path = results.table_path("stability")
+    write_table(path, pd.concat(tables, ignore_index=True))
+    return [path]
 
 
-def read_metrics(results: Results) -> pd.DataFrame:
-    """tables/metrics.csv as analysis wrote it.
-
-    Raises:
-        MiuaError: it is missing, damaged, or made for another plan.
-    """
-    path = results.tables / "metrics.csv"
-    table = read_table(path, METRICS_COLUMNS, numbers=("training_size", "epoch", *NUMBERS))
-    infinite = table[np.isinf(table[["training_size", "epoch", *NUMBERS]]).any(axis=1)]
-    if len(infinite):
-        line = int(infinite.index[0]) + 2
-        raise MiuaError(f"{path}: line {line} holds an infinite number. Measure the sets again.")
-    table = table.astype({"training_size": "int64", "epoch": "int64"})
-    if set(table["set"]) != {chosen.name for chosen in results.sets}:
-        raise MiuaError(f"{path} does not hold the sets of the plan. Run `miua analyse` again.")
-    return table
+def _stability(results: Results, table: pd.DataFrame) -> pd.DataFrame:
+    """The signs in every run of an experiment's table, up to its last set: STABILITY_COLUMNS."""
+    last = table.sort_values("epoch").groupby(["arm", "run"], sort=False).tail(1)
+    last = last.drop_duplicates(["arm", "run"])
+    rows = []
+    for cell in last.itertuples():
+        chosen = table[(table["set"] == cell.set) & (table["metric"] == "diversity")]
+        rows.append(_row(results, cell, chosen))
+    return pd.DataFrame(rows, columns=list(STABILITY_COLUMNS))
 
 
-def read_lbpv(results: Results) -> tuple[NDArray[np.float64], list[str]]:
-    """tables/lbpv.npy and the set names of its rows, as analysis wrote them."""
-    return read_array(results.tables / "lbpv.npy"), read_json(results.tables / "lbpv_sets.json")
-
-
-def not_computed(metrics: pd.DataFrame, name: str) -> str:
-    """Why a metric is missing in some set, in the words of its status; "" if it never is."""
-    status = metrics.loc[metrics["metric"] == name, "status"]
-    missing = status[status != COMPUTED]
-    if status.empty:
-        return f"{NOT_COMPUTED}: no set has the metric {name}"
-    return "" if missing.empty else str(missing.iloc[0])
-
-
-def _read_set(path: Path, chosen: SyntheticSet) -> pd.DataFrame:
-    if not path.exists():
-        raise MiuaError(f"{path} is missing. Evaluate the set {chosen.name} first.")
-    table = read_table(path, SET_COLUMNS, numbers=NUMBERS)
-    check_records(path, table, chosen.name)
-    table.insert(1, "training_size", chosen.training_size)
-    table.insert(2, "epoch", chosen.epoch)
-    return table[list(METRICS_COLUMNS)]
-
-
-def check_records(path: Path, table: pd.DataFrame, name: str) -> None:
-    """Raise MiuaError unless the table at `path` holds each metric of the set `name` once."""
-    if set(table["set"]) != {name}:
-        raise MiuaError(f"{path} holds rows of another set than {name}.")
-    if table["metric"].duplicated().any():
-        raise MiuaError(f"{path} holds a metric twice. Evaluate the set again.")
-    for row in table.itertuples():
-        _check_row(path, str(row.metric), str(row.status), float(str(row.value)))
-
-
-def _check_row(path: Path, metric: str, status: str, value: float) -> None:
-    try:
-        measure(metric)
-    except ValueError as error:
-        raise MiuaError(f"{path}: {error}.") from None
-    if status == COMPUTED:
-        if not np.isfinite(value):
-            raise MiuaError(f"{path}: {metric} is computed but has no finite value.")
-    elif not status.startswith(NOT_COMPUTED):
-        raise MiuaError(f"{path}: {metric} has the unknown status {status!r}.")
-    elif not np.isnan(value):
-        raise MiuaError(f"{path}: {metric} is not computed but has a value.")
-
-
-def _numbers(column: pd.Series[str], path: Path) -> list[float]:
-    numbers = []
-    for row, text in enumerate(column):
-        try:
-            # Python's float reads back exactly what was written; pandas' parser may not.
-            numbers.append(float(text) if text else float("nan"))
-        except ValueError:
-            raise MiuaError(
-                f"{path}: line {row + 2}, column {column.name}: {text!r} is not a number."
-            ) from None
-    return numbers
+def _row(results: Results, cell: Any, diversities: pd.DataFrame) -> dict[str, object]:
+    folder = results.run(cell.run)
+    log = read_run_log(folder, cell.epoch)
+    diverged = folder / "diverged.json"
+    diverged_epoch = read_json(diverged)["epoch"] if diverged.exists() else None
+    computed = diversities[diversities["status"] == COMPUTED]
+    diversity = float(computed["value"].iloc[0]) if len(computed) else None
+    share = saturated_share(log)
+    signs = [
+        sign
+        for sign, seen in (
+            (NON_FINITE, diverged_epoch is not None and diverged_epoch <= cell.epoch),
+            (SATURATED, share > SATURATED_SHARE),
+            (COLLAPSED, diversity is not None and diversity < COLLAPSED_DIVERSITY),
+        )
+        if seen
+    ]
+    end = log.iloc[-1]
+    return {
+        "experiment": cell.experiment,
+        "arm": cell.arm,
+        "run": cell.run,
+        "image_size": cell.image_size,
+        "training_size": cell.training_size,
+        "epochs": cell.epoch,
+        "updates": cell.updates,
+        "diverged_epoch": diverged_epoch,
+        "saturated_share": share,
+        "accuracy_real_last": end["accuracy_real"],
+        "accuracy_synthetic_last": end["accuracy_synthetic"],
+        "generator_loss_last": end["generator_loss"],
+        "discriminator_loss_last": end["discriminator_loss"],
+        "diversity": diversity,
+        "signs": "; ".join(signs),
+        "stable": "no" if signs else "yes",
+        "events": "; ".join(told(log["epoch"], log["events"])),
+    }

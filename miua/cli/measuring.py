@@ -88,8 +88,8 @@ def _write(
     out: Path, measured: MeasuredImages, tables: Tables, size: int, repeats: int, seed: int
 ) -> None:
     """Write each table beside the first, `out`, then the provenance of all of them."""
-    from miua.analysis.tables import write_table
     from miua.provenance import provenance, write_file_provenance
+    from miua.study.store import write_table
 
     paths = [out.with_name(f"{out.stem}{ending}.csv") for ending in tables]
     for path, table in zip(paths, tables.values(), strict=True):

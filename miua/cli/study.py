@@ -35,7 +35,7 @@ def collect_command(
     experiment: Annotated[str, typer.Argument(help="One that trains, such as augmentation.")],
 ) -> None:
     """Join the metrics of one experiment's sets."""
-    from miua.analysis import collect
+    from miua.analysis.tables import collect
 
     for path in collect(results, experiment):
         print(path)
@@ -43,7 +43,7 @@ def collect_command(
 
 def clinician_command(results: Results, study: Study = STUDY) -> None:
     """Refit the published scores of the clinician."""
-    from miua.analysis import refit_clinician
+    from miua.analysis.clinician import refit_clinician
 
     for path in refit_clinician(results, study):
         print(path)
@@ -51,7 +51,7 @@ def clinician_command(results: Results, study: Study = STUDY) -> None:
 
 def analyse_command(results: Results) -> None:
     """Join all sets' metrics into tables."""
-    from miua.analysis import analyse
+    from miua.analysis.tables import analyse
 
     for path in analyse(results):
         print(path)
@@ -129,8 +129,8 @@ def expected_command(
     ] = None,
 ) -> None:
     """Write the small outcome of a run, to keep and compare."""
-    from miua.analysis.results import Results as ResultsFolder
     from miua.repeats import find_repeats
+    from miua.study.store import Results as ResultsFolder
     from miua.verification.expected import write_expected
 
     opened = ResultsFolder.open(results)
@@ -226,7 +226,7 @@ def _print_claims(results: Path) -> None:
 
     from miua.analysis.claim_tests import VERDICTS
     from miua.analysis.ledger import read_ledger
-    from miua.analysis.results import Results
+    from miua.study.store import Results
 
     ledger = read_ledger(Results.open(results))
     # The words say it; colours only help to find them.
@@ -250,8 +250,8 @@ def _print_outcome(folder: Path) -> None:
 
     from miua.analysis.claim_tests import VERDICTS
     from miua.analysis.ledger import read_ledger
-    from miua.analysis.results import Results
     from miua.report import results_summary
+    from miua.study.store import Results
 
     summary = results_summary(folder)
     table = Table(*summary.rows[0], box=None, padding=(0, 1, 0, 0))

@@ -142,17 +142,17 @@ def _stacks(
 
 def _of_results(folder: Path) -> dict[str, Path]:
     """The stacks of a results folder; a set that was not made is said to be left out."""
-    from miua.analysis.results import Results
+    from miua.study.store import Results
     from miua.survey.design import REAL
 
     results = Results.open(folder)
     paths = {REAL: results.reference_stack}
     for chosen in results.sets:
-        stack = results.set_stack(chosen)
+        stack = results.set_stack(chosen.set)
         if stack.is_file():
-            paths[chosen.name] = stack
+            paths[chosen.set] = stack
         else:
-            print(printable(f"{chosen.name} is left out: there is no {stack}."))
+            print(printable(f"{chosen.set} is left out: there is no {stack}."))
     if len(paths) < 2:
         raise MiuaError(f"{folder} holds no synthetic sets. Run the study first.")
     return paths

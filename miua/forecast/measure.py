@@ -28,8 +28,8 @@ from miua.forecast.work import (
     Job,
     training_left,
 )
-from miua.plan import Plan, RealImages
 from miua.progress import say
+from miua.study.plan import Plan, RealImages
 from miua.training.loop import SECONDS_BETWEEN_CHECKPOINTS
 from miua.training.run_folder import GRID_SIDE
 

@@ -40,8 +40,8 @@ from miua.forecast.work import (
     Job,
     jobs_of,
 )
-from miua.plan import Plan
 from miua.progress import duration
+from miua.study.plan import Plan
 
 __all__ = ["Forecast", "forecast", "print_forecast", "warnings_of"]
 

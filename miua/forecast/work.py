@@ -12,7 +12,7 @@ from pathlib import Path
 
 from miua.checkpoint import Position, saved_epochs, saved_positions
 from miua.config import TrainingConfig, read_config
-from miua.plan import Cell, Plan, RealImages, preparation
+from miua.study.plan import Cell, Plan, RealImages, preparation
 from miua.training.run_folder import divergence, wants_sample_grid
 
 # In the order in which a person reads them; "later" steps are known by an earlier run only.

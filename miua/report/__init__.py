@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from miua.analysis import missing_extra
+from miua.errors import missing_extra
 from miua.provenance import PROVENANCE, record_step
 
 if TYPE_CHECKING:

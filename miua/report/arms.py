@@ -12,12 +12,11 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, NullLocator
 
-from miua.analysis.experiments import read_experiment
-from miua.analysis.results import Results, read_run_log
 from miua.metrics.measures import DIVERSITY, FD_LBP, MUTUAL_INFORMATION, PSNR
 from miua.report import sources, style
 from miua.report.experiment_charts import empty_figure
 from miua.report.pictures import show_set
+from miua.study.store import Results, read_experiment, read_run_log
 
 COMPARED = (FD_LBP, MUTUAL_INFORMATION, PSNR, DIVERSITY)
 SMALL = 5.5

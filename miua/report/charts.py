@@ -11,12 +11,11 @@ from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
 
 from miua.analysis.checks import UndecidedError
 from miua.analysis.clinician import HIGHEST_SCORE, LOWEST_SCORE, fit_scores
-from miua.analysis.results import Results, figure_two_set, poster_sizes, read_log
-from miua.analysis.tables import COMPUTED
 from miua.metrics.measures import ALL_MEASURES, FID, Measure, measure
 from miua.report import sources, style
 from miua.report.numbers import plain
 from miua.report.pictures import show_set
+from miua.study.store import COMPUTED, Results, figure_two_set, poster_sizes, read_log
 
 CURVE_SCORES = np.linspace(LOWEST_SCORE, HIGHEST_SCORE, 200)
 
@@ -27,7 +26,7 @@ def draw_regression(results: Results, scores: pd.DataFrame) -> Figure:
     left, right = figure.subplots(1, 2, width_ratios=(1.6, 1))
     figure.legend(handles=_draw_scores(left, scores), loc="outside lower center", ncols=2)
     chosen = figure_two_set(results)
-    show_set(right, results, chosen.name, 3, 3)
+    show_set(right, results, chosen.set, 3, 3)
     right.set_title(f"{chosen.training_size} images, {chosen.epoch} epochs", pad=3)
     return figure
 

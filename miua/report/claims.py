@@ -8,8 +8,8 @@ from pathlib import Path
 
 from miua.analysis.claim_tests.base import number
 from miua.analysis.ledger import claims_path, read_claims, read_ledger
-from miua.analysis.results import Results
 from miua.report.value import Value
+from miua.study.store import Results
 
 LEDGER = "claims.json"
 NOT_JUDGED = "not judged"

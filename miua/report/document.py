@@ -9,12 +9,12 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from miua.analysis.results import Results
 from miua.errors import MiuaError
 from miua.files import atomic_path
 from miua.report.figures import study_figures
 from miua.report.latex import write_latex
 from miua.report.latex_check import missing_latex
+from miua.study.store import Results
 
 MAIN = "main.tex"
 GENERATED = "generated"  # the folder that the sources read generated files from

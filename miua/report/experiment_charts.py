@@ -13,14 +13,12 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
 
-from miua.analysis.experiments import read_experiment
-from miua.analysis.results import Results
 from miua.analysis.sensitivity import AS_IT_SHOULD, NO_RESPONSE, WRONG_WAY
-from miua.analysis.tables import COMPUTED
 from miua.metrics.measures import ALL_MEASURES, LBPV_TOTAL_DIFFERENCE, Measure, measure
-from miua.plan import EQUAL_EPOCHS, EQUAL_UPDATES
 from miua.report import sources, style
 from miua.report.numbers import whole
+from miua.study.plan import EQUAL_EPOCHS, EQUAL_UPDATES
+from miua.study.store import COMPUTED, Results, read_experiment
 
 MEASURED = (*ALL_MEASURES, LBPV_TOTAL_DIFFERENCE)
 

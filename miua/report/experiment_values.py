@@ -7,8 +7,6 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from miua.analysis.experiments import read_experiment
-from miua.analysis.results import Results
 from miua.metrics.measures import (
     ALL_MEASURES,
     LBPV_TOTAL_DIFFERENCE,
@@ -16,10 +14,11 @@ from miua.metrics.measures import (
     PSNR,
     Measure,
 )
-from miua.plan import EQUAL_UPDATES, RealImages
 from miua.report import sources
 from miua.report.numbers import MISSING, interval, plain, whole
 from miua.report.value import Value
+from miua.study.plan import EQUAL_UPDATES, RealImages
+from miua.study.store import Results, read_experiment
 
 MEASURED = (*ALL_MEASURES, LBPV_TOTAL_DIFFERENCE)
 FLOOR_TABLE = f"tables/{sources.NOISE_FLOOR}-summary.csv"

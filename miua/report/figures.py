@@ -10,8 +10,6 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from miua.analysis.clinician import read_scores
-from miua.analysis.results import Results, figure_two_set, poster_epochs, poster_sizes
-from miua.analysis.tables import not_computed, read_metrics
 from miua.metrics.measures import FID
 from miua.report import sources, style
 from miua.report.architecture import draw_architecture
@@ -23,6 +21,14 @@ from miua.report.experiment_charts import (
     draw_sensitivity,
 )
 from miua.report.pictures import draw_overview, draw_poster_grids, draw_real_and_synthetic
+from miua.study.store import (
+    Results,
+    figure_two_set,
+    not_computed,
+    poster_epochs,
+    poster_sizes,
+    read_metrics,
+)
 
 
 @dataclass(frozen=True)

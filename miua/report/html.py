@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from miua.analysis.results import Results
 from miua.files import write_text
 from miua.report.page_content import page_content
+from miua.study.store import Results
 from miua.web_page import asset, source_hash, templates
 
 PACKAGE = "miua.report"

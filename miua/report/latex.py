@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from miua.analysis.results import Results
-from miua.analysis.tables import read_metrics
 from miua.files import write_json, write_text
 from miua.report import latex_tables as tables
 from miua.report.claims import judged_claims
@@ -15,6 +13,7 @@ from miua.report.origins import origins
 from miua.report.sources import read_regression
 from miua.report.value import Value, macro_name
 from miua.report.values import Conditions, study_values
+from miua.study.store import Results, read_metrics
 
 VALUES = "values.json"
 

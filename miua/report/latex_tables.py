@@ -7,10 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from miua.analysis.results import Results, read_log
-from miua.analysis.tables import COMPUTED
 from miua.metrics.measures import ALL_MEASURES, Measure, measure
-from miua.plan import read_experiments
 from miua.report import sources
 from miua.report.claims import JudgedClaim
 from miua.report.latex_text import escape, long_table, tabular
@@ -22,6 +19,8 @@ from miua.report.rows import (
     scale_in_words,
     stability_rows,
 )
+from miua.study.plan import read_experiments
+from miua.study.store import COMPUTED, Results, read_log
 
 RAGGED = r">{\raggedright\arraybackslash}p{%dmm}"
 

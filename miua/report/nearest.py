@@ -7,8 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from miua.analysis.experiments import read_cells
-from miua.analysis.results import Results, SyntheticSet
 from miua.config import TrainingConfig, read_config
 from miua.data.hc18 import subjects_of
 from miua.data.stack import subset
@@ -22,6 +20,8 @@ from miua.metrics.variants import transformed
 from miua.progress import progress
 from miua.report.numbers import MISSING, plain
 from miua.report.pictures import read_set, read_stack
+from miua.study.plan import Cell
+from miua.study.store import Results
 
 PAIRS = 6  # of a set, the likeliest copies first
 
@@ -63,15 +63,15 @@ def nearest_pairs(results: Results) -> list[SetPairs]:
     """
     last = results.epochs[-1]
     sizes = progress(results.training_sizes, "Nearest pairs", "sets")
-    return [_of_set(results, SyntheticSet(size, last)) for size in sizes]
+    return [_of_set(results, results.cell(size, last)) for size in sizes]
 
 
-def _of_set(results: Results, chosen: SyntheticSet) -> SetPairs:
-    synthetic = read_set(results, chosen.name)
-    known = (chosen.name, chosen.training_size, chosen.epoch)
+def _of_set(results: Results, chosen: Cell) -> SetPairs:
+    synthetic = read_set(results, chosen.set)
+    known = (chosen.set, chosen.training_size, chosen.epoch)
     if synthetic is None:
         return SetPairs(*known, [], "", "The training diverged: there is no set.")
-    config = read_config(results.run(chosen.training_size) / "config.yaml", TrainingConfig)
+    config = read_config(results.run(chosen.run) / "config.yaml", TrainingConfig)
     training, names = _training_images(results, chosen, config)
     found = find_copies(
         training,
@@ -87,12 +87,10 @@ def _of_set(results: Results, chosen: SyntheticSet) -> SetPairs:
 
 
 def _training_images(
-    results: Results, chosen: SyntheticSet, config: TrainingConfig
+    results: Results, chosen: Cell, config: TrainingConfig
 ) -> tuple[NDArray[np.uint8], list[str]]:
     """What the run learned from, and the files' names."""
-    cells = read_cells(results)
-    preparation = str(cells.loc[cells["set"] == chosen.name, "preparation"].iloc[0])
-    folder = results.folder / "real" / preparation
+    folder = results.real(chosen.preparation)
     stack, names = read_stack(folder / "images.npy"), read_json(folder / "names.json")
     if not isinstance(names, list) or len(names) != len(stack):
         raise MiuaError(
@@ -101,7 +99,7 @@ def _training_images(
     size = len(stack) if config.training_size is None else config.training_size
     if size > len(stack):
         raise MiuaError(
-            f"{folder} holds {len(stack)} images, but {chosen.name} learned from {size}."
+            f"{folder} holds {len(stack)} images, but {chosen.set} learned from {size}."
         )
     order = subset(len(stack), size, config.seed)
     return stack[order], [str(names[index]) for index in order]

@@ -7,11 +7,10 @@ from typing import Any
 
 import pandas as pd
 
-from miua.analysis.experiments import read_cells
 from miua.analysis.readers import READER_REGRESSION, READERS
-from miua.analysis.results import Results
 from miua.report.value import Value, macro_name
 from miua.report.values import Conditions
+from miua.study.store import Results, read_cells
 
 SCHEMA = 1
 # Tables of the main grid, which hold the sets of training-size at equal epochs.
@@ -68,9 +67,9 @@ def _sets_and_runs(
         folder, _, rest = file.partition("/")
         rows = cells.iloc[:0]
         if file in GRID_TABLES:
-            rows = cells[cells["set"].isin([chosen.name for chosen in results.sets])]
+            rows = cells[cells["set"].isin([chosen.set for chosen in results.sets])]
         elif file == GRID_LOGS:
-            runs += [results.run(size).name for size in results.training_sizes]
+            runs += [chosen.run for chosen in results.sets]
         elif folder == "runs":
             runs.append(rest.partition("/")[0])
         elif file == "tables/stability.csv":

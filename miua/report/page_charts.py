@@ -12,11 +12,11 @@ import pandas as pd
 
 from miua.analysis.checks import UndecidedError
 from miua.analysis.clinician import HIGHEST_SCORE, LOWEST_SCORE, fit_scores, read_scores
-from miua.analysis.results import Results, read_log
 from miua.metrics.measures import measure
 from miua.report.embedded import rounded
 from miua.report.numbers import plain
 from miua.report.plots import Axis, Tick, outline, path, with_gaps
+from miua.study.store import Results, read_log
 
 LEFT, RIGHT, TOP = 48.0, 352.0, 10.0  # of a plot, in a chart 360 units wide
 BOTTOM = 168.0
@@ -134,7 +134,7 @@ def _run_charts(results: Results, size: int) -> RunCharts:
     loss = Axis(0, 1.05 * max(highest, 1.0), 110, TOP)
     accuracy = Axis(0, 1, 210, 132)
     return RunCharts(
-        run=results.run(size).name,
+        run=results.cell(size, results.epochs[-1]).run,
         training_size=size,
         x=x,
         losses=[Curve(label, s, path(x, loss, epochs, columns[n])) for n, label, s in LOSSES],

@@ -8,12 +8,9 @@ from typing import Any
 
 import pandas as pd
 
-from miua.analysis.results import Results
-from miua.analysis.tables import not_computed, read_metrics
 from miua.evaluation.charts import Picture
 from miua.evaluation.words import DIRECTIONS
 from miua.metrics.measures import ALL_MEASURES, FID
-from miua.plan import read_experiments
 from miua.report import page_answer, page_runs, sources
 from miua.report.claims import JudgedClaim, judged_claims
 from miua.report.embedded import png_file
@@ -39,6 +36,8 @@ from miua.report.published import comparisons
 from miua.report.sample_grids import sample_steps
 from miua.report.sources import read_regression
 from miua.report.values import study_values
+from miua.study.plan import read_experiments
+from miua.study.store import Results, not_computed, read_metrics
 from miua.web_page import json_block
 
 Content = dict[str, Any]

@@ -10,14 +10,13 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
-from miua.analysis.results import Results
-from miua.analysis.tables import COMPUTED
 from miua.evaluation.charts import labels
 from miua.files import read_array
 from miua.metrics.measures import LBPV_ELEMENTS, STUDY_ELEMENTS, element_name
 from miua.report.embedded import rounded
 from miua.report.numbers import MISSING, plain
 from miua.report.page_sets import Floor
+from miua.study.store import COMPUTED, Results
 
 NAMED = 10  # of the closest and of the farthest elements, in the table
 WIDTH, HEIGHT, LINE = 768.0, 180.0, 22  # of the figure and of a line of names, in its own units
@@ -78,10 +77,10 @@ def read_elements(results: Results, metrics: pd.DataFrame) -> Elements | None:
         MiuaError: the reference's vector is missing.
     """
     rows = metrics[metrics["metric"].isin(NAMES) & (metrics["status"] == COMPUTED)]
-    names = [each for each in results.sets if each.name in set(rows["set"])]
+    names = [each for each in results.sets if each.set in set(rows["set"])]
     if not names:
         return None
-    order = [each.name for each in names]
+    order = [each.set for each in names]
     values, low, high = (
         rows.pivot(index="set", columns="metric", values=column)
         .reindex(index=order, columns=NAMES)
@@ -90,7 +89,7 @@ def read_elements(results: Results, metrics: pd.DataFrame) -> Elements | None:
     )
     distance = np.abs(values).mean(axis=0)
     return Elements(
-        [(each.name, each.training_size, each.epoch) for each in names],
+        [(each.set, each.training_size, each.epoch) for each in names],
         values,
         low,
         high,

@@ -9,12 +9,11 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from miua.analysis.experiments import read_cells
-from miua.analysis.results import Results
 from miua.config import TrainingConfig, read_config
 from miua.errors import MiuaError
 from miua.provenance import PROVENANCE, read_provenance
 from miua.report.numbers import MISSING, plain, whole
+from miua.study.store import Results, read_cells
 
 SPEED = "speed.jsonl"  # written by a training; a run may lack it
 FILES = ("config.yaml", "log.jsonl", SPEED, PROVENANCE)

@@ -8,16 +8,15 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from miua.analysis.results import Results, SyntheticSet
-from miua.analysis.tables import COMPUTED
 from miua.evaluation.charts import Picture
 from miua.metrics.measures import ALL_MEASURES, Measure
-from miua.plan import RealImages
 from miua.provenance import read_provenance
 from miua.report import sources
 from miua.report.numbers import plain, whole
 from miua.report.pictures import MAKE_SET_AGAIN, read_set
 from miua.report.sample_grids import SET_SIDE, reduction, sheet
+from miua.study.plan import Cell, RealImages
+from miua.study.store import COMPUTED, Results
 
 WITHIN, ABOVE, BELOW = "within", "above", "below"
 BY_SUBJECT = "subject"
@@ -114,20 +113,18 @@ def floor_sentence(results: Results) -> str:
 def set_rows(results: Results, metrics: pd.DataFrame, by_floor: dict[str, Floor]) -> list[SetRow]:
     """A row a set of the grid, by training size, then epoch."""
     by_set = dict(tuple(metrics.groupby("set")))
-    return [_row(results, chosen, by_set[chosen.name], by_floor) for chosen in results.sets]
+    return [_row(results, chosen, by_set[chosen.set], by_floor) for chosen in results.sets]
 
 
-def _row(
-    results: Results, chosen: SyntheticSet, rows: pd.DataFrame, by_floor: dict[str, Floor]
-) -> SetRow:
-    stack = read_set(results, chosen.name)
-    record = read_provenance(results.folder / "sets" / chosen.name, MAKE_SET_AGAIN)
+def _row(results: Results, chosen: Cell, rows: pd.DataFrame, by_floor: dict[str, Floor]) -> SetRow:
+    stack = read_set(results, chosen.set)
+    record = read_provenance(results.set(chosen.set), MAKE_SET_AGAIN)
     side = results.plan.image_size
     return SetRow(
-        name=chosen.name,
+        name=chosen.set,
         training_size=chosen.training_size,
         epoch=chosen.epoch,
-        run=results.run(chosen.training_size).name,
+        run=chosen.run,
         cells=[_cell(rows, shown, by_floor.get(shown.name)) for shown in ALL_MEASURES],
         picture=None if stack is None else sheet(stack, SET_SIDE),
         image=-(-side // reduction(side)),

@@ -6,12 +6,8 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from miua.analysis.experiments import read_experiment
-from miua.analysis.results import Results
-from miua.analysis.stability import SATURATED_SHARE
-from miua.analysis.tables import COMPUTED
+from miua.analysis.tables import SATURATED_SHARE
 from miua.metrics.measures import ALL_MEASURES, measure
-from miua.plan import Experiment
 from miua.report import readers, sources
 from miua.report.numbers import p_value, plain
 from miua.report.rows import (
@@ -22,6 +18,8 @@ from miua.report.rows import (
     scale_in_words,
     stability_rows,
 )
+from miua.study.plan import Experiment
+from miua.study.store import COMPUTED, Results, read_experiment
 from miua.training.signs import COLLAPSED_DIVERSITY, SATURATED_ACCURACY
 
 Cells = list[str]

@@ -9,11 +9,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from miua.analysis.results import Results, SyntheticSet, poster_epochs, poster_sizes
 from miua.errors import MiuaError
 from miua.files import read_array
 from miua.provenance import PROVENANCE, read_provenance
 from miua.report import style
+from miua.study.store import Results, poster_epochs, poster_sizes
 
 WHITE = 255
 MAKE_SET_AGAIN = "Make the set again."
@@ -94,7 +94,7 @@ def draw_poster_grids(results: Results) -> Figure:
     panels = figure.subplots(len(sizes), len(epochs), squeeze=False)
     for down, size in enumerate(sizes):
         for across, epoch in enumerate(epochs):
-            name = SyntheticSet(size, epoch).name
+            name = results.cell(size, epoch).set
             show_set(panels[down, across], results, name, rows, columns)
             panels[down, across].set_title(f"{size} images, {epoch} epochs", pad=3)
     return figure
@@ -110,7 +110,7 @@ def draw_overview(results: Results) -> Figure:
     for row, epoch in enumerate(epochs):
         for column, size in enumerate(sizes):
             axes = panels[row, column]
-            show_set(axes, results, SyntheticSet(size, epoch).name, 3, 3)
+            show_set(axes, results, results.cell(size, epoch).set, 3, 3)
             if row == 0:
                 axes.set_title(f"{size} images", fontsize=6, pad=2)
             if column == 0:
@@ -134,7 +134,7 @@ def draw_real_and_synthetic(results: Results) -> Figure:
     for axes, (chosen, caption) in zip(panels, captions, strict=True):
         axes.set_title(caption, loc="left", pad=3)
         if chosen is not None:
-            show_set(axes, results, chosen.name, 1, IN_A_ROW)
+            show_set(axes, results, chosen.set, 1, IN_A_ROW)
             continue
         stack = read_stack(results.reference_stack)
         # HC18 is roughly in order of head size: evenly spread images show all of it.

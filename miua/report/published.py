@@ -18,12 +18,12 @@ from miua.analysis.readers import (
     SYNTHETIC_CALLED_REAL,
     read_readers,
 )
-from miua.analysis.results import Results
 from miua.metrics.measures import FID, Measure, measure
 from miua.report import sources
 from miua.report.claims import JudgedClaim
 from miua.report.numbers import MINUS, MISSING, plain
 from miua.report.values import read_facts
+from miua.study.store import Results
 
 RANGE_TEST = "values-in-range"  # of the claims that give a published range of the sets
 SAME_POINTS = "yes: the same points, read off the published plot"

@@ -15,11 +15,10 @@ from miua.analysis.readers import (
     READERS,
     read_readers,
 )
-from miua.analysis.results import Results
-from miua.analysis.tables import COMPUTED, read_metrics
 from miua.metrics.measures import measure
 from miua.report import sources
 from miua.report.numbers import MISSING, interval, p_value, plain
+from miua.study.store import COMPUTED, Results, read_metrics
 
 # Of all candidates the report shows so many, the strongest.
 SHOWN_CANDIDATES = 5

@@ -7,14 +7,12 @@ from typing import Any
 
 import pandas as pd
 
-from miua.analysis.experiments import experiment_path, read_experiment
-from miua.analysis.results import Results
-from miua.analysis.tables import COMPUTED
 from miua.metrics.measures import ALL_MEASURES, Measure, measure
-from miua.plan import Experiment, RealImages
 from miua.report import sources
 from miua.report.experiment_values import MEASURED
 from miua.report.numbers import MISSING, interval, p_value, plain, whole
+from miua.study.plan import Experiment, RealImages
+from miua.study.store import COMPUTED, Results, read_experiment
 
 NOT_COMPUTED = "n. c."
 CLINICIAN = "clinician"
@@ -116,7 +114,7 @@ def scale_in_words(results: Results, experiment: Experiment) -> str:
     if experiment.name == CLINICIAN:
         return "published points, no training"
     scale = results.plan.experiments.get(experiment.name)
-    if not experiment_path(results, experiment.name).exists():
+    if not results.table_path(experiment.name).exists():
         return "not run"
     if isinstance(scale, RealImages):
         return f"{scale.repeats} pairs of halves of {scale.images} images each"

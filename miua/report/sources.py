@@ -10,10 +10,6 @@ import pandas as pd
 
 from miua.analysis import noise_floor, sensitivity
 from miua.analysis.clinician import CLINICIAN_COLUMNS, REGRESSION_COLUMNS
-from miua.analysis.experiments import read_experiment
-from miua.analysis.results import Results
-from miua.analysis.stability import STABILITY_COLUMNS, STABILITY_NUMBERS
-from miua.analysis.tables import COMPUTED, read_table
 from miua.metrics.inception_weights import SHA256
 from miua.metrics.measures import (
     FID,
@@ -21,6 +17,14 @@ from miua.metrics.measures import (
     LBPV_TOTAL_DIFFERENCE,
     Measure,
     element_name,
+)
+from miua.study.store import (
+    COMPUTED,
+    STABILITY_COLUMNS,
+    STABILITY_NUMBERS,
+    Results,
+    read_experiment,
+    read_table,
 )
 
 AUGMENTATION, LEARNING_RATE, SEEDS = "augmentation", "learning-rate", "seeds"

@@ -7,11 +7,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from miua.analysis.results import Results
-from miua.analysis.tables import COMPUTED, not_computed, read_metrics
 from miua.metrics.measures import MEASURES, Measure
 from miua.report.numbers import MISSING, interval, plain
 from miua.report.sources import read_regression
+from miua.study.store import COMPUTED, Results, not_computed, read_metrics
 
 
 @dataclass(frozen=True)

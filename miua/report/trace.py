@@ -16,12 +16,12 @@ import pandas as pd
 
 from miua.analysis.ledger import claims_path, read_ledger
 from miua.analysis.readers import READER, READERS
-from miua.analysis.results import Results
 from miua.errors import MiuaError
 from miua.files import read_array, read_json, sha256_array, sha256_file
 from miua.report.document import GENERATED
 from miua.report.latex import VALUES
 from miua.report.origins import SCHEMA
+from miua.study.store import Results
 
 # A value of a whole table rests on many runs; this many are told in full.
 SHOWN_IN_FULL = 3

@@ -9,14 +9,6 @@ import pandas as pd
 
 from miua.analysis.clinician import COEFFICIENTS_FILE, TOLERATED_READING_ERRORS
 from miua.analysis.readers import READERS, read_readers
-from miua.analysis.results import (
-    Results,
-    figure_two_set,
-    poster_epochs,
-    poster_sizes,
-    read_log,
-)
-from miua.analysis.tables import COMPUTED, not_computed, read_table
 from miua.config import VARIANTS, TrainingConfig
 from miua.errors import MiuaError
 from miua.metrics.measures import (
@@ -32,6 +24,16 @@ from miua.report.claims import LEDGER, claim_conditions, claim_values, judged_cl
 from miua.report.experiment_values import experiment_conditions, experiment_values
 from miua.report.numbers import plain, whole
 from miua.report.value import Value
+from miua.study.store import (
+    COMPUTED,
+    Results,
+    figure_two_set,
+    not_computed,
+    poster_epochs,
+    poster_sizes,
+    read_log,
+    read_table,
+)
 
 FACTS_FILE = Path("data") / "published_facts.csv"
 FACTS_COLUMNS = ("name", "value", "source")

@@ -27,7 +27,7 @@ from miua.analysis.checks import (
     finite_columns,
 )
 from miua.analysis.readers import ALL, NONE, NORMAL
-from miua.analysis.tables import COMPUTED
+from miua.study.store import COMPUTED
 from miua.survey.answers import first_showings
 from miua.survey.estimate import Estimate, by_images, without_interval
 from miua.survey.records import HIGHEST_QUALITY

@@ -14,7 +14,7 @@ import pandas as pd
 
 from miua.analysis.checks import Numbers, UndecidedError
 from miua.analysis.correlation import correlate
-from miua.analysis.tables import COMPUTED
+from miua.study.store import COMPUTED
 from miua.survey.answers import first_showings
 
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import pandas as pd
 
-from miua.analysis.tables import write_table
 from miua.errors import MiuaError
 from miua.files import read_json, write_json
 from miua.provenance import PROVENANCE, record_step
+from miua.study.store import write_table
 from miua.survey.agreement import score_agreement
 from miua.survey.answers import AnswersFile, OpenedStudy, Refusal, judgements
 from miua.survey.learning import score_learning

@@ -20,11 +20,10 @@ from miua.analysis.readers import (
     READERS,
     against_metrics,
 )
-from miua.analysis.results import Results
-from miua.analysis.tables import read_metrics, write_table
 from miua.errors import MiuaError
 from miua.files import PARTIAL, read_array, sha256_array, sha256_file
 from miua.provenance import PROVENANCE, record_step
+from miua.study.store import Results, read_metrics, write_table
 from miua.survey.answers import AnswersFile, OpenedStudy, judgements, open_study, read_answers
 from miua.survey.records import KEY_FILE, STUDY_FILE
 from miua.survey.score import score_readers, score_sets
@@ -134,7 +133,7 @@ def _tables(judged: pd.DataFrame, results: Results) -> dict[str, pd.DataFrame]:
 
 def _check_judged(results: Results, opened: OpenedStudy) -> None:
     """Raise MiuaError unless every image of the study is one of the results, at its place."""
-    known = {chosen.name: results.set_stack(chosen) for chosen in results.sets}
+    known = {chosen.set: results.set_stack(chosen.set) for chosen in results.sets}
     known[""] = results.reference_stack
     for name, digest in opened.key.stacks.items():
         what = f"the set {name}" if name else "the real images"

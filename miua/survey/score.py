@@ -33,7 +33,7 @@ from miua.analysis.readers import (
     SYNTHETIC_CALLED_REAL,
 )
 from miua.analysis.resampling import Rows
-from miua.analysis.tables import COMPUTED
+from miua.study.store import COMPUTED
 from miua.survey.answers import first_showings
 from miua.survey.detection import area_under_roc, detection, detection_of, rating
 from miua.survey.estimate import Estimate, by_images

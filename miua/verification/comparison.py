@@ -21,10 +21,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from miua.analysis.results import Results
-from miua.analysis.tables import NOT_COMPUTED
 from miua.errors import MiuaError
-from miua.plan import Profile
+from miua.study.plan import Profile
+from miua.study.store import NOT_COMPUTED, Results
 from miua.verification.finding import Finding
 from miua.verification.outcome import (
     EXACT,

@@ -12,10 +12,9 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from miua.analysis.results import Results
-from miua.analysis.tables import write_table
 from miua.errors import MiuaError
 from miua.files import read_json, write_json
+from miua.study.store import Results, write_table
 from miua.verification.outcome import TABLES, results_tables
 from miua.verification.reference import PLAN, write_reference
 

@@ -20,7 +20,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from miua.analysis.results import Results
 from miua.config import TrainingConfig
 from miua.data import read_stack, write_phantoms
 from miua.data.hc18 import hc18_folder
@@ -29,10 +28,11 @@ from miua.data.threads import usable_cores
 from miua.environment import hardware
 from miua.errors import MiuaError
 from miua.files import read_array, sha256_file
-from miua.plan import Cell, Plan
 from miua.progress import Progress
 from miua.provenance import platform_name
 from miua.sampling import draw_set
+from miua.study.plan import Cell, Plan
+from miua.study.store import Results
 from miua.training.device import choose_device
 from miua.verification.finding import Finding
 from miua.verification.guard import guarded, read_record

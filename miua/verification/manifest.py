@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from miua.analysis.results import Results
 from miua.data.threads import in_threads, usable_cores
 from miua.environment import hardware
 from miua.errors import MiuaError
@@ -15,6 +14,7 @@ from miua.files import read_json, sha256_file, write_json
 from miua.locked_packages import installed_packages
 from miua.progress import Progress
 from miua.provenance import code_version, platform_name
+from miua.study.store import Results
 
 MANIFEST = "MANIFEST.json"
 # What is no part of the results: Snakemake's notes, the lock, the manifest and its signature.

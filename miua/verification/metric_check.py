@@ -15,8 +15,6 @@ from miua.analysis.real_images import (
     noise_floor_tables,
     sensitivity_tables,
 )
-from miua.analysis.results import Results
-from miua.analysis.tables import COMPUTED, NOT_COMPUTED, write_table
 from miua.errors import MiuaError
 from miua.evaluation.evaluate import evaluate
 from miua.evaluation.measure import STUDY_METRICS
@@ -25,8 +23,9 @@ from miua.files import read_array
 from miua.metrics import lbp_vector
 from miua.metrics.blas import one_blas_thread
 from miua.metrics.measures import FID
-from miua.plan import Cell, Plan, RealImages
 from miua.progress import Progress
+from miua.study.plan import Cell, Plan, RealImages
+from miua.study.store import COMPUTED, NOT_COMPUTED, Results, write_table
 from miua.verification.finding import Finding
 from miua.verification.guard import guarded, read_record
 from miua.verification.image_check import real_images

@@ -13,13 +13,12 @@ from typing import Literal
 
 import pandas as pd
 
-from miua.analysis.experiments import read_cells as read_planned
 from miua.analysis.readers import READER
-from miua.analysis.results import Results
-from miua.analysis.tables import NOT_COMPUTED
 from miua.errors import MiuaError
 from miua.metrics.measures import ALL_MEASURES, COMPUTED, LBPV_TOTAL_DIFFERENCE
-from miua.plan import Profile, Seeds
+from miua.study.plan import Profile, Seeds
+from miua.study.store import NOT_COMPUTED, Results
+from miua.study.store import read_cells as read_planned
 from miua.verification.table_comparison import read_cells
 
 # What is promised of a number. "exact": the same in every run, as it follows from published data.

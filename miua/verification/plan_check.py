@@ -13,12 +13,11 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from miua.analysis.results import Results
 from miua.checkpoint import saved_epochs
 from miua.config import TrainingConfig, config_hash, differences, read_config
 from miua.errors import MiuaError
 from miua.files import read_array, sha256_array, sha256_file
-from miua.plan import (
+from miua.study.plan import (
     Cell,
     Plan,
     Profile,
@@ -28,6 +27,7 @@ from miua.plan import (
     preparation,
     read_experiments,
 )
+from miua.study.store import Results
 from miua.training.run_folder import divergence, training_images
 from miua.verification.finding import Finding
 from miua.verification.guard import guarded, read_record

@@ -9,11 +9,11 @@ from typing import Any
 
 import pandas as pd
 
-from miua.analysis.results import Results
 from miua.config import config_hash, read_config
 from miua.errors import MiuaError
 from miua.files import read_json, sha256_file, write_json
-from miua.plan import Profile
+from miua.study.plan import Profile
+from miua.study.store import Results
 from miua.verification.outcome import (
     COLUMNS,
     EXACT,

@@ -14,15 +14,16 @@ from typing import Any
 
 import numpy as np
 
-from miua.analysis import analyse, collect, refit_clinician
-from miua.analysis.experiments import read_cells as read_planned
+from miua.analysis.clinician import refit_clinician
 from miua.analysis.ledger import write_claims
 from miua.analysis.readers import READERS
-from miua.analysis.results import Results
+from miua.analysis.tables import analyse, collect
 from miua.files import read_array, read_json, write_text
 from miua.report.document import GENERATED
 from miua.report.html import write_report
 from miua.report.latex import write_latex
+from miua.study.store import Results
+from miua.study.store import read_cells as read_planned
 from miua.survey.results import readers_folder, write_reader_tables
 from miua.verification.finding import Finding
 from miua.verification.guard import guarded

@@ -8,9 +8,9 @@ from functools import partial
 from pathlib import Path
 
 from miua import conformance
-from miua.analysis.results import Results
 from miua.errors import MiuaError
 from miua.progress import say
+from miua.study.store import Results
 from miua.verification.comparison import compare_with_expected, expected_of
 from miua.verification.file_check import check_files
 from miua.verification.finding import Finding, Verification

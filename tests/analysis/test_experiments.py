@@ -6,15 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from miua.analysis import collect
-from miua.analysis.experiments import join_stability, read_cells, read_experiment
-from miua.analysis.results import Results
-from miua.analysis.stability import saturated_share
-from miua.analysis.tables import SET_COLUMNS
+from miua.analysis.tables import analyse, collect, saturated_share
 from miua.config import write_config
 from miua.errors import MiuaError
 from miua.files import write_array, write_json, write_text
-from miua.plan import Experiment, Profile, cells_csv, make_plan
+from miua.study.plan import Experiment, Profile, cells_csv, make_plan
+from miua.study.store import SET_COLUMNS, Results, read_cells, read_experiment
 
 EPOCHS = [2, 4]
 
@@ -167,15 +164,13 @@ def test_a_divergence_after_the_experiments_last_epoch_is_none_of_its_signs(resu
 
 
 def test_stability_of_all_experiments_is_joined(results):
-    assert join_stability(results) == []
+    path = results.table_path("stability")
+    assert path not in analyse(results.folder)
     collect(results.folder, "training-size")
     collect(results.folder, "augmentation")
-    (path,) = join_stability(results)
-    assert list(pd.read_csv(path)["experiment"]) == [
-        "training-size",
-        "augmentation",
-        "augmentation",
-    ]
+    assert path in analyse(results.folder)
+    experiments = list(pd.read_csv(path)["experiment"])
+    assert experiments == ["training-size", "augmentation", "augmentation"]
 
 
 def test_the_events_of_a_log_are_told_with_their_epochs(results):

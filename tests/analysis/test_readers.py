@@ -19,9 +19,8 @@ from miua.analysis.readers import (
     against_metrics,
     read_readers,
 )
-from miua.analysis.results import Results
-from miua.analysis.tables import METRICS_COLUMNS, read_metrics
 from miua.metrics.measures import ALL_MEASURES, element_name
+from miua.study.store import METRICS_COLUMNS, Results, read_metrics
 
 NAMES = [f"s{number:02d}" for number in range(20)]
 QUALITY = np.linspace(1.3, 4.2, 20)

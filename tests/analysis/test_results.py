@@ -4,15 +4,9 @@ import dataclasses
 
 import pytest
 
-from miua.analysis.results import (
-    Results,
-    figure_two_set,
-    poster_epochs,
-    poster_sizes,
-    read_log,
-)
 from miua.errors import MiuaError
-from miua.plan import Grid
+from miua.study.plan import Grid
+from miua.study.store import Results, figure_two_set, poster_epochs, poster_sizes, read_log
 
 
 def with_grid(results, training_sizes, epochs):
@@ -23,11 +17,11 @@ def with_grid(results, training_sizes, epochs):
 
 def test_at_full_scale_the_published_sets_are_chosen(pristine):
     results = with_grid(Results.open(pristine), [100, 300, 500, 800, 999], [300, 500, 800, 1000])
-    assert figure_two_set(results).name == "n0300_e0300"
+    assert figure_two_set(results).set == "n0300_e0300"
     assert poster_sizes(results) == [300, 800]
     assert poster_epochs(results) == [500, 1000]
     assert len(results.sets) == 20
-    assert results.sets[0].name == "n0100_e0300"
+    assert results.sets[0].set == "n0100_e0300"
 
 
 @pytest.mark.parametrize(
@@ -40,7 +34,7 @@ def test_at_full_scale_the_published_sets_are_chosen(pristine):
 )
 def test_scaled_grids_take_the_set_of_the_same_rank(pristine, sizes, epochs, figure_two, poster):
     results = with_grid(Results.open(pristine), sizes, epochs)
-    assert figure_two_set(results).name == figure_two
+    assert figure_two_set(results).set == figure_two
     assert (poster_sizes(results), poster_epochs(results)) == poster
 
 
@@ -54,7 +48,7 @@ def test_a_missing_folder_or_plan_is_named(tmp_path, folder):
 
 def test_a_log_is_read_in_order_and_its_faults_are_named(folder):
     results = Results.open(folder)
-    log = results.run(30) / "log.jsonl"
+    log = results.run("n0030") / "log.jsonl"
     lines = log.read_text(encoding="utf-8").splitlines()
     assert len(lines) > 20  # another experiment trained the run further than the grid asks
     log.write_text("\n".join(reversed(lines)), encoding="utf-8")

@@ -6,10 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from miua.analysis import analyse
-from miua.analysis.results import Results
-from miua.analysis.tables import METRICS_COLUMNS, not_computed, read_lbpv, read_metrics
+from miua.analysis.tables import analyse
 from miua.errors import MiuaError
+from miua.study.store import METRICS_COLUMNS, Results, not_computed, read_lbpv, read_metrics
 from tests.report.results_maker import NO_WEIGHTS
 
 SETS = [

@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from PIL import Image
 
-from miua.analysis import analyse, collect, refit_clinician
+from miua.analysis.clinician import refit_clinician
 from miua.analysis.ledger import write_claims
 from miua.analysis.noise_floor import (
     noise_floor,
@@ -21,12 +21,13 @@ from miua.analysis.noise_floor import (
     summarise_noise_floor,
 )
 from miua.analysis.sensitivity import sensitivity, summarise_sensitivity
-from miua.analysis.tables import write_table
+from miua.analysis.tables import analyse, collect
 from miua.config import TrainingConfig, write_config
 from miua.evaluation.splits import draw_splits
 from miua.evaluation.subsets import SubsetTables
 from miua.files import sha256_array, write_array, write_json, write_text
-from miua.plan import Cell, Profile, cells_csv, make_plan, read_experiments
+from miua.study.plan import Cell, Profile, cells_csv, make_plan, read_experiments
+from miua.study.store import write_table
 
 STUDY = Path(__file__).parents[2] / "experiments"
 PAPER = Path(__file__).parents[2] / "paper"

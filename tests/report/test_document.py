@@ -7,11 +7,11 @@ import shutil
 import pytest
 from pypdf import PdfReader
 
-from miua.analysis.results import Results
 from miua.errors import MiuaError
 from miua.report import make_paper
 from miua.report.document import build_document, log_errors
 from miua.report.latex import write_latex
+from miua.study.store import Results
 from tests.report.results_maker import BANNER, PAPER, STUDY
 
 

@@ -10,9 +10,6 @@ import pytest
 from PIL import Image
 
 from miua.analysis.clinician import read_scores
-from miua.analysis.experiments import read_experiment
-from miua.analysis.results import Results, SyntheticSet
-from miua.analysis.tables import read_metrics
 from miua.dcgan import discriminator_layers, generator_layers
 from miua.errors import MiuaError
 from miua.report import make_figures, style
@@ -23,6 +20,7 @@ from miua.report.experiment_charts import draw_equal_updates, draw_noise_floor, 
 from miua.report.figures import study_figures
 from miua.report.pictures import tile
 from miua.report.sources import fid_stand_in, seed_spread
+from miua.study.store import Results, read_experiment, read_metrics
 from tests.report.results_maker import BANNER, STUDY
 
 NAMES = [
@@ -224,6 +222,6 @@ def test_a_tile_shows_the_first_images_and_leaves_the_rest_white():
 )
 def test_a_missing_or_wrong_stack_is_named(folder, damage, message):
     results = Results.open(folder)
-    damage(results.set_stack(SyntheticSet(300, 300)))
+    damage(results.set_stack(results.cell(300, 300).set))
     with pytest.raises(MiuaError, match=message):
         make_figures(folder, STUDY)

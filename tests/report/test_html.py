@@ -8,12 +8,12 @@ from html.parser import HTMLParser
 
 import pytest
 
-from miua.analysis.results import Results
 from miua.errors import MiuaError
 from miua.evaluation.words import DIRECTIONS
 from miua.metrics.measures import ALL_MEASURES
 from miua.provenance import FILES
 from miua.report import make_report, results_summary
+from miua.study.store import Results
 from miua.verification.table_check import check_tables
 from tests.report.results_maker import BANNER, STUDY
 

@@ -19,7 +19,7 @@ def run(code, *arguments):
 
 def test_importing_analysis_and_report_loads_nothing_heavy():
     code = (
-        "import sys, miua.analysis, miua.report;"
+        "import sys, miua.analysis, miua.report, miua.study;"
         "print({'torch', 'pandas', 'matplotlib', 'pydantic', 'jinja2'} & set(sys.modules))"
     )
     assert run(code).stdout.strip() == "set()"
@@ -28,7 +28,6 @@ def test_importing_analysis_and_report_loads_nothing_heavy():
 @pytest.mark.parametrize(
     ("call", "package"),
     [
-        ("from miua.analysis import analyse; analyse(results)", "pandas"),
         ("from miua.report import make_figures; make_figures(results, study)", "matplotlib"),
         ("from miua.report import make_report; make_report(results, study)", "jinja2"),
         ("from miua.report import make_paper; make_paper(results, study, paper)", "matplotlib"),

@@ -6,8 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from miua.analysis.results import Results
-from miua.analysis.tables import read_metrics
 from miua.report.claims import judged_claims
 from miua.report.latex import numbers_tex, write_latex
 from miua.report.latex_tables import floor_table, ledger_table, regression_table, sets_table
@@ -15,6 +13,7 @@ from miua.report.latex_text import escape
 from miua.report.sources import read_regression
 from miua.report.value import Value, macro_name
 from miua.report.values import listing
+from miua.study.store import Results, read_metrics
 from tests.report.results_maker import STUDY
 
 COMMAND = re.compile(

@@ -6,9 +6,9 @@ import shutil
 import numpy as np
 import pytest
 
-from miua.analysis.results import Results
 from miua.errors import MiuaError
 from miua.report.nearest import PAIRS, nearest_pairs
+from miua.study.store import Results
 
 
 @pytest.fixture

@@ -2,9 +2,9 @@
 
 import pytest
 
-from miua.analysis.results import Results
 from miua.report.claims import JudgedClaim
 from miua.report.page_answer import MEANINGS, answer, groups
+from miua.study.store import Results
 
 NEEDS = ("real_images",)
 # It comes out the same whatever a run makes.

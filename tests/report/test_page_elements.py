@@ -6,8 +6,6 @@ import json
 import numpy as np
 import pytest
 
-from miua.analysis.results import Results
-from miua.analysis.tables import read_metrics
 from miua.metrics.measures import STUDY_ELEMENTS
 from miua.report.page_elements import (
     HEIGHT,
@@ -19,6 +17,7 @@ from miua.report.page_elements import (
     room_for_names,
 )
 from miua.report.page_sets import floors
+from miua.study.store import Results, read_metrics
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +32,7 @@ def elements(results):
 
 def test_distance_is_the_mean_absolute_difference_of_the_vectors(results, elements):
     reference = np.load(results.reference_lbpv)
-    vectors = np.stack([np.load(results.set_lbpv(chosen)) for chosen in results.sets])
+    vectors = np.stack([np.load(results.set_lbpv(chosen.set)) for chosen in results.sets])
     assert np.allclose(elements.distance, np.abs(reference - vectors).mean(axis=0))
     assert np.array_equal(elements.reference, reference)
 

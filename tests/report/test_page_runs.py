@@ -6,10 +6,10 @@ import shutil
 
 import pytest
 
-from miua.analysis.results import Results
 from miua.errors import MiuaError
 from miua.report.page_charts import run_charts
 from miua.report.page_runs import cost, duration, read_timing, run_records, timing_row
+from miua.study.store import Results
 
 
 @pytest.fixture(scope="module")

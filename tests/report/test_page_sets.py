@@ -10,13 +10,12 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from miua.analysis.results import Results
-from miua.analysis.tables import read_metrics
 from miua.errors import MiuaError
 from miua.metrics.measures import ALL_MEASURES
 from miua.report import sources
 from miua.report.page_sets import Floor, floor_label, floor_sentence, floors, grid_data, set_rows
 from miua.report.sample_grids import reduction, sample_steps, sheet
+from miua.study.store import Results, read_metrics
 from tests.report.results_maker import DIVERGED, DIVERGED_REASON
 
 SIDE, GAP = 64, 2

@@ -6,12 +6,11 @@ import pandas as pd
 import pytest
 
 from miua.analysis.readers import READERS_COLUMNS, SYNTHETIC_CALLED_REAL
-from miua.analysis.results import Results
-from miua.analysis.tables import read_metrics
 from miua.report import make_report
 from miua.report.claims import judged_claims
 from miua.report.published import comparisons
 from miua.report.sources import read_regression
+from miua.study.store import Results, read_metrics
 from tests.report.results_maker import STUDY
 
 

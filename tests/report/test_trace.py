@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from miua.analysis.results import Results
 from miua.cli import app
 from miua.errors import MiuaError
 from miua.files import read_json, write_json
 from miua.report import list_values, trace_value
 from miua.report.latex import write_latex
 from miua.report.trace import read_values, trace
+from miua.study.store import Results
 from tests.report.results_maker import STUDY
 
 

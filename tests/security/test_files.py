@@ -26,7 +26,7 @@ from miua.files import locked, read_array, read_json
 from miua.metrics.extractors import TorchExtractor
 from miua.metrics.inception import inception_features
 from miua.metrics.inception_weights import find_inception_weights
-from miua.plan import Experiment, Profile
+from miua.study.plan import Experiment, Profile
 from tests.data.test_dicom import dicom, grey, save
 from tests.test_checkpoint import TENSORS, load
 from tests.test_checkpoint import save as save_checkpoint

@@ -15,8 +15,8 @@ from miua.data.download import Download
 from miua.data.hc18 import PUBLISHED
 from miua.errors import MiuaError
 from miua.metrics import inception_weights
-from miua.plan import Profile, make_plan, read_experiments
 from miua.reproduce import _snakemake_command, _write_plan, reproduce
+from miua.study.plan import Profile, make_plan, read_experiments
 from tests.doors import NOXFILE
 from tests.test_reproduce import PAPER, STUDY, write_profile
 

@@ -84,8 +84,8 @@ def make_study(folder, sets=None, *, real=6, readers=5, repeated=6, practice=2, 
 
 
 def study_of_results(results, folder, *, each=3, real=6, readers=5, repeated=6, seed=0):
-    """A study of the images of a results folder's main grid: a miua.analysis.results.Results."""
-    paths = {chosen.name: results.set_stack(chosen) for chosen in results.sets}
+    """A study of the images of a results folder's main grid: a miua.study.store.Results."""
+    paths = {chosen.set: results.set_stack(chosen.set) for chosen in results.sets}
     paths[""] = results.reference_stack
     stacks = {name: read_array(path) for name, path in paths.items()}
     hashes = {name: sha256_file(path) for name, path in paths.items()}

@@ -11,10 +11,12 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from miua.cli import app
+from miua.config import read_config, write_config
 from miua.data import ImageStack
 from miua.errors import MiuaError
 from miua.files import sha256_array
 from miua.provenance import PROVENANCE
+from miua.study.plan import GRID, Profile
 from miua.survey.build import Given, Numbers, pool_of
 from miua.survey.design import REAL
 from miua.survey.records import (
@@ -28,6 +30,7 @@ from miua.survey.records import (
 )
 from miua.survey.words import english, read_words
 from tests.evaluation.textures import textures
+from tests.report.results_maker import STUDY
 from tests.survey.studies import SEED, SMALL, given, make_study, noise, stacks
 
 
@@ -304,9 +307,7 @@ def test_images_of_a_results_folder_keep_their_size(tmp_path, more):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_results_folder_gives_its_real_images_and_the_sets_of_its_grid(tmp_path, monkeypatch):
-    from miua.analysis.results import Results, SyntheticSet
-
+def test_a_results_folder_gives_its_real_images_and_the_sets_of_its_grid(tmp_path):
     real = tmp_path / "reference" / "64" / "images.npy"
     made = {"n0024_e0012": 3, "n0024_e0020": 4}
     for path, seed in {
@@ -315,12 +316,9 @@ def test_a_results_folder_gives_its_real_images_and_the_sets_of_its_grid(tmp_pat
     }.items():
         path.parent.mkdir(parents=True)
         np.save(path, textures(seed, 12))
-    grid = [SyntheticSet(24, epoch) for epoch in (12, 20, 32)]
-    folder = type("Folder", (), {
-        "reference_stack": real, "sets": grid,
-        "set_stack": lambda _, chosen: tmp_path / "sets" / chosen.name / "images.npy",
-    })()  # fmt: skip
-    monkeypatch.setattr(Results, "open", lambda _: folder)
+    smoke = read_config(STUDY / "profiles" / "smoke.yaml", Profile).model_dump()
+    smoke["experiments"] = {GRID: {"training_sizes": [24], "epochs": [12, 20, 32]}}
+    write_config(tmp_path / "plan.yaml", Profile.model_validate(smoke))
     said = run("build", "--results", tmp_path, "--out", tmp_path / "study", *SIZES)
     assert "n0024_e0032 is left out" in said
     key, _ = read_record(tmp_path / "study" / KEY_FILE, Key)

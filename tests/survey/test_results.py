@@ -9,11 +9,11 @@ import pytest
 from typer.testing import CliRunner
 
 from miua.analysis.ledger import read_ledger, write_claims
-from miua.analysis.results import Results
 from miua.cli import app
 from miua.errors import MiuaError
 from miua.files import read_json, sha256_file
 from miua.report.readers import reader_tables
+from miua.study.store import Results
 from miua.survey.answers import open_study, read_answers
 from miua.survey.results import add_readers, write_reader_tables
 from tests.report.results_maker import PUBLISHED_WEIGHTS, STUDY, make_results
@@ -182,7 +182,7 @@ def test_readers_of_other_images_are_refused_and_nothing_is_written(folder, made
     unknown.reader(1, lambda *_: {})
     with pytest.raises(MiuaError, match=r"judged other images"):
         add(folder, unknown, (1,))
-    stack = Results.open(folder).set_stack(Results.open(folder).sets[7])
+    stack = Results.open(folder).set_stack(Results.open(folder).sets[7].set)
     images = np.load(stack)
     images[0, 0, 0] ^= 1
     np.save(stack, images)

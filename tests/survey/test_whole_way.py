@@ -6,8 +6,8 @@ import pytest
 from typer.testing import CliRunner
 
 from miua.analysis.ledger import read_ledger, write_claims
-from miua.analysis.results import Results
 from miua.cli import app
+from miua.study.store import Results
 from miua.survey.answers import open_study
 from tests.report.results_maker import PUBLISHED_WEIGHTS, STUDY, make_results
 from tests.survey.study_maker import MadeStudy, drawn_reader

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from miua.analysis.tables import NOT_COMPUTED
 from miua.config import read_config, write_config
 from miua.files import write_text
-from miua.plan import Profile, Seeds, cells_csv, make_plan, read_experiments
+from miua.study.plan import Profile, Seeds, cells_csv, make_plan, read_experiments
+from miua.study.store import NOT_COMPUTED
 from miua.verification.outcome import NAMED, PLACE, TABLES, kept_tables, numbers
 from miua.verification.reference import REFERENCE
 

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from miua.analysis.results import Results
 from miua.errors import MiuaError
 from miua.metrics.measures import DIVERSITY, element_name
+from miua.study.store import Results
 from miua.verification.comparison import compare_numbers, compare_with_expected
 from miua.verification.expected import write_expected
 from miua.verification.reference import REFERENCE, read_expected

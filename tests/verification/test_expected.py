@@ -3,9 +3,9 @@
 import pandas as pd
 import pytest
 
-from miua.analysis.results import Results
 from miua.errors import MiuaError
 from miua.files import read_json, write_json, write_text
+from miua.study.store import Results
 from miua.verification.expected import COPIED, write_expected
 from miua.verification.reference import PLAN, REFERENCE, REPEATS
 from tests.verification.kept_results import make_results

@@ -7,10 +7,10 @@ import pytest
 from typer.testing import CliRunner
 
 from miua.analysis.ledger import write_claims
-from miua.analysis.results import Results
 from miua.cli import app
 from miua.report.latex import write_latex
 from miua.report.trace import trace
+from miua.study.store import Results
 from miua.survey.records import canonical, digest_of
 from miua.survey.results import write_reader_tables
 from miua.verification.outcome import results_tables

@@ -5,9 +5,9 @@ import shutil
 import pandas as pd
 import pytest
 
-from miua.analysis.results import Results
 from miua.errors import MiuaError
 from miua.files import read_json, sha256_file, write_json
+from miua.study.store import Results
 from miua.verification.expected import write_expected
 from miua.verification.outcome import COLUMNS, numbers, results_tables
 from miua.verification.reference import (

@@ -31,9 +31,9 @@ from miua.analysis.claim_tests.base import (
     number,
     of_arm,
 )
-from miua.analysis.stability import STABILITY_COLUMNS, STABILITY_NUMBERS
 from miua.config import Strict
 from miua.metrics.measures import measure
+from miua.study.store import STABILITY_COLUMNS, STABILITY_NUMBERS
 
 
 class Best(Strict):

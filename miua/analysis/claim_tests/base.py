@@ -17,14 +17,12 @@ import pandas as pd
 from pydantic import AfterValidator, Field
 
 from miua.analysis.clinician import read_facts, read_published, read_scores
-from miua.analysis.experiments import experiment_path, read_experiment
-from miua.analysis.results import Results
-from miua.analysis.tables import COMPUTED, read_table
 from miua.config import Strict
 from miua.errors import MiuaError
 from miua.metrics.inception_weights import SHA256 as PUBLISHED_WEIGHTS
 from miua.metrics.measures import measure
-from miua.plan import SCALES
+from miua.study.plan import SCALES
+from miua.study.store import COMPUTED, Results, read_experiment, read_table
 
 Verdict = Literal["reproduced", "not reproduced", "undecided", "not testable here"]
 REPRODUCED: Verdict = "reproduced"
@@ -82,13 +80,13 @@ class Evidence:
             NotTestableError: the experiment was not run, or has no such arm.
         """
         experiment = experiment or self.experiments[0]
-        name = experiment_path(self.results, experiment).name
+        source = f"tables/{experiment}.csv"
         if experiment not in self.cache:
             self.cache[experiment] = read_experiment(self.results, experiment)
         table = self.cache[experiment]
         if table is None:
-            raise NotTestableError(f"the experiment {experiment} (tables/{name} is not there)")
-        self._note(f"tables/{name}")
+            raise NotTestableError(f"the experiment {experiment} ({source} is not there)")
+        self._note(source)
         return table if arm is None else of_arm(table, arm, experiment)
 
     def table(self, name: str, columns: Sequence[str], numbers: Sequence[str]) -> pd.DataFrame:

@@ -36,10 +36,10 @@ from miua.analysis.claim_tests.base import (
 from miua.analysis.clinician import CLINICIAN_COLUMNS, REGRESSION_COLUMNS, candidates
 from miua.analysis.correlation import FAMILY_LEVEL, largest_correlation
 from miua.analysis.power import correlation_power, smallest_correlation
-from miua.analysis.tables import COMPUTED
 from miua.config import Strict
 from miua.metrics.measures import measure
-from miua.plan import EQUAL_EPOCHS
+from miua.study.plan import EQUAL_EPOCHS
+from miua.study.store import COMPUTED
 
 # readers: those of the scores that this study's own clinicians gave to its sets.
 Points = Literal["published", "readers"]

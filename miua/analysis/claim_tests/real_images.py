@@ -31,7 +31,7 @@ from miua.analysis.sensitivity import AS_IT_SHOULD
 from miua.analysis.sensitivity import SUMMARY_COLUMNS as SENSITIVITY_COLUMNS
 from miua.config import Strict
 from miua.metrics.measures import measure
-from miua.plan import EQUAL_EPOCHS
+from miua.study.plan import EQUAL_EPOCHS
 
 Damage = Literal["blur", "speckle", "gain", "compression", "rotation", "collapse", "memorisation"]
 

@@ -8,7 +8,7 @@ import pytest
 
 from miua.analysis.claim_tests import TESTS, Evidence
 from miua.analysis.claim_tests.base import number
-from miua.analysis.results import Results
+from miua.study.store import Results
 from tests.analysis.claim_tests.world import STUDY
 
 

@@ -8,15 +8,13 @@ import pandas as pd
 
 from miua.analysis.claim_tests import Evidence
 from miua.analysis.clinician import CLINICIAN_COLUMNS
-from miua.analysis.experiments import EXPERIMENT_COLUMNS
 from miua.analysis.ledger import Claim, judge
 from miua.analysis.noise_floor import SUMMARY_COLUMNS
-from miua.analysis.results import Results
 from miua.analysis.sensitivity import SUMMARY_COLUMNS as SENSITIVITY_COLUMNS
-from miua.analysis.stability import STABILITY_COLUMNS
 from miua.config import write_config
 from miua.metrics.measures import STUDY_ELEMENTS, element_name
-from miua.plan import DataSource, Grid, Profile
+from miua.study.plan import DataSource, Grid, Profile
+from miua.study.store import EXPERIMENT_COLUMNS, STABILITY_COLUMNS, Results
 
 STUDY = Path(__file__).parents[3] / "experiments"
 SIZES, EPOCHS = (100, 300, 500, 800, 999), (300, 500, 800, 1000)

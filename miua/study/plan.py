@@ -28,6 +28,7 @@ from miua.errors import MiuaError
 HC18_IMAGES = 999
 # What names folders, files and jobs: neither a path nor anything that a shell reads as its own.
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9.-]*$")]
+GRID = "training-size"  # the experiment that every profile has: its sets are the main grid
 CLAIMS = "claims"  # the one file of experiments/ that is no experiment
 
 
@@ -89,7 +90,7 @@ class RealImages(Strict):
 Scale = Grid | Trainings | Seeds | RealImages
 # In this order everywhere. The first run that two experiments share bears the first one's name.
 SCALES: dict[str, type[Scale]] = {
-    "training-size": Grid,
+    GRID: Grid,
     "augmentation": Trainings,
     "learning-rate": Trainings,
     "seeds": Seeds,
@@ -158,7 +159,7 @@ class Profile(Strict):
     @property
     def grid(self) -> Grid:
         """The scale of training-size, which every profile has."""
-        grid = self.experiments["training-size"]
+        grid = self.experiments[GRID]
         assert isinstance(grid, Grid)
         return grid
 
@@ -193,7 +194,7 @@ class Profile(Strict):
         unknown = [name for name in values if name not in SCALES]
         if unknown:
             raise ValueError(f"unknown {', '.join(unknown)}. Known: {', '.join(SCALES)}")
-        if "training-size" not in values:
+        if GRID not in values:
             raise ValueError("training-size is missing: figures and paper rest on it")
         return {
             name: SCALES[name].model_validate(values[name]) for name in SCALES if name in values
@@ -309,6 +310,21 @@ def make_plan(profile: Profile, experiments: dict[str, Experiment]) -> Plan:
     return Plan(profile, runs, cells)
 
 
+def grid_cells(profile: Profile) -> list[Cell]:
+    """The sets of the main grid at equal epochs, by training size, then epoch."""
+    epochs = profile.grid.epochs
+    return [
+        _cell(GRID, EQUAL_EPOCHS, grid_run(size), _config(profile, GRID, size, epochs, {}), epoch)
+        for size in profile.grid.training_sizes
+        for epoch in epochs
+    ]
+
+
+def grid_run(training_size: int) -> str:
+    """The name of a training of the main grid."""
+    return f"n{training_size:04d}"
+
+
 def preparation(config: TrainingConfig) -> str:
     """A name for how a training wants its images: the size, and the crop if there is one."""
     crop = f"_crop{config.crop_size or ''}" if config.fit == "crop" else ""
@@ -338,7 +354,7 @@ def _arms(
     if isinstance(scale, Grid):
         for size in scale.training_sizes:
             config = _config(profile, name, size, scale.epochs, {})
-            yield EQUAL_EPOCHS, f"n{size:04d}", config
+            yield EQUAL_EPOCHS, grid_run(size), config
         for size in scale.training_sizes if scale.equal_updates else ():
             config = _config(profile, name, size, scale.epochs, {})
             epochs, rest = divmod(scale.equal_updates or 0, updates_per_epoch(config))
@@ -347,7 +363,7 @@ def _arms(
                     f"Profile {profile.profile!r}: equal_updates {scale.equal_updates} is no whole "
                     f"number of epochs for {size} images ({updates_per_epoch(config)} an epoch)."
                 )
-            yield EQUAL_UPDATES, f"n{size:04d}", config.model_copy(update={"epochs": [epochs]})
+            yield EQUAL_UPDATES, grid_run(size), config.model_copy(update={"epochs": [epochs]})
     elif isinstance(scale, Seeds):
         for seed in scale.seeds:
             config = _config(profile, name, scale.training_size, scale.epochs, {"seed": seed})

@@ -1,0 +1,397 @@
+"""A results folder: where everything lies in it, and its tables, each read once and checked."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, fields
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from miua.config import read_config
+from miua.errors import MiuaError
+from miua.files import atomic_path, read_array, read_json
+from miua.metrics.measures import COMPUTED as COMPUTED
+from miua.metrics.measures import measure
+from miua.study.plan import Cell, Profile, grid_cells
+
+NOT_COMPUTED = "not computed"  # how the status of such a metric begins
+CELL_COLUMNS = tuple(each.name for each in fields(Cell))
+CELL_NUMBERS = ("epoch", "updates", "training_size", "batch_size", "image_size", "seed")
+SET_COLUMNS = (
+    "set", "metric", "value", "low", "high", "unit", "n_reference", "n_synthetic", "definition",
+    "status",
+)  # fmt: skip
+NUMBERS = ("value", "low", "high", "n_reference", "n_synthetic")
+METRICS_COLUMNS = ("set", "training_size", "epoch", *SET_COLUMNS[1:])
+EXPERIMENT_COLUMNS = (*CELL_COLUMNS, *SET_COLUMNS[1:])
+STABILITY_COLUMNS = (
+    "experiment", "arm", "run", "image_size", "training_size", "epochs", "updates",
+    "diverged_epoch", "saturated_share", "accuracy_real_last", "accuracy_synthetic_last",
+    "generator_loss_last", "discriminator_loss_last", "diversity", "signs", "stable", "events",
+)  # fmt: skip
+STABILITY_NUMBERS = STABILITY_COLUMNS[3:14]
+LOG_COLUMNS = (
+    "epoch", "updates", "generator_loss", "discriminator_loss", "accuracy_real",
+    "accuracy_synthetic", "events",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Results:
+    """A results folder. Its paths are computed here and nowhere else.
+
+    Attributes:
+        folder: where it lies.
+        plan: the profile that it was made with.
+    """
+
+    folder: Path
+    plan: Profile
+    _read: dict[Path, tuple[object, pd.DataFrame]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+
+    @classmethod
+    def open(cls, folder: Path) -> Results:
+        """Read the plan of a results folder.
+
+        Raises:
+            MiuaError: the folder or its plan.yaml is missing, damaged or incomplete.
+        """
+        folder = Path(folder)
+        if not folder.is_dir():
+            raise MiuaError(f"The results folder {folder} is missing. Run the study first.")
+        if not (folder / "plan.yaml").is_file():
+            raise MiuaError(
+                f"{folder} is no results folder: it has no plan.yaml. Name one such as "
+                "results/smoke, or make it with: miua reproduce"
+            )
+        return cls(folder, read_config(folder / "plan.yaml", Profile))
+
+    @property
+    def training_sizes(self) -> list[int]:
+        """Numbers of training images of the main grid, ascending."""
+        return list(self.plan.grid.training_sizes)
+
+    @property
+    def epochs(self) -> list[int]:
+        """Epochs at which the main grid has synthetic sets, ascending."""
+        return list(self.plan.grid.epochs)
+
+    @cached_property
+    def sets(self) -> list[Cell]:
+        """The synthetic sets of the main grid, by training size, then epoch."""
+        return grid_cells(self.plan)
+
+    def cell(self, training_size: int, epoch: int) -> Cell:
+        """The set of the main grid with this training size and epoch. KeyError: there is none."""
+        return {(each.training_size, each.epoch): each for each in self.sets}[training_size, epoch]
+
+    def at_rank(self, size_rank: float, epoch_rank: float) -> Cell:
+        """The set at a relative place of the grid, 0 for the first and 1 for the last.
+
+        A study scaled down has other training sizes and epochs than the published one; a set with
+        the same rank stands where the published set stood.
+        """
+        return self.cell(
+            _at_rank(self.training_sizes, size_rank), _at_rank(self.epochs, epoch_rank)
+        )
+
+    @property
+    def tables(self) -> Path:
+        return self.folder / "tables"
+
+    @property
+    def figures(self) -> Path:
+        return self.folder / "figures"
+
+    @property
+    def report(self) -> Path:
+        return self.folder / "report.html"
+
+    @property
+    def paper(self) -> Path:
+        return self.folder / "paper"
+
+    @property
+    def ledger(self) -> Path:
+        return self.folder / "claims.json"
+
+    @property
+    def readers(self) -> Path:
+        """Where a reader study of these sets lies, if there was one."""
+        return self.folder / "readers"
+
+    @property
+    def reference_stack(self) -> Path:
+        """The reference images of the main grid."""
+        return self.reference(str(self.plan.image_size)) / "images.npy"
+
+    @property
+    def reference_lbpv(self) -> Path:
+        return self.folder / "metrics" / "reference.npy"
+
+    def real(self, preparation: str) -> Path:
+        """The folder of all real images, made square in this way."""
+        return self.folder / "real" / preparation
+
+    def reference(self, preparation: str) -> Path:
+        """The folder of those real images that the sets are measured against."""
+        return self.folder / "reference" / preparation
+
+    def run(self, name: str) -> Path:
+        return self.folder / "runs" / name
+
+    def set(self, name: str) -> Path:
+        return self.folder / "sets" / name
+
+    def set_stack(self, name: str) -> Path:
+        return self.set(name) / "images.npy"
+
+    def set_metrics(self, name: str) -> Path:
+        return self.folder / "metrics" / f"{name}.csv"
+
+    def set_lbpv(self, name: str) -> Path:
+        return self.folder / "metrics" / f"{name}.npy"
+
+    def table_path(self, name: str) -> Path:
+        return self.tables / f"{name}.csv"
+
+    def table(
+        self,
+        name: str,
+        columns: Sequence[str],
+        numbers: Iterable[str],
+        integers: Iterable[str] = (),
+    ) -> pd.DataFrame | None:
+        """tables/NAME.csv as `read_table` reads it, or None if it is not there.
+
+        Raises:
+            MiuaError: it is damaged.
+        """
+        path = self.table_path(name)
+        return self._once(path, columns, numbers, integers) if path.exists() else None
+
+    def _once(
+        self, path: Path, columns: Sequence[str], numbers: Iterable[str], integers: Iterable[str]
+    ) -> pd.DataFrame:
+        """`read_table`, read again only if the file was written anew; a copy for each caller."""
+        found = path.stat()
+        seen = (found.st_ino, found.st_mtime_ns, found.st_size, tuple(columns))
+        if path not in self._read or self._read[path][0] != seen:
+            self._read[path] = seen, read_table(path, columns, numbers, integers)
+        return self._read[path][1].copy()
+
+
+# The published grid: 100, 300, 500, 800, 999 images at 300, 500, 800, 1000 epochs.
+RANK_300_IMAGES, RANK_800_IMAGES = 1 / 4, 3 / 4
+RANK_300_EPOCHS, RANK_500_EPOCHS, RANK_1000_EPOCHS = 0.0, 1 / 3, 1.0
+
+
+def figure_two_set(results: Results) -> Cell:
+    """The set that stands where the published figure 2 has 300 images and 300 epochs."""
+    return results.at_rank(RANK_300_IMAGES, RANK_300_EPOCHS)
+
+
+def poster_sizes(results: Results) -> list[int]:
+    """The training sizes that stand where the poster has 300 and 800 images."""
+    sizes = [results.at_rank(rank, 0).training_size for rank in (RANK_300_IMAGES, RANK_800_IMAGES)]
+    return sorted(set(sizes))
+
+
+def poster_epochs(results: Results) -> list[int]:
+    """The epochs that stand where the poster has 500 and 1000 epochs."""
+    epochs = [results.at_rank(0, rank).epoch for rank in (RANK_500_EPOCHS, RANK_1000_EPOCHS)]
+    return sorted(set(epochs))
+
+
+def read_table(
+    path: Path, columns: Sequence[str], numbers: Iterable[str], integers: Iterable[str] = ()
+) -> pd.DataFrame:
+    """Read a CSV that has exactly these columns, in any order.
+
+    The columns of `numbers` become float64, those of `integers` int64; all others are text, and an
+    empty field is an empty text.
+
+    Raises:
+        MiuaError: the file is missing, not CSV or empty, a column is missing or unknown, or a
+            field of a number column is no number.
+    """
+    try:
+        # Text first: an empty field is empty, and a word among numbers is found and named.
+        table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")
+    except FileNotFoundError:
+        raise MiuaError(
+            f"{path} is missing. `miua analyse RESULTS` makes the tables of results; "
+            "`--study FOLDER` says where the study's own files are."
+        ) from None
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+        raise MiuaError(f"{path} is not a readable CSV table ({error}).") from None
+    missing = [column for column in columns if column not in table.columns]
+    unknown = [column for column in table.columns if column not in columns]
+    if missing:
+        raise MiuaError(f"{path} lacks the column {', '.join(missing)}. Make the table again.")
+    if unknown:
+        raise MiuaError(f"{path} has the unknown column {', '.join(unknown)}.")
+    if table.empty:
+        raise MiuaError(f"{path} has a head and no rows.")
+    whole = dict.fromkeys(integers, "int64")
+    for column in dict.fromkeys([*numbers, *whole]):
+        table[column] = _numbers(table[column], path, whole=column in whole)
+    return table[list(columns)].astype(whole)
+
+
+def write_table(path: Path, table: pd.DataFrame, *, private: bool = False) -> None:
+    """Write a CSV that reads back to the same floats, whole or not at all.
+
+    Its owner alone may read a private one.
+    """
+    with atomic_path(path, private=private) as temporary:
+        table.to_csv(temporary, index=False, lineterminator="\n", encoding="utf-8")
+
+
+def read_cells(results: Results) -> pd.DataFrame:
+    """sets.csv: every synthetic set of the plan, by experiment and arm.
+
+    Raises:
+        MiuaError: the file is missing or damaged.
+    """
+    path = results.folder / "sets.csv"
+    if not path.is_file():
+        raise MiuaError(f"{path} is missing. `miua reproduce` writes it with the plan.")
+    return results._once(path, CELL_COLUMNS, (), CELL_NUMBERS)
+
+
+def read_set_metrics(results: Results, name: str) -> pd.DataFrame:
+    """metrics/NAME.csv: every metric of one set, SET_COLUMNS.
+
+    Raises:
+        MiuaError: it is missing or damaged, or holds another set's rows or a metric twice.
+    """
+    path = results.set_metrics(name)
+    if not path.exists():
+        raise MiuaError(f"{path} is missing. Evaluate the set {name} first.")
+    table = read_table(path, SET_COLUMNS, NUMBERS)
+    if set(table["set"]) != {name}:
+        raise MiuaError(f"{path} holds rows of another set than {name}.")
+    if table["metric"].duplicated().any():
+        raise MiuaError(f"{path} holds a metric twice. Evaluate the set again.")
+    for row in table.itertuples():
+        _check_row(path, str(row.metric), str(row.status), float(str(row.value)))
+    return table
+
+
+def read_metrics(results: Results) -> pd.DataFrame:
+    """tables/metrics.csv: every metric of every set of the main grid, METRICS_COLUMNS.
+
+    Raises:
+        MiuaError: it is missing, damaged, or made for another plan.
+    """
+    path = results.table_path("metrics")
+    if not path.exists():
+        return read_table(path, METRICS_COLUMNS, NUMBERS)  # says what makes it
+    table = results._once(path, METRICS_COLUMNS, NUMBERS, ("training_size", "epoch"))
+    infinite = table[np.isinf(table[["training_size", "epoch", *NUMBERS]]).any(axis=1)]
+    if len(infinite):
+        line = int(infinite.index[0]) + 2
+        raise MiuaError(f"{path}: line {line} holds an infinite number. Measure the sets again.")
+    if {*table["set"]} != {each.set for each in results.sets}:
+        raise MiuaError(f"{path} does not hold the sets of the plan. Run `miua analyse` again.")
+    return table
+
+
+def read_experiment(results: Results, experiment: str) -> pd.DataFrame | None:
+    """tables/EXPERIMENT.csv: its sets as planned, each with its metrics, EXPERIMENT_COLUMNS.
+
+    None if the experiment was not run.
+
+    Raises:
+        MiuaError: the table is damaged.
+    """
+    return results.table(experiment, EXPERIMENT_COLUMNS, NUMBERS, CELL_NUMBERS)
+
+
+def read_lbpv(results: Results) -> tuple[NDArray[np.float64], list[str]]:
+    """tables/lbpv.npy and the set names of its rows, as analysis wrote them."""
+    return read_array(results.tables / "lbpv.npy"), read_json(results.tables / "lbpv_sets.json")
+
+
+def read_run_log(run: Path, last_epoch: int) -> pd.DataFrame:
+    """The log of a run up to an epoch, one row an epoch, in the order of epochs.
+
+    A run may have been trained further, for another experiment.
+
+    Raises:
+        MiuaError: the log is missing, empty, damaged, or lacks a column.
+    """
+    path = run / "log.jsonl"
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+        table = pd.DataFrame([json.loads(line) for line in lines])
+    except FileNotFoundError:
+        raise MiuaError(f"{path} is missing. Train the run again.") from None
+    except (ValueError, RecursionError) as error:
+        raise MiuaError(f"{path} holds a line that is not JSON ({error}).") from None
+    missing = [column for column in LOG_COLUMNS if column not in table.columns]
+    if missing:
+        raise MiuaError(f"{path} lacks {', '.join(missing)}. Train the run again.")
+    table = table[table["epoch"] <= last_epoch]
+    return table.sort_values("epoch").reset_index(drop=True)
+
+
+def read_log(results: Results, training_size: int) -> pd.DataFrame:
+    """The log of a run of the main grid, up to the grid's last epoch; see `read_run_log`."""
+    last = results.cell(training_size, results.epochs[-1])
+    return read_run_log(results.run(last.run), last.epoch)
+
+
+def not_computed(metrics: pd.DataFrame, name: str) -> str:
+    """Why a metric is missing in some set, in the words of its status; "" if it never is."""
+    status = metrics.loc[metrics["metric"] == name, "status"]
+    missing = status[status != COMPUTED]
+    if status.empty:
+        return f"{NOT_COMPUTED}: no set has the metric {name}"
+    return "" if missing.empty else str(missing.iloc[0])
+
+
+def _check_row(path: Path, metric: str, status: str, value: float) -> None:
+    try:
+        measure(metric)
+    except ValueError as error:
+        raise MiuaError(f"{path}: {error}.") from None
+    if status == COMPUTED:
+        if not np.isfinite(value):
+            raise MiuaError(f"{path}: {metric} is computed but has no finite value.")
+    elif not status.startswith(NOT_COMPUTED):
+        raise MiuaError(f"{path}: {metric} has the unknown status {status!r}.")
+    elif not np.isnan(value):
+        raise MiuaError(f"{path}: {metric} is not computed but has a value.")
+
+
+def _numbers(column: pd.Series[str], path: Path, whole: bool) -> list[float]:
+    numbers = []
+    for row, text in enumerate(column):
+        try:
+            # Python's float reads back exactly what was written; pandas' parser may not.
+            numbers.append(float(text) if text else float("nan"))
+            if whole and not numbers[-1].is_integer():
+                raise ValueError
+        except ValueError:
+            raise MiuaError(
+                f"{path}: line {row + 2}, column {column.name}: {text!r} is not a "
+                f"{'whole ' if whole else ''}number."
+            ) from None
+    return numbers
+
+
+def _at_rank(values: list[int], rank: float) -> int:
+    if not 0 <= rank <= 1:
+        raise ValueError(f"rank must be from 0 to 1, not {rank}")
+    # Halves go down, so that the choice does not depend on banker's rounding.
+    return values[math.ceil(rank * (len(values) - 1) - 0.5)]
