@@ -16,8 +16,8 @@ from snakemake.cli import parse_config
 
 import miua.reproduce
 from miua.config import read_config
-from miua.data import subset
-from miua.data.stack_file import save_stack
+from miua.data import ReadingOptions, subset
+from miua.data.stack import save_stack
 from miua.errors import MiuaError
 from miua.reproduce import _on_one_line, _survives, reproduce
 from miua.study.plan import Profile, make_plan, read_experiments
@@ -387,7 +387,9 @@ def test_a_profile_that_makes_another_training_is_refused(without_latex):
 
 def test_the_reference_is_not_the_draw_of_a_training_subset(tmp_path):
     np.save(tmp_path / "all.npy", np.arange(999, dtype=np.uint16).view(np.uint8).reshape(999, 1, 2))
-    reference = save_stack(tmp_path / "all.npy", tmp_path / "reference", None, images=800, seed=0)
+    reference = save_stack(
+        tmp_path / "all.npy", tmp_path / "reference", ReadingOptions(), images=800, seed=0
+    )
     numbers = set(reference.images.reshape(800, 2).view(np.uint16).ravel().tolist())
     for size in (100, 300, 500, 800):
         share = len(numbers & set(subset(999, size, 0).tolist())) / size

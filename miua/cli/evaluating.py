@@ -103,7 +103,7 @@ def evaluate_command(
     threads: Threads = None,
 ) -> None:
     """Measure synthetic images against real ones."""
-    from miua.data.window import parse_window
+    from miua.data import parse_window
     from miua.evaluation.evaluate import ALL_METRICS, evaluate
 
     sets = _named(set_paths(synthetic, more or []), name or [])

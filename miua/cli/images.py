@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from miua.cli.options import CropSize, Fit
+from miua.cli.options import reads_images, say_skipped
+
+if TYPE_CHECKING:
+    from miua.data import ReadingOptions
 
 
 def fetch_command(
@@ -42,19 +45,18 @@ def phantom_command(
     print(out)
 
 
+@reads_images(size=64)
 def stack_command(
     source: Annotated[Path, typer.Argument(help="Folder of images, or an .npy image stack.")],
     out: Annotated[Path, typer.Option(help="Folder for images.npy and provenance.json.")],
-    size: Annotated[int, typer.Option(min=1, help="Side of the square, pixels.")] = 64,
-    fit: Fit = "stretch",
-    crop_size: CropSize = None,
+    reading: ReadingOptions,
     images: Annotated[
         int | None, typer.Option(min=1, help="Draw this many at random; all if not given.")
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the draw.")] = 0,
 ) -> None:
     """Make an image stack of a folder of images."""
-    from miua.data.stack_file import save_stack
+    from miua.data.stack import save_stack
 
-    save_stack(source, out, size, fit, images, seed, crop_size=crop_size)
+    say_skipped(save_stack(source, out, reading, images, seed))
     print(out / "images.npy")

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 
 import typer
+
+from miua.errors import MiuaError
+from miua.progress import say
+
+if TYPE_CHECKING:
+    from miua.data import ImageStack, ReadingOptions
 
 STUDY, PAPER, RESULTS = Path("experiments"), Path("paper"), Path("results")
 REPEATS = RESULTS / "repeats"
@@ -14,7 +23,6 @@ Device = Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Where to c
 Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads; all cores if not given.")]
 Weights = Annotated[Path | None, typer.Option(help="Weights file for FID, if it was not fetched.")]
 
-# Reading images.
 MoreSets = Annotated[
     list[Path] | None,
     typer.Argument(help="Further synthetic sets, as a shell makes of a pattern."),
@@ -25,6 +33,10 @@ ResizedTo = Annotated[
 Fit = Annotated[Literal["stretch", "crop"], typer.Option(help="How an image becomes square.")]
 CropSize = Annotated[
     int | None, typer.Option(min=1, help="Pixels that --fit crop takes; the most if not given.")
+]
+Window = Annotated[
+    str | None,
+    typer.Option(help="For images deeper than 8 bits: LOW:HIGH become 0 and 255; or dicom."),
 ]
 SkipBad = Annotated[
     bool, typer.Option("--skip-bad", help="Go on without files that cannot be taken.")
@@ -60,3 +72,65 @@ Executor = Annotated[
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Show what there is to do, and what it will take here.")
 ]
+
+
+def reads_images(
+    *, size: int | None = None, square: bool = True
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command the options of how images are read; it gets them as its argument `reading`.
+
+    The options stand where the command has that parameter: --window and --skip-bad, and before them
+    --size, --fit and --crop-size unless `square` is false. size: the default; None resizes nothing.
+    """
+    options: dict[str, tuple[Any, Any]] = {"window": (Window, None), "skip_bad": (SkipBad, False)}
+    if square:
+        sized = (ResizedTo if size is None else Side, size)
+        options = {"size": sized, "fit": (Fit, "stretch"), "crop_size": (CropSize, None), **options}
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        @wraps(command)
+        def wrapped(**given: Any) -> None:
+            chosen = {name: given.pop(name) for name in options}
+            command(reading=_reading(**chosen), **given)
+
+        hints = get_type_hints(command, localns={"ReadingOptions": Any}, include_extras=True)
+        del hints["reading"], hints["return"]
+        parameters: list[inspect.Parameter] = []
+        for name, parameter in inspect.signature(command).parameters.items():
+            parameters += (
+                [parameter.replace(annotation=hints[name])]
+                if name in hints
+                else [
+                    parameter.replace(name=option, annotation=annotation, default=default)
+                    for option, (annotation, default) in options.items()
+                ]
+            )
+        wrapped.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        wrapped.__annotations__ = hints
+        return wrapped
+
+    return decorate
+
+
+def say_skipped(stack: ImageStack) -> None:
+    """Tell of each file that was left out."""
+    for each in stack.skipped:
+        say(f"left out {each.name}: {each.reason}")
+
+
+def _reading(
+    size: int | None = None,
+    fit: Literal["stretch", "crop"] = "stretch",
+    crop_size: int | None = None,
+    window: str | None = None,
+    skip_bad: bool = False,
+) -> ReadingOptions:
+    """The options, checked before the work: none is without effect."""
+    from miua.data import ReadingOptions, parse_window
+
+    if crop_size is not None and fit != "crop":
+        raise MiuaError("--crop-size needs --fit crop. Add it, or leave --crop-size out.")
+    if size is None and fit == "crop":
+        raise MiuaError("--fit crop needs the size of the square: --size N.")
+    chosen = parse_window(window) if window else None
+    return ReadingOptions(size, fit, crop_size, chosen, skip_bad=skip_bad)

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from miua.cli.extras import need
-from miua.cli.options import Device, Threads
+from miua.cli.options import Device, Threads, reads_images, say_skipped
 from miua.progress import say
 
+if TYPE_CHECKING:
+    from miua.data import ReadingOptions
 
+
+@reads_images(square=False)
 def train_command(
     config: Annotated[Path, typer.Option(help="YAML file; `miua train-config` prints one.")],
     images: Annotated[Path, typer.Option(help="Folder of images, or an .npy image stack.")],
     out: Annotated[Path, typer.Option(help="Run folder; an interrupted run goes on.")],
+    reading: ReadingOptions,
     allow_divergence: Annotated[
         bool, typer.Option(help="A training that diverges is a result, not a failure.")
     ] = False,
@@ -28,7 +33,15 @@ def train_command(
 
     need("torch", "Training")
     settings = read_config(config, TrainingConfig)
-    stack = read_stack(images, settings.image_size, settings.fit, crop_size=settings.crop_size)
+    stack = read_stack(
+        images,
+        settings.image_size,
+        settings.fit,
+        crop_size=settings.crop_size,
+        window=reading.window,
+        skip_bad=reading.skip_bad,
+    )
+    say_skipped(stack)
     # Loading torch takes seconds: what is wrong with the input is said before.
     from miua.training.loop import DivergedError, train
 

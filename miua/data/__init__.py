@@ -4,13 +4,13 @@ from miua.data.folder import image_paths
 from miua.data.groups import read_groups
 from miua.data.hc18 import fetch_hc18, hc18_folder, subject_of, subjects_of
 from miua.data.phantom import write_phantoms
-from miua.data.resize import Fit, Resize
+from miua.data.reading import Fit, ReadingOptions, Resize, Window, parse_window
 from miua.data.stack import ImageStack, Skipped, read_stack, subset
-from miua.data.window import Window, parse_window
 
 __all__ = [
     "Fit",
     "ImageStack",
+    "ReadingOptions",
     "Resize",
     "Skipped",
     "Window",

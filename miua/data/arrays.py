@@ -14,10 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from miua.data.archive import MAX_BYTES, MAX_RATIO
-from miua.data.frame import Frame, in_words
-from miua.data.window import Window
+from miua.data.frame import Frame
+from miua.data.reading import Window
 from miua.errors import MiuaError
 from miua.files import sha256_array, sha256_file
+from miua.printable import in_words
 
 
 def split_name(source: Path) -> tuple[Path, str | None]:

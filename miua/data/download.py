@@ -1,19 +1,14 @@
-"""Downloads that resume, show themselves, and leave either the right file or none."""
+"""Downloads through pooch that resume, show themselves, and leave either the right file or none."""
 
 from __future__ import annotations
 
-import hashlib
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from miua.errors import MissingExtraError, MiuaError
-from miua.files import sha256_file
 from miua.progress import Progress
-
-if TYPE_CHECKING:
-    import requests
 
 BLOCK = 1 << 16
 SECONDS_WITHOUT_DATA = 60
@@ -21,11 +16,8 @@ SECONDS_WITHOUT_DATA = 60
 
 @dataclass(frozen=True)
 class Download:
-    """A published file: its address, how to tell that it is the right one, and what to call it.
-
-    sha256: the digest in hexadecimal, or its first 8 digits or more where a publisher gives no
-    more than that. size: bytes, None where unknown.
-    """
+    """A published file: its address, its SHA-256 in hexadecimal, its size in bytes (None where
+    unknown), and what to call it."""
 
     url: str
     sha256: str
@@ -46,50 +38,33 @@ def download(item: Download, folder: Path, *, attempts: int = 5, pause: float = 
     except ImportError:
         raise MissingExtraError(item.description, "pooch") from None
     pooch.get_logger().setLevel("WARNING")
-    folder.mkdir(parents=True, exist_ok=True)
-    target = folder / item.name
-    if target.is_file() and _is_right(target, item):
-        return target
-    target.unlink(missing_ok=True)
+    part = folder / f".{item.name}.{item.sha256[:16]}.part"
 
-    def fetch_verified(_url: str, output_file: Any, _pooch: object) -> None:
-        part = folder / f".{item.name}.{item.sha256[:16]}.part"
+    def fetch(_url: str, output_file: str, _pooch: object) -> None:
         _fetch_resuming(item, part, attempts, pause)
-        if not _is_right(part, item):
-            found = f"{part.stat().st_size:,} bytes, sha256 {sha256_file(part)}"
-            part.unlink()
-            raise MiuaError(
-                f"{item.url} sent another file than the published one ({found}; expected sha256 "
-                f"{item.sha256}). Nothing was kept. Try again later, or get the file by other "
-                "means and name it with --from."
-            )
         part.replace(output_file)
 
-    full = len(item.sha256) == hashlib.sha256().digest_size * 2
-    known = f"sha256:{item.sha256}" if full else None
-    name = pooch.retrieve(item.url, known, item.name, folder, downloader=fetch_verified)
-    return Path(name)
-
-
-def _is_right(path: Path, item: Download) -> bool:
-    if item.size is not None and path.stat().st_size != item.size:
-        return False
-    return sha256_file(path).startswith(item.sha256)
+    try:
+        known = f"sha256:{item.sha256}"
+        return Path(pooch.retrieve(item.url, known, item.name, folder, downloader=fetch))
+    except ValueError as error:  # pooch's, where the checksum is another
+        raise MiuaError(
+            f"{item.url} sent another file than the published one ({error}). Nothing was kept. "
+            "Try again later, or get the file by other means and name it with --from."
+        ) from None
 
 
 def _fetch_resuming(item: Download, part: Path, attempts: int, pause: float) -> None:
     """Fill `part` with the whole body, in as many requests as `attempts` allows."""
     import requests
 
-    if part.exists() and item.size is not None and part.stat().st_size > item.size:
+    if _size(part) > (item.size or _size(part)):
         part.unlink()  # no start of the file: another one, or one that grew twice
-    have = part.stat().st_size if part.exists() else 0
-    if have == item.size:
+    if _size(part) == item.size:
         return
-    with Progress(item.description, item.size, "B", done=have) as shown:
+    with Progress(item.description, item.size, "B", done=_size(part)) as shown:
         for attempt in range(attempts):
-            if attempt:
-                time.sleep(pause)
+            time.sleep(pause if attempt else 0)
             try:
                 _fetch_rest(item, part, shown)
                 return
@@ -106,61 +81,55 @@ def _fetch_resuming(item: Download, part: Path, attempts: int, pause: float) -> 
                     f"Cannot write {part} ({error}). Make room there, or set MIUA_DATA_DIR to "
                     "another folder."
                 ) from None
-    have = part.stat().st_size if part.exists() else 0
+    kept = f"The {_size(part):,} bytes that arrived are kept. " if _size(part) else ""
+    then = ": it goes on where it stopped." if kept else ", or name a local copy with --from."
     raise MiuaError(
-        f"{item.url} cannot be downloaded: {reason}. "
-        + (f"The {have:,} bytes that arrived are kept. " if have else "")
-        + "Check the network and run the same command again"
-        + (": it goes on where it stopped." if have else ", or name a local copy with --from.")
+        f"{item.url} cannot be downloaded: {reason}. {kept}"
+        f"Check the network and run the same command again{then}"
     )
 
 
 def _fetch_rest(item: Download, part: Path, shown: Progress) -> None:
-    """One request for what `part` lacks; RequestException if the body ends early."""
+    """One request for what `part` lacks; HTTPError if the server refuses, another
+    RequestException if another attempt may do better."""
     import requests
 
-    have = part.stat().st_size if part.exists() else 0
+    have, codes = _size(part), requests.codes
     headers = {"Accept-Encoding": "identity", **({"Range": f"bytes={have}-"} if have else {})}
     with requests.get(
         item.url, headers=headers, stream=True, timeout=SECONDS_WITHOUT_DATA
     ) as answer:
-        if answer.status_code == requests.codes.requested_range_not_satisfiable:
+        status, said = answer.status_code, f"{answer.status_code} {answer.reason}"
+        if status == codes.requested_range_not_satisfiable:
             part.unlink()
             shown.done = 0
-            raise requests.ConnectionError("the server refused to continue the download")
-        if answer.status_code >= 500 or answer.status_code == requests.codes.too_many_requests:
-            # The server's trouble may pass: worth another attempt.
-            raise requests.ConnectionError(
-                f"the server answered {answer.status_code} {answer.reason}"
-            )
-        if answer.status_code >= 400:
-            raise requests.HTTPError(f"{answer.status_code} {answer.reason}")
-        resumes = answer.status_code == requests.codes.partial_content
+        if status >= 500 or status in (
+            codes.requested_range_not_satisfiable, codes.too_many_requests
+        ):  # fmt: skip
+            raise requests.ConnectionError(f"the server answered {said}")
+        if status >= 400:
+            raise requests.HTTPError(said)
+        resumes = status == codes.partial_content
         if resumes and not answer.headers.get("Content-Range", "").startswith(f"bytes {have}-"):
             raise requests.HTTPError("with another part of the file than was asked for")
-        if not resumes:
-            have = 0
-        shown.done = have
+        shown.done = have = have if resumes else 0
         with part.open("ab" if resumes else "wb") as file:
-            _copy_body(answer, file, item.size, have, shown)
+            for block in answer.iter_content(BLOCK):
+                have += file.write(block)
+                shown.advance(len(block))
+                if have > (item.size or have):
+                    return  # too long to be the file, as its checksum will say
+    if have < (item.size or 0):
+        raise requests.ConnectionError(
+            f"the connection ended after {have:,} of {item.size:,} bytes"
+        )
 
 
-def _copy_body(
-    answer: requests.Response, file: Any, size: int | None, have: int, shown: Progress
-) -> None:
-    import requests
-
-    for block in answer.iter_content(BLOCK):
-        file.write(block)
-        have += len(block)
-        shown.advance(len(block))
-        if size is not None and have > size:
-            return  # too long to be the file: the check of its size says so
-    if size is not None and have < size:
-        raise requests.ConnectionError(f"the connection ended after {have:,} of {size:,} bytes")
+def _size(part: Path) -> int:
+    return part.stat().st_size if part.exists() else 0
 
 
-def _plain(error: BaseException) -> str:
+def _plain(error: Any) -> str:
     """The innermost reason of a connection error, without the layers around it."""
     for inner in (getattr(error, "reason", None), *error.args[:1]):
         if isinstance(inner, BaseException):

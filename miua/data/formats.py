@@ -22,7 +22,7 @@ from PIL import Image, ImageFile, UnidentifiedImageError
 
 from miua.data import dicom
 from miua.data.frame import Fact, Frame, RefusedError, one_channel
-from miua.data.window import window_of
+from miua.data.reading import window_of
 from miua.errors import MiuaError
 
 # What Pillow raises on a damaged file, by its many decoders.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -46,14 +45,7 @@ def one_channel(pixels: NDArray[Any], kind: str) -> tuple[NDArray[Any], Fact]:
     """
     if pixels.shape[2] == 4 and (pixels[..., 3] != np.iinfo(pixels.dtype).max).any():
         raise RefusedError("has transparent pixels. Convert it to 8-bit grey explicitly.")
-    red, green, blue = (pixels[..., channel] for channel in range(3))
-    if (red != green).any() or (red != blue).any():
+    grey = pixels[..., :1]
+    if (pixels[..., 1:3] != grey).any():
         raise RefusedError("has coloured pixels. Convert it to 8-bit grey explicitly.")
-    return np.ascontiguousarray(red), Fact(kind, "grey by content", "one channel taken")
-
-
-def in_words(items: Iterable[str], shown: int = 3) -> str:
-    """The first few of some names: "a, b, c and 4 more"."""
-    listed = list(items)
-    more = len(listed) - shown
-    return ", ".join(listed[:shown]) + (f" and {more:,} more" if more > 0 else "")
+    return np.ascontiguousarray(grey[..., 0]), Fact(kind, "grey by content", "one channel taken")

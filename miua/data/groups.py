@@ -18,8 +18,8 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from numpy.typing import NDArray
 
-from miua.data.frame import in_words
 from miua.errors import MiuaError
+from miua.printable import in_words
 
 FILE, GROUP = "file", "group"
 _FRAME = re.compile(r"(.+)\[\d+\]")

@@ -19,9 +19,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from miua.data.ellipse import Ellipse
+from miua.data.folder import TRAINING_SET
 from miua.data.hc18 import TABLE_HEADER, TABLE_NAME, annotation_path
 from miua.data.head import draw_head, draw_view, tissue
-from miua.data.stack import TRAINING_SET, usable_cores
+from miua.data.threads import usable_cores
 from miua.data.ultrasound import Machine, grey_image
 from miua.errors import MiuaError
 from miua.files import read_json, write_json

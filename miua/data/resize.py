@@ -11,111 +11,45 @@ torch's `interpolate` does unless told otherwise.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from miua.data.frame import RefusedError
-from miua.data.window import rounded
-
-Fit = Literal["stretch", "crop"]
-Resize = Literal["bilinear", "bicubic", "lanczos", "box", "nearest"]
-Kernel = Callable[[NDArray[np.float64]], NDArray[np.float64]]
-
-_PILLOW = {
-    "bilinear": Image.Resampling.BILINEAR,
-    "bicubic": Image.Resampling.BICUBIC,
-    "lanczos": Image.Resampling.LANCZOS,
-    "box": Image.Resampling.BOX,
-}
+from miua.data.reading import ReadingOptions, Resize, rounded
 
 
-@dataclass(frozen=True)
-class Square:
-    """How an image becomes square and small: what `read_stack` says of the same arguments."""
-
-    size: int | None
-    fit: Fit = "stretch"
-    crop_size: int | None = None
-    resize: Resize = "bilinear"
-    antialias: bool = True
-
-    def __post_init__(self) -> None:
-        if self.size is not None and self.size < 1:
-            raise ValueError(f"size must be at least 1, got {self.size}")
-        if self.fit not in get_args(Fit):
-            raise ValueError(f"fit must be 'stretch' or 'crop', got {self.fit!r}")
-        if self.crop_size is not None and self.fit != "crop":
-            raise ValueError("crop_size needs fit='crop'")
-        if self.resize not in get_args(Resize):
-            raise ValueError(f"resize must be one of {get_args(Resize)}, got {self.resize!r}")
-
-    def side(self, height: int, width: int) -> int | None:
-        """Side of the square that is cropped from an image; None where none is."""
-        return self.crop_size or min(height, width) if self.fit == "crop" else None
-
-    def resamples(self, height: int, width: int) -> bool:
-        """Whether an image of this size is resized, and not only cropped or left as it is."""
-        if self.size is None:
-            return False
-        side = self.side(height, width)
-        return (side != self.size) if side else (height, width) != (self.size, self.size)
-
-    @property
-    def nearest(self) -> bool:
-        """Whether each pixel is one of the image's; a box that does not widen is one pixel."""
-        return self.resize == "nearest" or (self.resize == "box" and not self.antialias)
-
-    def how(self) -> str:
-        """What is done to an image that is resized, in words."""
-        whole = "stretched"
-        if self.fit == "crop":
-            side = f"the centred {self.crop_size} x {self.crop_size}"
-            whole = f"{side if self.crop_size else 'the largest centred square'} cropped"
-        if self.nearest:
-            return f"{whole}, nearest pixel"
-        return f"{whole}, {self.resize} {'with' if self.antialias else 'without'} antialiasing"
-
-
-def squared(pixels: NDArray[Any], square: Square) -> NDArray[Any]:
-    """A grey image (H, W) as the square asks for it, in the type it has: uint8 or float64.
+def squared(pixels: NDArray[Any], options: ReadingOptions) -> NDArray[Any]:
+    """A grey image (H, W) as the options ask for it, in the type it has: uint8 or float64.
 
     RefusedError: it is too small to crop.
     """
-    if square.size is None:
+    size = options.size
+    if size is None:
         return pixels
     height, width = pixels.shape
-    if side := square.side(height, width):
+    if side := options.side(height, width):
         if side > min(width, height):
             raise RefusedError(
                 f"has {width} x {height} pixels, too few to crop {side} x {side} from it."
             )
         left, top = (width - side) // 2, (height - side) // 2
         pixels = np.ascontiguousarray(pixels[top : top + side, left : left + side])
-    if not square.resamples(height, width):
+    if not options.resamples(height, width):
         return pixels
-    if square.nearest:
-        return _nearest(pixels, square.size)
-    if square.antialias:
-        return _filtered(pixels, square.size, square.resize)
-    return _sampled(pixels, square.size, square.resize)
-
-
-def _filtered(pixels: NDArray[Any], size: int, resize: Resize) -> NDArray[Any]:
-    """Pillow computes on 8 bits, or on 32-bit floats."""
+    if options.nearest:
+        # The pixel in which each centre lies; in integers, while Pillow misses some by rounding.
+        rows, columns = ((2 * np.arange(size) + 1) * side // (2 * size) for side in pixels.shape)
+        return pixels[np.ix_(rows, columns)]
+    if not options.antialias:
+        return _sampled(pixels, size, options.resize)
+    # Pillow computes on 8 bits, or on 32-bit floats.
     deep = pixels.dtype != np.uint8
     image = Image.fromarray(pixels.astype(np.float32) if deep else pixels)
-    resized = np.asarray(image.resize((size, size), _PILLOW[resize]))
+    resized = np.asarray(image.resize((size, size), Image.Resampling[options.resize.upper()]))
     return resized.astype(np.float64) if deep else resized
-
-
-def _nearest(pixels: NDArray[Any], size: int) -> NDArray[Any]:
-    """The pixel in which each centre lies; in integers, while Pillow misses some by rounding."""
-    rows, columns = ((2 * np.arange(size) + 1) * length // (2 * size) for length in pixels.shape)
-    return pixels[np.ix_(rows, columns)]
 
 
 def _sampled(pixels: NDArray[Any], size: int, resize: Resize) -> NDArray[Any]:
@@ -131,6 +65,9 @@ def _sampled(pixels: NDArray[Any], size: int, resize: Resize) -> NDArray[Any]:
     return rounded(result, np.uint8) if pixels.dtype == np.uint8 else result
 
 
+Kernel = Callable[[NDArray[np.float64]], NDArray[np.float64]]
+
+
 def _taps(
     length: int, size: int, kernel: Kernel, support: int
 ) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
@@ -142,10 +79,6 @@ def _taps(
     return np.clip(index, 0, length - 1), weight / weight.sum(axis=1, keepdims=True)
 
 
-def _triangle(x: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.where(np.abs(x) < 1, 1 - np.abs(x), 0.0)
-
-
 def _cubic(x: NDArray[np.float64]) -> NDArray[np.float64]:
     """R. Keys' cubic convolution with a = -0.5, as Pillow's BICUBIC."""
     x = np.abs(x)
@@ -153,12 +86,9 @@ def _cubic(x: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where(x < 1, inner, np.where(x < 2, outer, 0.0))
 
 
-def _lanczos(x: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.where(np.abs(x) < 3, np.sinc(x) * np.sinc(x / 3), 0.0)
-
-
+# Each filter, and how far it reaches.
 _KERNELS: dict[str, tuple[Kernel, int]] = {
-    "bilinear": (_triangle, 1),
+    "bilinear": (lambda x: np.where(np.abs(x) < 1, 1 - np.abs(x), 0.0), 1),
     "bicubic": (_cubic, 2),
-    "lanczos": (_lanczos, 3),
+    "lanczos": (lambda x: np.where(np.abs(x) < 3, np.sinc(x) * np.sinc(x / 3), 0.0), 3),
 }

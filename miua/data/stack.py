@@ -6,19 +6,24 @@
     stack.notes    what was passed over and what was done to the images, in sentences; or empty
     stack.skipped  which files were left out and why; only with skip_bad=True
 
-Nothing changes a grey value without being asked for and said: an image that is not 8-bit grey by
-content is refused, or windowed as the caller says. What the formats are: miua.data.formats; how
-images are windowed: miua.data.window; how they are resized: miua.data.resize.
+No grey value changes unless the caller asks for it, and a note says so: an image that is not 8-bit
+grey by content is refused, or windowed as the caller says. miua.data.formats decodes,
+miua.data.reading windows, miua.data.resize resizes.
 
 Memory holds the result and a few decoded images, however many files there are. The result is
-cached (miua.data.stack_cache).
+cached in data_folder()/"stacks", outside the image folder, which may be shared or read-only:
+KEY.npy and, beside it, KEY.json with what an array cannot say (how many images each file gave,
+which were skipped and why, and the notes). KEY is the SHA-256 of the files' contents and of all
+that decides the result, but not of names: the same contents may have others.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal
 
@@ -29,42 +34,37 @@ from miua.data import dicom
 from miua.data.arrays import check_depth, frame_of, open_array, split_name
 from miua.data.folder import (
     ANNOTATIONS,
-    SUFFIXES,
     TRAINING_SET,
     count_beside,
     find_images,
     image_folder,
     image_name,
-    image_paths,
     is_dicom,
 )
 from miua.data.formats import frames_of
-from miua.data.notes import left_out, stands_for_folder
-from miua.data.resize import Fit, Resize, Square
-from miua.data.stack_cache import cache_path, read_cache, write_cache
-from miua.data.take import Files, How, Taken, refuse, take
+from miua.data.reading import Fit, ReadingOptions, Resize, Window
+from miua.data.take import Files, Taken, refuse, take
 from miua.data.threads import in_threads, usable_cores
-from miua.data.window import Window, checked_window
 from miua.errors import MiuaError
-from miua.files import sha256_file
+from miua.files import (
+    data_folder,
+    read_array,
+    read_json,
+    sha256_array,
+    sha256_file,
+    write_array,
+    write_json,
+)
+from miua.printable import counted, in_words
 from miua.progress import progress
+from miua.provenance import provenance, write_provenance
 
-__all__ = [
-    "ANNOTATIONS",
-    "SUFFIXES",
-    "TRAINING_SET",
-    "Fit",
-    "ImageStack",
-    "Resize",
-    "Skipped",
-    "Square",
-    "Window",
-    "image_folder",
-    "image_paths",
-    "read_stack",
-    "subset",
-    "usable_cores",
-]
+# Raise it whenever the same files would give other grey values or notes.
+CACHE_VERSION = 3
+# What decodes; pydicom takes what is there of the others.
+_DECODERS = ("pillow", "pydicom", "pylibjpeg", "pylibjpeg-libjpeg", "pylibjpeg-openjpeg",
+             "pylibjpeg-rle", "pyjpegls", "python-gdcm")  # fmt: skip
+REFERENCE_DRAW = 1
 
 
 @dataclass(frozen=True)
@@ -137,18 +137,15 @@ def read_stack(
             are named. Or they differ in size, and none is given.
         MissingExtraError: an image is DICOM, and pydicom is not installed.
     """
-    square = Square(size, fit, crop_size, resize, antialias)
-    if depth not in (8, 16):
-        raise ValueError(f"depth must be 8 or 16, got {depth}")
-    how = How(square, None if window is None else checked_window(window), depth)
+    options = ReadingOptions(size, fit, crop_size, window, resize, antialias, depth, skip_bad)
     threads = threads or usable_cores()
     source, array_name = split_name(Path(source))
     notes: tuple[str, ...] = ()
     if (source / "images.npy").is_file():
-        notes = (stands_for_folder("images.npy", count_beside(source, source / "images.npy")),)
+        notes = (_stands_for_folder("images.npy", count_beside(source, source / "images.npy")),)
         source /= "images.npy"
     if source.is_file() and source.suffix.lower() in (".npy", ".npz"):
-        stack = _read_array(source, array_name, how, skip_bad, threads)
+        stack = _read_array(source, array_name, options, threads)
         return replace(stack, notes=(*notes, *stack.notes))
     if source.is_file():
         if source.suffix.lower() not in dicom.SUFFIXES and not is_dicom(source):
@@ -158,11 +155,11 @@ def read_stack(
         found = find_images(source, exclude)
         inner = image_folder(source)
         if inner != source:
-            notes = (stands_for_folder(f"{TRAINING_SET}/", count_beside(source, inner)),)
-        notes += left_out(found.excluded, found.unread)
+            notes = (_stands_for_folder(f"{TRAINING_SET}/", count_beside(source, inner)),)
+        notes += _left_out(found.excluded, found.unread)
         source, paths = inner, found.paths
         names = [image_name(path, source) for path in paths]
-    stack = _read_files(source, paths, names, how, skip_bad, threads, cache)
+    stack = _read_files(source, paths, names, options, threads, cache)
     return replace(stack, notes=(*notes, *stack.notes))
 
 
@@ -176,25 +173,68 @@ def subset(n: int, count: int, seed: int) -> NDArray[np.int64]:
     return np.random.default_rng(seed).permutation(n)[:count].astype(np.int64)
 
 
+def save_stack(
+    source: Path, out: Path, options: ReadingOptions, images: int | None = None, seed: int = 0
+) -> ImageStack:
+    """Read `source` as an image stack and save it, or a random part of it, in the folder `out`.
+
+    Args:
+        source: a folder of images or an .npy image stack.
+        out: gets images.npy, names.json and provenance.json; images.npy is written last.
+        options: how the images are read.
+        images: how many to draw, without repetition; all of them, in order, if None.
+        seed: seed of the draw.
+
+    Raises:
+        MiuaError: the source cannot be read, or has fewer images than asked.
+    """
+    stack = read_stack(source, **vars(options))
+    if images is not None:
+        if images > len(stack):
+            raise MiuaError(f"{source} has {len(stack)} images; {images} cannot be drawn from it.")
+        stack = drawn(stack, images, seed)
+    settings = {name: getattr(options, name) for name in ("size", "fit", "crop_size")}
+    settings |= {"window": options.window} if options.window else {}
+    settings |= {"skipped": [each.name for each in stack.skipped]} if stack.skipped else {}
+    record = provenance(
+        inputs={"source": stack.digest}, settings={**settings, "images": images, "seed": seed}
+    )
+    record["outputs"] = {"images": sha256_array(stack.images)}
+    write_json(out / "names.json", list(stack.names))
+    write_provenance(out, record)
+    write_array(out / "images.npy", stack.images)
+    return stack
+
+
+def drawn(stack: ImageStack, images: int, seed: int) -> ImageStack:
+    """So many images of a stack, drawn at random without repetition, in the stack's order."""
+    # Not the draw of training subsets: with it, the reference images would be exactly those
+    # that one of the networks was trained on.
+    order = np.random.default_rng((seed, REFERENCE_DRAW)).permutation(len(stack))
+    chosen = np.sort(order[:images])
+    names = tuple(stack.names[index] for index in chosen)
+    return replace(stack, images=stack.images[chosen], names=names)
+
+
 def _read_files(
     source: Path,
     paths: list[Path],
     names: list[str],
-    how: How,
-    skip_bad: bool,
+    options: ReadingOptions,
     threads: int,
     cache: bool,
 ) -> ImageStack:
     hashing = in_threads(_digest, paths, threads)
     digests = list(progress(hashing, "Hashing images", "images", total=len(paths)))
     files = Files(source, names, lambda index: frames_of(paths[index], digests[index] or None))
-    cached = cache_path(digests, str(how))
-    taken = read_cache(cached, len(paths)) if cache else None
+    decides = f"{CACHE_VERSION} {_decoders()} {options} {' '.join(digests)}"
+    cached = data_folder() / "stacks" / f"{hashlib.sha256(decides.encode()).hexdigest()}.npy"
+    taken = _read_cache(cached, len(paths)) if cache else None
     if taken is None:
-        taken = take(files, how, skip_bad, threads)
+        taken = take(files, options, threads)
         if cache:
-            write_cache(cached, taken)
-    refuse(files, taken.reasons, skip_bad)
+            _write_cache(cached, taken)
+    refuse(files, taken.reasons, options.skip_bad)
     kept = (digest for digest, count in zip(digests, taken.counts, strict=True) if count)
     return _stack(files, taken, hashlib.sha256("".join(kept).encode()).hexdigest())
 
@@ -207,18 +247,17 @@ def _digest(path: Path) -> str:
         return ""
 
 
-def _read_array(path: Path, name: str | None, how: How, skip_bad: bool, threads: int) -> ImageStack:
+def _read_array(path: Path, name: str | None, options: ReadingOptions, threads: int) -> ImageStack:
     array, digest = open_array(path, name)
-    check_depth(path, array, how.window)
+    check_depth(path, array, options.window)
     names = [f"{path.name}[{index}]" for index in range(len(array))]
-    size = how.square.size
-    if size is not None and array.shape[1:] == (size, size):
+    if array.shape[1:] == (options.size, options.size):
         # A stack that was made square and small already is not cropped or resized again.
-        how = How(Square(None), how.window, how.depth)
-    if array.dtype == np.uint8 and how == How(Square(None), None, 8):
+        options = replace(options, size=None)
+    if array.dtype == np.uint8 and (options.size, options.window, options.depth) == (None, None, 8):
         return ImageStack(np.array(array, order="C"), tuple(names), digest)
     files = Files(path, names, lambda index: iter([frame_of(array, index)]))
-    return _stack(files, take(files, how, skip_bad, threads), digest)
+    return _stack(files, take(files, options, threads), digest)
 
 
 def _stack(files: Files, taken: Taken, digest: str) -> ImageStack:
@@ -229,3 +268,59 @@ def _stack(files: Files, taken: Taken, digest: str) -> ImageStack:
     )
     skipped = (Skipped(files.names[index], why) for index, why in sorted(taken.reasons.items()))
     return ImageStack(taken.images, tuple(names), digest, taken.notes, tuple(skipped))
+
+
+def _stands_for_folder(name: str, beside: int) -> str:
+    """That one folder or file in a folder was read, and not the images beside it."""
+    rest = f", not the {counted(beside, 'image file')} beside it" if beside else ""
+    return f"read {name} of the folder{rest}"
+
+
+def _left_out(excluded: Counter[str], unread: Counter[str]) -> tuple[str, ...]:
+    """One sentence for each kind of file in a folder that was not read; see `folder.Found`."""
+    said = [
+        f"left out {counted(n, 'file')} named {pattern}" for pattern, n in sorted(excluded.items())
+    ]
+    if unread:
+        suffixes = in_words(sorted(unread, key=lambda suffix: (-unread[suffix], suffix)), 10)
+        count = counted(unread.total(), "file")
+        said.append(f"left out {count} of formats that are not read here ({suffixes})")
+    return tuple(said)
+
+
+def _read_cache(path: Path, files: int) -> Taken | None:
+    """What is cached; None if nothing is or it is damaged, which only costs time."""
+    try:
+        said = read_json(path.with_suffix(".json"))
+        reasons = {int(index): str(reason) for index, reason in said["reasons"].items()}
+        taken = Taken(read_array(path), said["counts"], reasons, tuple(said["notes"]))
+        sound = len(taken.counts) == files and sum(taken.counts) == len(taken.images)
+        sound = sound and [taken.images.dtype.name, *taken.images.shape] == said["array"]
+    except (MiuaError, OSError, KeyError, TypeError, ValueError, AttributeError):
+        return None
+    return taken if sound else None
+
+
+def _write_cache(path: Path, taken: Taken) -> None:
+    """Keep it; MiuaError where that cannot be done."""
+    array = [taken.images.dtype.name, *taken.images.shape]
+    said = {"array": array, **{key: value for key, value in vars(taken).items() if key != "images"}}
+    try:
+        write_json(path.with_suffix(".json"), said)
+        write_array(path, taken.images)
+    except OSError as error:
+        raise MiuaError(
+            f"Cannot write the cache {path} ({error}). "
+            "Set MIUA_DATA_DIR to a folder that can be written and has room."
+        ) from None
+
+
+def _decoders() -> str:
+    """The versions of what decodes."""
+    found = []
+    for package in _DECODERS:
+        try:
+            found.append(f"{package} {version(package)}")
+        except PackageNotFoundError:
+            continue
+    return ", ".join(found)

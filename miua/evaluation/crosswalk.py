@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from miua.data import ImageStack
-from miua.data.resize import Resize
+from miua.data.reading import Resize
 from miua.errors import MiuaError
 from miua.evaluation.comparison import Comparison, Extractors, PairColumns, Pairing, Side
 from miua.evaluation.measure import measure_comparison

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from miua.data import Fit
+from miua.data.reading import Window
 from miua.data.threads import in_threads, usable_cores
-from miua.data.window import Window
 from miua.errors import MiuaError
 from miua.evaluation.cautions import cautions
 from miua.evaluation.comparison import PAIRINGS, RESAMPLES, Comparison, Extractors, Pairing, Side
@@ -96,7 +96,7 @@ def evaluate(
     metrics = [metrics] if isinstance(metrics, str) else list(dict.fromkeys(metrics))
     numbers = [metric for metric in metrics if metric != COPIES_METRIC]
     check_metrics(numbers)
-    reading = Reading(size, fit, crop_size, window, skip_bad)
+    reading = Reading(size, fit, crop_size, window, skip_bad=skip_bad)
     if crosswalk:
         check_walk(real, reading, numbers)
     ready = Extractors.ready(inception_weights=inception_weights, others=extractors, device=device)

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from miua.data import Fit, ImageStack, read_stack, subjects_of
+from miua.data import ImageStack, ReadingOptions, read_stack, subjects_of
 from miua.data.arrays import split_name
 from miua.data.dicom import SUFFIXES as DICOM_SUFFIXES
 from miua.data.groups import read_groups
-from miua.data.resize import Resize
 from miua.data.take import RefusedFilesError
-from miua.data.window import Window
 from miua.errors import MiuaError
 from miua.evaluation.result import Source
 from miua.files import sha256_array
@@ -32,18 +29,8 @@ _FRAME = re.compile(r"\[\d+\]$")
 SAMPLE = 24  # images kept to look at
 
 
-@dataclass(frozen=True)
-class Reading:
-    """How files are read: see `miua.data.read_stack`."""
-
-    size: int | None = None
-    fit: Fit = "stretch"
-    crop_size: int | None = None
-    window: Window | None = None
-    skip_bad: bool = False
-    resize: Resize = "bilinear"
-    antialias: bool = True
-    depth: Literal[8, 16] = 8
+class Reading(ReadingOptions):
+    """How a person's images are read, whether files or arrays."""
 
     def read(self, images: Images, name: str) -> tuple[ImageStack, Source]:
         """The stack, and what is told of it under this name."""
@@ -71,17 +58,7 @@ class Reading:
 
     def _read_files(self, path: Path) -> ImageStack:
         try:
-            return read_stack(
-                path,
-                self.size,
-                self.fit,
-                crop_size=self.crop_size,
-                window=self.window,
-                skip_bad=self.skip_bad,
-                resize=self.resize,
-                antialias=self.antialias,
-                depth=self.depth,
-            )
+            return read_stack(path, **vars(self))
         except RefusedFilesError as error:
             raise MiuaError(f"{error}\n--skip-bad goes on without them.") from None
 

@@ -84,7 +84,7 @@ def fetch_inception(source: Path | None = None, *, item: Download | None = None)
     with atomic_path(target) as temporary:
         shutil.copyfile(source, temporary)
         found = sha256_file(temporary)
-        if not found.startswith(item.sha256):
+        if found != item.sha256:
             raise MiuaError(
                 f"{source} is not the published file of Inception weights (sha256 {found[:8]}..., "
                 f"expected {item.sha256[:8]}...). Nothing was kept. Download {item.url} instead."

@@ -1,6 +1,6 @@
 """The study's augmentation on image stacks: mirrored left to right, then rotated.
 
-Rotations are those of `miua.data.augmentation`: about the centre, bilinear, black where nothing
+Rotations are those of `miua.data.model_space`: about the centre, bilinear, black where nothing
 was. They are made in whole numbers, with weights in 1/256, so that every machine gives the same
 grey levels; the augmentation, in floating point, lies within two grey levels of them.
 """

@@ -17,10 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from miua.data import ImageStack
-from miua.data.notes import images_in_words
 from miua.errors import MiuaError
 from miua.files import PARTIAL, sha256_array
-from miua.printable import has_control
+from miua.printable import counted, has_control
 from miua.provenance import PROVENANCE, provenance, write_file_provenance
 from miua.survey.design import (
     MOST_REPEATED,
@@ -359,11 +358,11 @@ def _notes(pool: Pool) -> list[str]:
     notes = []
     if pool.twice:
         notes.append(
-            f"Not drawn from: {images_in_words(pool.twice)}, whose like is in the set already."
+            f"Not drawn from: {counted(pool.twice, 'image')}, whose like is in the set already."
         )
     if pool.shared:
         notes.append(
-            f"Not drawn from: {images_in_words(pool.shared)}, whose like is in another set, too: "
+            f"Not drawn from: {counted(pool.shared, 'image')}, whose like is in another set, too: "
             "it would be unclear what they are."
         )
     return notes

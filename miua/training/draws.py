@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from miua.config import TrainingConfig
-from miua.data.augmentation import draw_augmentation
+from miua.data.model_space import draw_augmentation
 
 
 class Stream(IntEnum):

@@ -7,8 +7,7 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from miua.config import TrainingConfig
-from miua.data.augmentation import augment
-from miua.data.model_space import to_model_space
+from miua.data.model_space import augment, to_model_space
 from miua.training.adversaries import Adversaries
 from miua.training.draws import Draws
 

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from miua.config import TrainingConfig
 from miua.data import read_stack, write_phantoms
 from miua.data.hc18 import hc18_folder
-from miua.data.stack_file import drawn
+from miua.data.stack import drawn
 from miua.data.threads import usable_cores
 from miua.environment import hardware
 from miua.errors import MiuaError

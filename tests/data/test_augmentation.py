@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from miua.data.augmentation import augment, draw_augmentation
+from miua.data.model_space import augment, draw_augmentation
 
 
 def draws(seed: int = 0) -> torch.Generator:

@@ -146,12 +146,3 @@ def test_without_pooch_the_remedy_is_named(
     monkeypatch.setitem(sys.modules, "pooch", None)
     with pytest.raises(MissingExtraError, match=r"miua\[study\]"):
         download(published(server), tmp_path, pause=0)
-
-
-def test_the_first_digits_of_a_checksum_are_checked_too(server: FileServer, tmp_path: Path) -> None:
-    right = published(server)
-    short = Download(right.url, right.sha256[:8], None, right.name, right.description)
-    assert download(short, tmp_path / "a", pause=0).read_bytes() == BODY
-    wrong = Download(right.url, "00000000", None, right.name, right.description)
-    with pytest.raises(MiuaError, match="another file"):
-        download(wrong, tmp_path / "b", pause=0)

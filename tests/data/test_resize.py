@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
-from miua.data.resize import Resize, Square, squared
+from miua.data.reading import ReadingOptions, Resize
+from miua.data.resize import squared
 
 FILTERS: list[Resize] = ["bilinear", "bicubic", "lanczos", "box", "nearest"]
 PILLOW = Image.Resampling
@@ -27,18 +28,20 @@ def grey(height: int, width: int, seed: int = 0) -> NDArray[np.uint8]:
 def test_with_antialiasing_it_is_pillow_s(resize: Resize) -> None:
     pixels = grey(54, 80)
     expected = Image.fromarray(pixels).resize((16, 16), PILLOW[resize.upper()])
-    np.testing.assert_array_equal(squared(pixels, Square(16, resize=resize)), np.asarray(expected))
+    np.testing.assert_array_equal(
+        squared(pixels, ReadingOptions(16, resize=resize)), np.asarray(expected)
+    )
 
 
 @pytest.mark.parametrize("resize", ["bilinear", "bicubic", "lanczos"])
 def test_without_antialiasing_an_enlargement_is_the_same(resize: Resize) -> None:
     pixels = grey(9, 11)
     wide, plain = (
-        squared(pixels * 257.0, Square(40, resize=resize, antialias=antialias))
+        squared(pixels * 257.0, ReadingOptions(40, resize=resize, antialias=antialias))
         for antialias in (True, False)
     )
     np.testing.assert_allclose(plain, wide, atol=0.05)  # Pillow has 32-bit floats
-    eight = squared(pixels, Square(40, resize=resize, antialias=False))
+    eight = squared(pixels, ReadingOptions(40, resize=resize, antialias=False))
     assert eight.dtype == np.uint8
     np.testing.assert_allclose(eight, np.clip(plain / 257, 0, 255), atol=0.501)
 
@@ -53,7 +56,7 @@ def test_bilinear_without_antialiasing_is_torch_s_interpolate(
     expected = torch.nn.functional.interpolate(
         torch.from_numpy(pixels)[None, None], (size, size), mode="bilinear"
     )
-    got = squared(pixels, Square(size, antialias=False))
+    got = squared(pixels, ReadingOptions(size, antialias=False))
     np.testing.assert_allclose(got, expected[0, 0].numpy(), atol=1e-9)
 
 
@@ -67,9 +70,9 @@ def test_a_box_without_antialiasing_is_the_nearest_pixel(
         for length in (height, width)
     )
     expected = pixels[np.ix_(rows, columns)]
-    got = squared(pixels, Square(size, resize="box", antialias=False))
+    got = squared(pixels, ReadingOptions(size, resize="box", antialias=False))
     np.testing.assert_array_equal(got, expected)
-    np.testing.assert_array_equal(squared(pixels, Square(size, resize="nearest")), expected)
+    np.testing.assert_array_equal(squared(pixels, ReadingOptions(size, resize="nearest")), expected)
 
 
 @pytest.mark.parametrize("resize", FILTERS)
@@ -77,14 +80,14 @@ def test_a_box_without_antialiasing_is_the_nearest_pixel(
 def test_flat_images_stay_flat(resize: Resize, antialias: bool) -> None:
     flat = np.full((23, 31), 77, np.uint8)
     for size in (1, 8, 50):
-        assert (squared(flat, Square(size, resize=resize, antialias=antialias)) == 77).all()
+        assert (squared(flat, ReadingOptions(size, resize=resize, antialias=antialias)) == 77).all()
 
 
 def test_antialiasing_is_what_keeps_a_fine_pattern_grey() -> None:
     checks = (np.indices((64, 64)).sum(axis=0) % 2 * 255).astype(np.uint8)
-    assert np.ptp(squared(checks, Square(9)).astype(int)) < 20
-    assert np.ptp(squared(checks, Square(9, resize="nearest")).astype(int)) == 255
-    assert np.ptp(squared(checks, Square(9, antialias=False)).astype(int)) > 100
+    assert np.ptp(squared(checks, ReadingOptions(9)).astype(int)) < 20
+    assert np.ptp(squared(checks, ReadingOptions(9, resize="nearest")).astype(int)) == 255
+    assert np.ptp(squared(checks, ReadingOptions(9, antialias=False)).astype(int)) > 100
 
 
 @pytest.mark.parametrize("antialias", [True, False])
@@ -92,18 +95,18 @@ def test_an_image_of_the_size_stays_as_it_is(antialias: bool) -> None:
     pixels = grey(12, 12)
     for resize in FILTERS:
         for size in (12, None):
-            square = Square(size, resize=resize, antialias=antialias)
+            square = ReadingOptions(size, resize=resize, antialias=antialias)
             np.testing.assert_array_equal(squared(pixels, square), pixels)
 
 
 @given(st.integers(1, 20), st.integers(1, 20), st.integers(1, 20), st.integers(1, 20))
 def test_what_is_counted_as_resized_was(height: int, width: int, size: int, side: int) -> None:
-    assert not Square(None, "crop").resamples(height, width)
-    assert Square(size).resamples(height, width) == ((height, width) != (size, size))
-    assert Square(size, "crop").resamples(height, width) == (min(height, width) != size)
-    assert Square(size, "crop", side).resamples(height, width) == (side != size)
+    assert not ReadingOptions(None, "crop").resamples(height, width)
+    assert ReadingOptions(size).resamples(height, width) == ((height, width) != (size, size))
+    assert ReadingOptions(size, "crop").resamples(height, width) == (min(height, width) != size)
+    assert ReadingOptions(size, "crop", side).resamples(height, width) == (side != size)
 
 
 def test_wrong_choices_are_named() -> None:
     with pytest.raises(ValueError, match="resize must be one of"):
-        Square(8, resize="hamming")  # type: ignore[arg-type]
+        ReadingOptions(8, resize="hamming")  # type: ignore[arg-type]

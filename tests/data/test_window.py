@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from miua.data.frame import RefusedError
-from miua.data.window import checked_window, parse_window, rounded, through_window
+from miua.data.reading import checked_window, parse_window, rounded, through_window
 from miua.errors import MiuaError
 
 

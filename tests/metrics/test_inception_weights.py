@@ -42,7 +42,7 @@ def served(tmp_path: Path, loopback: None) -> Iterator[tuple[str, Path]]:
 
 
 def stand_in(url: str = "http://127.0.0.1:9/none") -> Download:
-    return Download(url, SHA256[:8], None, "weights.pth", "stand-in")
+    return Download(url, SHA256, None, "weights.pth", "stand-in")
 
 
 def test_published_file_is_the_one_torch_fidelity_names():

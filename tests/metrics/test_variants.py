@@ -23,7 +23,7 @@ def smooth(seed: int, *shape: int) -> np.ndarray:
 def test_they_are_the_augmentation_of_the_training(flipped, rotation, size):
     import torch
 
-    from miua.data.augmentation import augment
+    from miua.data.model_space import augment
 
     images = smooth(0, 3, size, size)
     batch = torch.from_numpy(images).double()[:, None] / 127.5 - 1

@@ -15,8 +15,7 @@ from torch import Tensor
 
 from miua.checkpoint import Position, load_checkpoint
 from miua.config import TrainingConfig
-from miua.data.augmentation import augment
-from miua.data.model_space import to_model_space
+from miua.data.model_space import augment, to_model_space
 from miua.dcgan import Discriminator, Generator
 from miua.training.adversaries import Adversaries
 from miua.training.draws import Draws

@@ -1,0 +1,151 @@
+"""How image files are read: `ReadingOptions`, and windows for values deeper than 8 bits.
+
+    v <= LOW -> 0,   v >= HIGH -> top,   between them   top (v - LOW) / (HIGH - LOW)
+
+top is 255, or 65535 for a stack of 16 bits. Rounded half up. A DICOM file's own window, of centre c
+and width w, is c - w/2 : c + w/2 - 1 for the function LINEAR and c - w/2 : c + w/2 for LINEAR_EXACT
+(DICOM PS3.3, C.11.2.1.2). It applies after the modality rescale, as LOW:HIGH does.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from miua.data.frame import Frame, RefusedError
+from miua.errors import MiuaError
+
+Fit = Literal["stretch", "crop"]
+Resize = Literal["bilinear", "bicubic", "lanczos", "box", "nearest"]
+# (LOW, HIGH), or each DICOM file's own.
+Window = tuple[float, float] | Literal["dicom"]
+
+
+@dataclass(frozen=True)
+class ReadingOptions:
+    """All that decides which grey values images get: see `miua.data.read_stack` for each.
+
+    ValueError: a value is not allowed.
+    """
+
+    size: int | None = None
+    fit: Fit = "stretch"
+    crop_size: int | None = None
+    window: Window | None = None
+    resize: Resize = "bilinear"
+    antialias: bool = True
+    depth: Literal[8, 16] = 8
+    # Not shown: it decides which files are taken, but no grey value, so no cached stack.
+    skip_bad: bool = field(default=False, repr=False)
+
+    def __post_init__(self) -> None:
+        if self.size is not None and self.size < 1:
+            raise ValueError(f"size must be at least 1, got {self.size}")
+        if self.fit not in get_args(Fit):
+            raise ValueError(f"fit must be 'stretch' or 'crop', got {self.fit!r}")
+        if self.crop_size is not None and self.fit != "crop":
+            raise ValueError("crop_size needs fit='crop'")
+        if self.resize not in get_args(Resize):
+            raise ValueError(f"resize must be one of {get_args(Resize)}, got {self.resize!r}")
+        if self.depth not in (8, 16):
+            raise ValueError(f"depth must be 8 or 16, got {self.depth}")
+        if self.window is not None:
+            object.__setattr__(self, "window", checked_window(self.window))
+
+    @property
+    def dtype(self) -> type[np.uint8] | type[np.uint16]:
+        """The type of the stack."""
+        return np.uint8 if self.depth == 8 else np.uint16
+
+    @property
+    def nearest(self) -> bool:
+        """Whether each pixel is one of the image's; a box that does not widen is one pixel."""
+        return self.resize == "nearest" or (self.resize == "box" and not self.antialias)
+
+    def side(self, height: int, width: int) -> int | None:
+        """Side of the square that is cropped from an image; None where none is."""
+        return self.crop_size or min(height, width) if self.fit == "crop" else None
+
+    def resamples(self, height: int, width: int) -> bool:
+        """Whether an image of this size is resized, and not only cropped or left as it is."""
+        if self.size is None:
+            return False
+        side = self.side(height, width)
+        return (side != self.size) if side else (height, width) != (self.size, self.size)
+
+    def how(self) -> str:
+        """What is done to an image that is resized, in words."""
+        whole = "stretched"
+        if self.fit == "crop":
+            side = f"the centred {self.crop_size} x {self.crop_size}"
+            whole = f"{side if self.crop_size else 'the largest centred square'} cropped"
+        if self.nearest:
+            return f"{whole}, nearest pixel"
+        return f"{whole}, {self.resize} {'with' if self.antialias else 'without'} antialiasing"
+
+
+def parse_window(text: str) -> Window:
+    """A window as it is given on the command line, LOW:HIGH or dicom; MiuaError if it is none."""
+    if text == "dicom":
+        return "dicom"
+    try:
+        low, high = map(float, text.split(":"))
+        return checked_window((low, high))
+    except ValueError:
+        raise MiuaError(
+            f"{text!r} is no window. Give LOW:HIGH, two numbers with LOW < HIGH, such as "
+            "100:3000, or dicom for each DICOM file's own."
+        ) from None
+
+
+def checked_window(window: Window) -> Window:
+    """The window itself; ValueError unless LOW < HIGH are finite or it is "dicom"."""
+    if window == "dicom":
+        return window
+    low, high = window
+    if not (isinstance(low, (int, float)) and math.isfinite(low) and math.isfinite(high)):
+        raise ValueError(f"a window is (LOW, HIGH) or 'dicom', got {window!r}")
+    if low >= high:
+        raise ValueError(f"a window needs LOW < HIGH, got {low:g} and {high:g}")
+    return float(low), float(high)
+
+
+def window_of(frame: Frame, window: Window | None) -> tuple[float, float]:
+    """LOW and HIGH for a frame that needs a window; RefusedError where none is given."""
+    if window == "dicom" and frame.window is None:
+        raise RefusedError("has no window of its own that is linear. Name one: --window LOW:HIGH.")
+    if window == "dicom" and frame.window is not None:
+        return frame.window
+    if window is not None and window != "dicom":
+        return window
+    own = ""
+    if frame.window is not None:
+        low, high = frame.window
+        own = f", or --window dicom for its own ({low:g}:{high:g})"
+    raise RefusedError(
+        f"is deeper than 8 bits ({frame.depth}); its values run from {frame.pixels.min():g} to "
+        f"{frame.pixels.max():g}. How to map them to 0..255 is your choice: "
+        f"--window LOW:HIGH{own}."
+    )
+
+
+def through_window(
+    values: NDArray[Any], low: float, high: float, top: int
+) -> tuple[NDArray[np.float64], int]:
+    """The values mapped to 0..top, not rounded, and how many lay outside LOW..HIGH."""
+    values = values.astype(np.float64)
+    if not np.isfinite(values).all():
+        raise RefusedError("holds values that are not finite. Replace them.")
+    clipped = int(np.count_nonzero((values < low) | (values > high)))
+    if low == high:  # a DICOM window of width 1 is a threshold
+        return np.where(values > low, float(top), 0.0), clipped
+    return np.clip((values - low) / (high - low), 0.0, 1.0) * top, clipped
+
+
+def rounded(values: NDArray[Any], dtype: type[np.uint8] | type[np.uint16]) -> NDArray[Any]:
+    """Rounded half up to a type's whole range; values beyond it are clipped."""
+    return np.clip(np.floor(values + 0.5), 0, np.iinfo(dtype).max).astype(dtype)
