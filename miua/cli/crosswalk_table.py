@@ -10,8 +10,8 @@ from rich.table import Table
 from miua.cli.tables import print_table
 from miua.evaluation.crosswalk import Choice, Crosswalk, in_per_cent
 from miua.evaluation.records import COMPUTED
-from miua.evaluation.words import change, number
 from miua.metrics.measures import Measure, measure
+from miua.wording import change, number
 
 
 def print_crosswalk(console: Console, crosswalk: Crosswalk) -> None:

@@ -11,8 +11,9 @@ from rich.table import Table
 
 from miua.evaluation.measure import PAIRED
 from miua.evaluation.records import COMPUTED, LBPV_DIFFERENCES, MetricRecord
-from miua.evaluation.words import chance_outside, number, percent, span, standing
+from miua.evaluation.standing import chance_outside, standing
 from miua.metrics.measures import STUDY_ELEMENTS, Measure, element_name, measure
+from miua.wording import number, percent, span
 
 if TYPE_CHECKING:
     from miua.evaluation.result import Copies, Evaluation, FloorRecord, Ranking, SetResult, Source

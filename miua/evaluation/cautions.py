@@ -11,8 +11,8 @@ from miua.evaluation.comparison import Comparison
 from miua.evaluation.measure import Measured
 from miua.evaluation.records import COMPUTED
 from miua.evaluation.result import Copies, Floor, Source
-from miua.evaluation.words import counted
 from miua.metrics.measures import INCEPTION, LBP, feature_measures
+from miua.wording import counted
 
 FEW_IMAGES = 50
 UNLIKELY = 0.01

@@ -253,7 +253,7 @@ class Evaluation:
 
     def write_report(self, path: Path) -> None:
         """Write one HTML file that holds everything; MissingExtraError without the extra."""
-        from miua.evaluation.page import write_page
+        from miua.pages.evaluation import write_page
 
         write_page(path, self)
 

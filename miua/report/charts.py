@@ -13,9 +13,9 @@ from miua.analysis.checks import UndecidedError
 from miua.analysis.clinician import HIGHEST_SCORE, LOWEST_SCORE, fit_scores
 from miua.metrics.measures import ALL_MEASURES, FID, Measure, measure
 from miua.report import sources, style
-from miua.report.numbers import plain
 from miua.report.pictures import show_set
 from miua.study.store import COMPUTED, Results, figure_two_set, poster_sizes, read_log
+from miua.wording import number
 
 CURVE_SCORES = np.linspace(LOWEST_SCORE, HIGHEST_SCORE, 200)
 
@@ -55,7 +55,7 @@ def _draw_scores(left: Axes, scores: pd.DataFrame) -> list[Line2D]:
             axes.fill_between(CURVE_SCORES, *band, color=look["color"], alpha=0.1, linewidth=0)
             sign = "+" if fit.b >= 0 else "−"
             label = (
-                f"{shown.label} = {plain(fit.a, 2)} ln(x) {sign} {abs(fit.b):.2f}"
+                f"{shown.label} = {number(fit.a, 2)} ln(x) {sign} {abs(fit.b):.2f}"
                 f"  (r = {fit.pearson_r:.2f})"
             )
         handles.append(Line2D([], [], **look, label=label))

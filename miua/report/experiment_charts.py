@@ -16,9 +16,9 @@ from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
 from miua.analysis.sensitivity import AS_IT_SHOULD, NO_RESPONSE, WRONG_WAY
 from miua.metrics.measures import ALL_MEASURES, LBPV_TOTAL_DIFFERENCE, Measure, measure
 from miua.report import sources, style
-from miua.report.numbers import whole
 from miua.study.plan import EQUAL_EPOCHS, EQUAL_UPDATES
 from miua.study.store import COMPUTED, Results, read_experiment
+from miua.wording import number
 
 MEASURED = (*ALL_MEASURES, LBPV_TOTAL_DIFFERENCE)
 
@@ -47,7 +47,7 @@ def draw_equal_updates(results: Results, stand_in: str = "") -> Figure:
         axes.set_xlabel("Training images", fontsize=6)
     epoch = int(shown[EQUAL_EPOCHS]["epoch"].max())
     updates = int(shown[EQUAL_UPDATES]["updates"].max())
-    labels = (f"{epoch} epochs each", f"{whole(updates)} updates each")
+    labels = (f"{epoch} epochs each", f"{number(updates)} updates each")
     handles = [Line2D([], [], **style.series(i), label=label) for i, label in enumerate(labels)]
     figure.legend(handles=handles, loc="outside lower center", ncols=2)
     return figure

@@ -15,10 +15,10 @@ from miua.metrics.measures import (
     Measure,
 )
 from miua.report import sources
-from miua.report.numbers import MISSING, interval, plain, whole
 from miua.report.value import Value
 from miua.study.plan import EQUAL_UPDATES, RealImages
 from miua.study.store import Results, read_experiment
+from miua.wording import MISSING, number, span
 
 MEASURED = (*ALL_MEASURES, LBPV_TOTAL_DIFFERENCE)
 FLOOR_TABLE = f"tables/{sources.NOISE_FLOOR}-summary.csv"
@@ -61,7 +61,7 @@ def _has_equal_updates(results: Results) -> bool:
 def _scale_values(results: Results) -> Iterator[Value]:
     plan = results.plan
     updates = plan.grid.equal_updates
-    yield Value("plan equal updates", whole(updates) if updates else MISSING, PLAN)
+    yield Value("plan equal updates", number(updates) if updates else MISSING, PLAN)
     for name in (sources.NOISE_FLOOR, sources.SENSITIVITY):
         scale = plan.experiments.get(name)
         images = repeats = MISSING
@@ -85,8 +85,8 @@ def _floor_values(results: Results) -> Iterator[Value]:
             row = _floor_row(floor, split, shown)
             at = {"split": split, "metric": shown.name}
             texts = {
-                "mean": plain(row["mean"], shown.decimals),
-                "mean absolute": plain(row["mean_absolute"], shown.decimals),
+                "mean": number(row["mean"], shown.decimals),
+                "mean absolute": number(row["mean_absolute"], shown.decimals),
                 "range": floor_range(row, shown),
             }
             for word, text in texts.items():
@@ -107,7 +107,7 @@ def floor_range(row: dict[str, float], shown: Measure) -> str:
     """The middle 95 % of the splits."""
     if math.isnan(row["low"]):
         return MISSING
-    return interval(row["low"], row["high"], shown.decimals)
+    return span(row["low"], row["high"], shown.decimals)
 
 
 def _pairing_values(results: Results) -> Iterator[Value]:
@@ -119,7 +119,7 @@ def _pairing_values(results: Results) -> Iterator[Value]:
                 chosen = (table["pairing"] == pairing) & (table["metric"] == shown.name)
                 value = float(table.loc[chosen, "value"].iloc[0])
             at = {"pairing": pairing, "metric": shown.name}
-            text = plain(value, shown.decimals)
+            text = number(value, shown.decimals)
             yield Value(f"pairing {pairing} {shown.label}", text, PAIRING_TABLE, at, "value")
 
 
@@ -130,7 +130,7 @@ def _seed_values(results: Results) -> Iterator[Value]:
     for shown, spread in spreads.items():
         deviation = spread.deviation if spread else math.nan
         # One place more than the metric itself: a deviation is small beside its metric.
-        text = plain(deviation, shown.decimals + 1)
+        text = number(deviation, shown.decimals + 1)
         yield Value(f"seeds {shown.label} deviation", text, SEEDS_TABLE)
 
 
@@ -165,7 +165,7 @@ def _arm_values(results: Results) -> Iterator[Value]:
             for row in rows.itertuples():
                 yield Value(
                     f"arm {experiment} {row.arm} {shown.label}",
-                    plain(float(str(row.value)), shown.decimals),
+                    number(float(str(row.value)), shown.decimals),
                     f"tables/{experiment}.csv",
                     {"arm": str(row.arm), "set": str(row.set), "metric": shown.name},
                     "value",

@@ -29,6 +29,7 @@ from miua.study.store import (
     poster_sizes,
     read_metrics,
 )
+from miua.wording import listed
 
 
 @dataclass(frozen=True)
@@ -53,8 +54,8 @@ def study_figures(results: Results, study: Path) -> list[StudyFigure]:
     plan = results.plan
     chosen = figure_two_set(results)
     last = results.sets[-1]
-    sizes = " and ".join(str(size) for size in poster_sizes(results))
-    epochs = " and ".join(str(epoch) for epoch in poster_epochs(results))
+    sizes = listed(poster_sizes(results))
+    epochs = listed(poster_epochs(results))
     metrics = read_metrics(results)
     missing, stand_in = not_computed(metrics, FID.name), sources.fid_stand_in(metrics)
     return [

@@ -11,7 +11,6 @@ from miua.metrics.measures import ALL_MEASURES, Measure, measure
 from miua.report import sources
 from miua.report.claims import JudgedClaim
 from miua.report.latex_text import escape, long_table, tabular
-from miua.report.numbers import MISSING, p_value, plain, whole
 from miua.report.rows import (
     NOT_COMPUTED,
     correlation_rows,
@@ -21,6 +20,7 @@ from miua.report.rows import (
 )
 from miua.study.plan import read_experiments
 from miua.study.store import COMPUTED, Results, read_log
+from miua.wording import MISSING, number, p_value
 
 RAGGED = r">{\raggedright\arraybackslash}p{%dmm}"
 
@@ -38,7 +38,7 @@ def sets_table(results: Results, metrics: pd.DataFrame) -> str:
             rows.append(None)
         for epoch in results.epochs:
             cells = [_cell(metrics, size, epoch, shown) for shown in shown_here]
-            done = whole(float(updates[epoch])) if epoch in updates.index else MISSING
+            done = number(float(updates[epoch])) if epoch in updates.index else MISSING
             rows.append([str(size), str(epoch), done, *cells])
     half_widths = [_half_width(metrics, shown) for shown in shown_here]
     return tabular("r" * len(head), [head, units], rows, last=["Half-width", "", "", *half_widths])
@@ -52,13 +52,13 @@ def _cell(metrics: pd.DataFrame, size: int, epoch: int, shown: Measure) -> str:
     ]
     if len(chosen) != 1 or chosen.iloc[0]["status"] != COMPUTED:
         return NOT_COMPUTED
-    return plain(float(chosen.iloc[0]["value"]), shown.decimals)
+    return number(float(chosen.iloc[0]["value"]), shown.decimals)
 
 
 def _half_width(metrics: pd.DataFrame, shown: Measure) -> str:
     """Half of the median width of a metric's 95 % intervals."""
     rows = metrics[metrics["metric"] == shown.name]
-    return plain(float((rows["high"] - rows["low"]).median()) / 2, shown.decimals)
+    return number(float((rows["high"] - rows["low"]).median()) / 2, shown.decimals)
 
 
 def regression_table(regression: pd.DataFrame) -> str:
@@ -71,12 +71,12 @@ def regression_table(regression: pd.DataFrame) -> str:
 def _regression_row(row: Any) -> list[str]:
     return [
         measure(row.metric).label,
-        plain(row.a_published, 4),
-        plain(row.a, 4),
-        plain(row.b_published, 4),
-        plain(row.b, 4),
-        plain(row.pearson_r, 2),
-        p_value(row.p_value).removeprefix("= "),
+        number(row.a_published, 4),
+        number(row.a, 4),
+        number(row.b_published, 4),
+        number(row.b, 4),
+        number(row.pearson_r, 2),
+        p_value(row.p_value),
         row.agrees,
     ]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from miua.report.numbers import MINUS, MISSING, THOUSANDS
+from miua.wording import INFINITY, MINUS, MISSING, THOUSANDS
 
 _SPECIAL = {
     "\\": r"\textbackslash{}",
@@ -34,6 +34,7 @@ _SPECIAL = {
     "±": r"\ensuremath{\pm}",
     "≤": r"\ensuremath{\leq}",
     "≥": r"\ensuremath{\geq}",
+    INFINITY: r"\ensuremath{\infty}",
     "é": r"\'e",
 }
 

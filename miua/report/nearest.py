@@ -7,21 +7,21 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from miua.charts.pictures import Picture, picture
 from miua.config import TrainingConfig, read_config
 from miua.data.hc18 import subjects_of
 from miua.data.stack import subset
 from miua.errors import MiuaError
-from miua.evaluation.charts import Picture, picture
 from miua.files import read_json
 from miua.metrics.contact_sheet import in_words
 from miua.metrics.measures import COMPUTED
 from miua.metrics.memorisation import ROTATIONS, Memorisation, find_copies
 from miua.metrics.variants import transformed
 from miua.progress import progress
-from miua.report.numbers import MISSING, plain
 from miua.report.pictures import read_set, read_stack
 from miua.study.plan import Cell
 from miua.study.store import Results
+from miua.wording import MISSING, number
 
 PAIRS = 6  # of a set, the likeliest copies first
 
@@ -123,8 +123,8 @@ def _pair(
             picture(transformed(training[nearest : nearest + 1], flipped, rotation)[0]),
         ),
         turned=in_words(flipped, rotation),
-        distance=plain(float(found.distance[index]), 1),
-        relative=MISSING if np.isnan(relative) else plain(relative, 2),
+        distance=number(float(found.distance[index]), 1),
+        relative=MISSING if np.isnan(relative) else number(relative, 2),
         copy=index in set(map(int, found.flagged)),
     )
 
@@ -136,5 +136,5 @@ def _sentence(found: Memorisation) -> str:
     return (
         f"{len(found.flagged)} of {images} images are copies; chance alone would make "
         f"{found.expected_false_alarms:.2g}. A copy has a relative distance below "
-        f"{plain(found.threshold, 2)}."
+        f"{number(found.threshold, 2)}."
     )

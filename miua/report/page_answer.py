@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from miua.report.claims import NOT_JUDGED, JudgedClaim
 from miua.study.plan import Profile
+from miua.wording import listed
 
 REPRODUCED, NOT_REPRODUCED = "reproduced", "not reproduced"
 UNDECIDED, NOT_TESTABLE = "undecided", "not testable here"
@@ -120,5 +121,4 @@ def _word(counts: dict[str, int], total: int) -> str:
 
 
 def _listed(counts: dict[str, int]) -> str:
-    words = [f"{count} {verdict}" for verdict, count in counts.items() if count]
-    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words) or "none"
+    return listed(f"{count} {verdict}" for verdict, count in counts.items() if count) or "none"

@@ -12,11 +12,11 @@ import pandas as pd
 
 from miua.analysis.checks import UndecidedError
 from miua.analysis.clinician import HIGHEST_SCORE, LOWEST_SCORE, fit_scores, read_scores
+from miua.charts.axes import Axis, Tick, outline, path
 from miua.metrics.measures import measure
-from miua.report.embedded import rounded
-from miua.report.numbers import plain
-from miua.report.plots import Axis, Tick, outline, path, with_gaps
+from miua.pages.kit import rounded
 from miua.study.store import Results, read_log
+from miua.wording import number
 
 LEFT, RIGHT, TOP = 48.0, 352.0, 10.0  # of a plot, in a chart 360 units wide
 BOTTOM = 168.0
@@ -103,11 +103,11 @@ def _regression_chart(scores: pd.DataFrame, row: dict[Hashable, Any]) -> Regress
         low, high = (np.clip(end, y.low, y.high).tolist() for end in fit.band(SCORES))
         band = outline(x, y, SCORES.tolist(), low, high)
         see = (
-            f"r = {plain(fit.pearson_r, 2)}, n = {fit.n}. See whether the points follow the line, "
+            f"r = {number(fit.pearson_r, 2)}, n = {fit.n}. See whether the points follow the line, "
             "or scatter beside it."
         )
     points = [
-        Point(x.at(score), y.at(value), f"score {score:.2f}: {plain(value, shown.decimals)}")
+        Point(x.at(score), y.at(value), f"score {score:.2f}: {number(value, shown.decimals)}")
         for score, value in zip(own["clinician_score"], own["value"], strict=True)
     ]
     drawn = path(x, y, SCORES.tolist(), published.tolist())
@@ -129,7 +129,7 @@ def _run_charts(results: Results, size: int) -> RunCharts:
     log = read_log(results, size)
     epochs = log["epoch"].tolist()
     x = Axis(0, max(1, results.epochs[-1]), LEFT, RIGHT)
-    columns = {name: with_gaps(log[name]) for name, *_ in (*LOSSES, *ACCURACIES)}
+    columns = {name: log[name].astype(float).tolist() for name, *_ in (*LOSSES, *ACCURACIES)}
     highest = max((v for name, *_ in LOSSES for v in columns[name] if np.isfinite(v)), default=1.0)
     loss = Axis(0, 1.05 * max(highest, 1.0), 110, TOP)
     accuracy = Axis(0, 1, 210, 132)

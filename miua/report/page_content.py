@@ -8,12 +8,12 @@ from typing import Any
 
 import pandas as pd
 
-from miua.evaluation.charts import Picture
-from miua.evaluation.words import DIRECTIONS
+from miua.charts.pictures import Picture, png_file
+from miua.evaluation.standing import DIRECTIONS
 from miua.metrics.measures import ALL_MEASURES, FID
+from miua.pages.kit import json_block
 from miua.report import page_answer, page_runs, sources
 from miua.report.claims import JudgedClaim, judged_claims
-from miua.report.embedded import png_file
 from miua.report.figures import study_figures
 from miua.report.nearest import nearest_pairs
 from miua.report.page_charts import regression_charts, run_charts
@@ -38,7 +38,6 @@ from miua.report.sources import read_regression
 from miua.report.values import study_values
 from miua.study.plan import read_experiments
 from miua.study.store import Results, not_computed, read_metrics
-from miua.web_page import json_block
 
 Content = dict[str, Any]
 # Which section shows which figure; the others stand among those of the paper.

@@ -10,13 +10,13 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
-from miua.evaluation.charts import labels
+from miua.charts.axes import labels
 from miua.files import read_array
 from miua.metrics.measures import LBPV_ELEMENTS, STUDY_ELEMENTS, element_name
-from miua.report.embedded import rounded
-from miua.report.numbers import MISSING, plain
+from miua.pages.kit import rounded
 from miua.report.page_sets import Floor
 from miua.study.store import COMPUTED, Results
+from miua.wording import MISSING, number
 
 NAMED = 10  # of the closest and of the farthest elements, in the table
 WIDTH, HEIGHT, LINE = 768.0, 180.0, 22  # of the figure and of a line of names, in its own units
@@ -134,9 +134,9 @@ def _row(elements: Elements, floors: dict[str, Floor], element: int, why: str) -
     floor = floors.get(NAMES[element])
     return ElementRow(
         element,
-        plain(float(elements.place[element]), 0),
-        plain(float(elements.distance[element]), 2),
-        plain(float(elements.reference[element]), 2),
+        number(float(elements.place[element]), 0),
+        number(float(elements.distance[element]), 2),
+        number(float(elements.reference[element]), 2),
         floor.words if floor else MISSING,
         why,
     )

@@ -11,9 +11,10 @@ from typing import Any
 
 from miua.config import TrainingConfig, read_config
 from miua.errors import MiuaError
+from miua.progress import duration
 from miua.provenance import PROVENANCE, read_provenance
-from miua.report.numbers import MISSING, plain, whole
 from miua.study.store import Results, read_cells
+from miua.wording import MISSING, number
 
 SPEED = "speed.jsonl"  # written by a training; a run may lack it
 FILES = ("config.yaml", "log.jsonl", SPEED, PROVENANCE)
@@ -112,17 +113,10 @@ def timing_row(record: RunRecord) -> list[str]:
     """Epochs, updates, training images, rate, time, threads and device, as cells."""
     rate = time = MISSING
     if record.timing is not None:
-        rate, time = whole(record.timing.rate), duration(record.timing.seconds)
+        rate, time = number(record.timing.rate), duration(record.timing.seconds)
     threads = MISSING if record.threads is None else str(record.threads)
     size = str(record.training_size)
-    return [size, whole(record.epochs), whole(record.updates), rate, time, threads, record.device]
-
-
-def duration(seconds: float) -> str:
-    """A time as people say it: seconds, minutes or hours."""
-    if seconds < 60:
-        return f"{plain(seconds, 1)} s"
-    return f"{plain(seconds / 60, 1)} min" if seconds < 3600 else f"{plain(seconds / 3600, 2)} h"
+    return [size, number(record.epochs), number(record.updates), rate, time, threads, record.device]
 
 
 def read_timing(run: Path) -> Timing | None:
@@ -195,7 +189,7 @@ def _made(record: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def _hours(hours: float) -> str:
-    return plain(hours, 2 if hours >= 0.1 else 3)
+    return number(hours, 2 if hours >= 0.1 else 3)
 
 
 def _text(value: Any) -> str:

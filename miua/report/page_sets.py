@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 
-from miua.evaluation.charts import Picture
+from miua.charts.pictures import Picture
 from miua.metrics.measures import ALL_MEASURES, Measure
 from miua.provenance import read_provenance
 from miua.report import sources
-from miua.report.numbers import plain, whole
 from miua.report.pictures import MAKE_SET_AGAIN, read_set
 from miua.report.sample_grids import SET_SIDE, reduction, sheet
 from miua.study.plan import Cell, RealImages
 from miua.study.store import COMPUTED, Results
+from miua.wording import number, span
 
 WITHIN, ABOVE, BELOW = "within", "above", "below"
 BY_SUBJECT = "subject"
@@ -75,7 +74,7 @@ def floors(results: Results) -> dict[str, Floor]:
     found = {}
     for row in rows.itertuples():
         low, high, name = float(str(row.low)), float(str(row.high)), str(row.metric)
-        found[name] = Floor(low, high, _interval(low, high, _decimals(name)))
+        found[name] = Floor(low, high, span(low, high, _decimals(name)))
     return found
 
 
@@ -101,9 +100,9 @@ def floor_sentence(results: Results) -> str:
     if drawn != scale.images:
         narrower, shown = "narrower" if drawn > scale.images else "wider", scale.images / drawn
         said += (
-            f"Between sets of {drawn} images each the ranges of V, MI, PSNR and diversity would be "
-            f"{narrower}, by a factor of about √({scale.images}/{drawn}) = {plain(shown**0.5, 2)}; "
-            "they are shown as measured. "
+            f"Between sets of {drawn} images each the ranges of V, MI, PSNR and diversity would be"
+            f" {narrower}, by a factor of about √({scale.images}/{drawn}) = "
+            f"{number(shown**0.5, 2)}; they are shown as measured. "
         )
     return said + (
         "FID and FD-LBP change with the number of images, so hold them against the range with care."
@@ -144,19 +143,10 @@ def _cell(rows: pd.DataFrame, shown: Measure, floor: Floor | None) -> MetricCell
         return MetricCell("not computed", reason=str(row["status"]))
     value, low, high = (float(row[column]) for column in ("value", "low", "high"))
     return MetricCell(
-        _number(value, shown.decimals),
-        "" if pd.isna(low) else _interval(low, high, shown.decimals),
+        number(value, shown.decimals),
+        span(low, high, shown.decimals),
         place=floor.place(value) if floor else "",
     )
-
-
-def _number(value: float, decimals: int) -> str:
-    """A number of the table; a whole one with spaces between thousands."""
-    return plain(value, decimals) if decimals or math.isnan(value) else whole(value)
-
-
-def _interval(low: float, high: float, decimals: int) -> str:
-    return f"{_number(low, decimals)} to {_number(high, decimals)}"
 
 
 def _decimals(name: str) -> int:

@@ -9,7 +9,6 @@ import pandas as pd
 from miua.analysis.tables import SATURATED_SHARE
 from miua.metrics.measures import ALL_MEASURES, measure
 from miua.report import readers, sources
-from miua.report.numbers import p_value, plain
 from miua.report.rows import (
     arm_rows,
     correlation_rows,
@@ -21,6 +20,7 @@ from miua.report.rows import (
 from miua.study.plan import Experiment
 from miua.study.store import COMPUTED, Results, read_experiment
 from miua.training.signs import COLLAPSED_DIVERSITY, SATURATED_ACCURACY
+from miua.wording import number, p_value
 
 Cells = list[str]
 ARMED = (sources.IMAGE_SIZE, sources.LEARNING_RATE, sources.AUGMENTATION)
@@ -144,7 +144,7 @@ def regression_rows(regression: pd.DataFrame) -> list[Cells]:
     rows = []
     for name, line in regression.set_index("metric").to_dict(orient="index").items():
         cells = [measure(str(name)).label, str(line["n"]).removesuffix(".0")]
-        cells += [plain(line[key], 4) for key in ("a_published", "a", "b_published", "b")]
-        cells += [plain(line["pearson_r"], 2), p_value(line["p_value"]).removeprefix("= ")]
+        cells += [number(line[key], 4) for key in ("a_published", "a", "b_published", "b")]
+        cells += [number(line["pearson_r"], 2), p_value(line["p_value"])]
         rows.append([*cells, line["agrees"] if line["status"] == COMPUTED else line["status"]])
     return rows

@@ -21,9 +21,9 @@ from miua.analysis.readers import (
 from miua.metrics.measures import FID, Measure, measure
 from miua.report import sources
 from miua.report.claims import JudgedClaim
-from miua.report.numbers import MINUS, MISSING, plain
 from miua.report.values import read_facts
 from miua.study.store import Results
+from miua.wording import MINUS, change, number
 
 RANGE_TEST = "values-in-range"  # of the claims that give a published range of the sets
 SAME_POINTS = "yes: the same points, read off the published plot"
@@ -122,12 +122,12 @@ def _coefficients(regression: pd.DataFrame) -> Iterator[Comparison]:
 def _correlation(regression: pd.DataFrame, facts: pd.DataFrame) -> Comparison:
     least = float(regression["pearson_r"].min())
     claimed = float(str(facts.loc["claimed_correlation", "value"]))
-    difference = MISSING if math.isnan(least) else _signed(least - claimed, 2)
+    difference = change(least - claimed, 2)
     return Comparison(
         "Least correlation r of the five metrics with ln(score)",
         "",
-        f"above {plain(claimed, 1)}",
-        plain(least, 2),
+        f"above {number(claimed, 1)}",
+        number(least, 2),
         difference,
         SAME_POINTS,
         "claim-correlation",
@@ -148,8 +148,8 @@ def _readers(results: Results, facts: pd.DataFrame) -> Iterator[Comparison]:
             f"Synthetic images that {role}s called real",
             "%",
             published,
-            plain(here, 2),
-            MISSING if math.isnan(here) else _signed(here - float(published), 2),
+            number(here, 2),
+            change(here - float(published), 2),
             NO_READERS if math.isnan(here) else _of_readers(results),
             "claim-indistinguishable" if role == ENGINEER else "claim-clinician",
         )
@@ -175,13 +175,8 @@ def _row(
         what,
         shown.unit,
         f"{published:.10g}".replace("-", MINUS),  # as it was printed
-        plain(here, places),
-        MISSING if math.isnan(here) else _signed(here - published, places),
+        number(here, places),
+        change(here - published, places),
         comparable,
         where,
     )
-
-
-def _signed(value: float, decimals: int) -> str:
-    text = plain(value, decimals)
-    return f"+{text}" if value > 0 and float(f"{value:.{decimals}f}") else text

@@ -17,8 +17,8 @@ from miua.analysis.readers import (
 )
 from miua.metrics.measures import measure
 from miua.report import sources
-from miua.report.numbers import MISSING, interval, p_value, plain
 from miua.study.store import COMPUTED, Results, read_metrics
+from miua.wording import MISSING, number, p_value, span
 
 # Of all candidates the report shows so many, the strongest.
 SHOWN_CANDIDATES = 5
@@ -64,7 +64,7 @@ def _tables(results: Results) -> Iterator[ReaderTable]:
             [_line(row, known.get(str(row.metric)), stand_in) for row in lines.itertuples()],
         )
     if (family := read_readers(results, READER_FAMILY)) is not None:
-        critical = plain(float(family["critical_r"].iloc[0]), 2)
+        critical = number(float(family["critical_r"].iloc[0]), 2)
         yield ReaderTable(
             f"The strongest of all {len(family)} candidates; the largest |r| by chance alone "
             f"exceeds {critical} in 5 % of permutations",
@@ -75,14 +75,14 @@ def _tables(results: Results) -> Iterator[ReaderTable]:
 
 def _score(row: Any) -> list[str]:
     count = MISSING if math.isnan(row.count) else f"{int(row.count)} of {int(row.n)}"
-    value = plain(row.value, 2) if row.status == COMPUTED else row.status
-    p = p_value(row.p_value).removeprefix("= ")
+    value = number(row.value, 2) if row.status == COMPUTED else row.status
+    p = p_value(row.p_value)
     return [row.role, row.reader, row.score, count, value, _span(row), row.interval, p]
 
 
 def _set(row: Any) -> list[str]:
     counts = (row.images, row.answers, row.called_real)
-    return [row.set, *(str(int(count)) for count in counts), plain(row.quality, 2), _span(row)]
+    return [row.set, *(str(int(count)) for count in counts), number(row.quality, 2), _span(row)]
 
 
 def _line(row: Any, strength: Any, stand_in: str) -> list[str]:
@@ -91,17 +91,26 @@ def _line(row: Any, strength: Any, stand_in: str) -> list[str]:
         return [label, n, row.status, *[MISSING] * 5]
     holm = spearman = MISSING
     if strength is not None:
-        holm = p_value(strength.p_holm).removeprefix("= ")
-        spearman = plain(strength.spearman_r, 2)
-    p = p_value(row.p_value).removeprefix("= ")
-    return [label, n, plain(row.a, 3), plain(row.b, 3), plain(row.pearson_r, 2), p, holm, spearman]
+        holm = p_value(strength.p_holm)
+        spearman = number(strength.spearman_r, 2)
+    p = p_value(row.p_value)
+    return [
+        label,
+        n,
+        number(row.a, 3),
+        number(row.b, 3),
+        number(row.pearson_r, 2),
+        p,
+        holm,
+        spearman,
+    ]
 
 
 def _candidate(row: Any, stand_in: str) -> list[str]:
     if row.status != COMPUTED:
         return [row.status, MISSING, MISSING]
-    p = p_value(row.adjusted_p).removeprefix("= ")
-    return [_label(row.metric, stand_in), plain(row.pearson_r, 2), p]
+    p = p_value(row.adjusted_p)
+    return [_label(row.metric, stand_in), number(row.pearson_r, 2), p]
 
 
 def _label(metric: str, stand_in: str) -> str:
@@ -109,4 +118,4 @@ def _label(metric: str, stand_in: str) -> str:
 
 
 def _span(row: Any) -> str:
-    return MISSING if math.isnan(row.low) else interval(row.low, row.high, 2)
+    return MISSING if math.isnan(row.low) else span(row.low, row.high, 2)

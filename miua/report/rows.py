@@ -10,9 +10,9 @@ import pandas as pd
 from miua.metrics.measures import ALL_MEASURES, Measure, measure
 from miua.report import sources
 from miua.report.experiment_values import MEASURED
-from miua.report.numbers import MISSING, interval, p_value, plain, whole
 from miua.study.plan import Experiment, RealImages
 from miua.study.store import COMPUTED, Results, read_experiment
+from miua.wording import MISSING, number, p_value, span
 
 NOT_COMPUTED = "n. c."
 CLINICIAN = "clinician"
@@ -26,7 +26,7 @@ def correlation_rows(results: Results) -> list[list[str]]:
 
 def _correlation_row(row: Any) -> list[str]:
     p_values = (row.p_value, row.p_holm, row.spearman_p)
-    single, adjusted, rank = (p_value(p).removeprefix("= ") for p in p_values)
+    single, adjusted, rank = (p_value(p) for p in p_values)
     return [
         measure(row.metric).label,
         str(int(row.n)),
@@ -35,15 +35,15 @@ def _correlation_row(row: Any) -> list[str]:
         adjusted,
         _with_interval(row.spearman_r, row.spearman_low, row.spearman_high),
         rank,
-        plain(row.power_at_claimed, 2),
-        plain(row.smallest_detectable_r, 2),
+        number(row.power_at_claimed, 2),
+        number(row.smallest_detectable_r, 2),
     ]
 
 
 def _with_interval(value: Any, low: Any, high: Any) -> str:
     if math.isnan(value):
         return MISSING
-    return f"{plain(value, 2)} ({interval(low, high, 2)})"
+    return f"{number(value, 2)} ({span(low, high, 2)})"
 
 
 def floor_rows(results: Results, metrics: pd.DataFrame) -> list[list[str]]:
@@ -56,9 +56,9 @@ def floor_rows(results: Results, metrics: pd.DataFrame) -> list[list[str]]:
         by_subject, by_image = (_floor_row(floor, split, each) for split in ("subject", "image"))
         values = sources.computed(sets, each.name)["value"]
         spread = sources.seed_spread(results, each.name)
-        span = interval(values.min(), values.max(), each.decimals) if len(values) else NOT_COMPUTED
-        deviation = plain(spread.deviation, each.decimals + 1) if spread else MISSING
-        rows.append([each.axis_label, *by_subject, by_image[0], deviation, span])
+        deviation = number(spread.deviation, each.decimals + 1) if spread else MISSING
+        reach = span(values.min(), values.max(), each.decimals) or NOT_COMPUTED
+        rows.append([each.axis_label, *by_subject, by_image[0], deviation, reach])
     return rows
 
 
@@ -70,7 +70,7 @@ def _floor_row(floor: pd.DataFrame | None, split: str, shown: Measure) -> list[s
     if rows.empty or rows.iloc[0]["status"] != COMPUTED:
         return [NOT_COMPUTED, NOT_COMPUTED]
     mean, low, high = (float(rows.iloc[0][column]) for column in ("mean", "low", "high"))
-    return [plain(mean, shown.decimals), interval(low, high, shown.decimals)]
+    return [number(mean, shown.decimals), span(low, high, shown.decimals)]
 
 
 def stability_rows(results: Results) -> dict[str, list[list[str]]]:
@@ -96,17 +96,17 @@ def event_rows(results: Results) -> list[list[str]]:
     for run, part in table.groupby("run", sort=False):
         longest = part.sort_values("epochs").iloc[-1]
         experiments = ", ".join(dict.fromkeys(part["experiment"]))
-        rows.append([str(run), experiments, whole(longest["epochs"]), longest["events"] or "none"])
+        rows.append([str(run), experiments, number(longest["epochs"]), longest["events"] or "none"])
     return rows
 
 
 def _stability_row(row: Any) -> list[str]:
-    numbers = [str(int(row.image_size)), str(int(row.epochs)), whole(row.updates)]
+    numbers = [str(int(row.image_size)), str(int(row.epochs)), number(row.updates)]
     shares = (row.accuracy_real_last, row.accuracy_synthetic_last, row.saturated_share)
     words = row.signs.replace(" discriminator", " D").replace(" samples", "")
     signs = words.replace("; ", ", ") or "none"
-    shown = [plain(share, 2) for share in shares]
-    return [str(row.arm), *numbers, *shown, plain(row.diversity, 2), signs]
+    shown = [number(share, 2) for share in shares]
+    return [str(row.arm), *numbers, *shown, number(row.diversity, 2), signs]
 
 
 def scale_in_words(results: Results, experiment: Experiment) -> str:
@@ -137,9 +137,9 @@ def arm_rows(results: Results, experiment: str) -> list[list[str]]:
     for arm in sources.arms_of(last):
         part = last[last["arm"] == arm]
         cell = part.iloc[0]
-        row = [arm, str(cell["epoch"]), whole(cell["updates"])]
+        row = [arm, str(cell["epoch"]), number(cell["updates"])]
         for shown in ALL_MEASURES:
             found = sources.computed(part, shown.name)["value"]
-            row.append(plain(found.iloc[0], shown.decimals) if len(found) else NOT_COMPUTED)
+            row.append(number(found.iloc[0], shown.decimals) if len(found) else NOT_COMPUTED)
         rows.append(row)
     return rows

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
+from miua.charts.pictures import Picture, picture
 from miua.errors import MiuaError
-from miua.evaluation.charts import Picture, picture
 from miua.report.pictures import tile
 
 SET_SIDE, STEP_SIDE = 4, 3  # images in a row and a column of what is shown of a set, of a step

@@ -8,9 +8,9 @@ from pathlib import Path
 import pandas as pd
 
 from miua.metrics.measures import MEASURES, Measure
-from miua.report.numbers import MISSING, interval, plain
 from miua.report.sources import read_regression
 from miua.study.store import COMPUTED, Results, not_computed, read_metrics
+from miua.wording import MISSING, number, span
 
 
 @dataclass(frozen=True)
@@ -53,17 +53,17 @@ def _row(
     at_last = computed[computed["epoch"] == results.epochs[-1]].set_index("training_size")["value"]
     row = {"metric": shown.axis_label}
     for size in results.training_sizes:
-        row[str(size)] = plain(float(at_last.get(size, float("nan"))), shown.decimals)
+        row[str(size)] = number(float(at_last.get(size, float("nan"))), shown.decimals)
     everywhere, published = f"all {len(results.sets)} sets", "published"
     row[everywhere] = MISSING
     if not computed.empty:
         lowest, highest = float(computed["value"].min()), float(computed["value"].max())
-        row[everywhere] = interval(lowest, highest, shown.decimals)
+        row[everywhere] = span(lowest, highest, shown.decimals)
     line = regression[regression["metric"] == shown.name].dropna(subset=["published_lowest"])
     row[published] = MISSING
     if not line.empty:
         low, high = (float(line[f"published_{end}"].iloc[0]) for end in ("lowest", "highest"))
-        row[published] = interval(low, high, 0)
+        row[published] = span(low, high, 0)
     return row
 
 
@@ -73,7 +73,7 @@ def _about_refit(regression: pd.DataFrame) -> str:
     if fitted.empty:
         return "The published regressions could not be refitted."
     agreeing = int((fitted["agrees"] == "yes").sum())
-    correlations = interval(fitted["pearson_r"].min(), fitted["pearson_r"].max(), 2)
+    correlations = span(fitted["pearson_r"].min(), fitted["pearson_r"].max(), 2)
     significant = int((fitted["p_value"] < 0.05).sum())
     return (
         f"Published regressions on the clinician's scores: {agreeing} of {len(regression)} agree "

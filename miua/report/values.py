@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -22,7 +22,6 @@ from miua.metrics.measures import (
 from miua.report import sources
 from miua.report.claims import LEDGER, claim_conditions, claim_values, judged_claims
 from miua.report.experiment_values import experiment_conditions, experiment_values
-from miua.report.numbers import plain, whole
 from miua.report.value import Value
 from miua.study.store import (
     COMPUTED,
@@ -34,6 +33,7 @@ from miua.study.store import (
     read_log,
     read_table,
 )
+from miua.wording import listed, number
 
 FACTS_FILE = Path("data") / "published_facts.csv"
 FACTS_COLUMNS = ("name", "value", "source")
@@ -82,12 +82,6 @@ def read_facts(study: Path) -> pd.DataFrame:
     return table.set_index("name")
 
 
-def listing(numbers: Sequence[int]) -> str:
-    """Numbers as a phrase: "100, 300 and 500"."""
-    words = [str(number) for number in numbers]
-    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
-
-
 def _plan_values(results: Results) -> Iterator[Value]:
     plan = results.plan
     chosen, last = figure_two_set(results), results.sets[-1]
@@ -102,8 +96,8 @@ def _plan_values(results: Results) -> Iterator[Value]:
         "latent size": plan.latent_size,
         "feature maps": plan.feature_maps,
         "batch size": plan.batch_size,
-        "training sizes": listing(results.training_sizes),
-        "epochs": listing(results.epochs),
+        "training sizes": listed(results.training_sizes),
+        "epochs": listed(results.epochs),
         "number of runs": len(results.training_sizes),
         "number of epochs": len(results.epochs),
         "number of sets": len(results.sets),
@@ -111,8 +105,8 @@ def _plan_values(results: Results) -> Iterator[Value]:
         "largest training size": results.training_sizes[-1],
         "figure two size": chosen.training_size,
         "figure two epoch": chosen.epoch,
-        "poster sizes": listing(poster_sizes(results)),
-        "poster epochs": listing(poster_epochs(results)),
+        "poster sizes": listed(poster_sizes(results)),
+        "poster epochs": listed(poster_epochs(results)),
         "last epoch": last.epoch,
     }
     for name, value in entries.items():
@@ -138,14 +132,14 @@ def _metric_values(metrics: pd.DataFrame) -> Iterator[Value]:
     for shown in (*ALL_MEASURES, LBPV_TOTAL_DIFFERENCE):
         rows = sources.computed(sources.with_total_difference(metrics), shown.name)
         for word, value in (("lowest", rows["value"].min()), ("highest", rows["value"].max())):
-            text, row = plain(float(value), shown.decimals), {}
+            text, row = number(float(value), shown.decimals), {}
             if len(rows) and shown != LBPV_TOTAL_DIFFERENCE:
                 extreme = rows.loc[rows["value"] == value, "set"].iloc[0]
                 row = {"set": str(extreme), "metric": shown.name}
             yield Value(f"sets {shown.label} {word}", text, METRICS, row, "value" if row else "")
     for shown in ALL_MEASURES:
         for each in metrics[metrics["metric"] == shown.name].itertuples():
-            text = plain(float(str(each.value)), shown.decimals)
+            text = number(float(str(each.value)), shown.decimals)
             row = {"set": str(each.set), "metric": shown.name}
             yield Value(f"set {each.set} {shown.label}", text, METRICS, row, "value")
     for shown in (MUTUAL_INFORMATION, PSNR, FID):
@@ -166,7 +160,7 @@ def _regression_values(regression: pd.DataFrame, facts: pd.DataFrame) -> Iterato
             ("r", "pearson_r", 2),
             ("p", "p_value", 3),
         ):
-            text = plain(float(getattr(row, column)), decimals)
+            text = number(float(getattr(row, column)), decimals)
             yield Value(f"refit {label} {name}", text, REGRESSION, at, column)
     counts = {
         "number of metrics": len(regression),
@@ -177,7 +171,7 @@ def _regression_values(regression: pd.DataFrame, facts: pd.DataFrame) -> Iterato
         "number significant": int((fitted["p_value"] < SIGNIFICANCE).sum()),
     }
     for name, count in counts.items():
-        yield Value(f"refit {name}", whole(count), REGRESSION)
+        yield Value(f"refit {name}", number(count), REGRESSION)
     extremes = {
         "lowest r": fitted["pearson_r"].min(),
         "highest r": fitted["pearson_r"].max(),
@@ -186,26 +180,26 @@ def _regression_values(regression: pd.DataFrame, facts: pd.DataFrame) -> Iterato
     }
     for name, value in extremes.items():
         decimals = 2 if name.endswith("r") else 3
-        yield Value(f"refit {name}", plain(float(value), decimals), REGRESSION)
+        yield Value(f"refit {name}", number(float(value), decimals), REGRESSION)
     yield Value("refit tolerance", str(TOLERATED_READING_ERRORS), "miua/analysis/clinician.py")
     published = regression[regression["metric"] == FID.name]
     source = f"experiments/{COEFFICIENTS_FILE.as_posix()}"
     for word in ("lowest", "highest"):
         value = float(published[f"published_{word}"].min())
-        yield Value(f"study FID {word}", plain(value, 0), source)
+        yield Value(f"study FID {word}", number(value, 0), source)
 
 
 def _run_values(results: Results) -> Iterator[Value]:
     updates = [int(read_log(results, size)["updates"].iloc[-1]) for size in results.training_sizes]
-    yield Value("runs fewest updates", whole(min(updates)), "runs/*/log.jsonl")
-    yield Value("runs most updates", whole(max(updates)), "runs/*/log.jsonl")
-    yield Value("runs ratio of updates", plain(max(updates) / min(updates), 1), "runs/*/log.jsonl")
+    yield Value("runs fewest updates", number(min(updates)), "runs/*/log.jsonl")
+    yield Value("runs most updates", number(max(updates)), "runs/*/log.jsonl")
+    yield Value("runs ratio of updates", number(max(updates) / min(updates), 1), "runs/*/log.jsonl")
     for rank, size in zip(("first", "second"), poster_sizes(results), strict=False):
         last = read_log(results, size).iloc[-1]
         source = f"runs/n{size:04d}/log.jsonl"
         yield Value(f"runs {rank} poster size", str(size), source)
         for column in ("accuracy_real", "accuracy_synthetic"):
-            yield Value(f"runs {rank} {column}", plain(float(last[column]), 2), source)
+            yield Value(f"runs {rank} {column}", number(float(last[column]), 2), source)
 
 
 def _conditions(

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import io
 import json
 from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
+from miua.charts.pictures import png
+from miua.pages.kit import json_block, render
 from miua.survey.records import ReaderStudy
-from miua.web_page import asset, json_block, source_hash, templates
 
-PACKAGE = "miua.survey"
-TEMPLATE, STYLE = "survey.html", "survey.css"
 # One program in the order of its parts: each uses only what stands before it.
 PROGRAM = ("survey_session.js", "survey_store.js", "survey_image.js", "survey_screens.js")
 
@@ -44,28 +41,20 @@ def render_page(
     Raises:
         MissingExtraError: jinja2 is not installed.
     """
-    environment = templates(PACKAGE, "The page", extra="survey")
-    style = asset(PACKAGE, STYLE)
-    program = asset(PACKAGE, *PROGRAM)
     data = {
         "study": json.loads(study_bytes),
         "hash": hashlib.sha256(study_bytes).hexdigest(),
         "room": ROOM,
         "pictures": {name: base64.b64encode(png(image)).decode() for name, image in pixels.items()},
     }
-    return environment.get_template(TEMPLATE).render(
-        study=study,
-        words=study.words,
-        style=style,
-        style_hash=source_hash(style),
-        program=program,
-        program_hash=source_hash(program),
-        data=json_block(data),
+    return render(
+        "miua.survey",
+        "survey.html",
+        {"study": study, "words": study.words, "data": json_block(data)},
+        what="The page",
+        extra="survey",
+        styles=("survey.css",),
+        scripts=PROGRAM,
+        style_attributes=False,
+        images="data: blob:",
     )
-
-
-def png(image: NDArray[np.uint8]) -> bytes:
-    """A PNG of grey values and nothing else; whatever file they came from, it looks alike."""
-    buffer = io.BytesIO()
-    Image.fromarray(image).save(buffer, "PNG", compress_level=9)
-    return buffer.getvalue()

@@ -18,7 +18,7 @@ from miua.evaluation import evaluate as module
 from miua.evaluation.cautions import _about_copies
 from miua.evaluation.evaluate import ALL_METRICS, evaluate
 from miua.evaluation.measure import measure_set
-from miua.evaluation.words import standing
+from miua.evaluation.standing import standing
 from miua.metrics.measures import measure
 from tests.evaluation.textures import textures, with_noise
 

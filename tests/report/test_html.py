@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 import pytest
 
 from miua.errors import MiuaError
-from miua.evaluation.words import DIRECTIONS
+from miua.evaluation.standing import DIRECTIONS
 from miua.metrics.measures import ALL_MEASURES
 from miua.provenance import FILES
 from miua.report import make_report, results_summary

@@ -12,7 +12,6 @@ from miua.report.latex_tables import floor_table, ledger_table, regression_table
 from miua.report.latex_text import escape
 from miua.report.sources import read_regression
 from miua.report.value import Value, macro_name
-from miua.report.values import listing
 from miua.study.store import Results, read_metrics
 from tests.report.results_maker import STUDY
 
@@ -163,9 +162,3 @@ def test_weights_that_stand_in_are_named_wherever_fid_is_shown(stand_in, real, t
         assert (r"\newcommand{\SetsFIDStandIn}{0123abcd}" in numbers) == marked
         for name in ("table_sets.tex", "table_floor.tex"):
             assert ("stand{-}in" in (tmp_path / name).read_text("utf-8")) == marked
-
-
-def test_listing():
-    assert listing([3]) == "3"
-    assert listing([3, 4]) == "3 and 4"
-    assert listing([3, 4, 5]) == "3, 4 and 5"

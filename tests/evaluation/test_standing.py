@@ -1,4 +1,4 @@
-"""An evaluation in words."""
+"""Where a value stands beside the range of real images, and in words."""
 
 import math
 
@@ -7,15 +7,7 @@ import pytest
 
 from miua.evaluation.records import MetricRecord
 from miua.evaluation.result import FloorRecord
-from miua.evaluation.words import (
-    chance_outside,
-    change,
-    how_they_compare,
-    listed,
-    number,
-    percent,
-    standing,
-)
+from miua.evaluation.standing import chance_outside, how_they_compare, standing
 
 
 def record(value, low=None, high=None):
@@ -71,21 +63,6 @@ def test_the_share_that_chance_puts_outside_is_the_simulated_one():
         other = random.random(20_000)
         outside = ((other < low) | (other > high)).mean()
         assert chance_outside(splits) == pytest.approx(outside, abs=0.01)
-
-
-def test_numbers_as_people_read_them():
-    assert number(-0.0004, 2) == "0.00"
-    assert number(-1.5, 1) == "−1.5"
-    assert number(12345.6, 1) == "12\u202f345.6"
-    assert number(1234.5, 0) == "1234"
-    assert (number(math.inf, 2), number(-math.inf, 2)) == ("∞", "−∞")
-    assert number(None, 2) == number(math.nan, 2) == "–"
-    assert (change(0.001, 2), change(0.01, 2), change(-0.01, 2)) == ("0", "+0.01", "−0.01")
-    assert [percent(share) for share in (0, 0.004, 0.5)] == [
-        "0\u00a0%", "0.4\u00a0%", "50\u00a0%",
-    ]  # fmt: skip
-    assert listed(["a", "b", "c"]) == "a, b and c"
-    assert listed(["a"]) == "a"
 
 
 def test_the_sentence_of_a_set():

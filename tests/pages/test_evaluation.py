@@ -10,10 +10,13 @@ from html.parser import HTMLParser
 import pytest
 
 from miua.errors import MissingExtraError
-from miua.evaluation.page import render_page, write_page
 from miua.evaluation.records import COMPUTED
-from miua.evaluation.words import number, reason, span
+from miua.evaluation.standing import reason
 from miua.metrics.measures import measure
+from miua.pages.evaluation import render_page, write_page
+from miua.pages.evaluation_sets import chunks
+from miua.pages.evaluation_views import chance_axis, set_view
+from miua.wording import number, span
 from tests.evaluation import evaluations
 from tests.evaluation.evaluations import CASES
 
@@ -210,6 +213,17 @@ def test_choices_are_held_against_the_baseline_and_the_floor():
     assert "Does any order of the sets flip" not in one
 
 
+def test_the_range_is_minus_one_to_one_whatever_its_unit():
+    made = evaluations.three_sets()
+    axis = chance_axis(made)
+    start, width = axis.band(-1, 1)
+    assert start + width / 2 == pytest.approx(50)
+    rows = set_view(made, made.sets[0], axis).rows
+    for row in (row for row in rows if row.mark and abs(row.mark.at - 50) < 46):
+        inside = start <= row.mark.at <= start + width
+        assert inside == (row.floor.low <= row.held.value <= row.floor.high)
+
+
 def test_an_infinite_value_is_shown_at_the_end_of_the_axis():
     text = render_page(evaluations.infinite_psnr())
     assert '<data value="inf">∞</data>' in text
@@ -238,3 +252,8 @@ def test_without_its_package_it_names_the_extra(monkeypatch, tmp_path):
     ):
         write_page(tmp_path / "page.html", evaluations.no_floor_asked())
     assert list(tmp_path.iterdir()) == []
+
+
+def test_tables_have_parts_of_nearly_equal_length():
+    assert chunks(list("abcdefgh"), 7) == [list("abcd"), list("efgh")]
+    assert chunks([], 7) == []

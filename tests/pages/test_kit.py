@@ -3,12 +3,14 @@
 import base64
 import hashlib
 import json
+import math
+from importlib import resources
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from miua.web_page import asset, json_block, source_hash
+from miua.pages.kit import json_block, rounded, source_hash
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
@@ -35,15 +37,19 @@ def test_a_number_that_is_none_is_refused():
 
 
 def test_the_hash_is_the_sources_sha256():
-    digest = base64.b64decode(source_hash("let a = 1;").removeprefix("sha256-"))
+    digest = base64.b64decode(source_hash("let a = 1;").removeprefix("'sha256-").rstrip("'"))
     assert digest == hashlib.sha256(b"let a = 1;").digest()
 
 
-def test_script_and_style_cannot_end_their_element():
-    assert "</" not in asset("miua.report", "report.js")
-    assert "<" not in asset("miua.report", "report.css")
+@pytest.mark.parametrize("package", ["miua.pages", "miua.report", "miua.survey"])
+def test_script_and_style_cannot_end_their_element(package):
+    folder = resources.files(package) / "templates"
+    files = [each for each in folder.iterdir() if each.name.endswith((".js", ".css"))]
+    assert files
+    for each in files:
+        text = each.read_text(encoding="utf-8")
+        assert ("</" if each.name.endswith(".js") else "<") not in text
 
 
-def test_several_assets_stand_one_after_the_other():
-    both = asset("miua.report", "report.css", "report.js")
-    assert both == asset("miua.report", "report.css") + "\n" + asset("miua.report", "report.js")
+def test_numbers_have_three_places_and_none_where_there_is_none():
+    assert rounded([1.23456, math.nan, math.inf, 2]) == [1.235, None, None, 2.0]

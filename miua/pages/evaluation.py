@@ -6,20 +6,17 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-from miua.evaluation import charts
-from miua.evaluation.page_crosswalk import crosswalk_view
-from miua.evaluation.page_sets import beside_each_other
-from miua.evaluation.page_views import (
-    SetView,
-    chance_axis,
-    definitions,
-    set_view,
-)
+from miua.charts.pictures import samples
 from miua.evaluation.records import COMPUTED
 from miua.evaluation.result import Evaluation
-from miua.evaluation.words import chance_outside, counted, number, percent, reason
+from miua.evaluation.standing import DIRECTIONS, chance_outside, reason
 from miua.files import write_text
-from miua.web_page import templates
+from miua.metrics.contact_sheet import in_words
+from miua.metrics.measures import STUDY_ELEMENTS, measure
+from miua.pages.evaluation_sets import CrosswalkView, beside_each_other, place_words
+from miua.pages.evaluation_views import SetView, chance_axis, definitions, set_view
+from miua.pages.kit import KIT, render
+from miua.wording import counted, percent
 
 
 def write_page(path: Path, evaluation: Evaluation) -> None:
@@ -32,31 +29,46 @@ def write_page(path: Path, evaluation: Evaluation) -> None:
 
 def render_page(evaluation: Evaluation) -> str:
     """The page as text; errors as of `write_page`."""
-    environment = templates("miua.evaluation", "The HTML report", extra="report")
-    environment.filters |= {"number": number, "percent": percent, "counted": counted}
-    return environment.get_template("evaluation.html").render(_view(evaluation))
+    return render(
+        KIT,
+        "evaluation.html",
+        _content(evaluation),
+        what="The HTML report",
+        extra="report",
+        styles=("page.css", "evaluation.css"),
+    )
 
 
-def _view(evaluation: Evaluation) -> dict[str, Any]:
+def _content(evaluation: Evaluation) -> dict[str, Any]:
     axis = chance_axis(evaluation)
     sets = [set_view(evaluation, each, axis) for each in evaluation.sets]
+    crosswalk = None
+    if evaluation.crosswalk is not None:
+        floor = evaluation.floor.records if evaluation.floor else {}
+        names = tuple(each.source.name for each in evaluation.sets)
+        crosswalk = CrosswalkView(evaluation.crosswalk, names, floor)
     return {
         "evaluation": evaluation,
         "several": len(sets) > 1,
         "title": _title(evaluation),
         "sets": sets,
         "axis": axis,
-        "real_samples": charts.samples(evaluation.real.sample),
+        "real_samples": samples(evaluation.real.sample),
         "floor": _floor_view(evaluation),
         "beside": beside_each_other(evaluation),
-        "crosswalk": crosswalk_view(evaluation),
+        "crosswalk": crosswalk,
         "definitions": definitions(evaluation),
         "settings": _flat(evaluation.settings),
-        "command": _command(evaluation.provenance),
+        "command": shlex.join(map(str, evaluation.provenance.get("command", []))),
         "provenance": _flat(
             {k: v for k, v in evaluation.provenance.items() if k not in ("command", "settings")}
         ),
         "sections": _sections(sets, evaluation),
+        "directions": DIRECTIONS,
+        "study_elements": STUDY_ELEMENTS,
+        "measure": measure,
+        "place_words": place_words,
+        "turned": in_words,
     }
 
 
@@ -102,10 +114,6 @@ def _floor_view(evaluation: Evaluation) -> dict[str, Any]:
     }
 
 
-def _command(provenance: dict[str, Any]) -> str:
-    return shlex.join(map(str, provenance.get("command", [])))
-
-
 def _flat(settings: dict[str, Any], above: str = "") -> list[tuple[str, str]]:
     """Names and values in words, nested names joined."""
     found: list[tuple[str, str]] = []
@@ -113,16 +121,11 @@ def _flat(settings: dict[str, Any], above: str = "") -> list[tuple[str, str]]:
         name = f"{above}{str(key).replace('_', ' ')}"
         if isinstance(value, dict) and value:
             found += _flat(value, f"{name}: ")
+        elif isinstance(value, bool):
+            found.append((name, "yes" if value else "no"))
+        elif value is None or value == {} or value == []:
+            found.append((name, "none"))
         else:
-            found.append((name, _in_words(value)))
+            several = isinstance(value, list | tuple)
+            found.append((name, ", ".join(map(str, value)) if several else str(value)))
     return found
-
-
-def _in_words(value: Any) -> str:
-    if value is None or value == {} or value == []:
-        return "none"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, list | tuple):
-        return ", ".join(map(str, value))
-    return str(value)

@@ -1,8 +1,7 @@
-"""An evaluation in words: numbers as people read them, and where a value lies beside chance."""
+"""Where values lie beside the range that real images show among themselves, and in words."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -10,9 +9,8 @@ from typing import Literal
 from miua.evaluation.records import MetricRecord
 from miua.evaluation.result import FloorRecord
 from miua.metrics.measures import Better
+from miua.wording import counted
 
-MINUS, MISSING, INFINITY = "−", "–", "∞"
-THOUSANDS = "\u202f"  # a narrow space that does not break
 TAIL = 0.025  # of the floor's percentiles
 
 DIRECTIONS: dict[Better, str] = {
@@ -80,50 +78,6 @@ def chance_outside(splits: int) -> float:
     return 2 * (1 + TAIL * (splits - 1)) / (splits + 1)
 
 
-def number(value: float | None, decimals: int) -> str:
-    """Rounded, with a true minus sign, no negative zero, and spaces between thousands."""
-    if value is None or math.isnan(value):
-        return MISSING
-    if math.isinf(value):
-        return INFINITY if value > 0 else MINUS + INFINITY
-    text = f"{value:.{decimals}f}"
-    if float(text) == 0:
-        return text.removeprefix("-")
-    if abs(value) >= 10_000:
-        text = f"{value:,.{decimals}f}".replace(",", THOUSANDS)
-    return text.replace("-", MINUS)
-
-
-def span(low: float | None, high: float | None, decimals: int) -> str:
-    """Two numbers and "to" between them, as no minus sign can be mistaken for a dash; or ""."""
-    if low is None or high is None:
-        return ""
-    return f"{number(low, decimals)} to {number(high, decimals)}"
-
-
-def change(value: float, decimals: int) -> str:
-    """A number with its sign; "0" where it rounds to nothing."""
-    text = number(value, decimals)
-    if not any(digit in text for digit in f"123456789{INFINITY}"):
-        return "0"
-    return text if text.startswith(MINUS) else f"+{text}"
-
-
-def percent(share: float) -> str:
-    """A share as a percentage: whole from 10 % on."""
-    return f"{number(100 * share, 0 if share >= 0.1 or share == 0 else 1)}\u00a0%"
-
-
-def counted(count: int, one: str, many: str | None = None) -> str:
-    """A count and its noun: 1 image, 2 images."""
-    return f"{number(count, 0)} {one if count == 1 else many or one + 's'}"
-
-
-def listed(words: Sequence[str]) -> str:
-    """a, b and c."""
-    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
-
-
 def reason(status: str) -> str:
     """Why a metric was not computed, without the head of the status."""
     return status.removeprefix("not computed: ")
@@ -144,7 +98,8 @@ def how_they_compare(
     else:
         said.append(_placed(placed))
         if without := total - len(placed):
-            said.append(f"{counted(without, 'other')} {_has(without)} no such range.")
+            verb = "has" if without == 1 else "have"
+            said.append(f"{counted(without, 'other')} {verb} no such range.")
     if not_computed:
         said.append(f"{not_computed} could not be computed.")
     return " ".join(said)
@@ -163,7 +118,3 @@ def _placed(placed: Sequence[tuple[str, Standing]]) -> str:
     which = f", on {side}" if len(outside) == 1 else f", {how_many} on {side}"
     verb = "lies" if len(outside) == 1 else "lie"
     return f"{len(outside)} of {counted(len(placed), 'metric')} {verb} outside {of}{which}."
-
-
-def _has(count: int) -> str:
-    return "has" if count == 1 else "have"

@@ -1,0 +1,1 @@
+"""Charts: axes and pictures of the HTML pages, and the look of the figures of the article."""

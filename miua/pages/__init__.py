@@ -1,0 +1,1 @@
+"""HTML pages of one file each: their kit, and the page of an evaluation."""

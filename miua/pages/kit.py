@@ -1,0 +1,107 @@
+"""What every HTML page made here shares: templates, the policy of what may run, embedded data.
+
+A page is one file: its style, script and data stand in it, and nothing is loaded from a network.
+jinja2 comes with extras; it is imported when a page is made.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from miua import wording
+from miua.errors import MissingExtraError
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
+
+KIT = "miua.pages"
+_UNSAFE = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
+
+
+def render(
+    package: str,
+    template: str,
+    content: Mapping[str, Any],
+    *,
+    what: str,
+    extra: str,
+    styles: Sequence[str],
+    scripts: Sequence[str] = (),
+    style_attributes: bool = True,
+    images: str = "data:",
+) -> str:
+    """A page as text; the same content gives the same bytes. Templates escape what they print.
+
+    Args:
+        package: has a folder templates/; its templates may use those of `miua.pages` as well.
+        template: the page's; it includes "head.html", and a missing name in it is an error.
+        content: what the template prints, beside the functions of `miua.wording`.
+        what, extra: what is made, and the extra that brings jinja2, for the error.
+        styles, scripts: files among the templates, one after the other.
+        style_attributes: whether elements may carry styles, and not the style element alone.
+        images: the sources of images that the policy allows.
+
+    Raises:
+        MissingExtraError: jinja2 is not installed.
+    """
+    try:
+        import jinja2
+        from markupsafe import Markup
+    except ModuleNotFoundError:
+        raise MissingExtraError(what, "jinja2", extra=extra) from None
+    loader = jinja2.ChoiceLoader(
+        [jinja2.PackageLoader(each, "templates") for each in dict.fromkeys((package, KIT))]
+    )
+    environment = jinja2.Environment(
+        loader=loader,
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    functions = ("number", "span", "percent", "counted", "listed")
+    environment.globals |= {name: getattr(wording, name) for name in functions}
+
+    def joined(names: Sequence[str]) -> str:
+        return "\n".join(loader.get_source(environment, name)[0] for name in names)
+
+    style, script = joined(styles), joined(scripts)
+    allowed = "'unsafe-inline'" if style_attributes else source_hash(style)
+    policy = [f"default-src 'none'; img-src {images}; style-src {allowed}"]
+    policy += [f"script-src {source_hash(script)}"] if scripts else []
+    return environment.get_template(template).render(
+        content,
+        policy=Markup("; ".join([*policy, "base-uri 'none'; form-action 'none'"])),
+        style=Markup(style),
+        script=Markup(script),
+    )
+
+
+def json_block(value: Any) -> Markup:
+    """JSON that can stand in a script element, whatever text it holds: it cannot end the element.
+
+    Raises:
+        ValueError: a number is not finite.
+    """
+    from markupsafe import Markup
+
+    text = json.dumps(value, allow_nan=False, separators=(",", ":"), ensure_ascii=False)
+    for sign, escape in _UNSAFE.items():
+        text = text.replace(sign, escape)
+    return Markup(text)
+
+
+def rounded(values: Iterable[float]) -> list[float | None]:
+    """Numbers with three places; JSON has no NaN."""
+    return [round(float(each), 3) if math.isfinite(each) else None for each in values]
+
+
+def source_hash(source: str) -> str:
+    """How a Content-Security-Policy allows this script or style and no other."""
+    digest = hashlib.sha256(source.encode("utf-8")).digest()
+    return f"'sha256-{base64.b64encode(digest).decode('ascii')}'"
