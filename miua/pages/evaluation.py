@@ -15,7 +15,7 @@ from miua.metrics.contact_sheet import in_words
 from miua.metrics.measures import STUDY_ELEMENTS, measure
 from miua.pages.evaluation_sets import CrosswalkView, beside_each_other, place_words
 from miua.pages.evaluation_views import SetView, chance_axis, definitions, set_view
-from miua.pages.kit import KIT, render
+from miua.pages.kit import KIT, render, templates
 from miua.wording import counted, percent
 
 
@@ -30,11 +30,9 @@ def write_page(path: Path, evaluation: Evaluation) -> None:
 def render_page(evaluation: Evaluation) -> str:
     """The page as text; errors as of `write_page`."""
     return render(
-        KIT,
+        templates(KIT, "The HTML report", "report"),
         "evaluation.html",
         _content(evaluation),
-        what="The HTML report",
-        extra="report",
         styles=("page.css", "evaluation.css"),
     )
 

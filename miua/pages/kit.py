@@ -17,58 +17,66 @@ from miua import wording
 from miua.errors import MissingExtraError
 
 if TYPE_CHECKING:
+    import jinja2
     from markupsafe import Markup
 
 KIT = "miua.pages"
+WORDING = ("number", "span", "percent", "counted", "listed")  # what templates may call
 _UNSAFE = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
 
 
-def render(
-    package: str,
-    template: str,
-    content: Mapping[str, Any],
-    *,
-    what: str,
-    extra: str,
-    styles: Sequence[str],
-    scripts: Sequence[str] = (),
-    style_attributes: bool = True,
-    images: str = "data:",
-) -> str:
-    """A page as text; the same content gives the same bytes. Templates escape what they print.
+def templates(package: str, what: str, extra: str) -> jinja2.Environment:
+    """The templates of a package and of this one; they escape, and miss no name silently.
 
     Args:
-        package: has a folder templates/; its templates may use those of `miua.pages` as well.
-        template: the page's; it includes "head.html", and a missing name in it is an error.
-        content: what the template prints, beside the functions of `miua.wording`.
-        what, extra: what is made, and the extra that brings jinja2, for the error.
-        styles, scripts: files among the templates, one after the other.
-        style_attributes: whether elements may carry styles, and not the style element alone.
-        images: the sources of images that the policy allows.
+        package: has a folder templates/.
+        what: is made of them, for the error.
+        extra: that brings jinja2.
 
     Raises:
         MissingExtraError: jinja2 is not installed.
     """
     try:
         import jinja2
-        from markupsafe import Markup
     except ModuleNotFoundError:
         raise MissingExtraError(what, "jinja2", extra=extra) from None
-    loader = jinja2.ChoiceLoader(
-        [jinja2.PackageLoader(each, "templates") for each in dict.fromkeys((package, KIT))]
-    )
-    environment = jinja2.Environment(
-        loader=loader,
+    packages = [jinja2.PackageLoader(each, "templates") for each in dict.fromkeys((package, KIT))]
+    made = jinja2.Environment(
+        loader=jinja2.ChoiceLoader(packages),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    functions = ("number", "span", "percent", "counted", "listed")
-    environment.globals |= {name: getattr(wording, name) for name in functions}
+    made.globals |= {name: getattr(wording, name) for name in WORDING}
+    return made
+
+
+def render(
+    environment: jinja2.Environment,
+    template: str,
+    content: Mapping[str, Any],
+    *,
+    styles: Sequence[str],
+    scripts: Sequence[str] = (),
+    style_attributes: bool = True,
+    images: str = "data:",
+) -> str:
+    """A page as text; the same content gives the same bytes.
+
+    Args:
+        environment: of `templates`.
+        template: the page's; it includes "head.html" and prints `script` where it has one.
+        content: what the template prints, beside the functions WORDING.
+        styles, scripts: files among the templates, one after the other.
+        style_attributes: whether elements may carry styles, and not the style element alone.
+        images: the sources of images that the policy allows.
+    """
+    from markupsafe import Markup
 
     def joined(names: Sequence[str]) -> str:
-        return "\n".join(loader.get_source(environment, name)[0] for name in names)
+        assert environment.loader is not None
+        return "\n".join(environment.loader.get_source(environment, name)[0] for name in names)
 
     style, script = joined(styles), joined(scripts)
     allowed = "'unsafe-inline'" if style_attributes else source_hash(style)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from miua.files import write_text
-from miua.pages.kit import render
+from miua.pages.kit import render, templates
 from miua.report.page_content import page_content
 from miua.study.store import Results
 
@@ -16,13 +16,12 @@ def write_report(results: Path, study: Path) -> Path:
     Raises:
         MiuaError: a table, a figure, a stack or a log is missing or damaged.
     """
+    environment = templates("miua.report", "The HTML report", "study")
     opened = Results.open(results)
     text = render(
-        "miua.report",
+        environment,
         "report.html",
         page_content(opened, study),
-        what="The HTML report",
-        extra="study",
         styles=("page.css", "report.css"),
         scripts=("report.js",),
     )

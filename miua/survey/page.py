@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from miua.charts.pictures import png
-from miua.pages.kit import json_block, render
+from miua.pages.kit import json_block, render, templates
 from miua.survey.records import ReaderStudy
 
 # One program in the order of its parts: each uses only what stands before it.
@@ -48,11 +48,9 @@ def render_page(
         "pictures": {name: base64.b64encode(png(image)).decode() for name, image in pixels.items()},
     }
     return render(
-        "miua.survey",
+        templates("miua.survey", "The page", "survey"),
         "survey.html",
         {"study": study, "words": study.words, "data": json_block(data)},
-        what="The page",
-        extra="survey",
         styles=("survey.css",),
         scripts=PROGRAM,
         style_attributes=False,
