@@ -12,7 +12,7 @@ from __future__ import annotations
 import csv
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -34,12 +34,17 @@ def read_groups(path: Path, names: Sequence[str]) -> NDArray[np.int64]:
     of them are named.
     """
     rows = _read_rows(path)
-    images = _Names(names)
+    # The files or frames that a row may mean, by their whole and by their bare names.
+    whole = {*names, *map(_file_of, names)}
+    bare: dict[str, list[str]] = defaultdict(list)
+    for each in sorted(whole):
+        bare[PurePosixPath(each).name].append(each)
     groups: dict[str, set[str]] = defaultdict(set)
     ambiguous: dict[str, list[str]] = {}
     without: list[str] = []
     for line, file, group in rows:
-        fits = images.named_by(file)
+        path_of = str(PurePosixPath(file))  # without a leading "./"
+        fits = [path_of] if path_of in whole else bare[path_of]
         if len(fits) > 1:
             ambiguous[file] = fits
         elif fits and not group:
@@ -52,46 +57,32 @@ def read_groups(path: Path, names: Sequence[str]) -> NDArray[np.int64]:
             f"{in_words(file for _, file, _ in rows) or '(nothing)'}; the images are named "
             f"{in_words(names)}."
         )
-    of_images = [groups.get(name) or groups.get(images.file_of[name]) or set() for name in names]
-    unnamed = [name for name, found in zip(names, of_images, strict=True) if not found]
-    several = [f"{file} ({', '.join(sorted(of))})" for file, of in groups.items() if len(of) > 1]
-    problems = [
-        *_listed("rows without a group", without),
-        *_listed("files in more than one group", several),
-        *_listed(
-            "names that several images have; give their paths in the folder",
-            (f"{file} ({', '.join(fits)})" for file, fits in ambiguous.items()),
-        ),
-        *_listed("images without a group", unnamed),
-    ]
-    if problems:
-        raise MiuaError("\n".join([f"{path} does not tell the group of each image:", *problems]))
+    of_images = [groups.get(name) or groups.get(_file_of(name)) or set() for name in names]
+    problems = {
+        "rows without a group": without,
+        "files in more than one group": [
+            f"{file} ({', '.join(sorted(of))})" for file, of in groups.items() if len(of) > 1
+        ],
+        "names that several images have; give their paths in the folder": [
+            f"{file} ({', '.join(fits)})" for file, fits in ambiguous.items()
+        ],
+        "images without a group": [
+            name for name, found in zip(names, of_images, strict=True) if not found
+        ],
+    }
+    if any(problems.values()):
+        said = [f"{path} does not tell the group of each image:"]
+        for what, items in problems.items():
+            said += [f"{len(items)} {what}:", *(f"  {item}" for item in items)] if items else []
+        raise MiuaError("\n".join(said))
     codes: dict[str, int] = {}
     return np.array(
         [codes.setdefault(min(found), len(codes)) for found in of_images], dtype=np.int64
     )
 
 
-class _Names:
-    """The names by which a table may call images.
-
-    file_of: the file of each image, which is its name unless that is a frame's.
-    """
-
-    def __init__(self, names: Sequence[str]) -> None:
-        self.file_of = {name: _file_of(name) for name in names}
-        self._whole = {*self.file_of, *self.file_of.values()}
-        self._bare: dict[str, list[str]] = defaultdict(list)
-        for whole in sorted(self._whole):
-            self._bare[PurePosixPath(whole).name].append(whole)
-
-    def named_by(self, file: str) -> list[str]:
-        """The files or frames that a row means: one at best."""
-        file = str(PurePosixPath(file))  # without a leading "./"
-        return [file] if file in self._whole else self._bare.get(file, [])
-
-
 def _file_of(name: str) -> str:
+    """The file of an image, which is its name unless that is a frame's."""
     frame = _FRAME.fullmatch(name)
     return frame[1] if frame else name
 
@@ -116,8 +107,3 @@ def _read_rows(path: Path) -> list[tuple[int, str, str]]:
         raise MiuaError(f"{path} is missing.") from None
     except (csv.Error, UnicodeDecodeError, OSError) as error:
         raise MiuaError(f"{path} is no readable CSV table ({error}).") from None
-
-
-def _listed(what: str, items: Iterable[str]) -> list[str]:
-    listed = [f"  {item}" for item in items]
-    return [f"{len(listed)} {what}:", *listed] if listed else []

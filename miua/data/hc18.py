@@ -16,6 +16,7 @@ import os
 import re
 import shutil
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -27,6 +28,7 @@ from miua.data.download import Download, download
 from miua.data.folder import image_folder, image_name, image_paths
 from miua.errors import MiuaError
 from miua.files import data_folder, locked, read_json, sha256_file, write_json
+from miua.printable import in_words
 
 TABLE_NAME = "training_set_pixel_size_and_HC.csv"
 TABLE_HEADER = ("filename", "pixel size(mm)", "head circumference (mm)")
@@ -72,29 +74,25 @@ def hc18_folder(release: Release = PUBLISHED) -> Path:
     MiuaError: there is none, or it is not complete.
     """
     if named := os.environ.get(ENVIRONMENT_VARIABLE):
-        return _named_folder(Path(named).expanduser().resolve(), release)
-    if not _marker().is_file():
+        folder = Path(named).expanduser().resolve()
+        if not folder.is_dir():
+            raise MiuaError(
+                f"{ENVIRONMENT_VARIABLE} names {folder}, which is no folder. Name HC18's folder, "
+                "or unset the variable."
+            )
+        folder = image_folder(folder)
+    elif _marker().is_file():
+        folder = Path(read_json(_marker())["folder"])
+        if not folder.is_dir():
+            raise MiuaError(
+                f"HC18 was in {folder}, which does not exist any more. Get it again with: "
+                "miua fetch hc18\nor name where it is now: miua fetch hc18 --from PATH"
+            )
+    else:
         raise MiuaError(
             f"HC18 is not here (no {_marker()}). Get it with: miua fetch hc18\n"
             "or name a copy you have: miua fetch hc18 --from PATH"
         )
-    folder = Path(read_json(_marker())["folder"])
-    if not folder.is_dir():
-        raise MiuaError(
-            f"HC18 was in {folder}, which does not exist any more. Get it again with: "
-            "miua fetch hc18\nor name where it is now: miua fetch hc18 --from PATH"
-        )
-    check_folder(folder, release.images)
-    return folder
-
-
-def _named_folder(named: Path, release: Release) -> Path:
-    if not named.is_dir():
-        raise MiuaError(
-            f"{ENVIRONMENT_VARIABLE} names {named}, which is no folder. Name HC18's folder, or "
-            "unset the variable."
-        )
-    folder = image_folder(named)
     check_folder(folder, release.images)
     return folder
 
@@ -113,12 +111,25 @@ def fetch_hc18(source: Path | None = None, release: Release = PUBLISHED) -> Path
     # Two reproductions that start at once fetch one after the other.
     with locked(_root() / ".lock"):
         if source is None:
-            return _known_folder(release) or _fetch_published(release)
+            with suppress(MiuaError):
+                return hc18_folder(release)
+            # The small file first: if it cannot be had, that shows before the long download.
+            download(release.table, _root())
+            archive = download(release.archive, _root())
+            folder = _unpack(archive, release)
+            archive.unlink()
+            return folder
         source = Path(source).expanduser().resolve()
         if source.is_dir():
             return _remember_folder(source, release)
         if source.is_file():
-            return _take_archive(source, release)
+            found, expected = sha256_file(source), release.archive.sha256
+            if found != expected:
+                raise MiuaError(
+                    f"{source} is not the published archive: its sha256 is {found}, expected "
+                    f"{expected}. Fetch it again from {release.archive.url}"
+                )
+            return _unpack(source, release)
     raise MiuaError(f"{source} does not exist. Name HC18's training_set.zip or its folder.")
 
 
@@ -130,10 +141,12 @@ def check_folder(folder: Path, images: int | None = None) -> None:
     problems = []
     if images is not None and len(names) != images:
         problems.append(f"it holds {len(names)} images instead of {images}")
-    if strange:
-        problems.append(f"{_some(strange)} not named as HC18's images are")
-    if alone:
-        problems.append(f"{_some(alone)} without annotation")
+    for wrong, what in (
+        (strange, "not named as HC18's images are"),
+        (alone, "without annotation"),
+    ):
+        if wrong:
+            problems.append(f"{in_words(wrong)} {'is' if len(wrong) == 1 else 'are'} {what}")
     if problems:
         raise MiuaError(
             f"The folder {folder} is not a complete HC18 training set: {'; '.join(problems)}. "
@@ -187,32 +200,6 @@ def _marker() -> Path:
     return _root() / "hc18.json"
 
 
-def _known_folder(release: Release) -> Path | None:
-    try:
-        return hc18_folder(release)
-    except MiuaError:
-        return None
-
-
-def _fetch_published(release: Release) -> Path:
-    # The small file first: if it cannot be had, that shows before the long download.
-    download(release.table, _root())
-    archive = download(release.archive, _root())
-    folder = _unpack(archive, release)
-    archive.unlink()
-    return folder
-
-
-def _take_archive(archive: Path, release: Release) -> Path:
-    found = sha256_file(archive)
-    if found != release.archive.sha256:
-        raise MiuaError(
-            f"{archive} is not the published archive: its sha256 is {found}, expected "
-            f"{release.archive.sha256}. Fetch it again from {release.archive.url}"
-        )
-    return _unpack(archive, release)
-
-
 def _unpack(archive: Path, release: Release) -> Path:
     """Unpack a verified archive in place of what an earlier, interrupted call left."""
     unpacked = _root() / "archive"
@@ -240,14 +227,4 @@ def _remember_folder(source: Path, release: Release) -> Path:
 def _remember(folder: Path, source: str, archive_sha256: str | None) -> None:
     write_json(
         _marker(), {"folder": str(folder), "source": source, "archive_sha256": archive_sha256}
-    )
-
-
-def _some(names: Sequence[str]) -> str:
-    shown = ", ".join(names[:3])
-    more = len(names) - 3
-    return (
-        f"{shown} and {more} more are"
-        if more > 0
-        else f"{shown} {'is' if len(names) == 1 else 'are'}"
     )

@@ -1,9 +1,9 @@
 """A fetal head and what surrounds it, as an ultrasound probe would meet them.
 
 A `Head` is a subject: gestational age, size, proportions and the shape of its brain. A `View` is
-one image of it: where the head lies, how large a pixel is, and the fan that looks at it.
-`tissue()` joins both to maps of echo strength. Positions inside the head are given along its axes,
-(u, v), where the skull is the unit circle, u points to the forehead and v across the midline.
+one image of it: where the head lies, as an `Ellipse`, how large a pixel is, and the fan that looks
+at it. `tissue()` joins both to maps of echo strength. Positions inside the head are given along its
+axes, (u, v), where the skull is the unit circle, u points to the forehead and v across the midline.
 """
 
 from __future__ import annotations
@@ -12,13 +12,68 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from miua.data.ellipse import Ellipse, Floats, ellipse_of_perimeter
-from miua.data.ultrasound import Fan, Tissue, smooth_field
+from miua.data.ultrasound import Fan, Floats, Tissue, smooth_field
 
 # HC18's extremes, in mm and in mm per pixel.
 CIRCUMFERENCES = (44.0, 346.4)
 PIXEL_SIZES = (0.0494, 0.3933)
+
+
+@dataclass(frozen=True)
+class Ellipse:
+    """Centre (x, y) and semi-axes in pixels, y pointing down; `angle` turns `major` from x to y.
+
+    x, y: pixel centres are whole numbers. angle: radians.
+    """
+
+    x: float
+    y: float
+    major: float
+    minor: float
+    angle: float
+
+    @property
+    def perimeter(self) -> float:
+        """Length in pixels, by Ramanujan's second formula (1914); error below 1e-9 for heads."""
+        total = self.major + self.minor
+        h = ((self.major - self.minor) / total) ** 2
+        return math.pi * total * (1 + 3 * h / (10 + math.sqrt(4 - 3 * h)))
+
+    @property
+    def half_extent(self) -> tuple[float, float]:
+        """Half the width and half the height of the upright box around it, in pixels."""
+        cosine, sine = math.cos(self.angle), math.sin(self.angle)
+        return (
+            math.hypot(self.major * cosine, self.minor * sine),
+            math.hypot(self.major * sine, self.minor * cosine),
+        )
+
+    def own_coordinates(self, x: Floats, y: Floats) -> tuple[Floats, Floats]:
+        """Coordinates (u, v) along the axes in which the ellipse is the unit circle."""
+        cosine, sine = math.cos(self.angle), math.sin(self.angle)
+        dx, dy = x - self.x, y - self.y
+        return (dx * cosine + dy * sine) / self.major, (dy * cosine - dx * sine) / self.minor
+
+    def outline(self, width: int, height: int) -> NDArray[np.uint8]:
+        """The ellipse as a closed line one pixel wide: uint8 (height, width), 255 on 0."""
+        # Twice as many points as pixels, so that no pixel of the line is left out.
+        t = np.linspace(0, 2 * math.pi, max(16, math.ceil(2 * self.perimeter)), endpoint=False)
+        along, across = self.major * np.cos(t), self.minor * np.sin(t)
+        cosine, sine = math.cos(self.angle), math.sin(self.angle)
+        x = np.rint(self.x + along * cosine - across * sine).astype(np.int64)
+        y = np.rint(self.y + along * sine + across * cosine).astype(np.int64)
+        inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
+        image = np.zeros((height, width), np.uint8)
+        image[y[inside], x[inside]] = 255
+        return image
+
+
+def ellipse_of_perimeter(perimeter: float, ratio: float) -> tuple[float, float]:
+    """Semi-axes (major, minor) of the ellipse with this perimeter and minor/major `ratio`."""
+    unit = Ellipse(0, 0, 1.0, ratio, 0).perimeter
+    return perimeter / unit, ratio * perimeter / unit
 
 
 @dataclass(frozen=True)
@@ -150,126 +205,130 @@ def _skull(
     return -40 + 27 * shell, 5.0 * strength * shell, loss
 
 
+@dataclass
+class _Brain:
+    """The brain while it is drawn: echo `level` and mirror-like `surface` at the positions u, v.
+
+    own: draws the features that all images of the subject share; rng: those of this image.
+    """
+
+    level: Floats
+    surface: Floats
+    u: Floats
+    v: Floats
+    own: np.random.Generator
+    rng: np.random.Generator
+
+    def blend(self, value: float, share: Floats) -> None:
+        """Move the level towards `value` in dB where `share` is not 0."""
+        self.level = _blend(self.level, value, share)
+
+    def blob(
+        self, u0: float, v0: float, half_u: float, half_v: float, turn: float, v: Floats
+    ) -> Floats:
+        """1 inside a turned ellipse, 0 outside, with a soft border; v: across, perhaps bent."""
+        cosine, sine = math.cos(turn), math.sin(turn)
+        along = (self.u - u0) * cosine + (v - v0) * sine
+        across = (v - v0) * cosine - (self.u - u0) * sine
+        return _step((1 - np.hypot(along / half_u, across / half_v)) / 0.12)
+
+    def along(self, waves: int) -> Floats:
+        """A smooth random function of position along the head, about N(0, 1)."""
+        return _around(np.clip(self.u, -1, 1) * math.pi, self.rng, waves)
+
+    def first_trimester(self) -> None:
+        """Thin brain around wide ventricles, filled by two bright choroid plexuses."""
+        own = self.own
+        self.level = self.level + own.uniform(-8, 6)
+        for side in (-1, 1):
+            place = own.normal(-0.05, 0.1), side * own.uniform(0.33, 0.42)
+            wide = own.uniform(0.42, 0.62), own.uniform(0.20, 0.30)
+            plexus = self.blob(*place, *wide, side * own.normal(0.15, 0.15), self.v)
+            self.blend(own.uniform(-6, 0), plexus)
+        falx = _line(self.v, 0.03) * _step((0.9 - np.abs(self.u)) / 0.05)
+        self.blend(-4.0, falx)
+        self.surface = self.surface + own.uniform(0.3, 1.0) * falx
+
+    def midline(self) -> None:
+        """The falx in pieces, the cavum septi pellucidi in front, the thalami beside the middle."""
+        u, v, own = self.u, self.v, self.own
+        for side in (-1, 1):
+            thalamus = self.blob(own.normal(-0.02, 0.04), side * 0.15, 0.2, 0.11, side * 0.3, v)
+            self.blend(own.normal(-20, 2), 0.8 * thalamus)
+        cavum = own.uniform(0.28, 0.45)
+        box = _step((0.09 - np.abs(u - cavum)) / 0.02) * _step((0.05 - np.abs(v)) / 0.012)
+        self.blend(-30.0, box)
+        walls = _line(np.abs(v) - 0.055, 0.016) * _step((0.12 - np.abs(u - cavum)) / 0.03)
+        falx = _line(v, own.uniform(0.014, 0.022)) * _step((0.93 - np.abs(u)) / 0.03) * (1 - box)
+        broken = np.clip(0.6 + 0.8 * self.along(9), 0, 1.5)
+        self.surface = self.surface + own.uniform(0.5, 1.6) * falx * broken
+        self.surface = self.surface + own.uniform(0.5, 1.5) * walls
+        self.blend(-7.0, 0.8 * falx)
+
+    def ventricles(self) -> None:
+        """Lateral ventricles: dark, with bright walls and the choroid plexus; clearer far away."""
+        u, own = self.u, self.own
+        far_side = int(own.choice((-1, 1)))
+        for side in (-1, 1):
+            clear = self.rng.uniform(*((0.6, 1) if side == far_side else (0.1, 0.5)))
+            offset, tilt = own.uniform(0.30, 0.42), own.normal(0.12, 0.08)
+            start, end = own.uniform(-0.75, -0.6), own.uniform(0.0, 0.3)
+            course = side * self.v - offset - tilt * u
+            along = _step((u - start) / 0.05) * _step((end - u) / 0.05)
+            half = own.uniform(0.06, 0.11)
+            self.blend(-27.0, clear * along * _step((half - np.abs(course)) / 0.02))
+            whole = np.clip(0.5 + self.along(7), 0, 1.3)
+            walls = _line(np.abs(course) - half, 0.02) * along * whole
+            self.surface = self.surface + clear * own.uniform(0.4, 1.4) * walls
+            place, length = own.uniform(-0.45, -0.25), own.uniform(0.13, 0.22)
+            plexus = self.blob(place, 0.02, length, 0.9 * half + 0.03, 0.0, course)
+            self.blend(own.uniform(-5, 1), clear * plexus)
+
+    def cerebellum(self) -> None:
+        """Two round lobes behind, with bright borders, and the dark cisterna magna behind them."""
+        place = self.own.uniform(-0.68, -0.58)
+        self.blend(-30.0, self.blob(place - 0.17, 0, 0.12, 0.28, 0.0, self.v))
+        for side in (-1, 1):
+            radius = np.hypot((self.u - place) / 0.14, (self.v - side * 0.2) / 0.2)
+            self.blend(-15.0, _step((1 - radius) / 0.1))
+            self.surface = self.surface + self.own.uniform(0.1, 0.35) * _line(radius - 1, 0.12)
+
+    def folds(self, trimester: int, v: Floats) -> None:
+        """Sylvian fissures and, later in pregnancy, sulci: short bright lines near the skull."""
+        own = self.own
+        count = int(own.integers(3, 7)) + (6 if trimester == 3 else 0)
+        radius, around = np.hypot(self.u, v), np.arctan2(v, self.u)
+        for _ in range(count):
+            place, depth = own.uniform(-math.pi, math.pi), own.uniform(0.45, 0.85)
+            away = _turn(around - place)
+            course = radius - depth - own.normal(0, 0.25) * away
+            spark = _line(course, 0.02) * np.exp(-((away / own.uniform(0.08, 0.25)) ** 2))
+            self.surface = self.surface + self.rng.uniform(0.3, 1.2) * spark
+            self.blend(-8.0, 0.6 * spark)
+
+
 def _brain(
     head: Head, view: View, u: Floats, v: Floats, rng: np.random.Generator
 ) -> tuple[Floats, Floats]:
-    own = np.random.default_rng(head.shape)  # features that all images of the subject share
+    own = np.random.default_rng(head.shape)
     u = u * int(own.choice((-1, 1))) + 0.03 * smooth_field(rng, 9, 7)
     v = v + 0.025 * smooth_field(rng, 9, 7)
     texture = smooth_field(rng, 22, 14)
     level = rng.normal(-18, 2.5) + 2.6 * texture + 2.0 * smooth_field(rng, 6, 5)
-    surface = np.zeros_like(u)
     # Reverberation of the near skull veils the near half; down is where the fan points.
     near_side = -math.copysign(1, math.cos(view.ellipse.angle)) * v
     level += rng.uniform(0, 5) * np.clip(near_side, 0, 1)
     bend = own.normal(0, 0.03) + own.normal(0, 0.05) * u + own.normal(0, 0.04) * u**2
+    brain = _Brain(level, np.zeros_like(u), u, v - bend, own, rng)
     if head.trimester == 1:
-        return _first_trimester(level, surface, u, v - bend, own)
-    level, surface = _midline(level, surface, u, v - bend, own, rng)
-    level, surface = _ventricles(level, surface, u, v - bend, own, rng)
-    if own.random() < 0.35:
-        level, surface = _cerebellum(level, surface, u, v - bend, own)
-    level, surface = _folds(level, surface, u, v, head, own, rng)
-    return level, surface
-
-
-def _first_trimester(
-    level: Floats, surface: Floats, u: Floats, v: Floats, own: np.random.Generator
-) -> tuple[Floats, Floats]:
-    """Thin brain around wide ventricles, filled by two bright choroid plexuses."""
-    level = level + own.uniform(-8, 6)
-    for side in (-1, 1):
-        place = own.normal(-0.05, 0.1), side * own.uniform(0.33, 0.42)
-        wide = own.uniform(0.42, 0.62), own.uniform(0.20, 0.30)
-        plexus = _blob(u, v, *place, *wide, side * own.normal(0.15, 0.15))
-        level = _blend(level, own.uniform(-6, 0), plexus)
-    falx = _line(v, 0.03) * _step((0.9 - np.abs(u)) / 0.05)
-    return _blend(level, -4.0, falx), surface + own.uniform(0.3, 1.0) * falx
-
-
-def _midline(
-    level: Floats,
-    surface: Floats,
-    u: Floats,
-    v: Floats,
-    own: np.random.Generator,
-    rng: np.random.Generator,
-) -> tuple[Floats, Floats]:
-    """The falx in pieces, the cavum septi pellucidi in front, the thalami beside the middle."""
-    for side in (-1, 1):
-        thalamus = _blob(u, v, own.normal(-0.02, 0.04), side * 0.15, 0.2, 0.11, side * 0.3)
-        level = _blend(level, own.normal(-20, 2), 0.8 * thalamus)
-    cavum = own.uniform(0.28, 0.45)
-    box = _step((0.09 - np.abs(u - cavum)) / 0.02) * _step((0.05 - np.abs(v)) / 0.012)
-    level = _blend(level, -30.0, box)
-    walls = _line(np.abs(v) - 0.055, 0.016) * _step((0.12 - np.abs(u - cavum)) / 0.03)
-    falx = _line(v, own.uniform(0.014, 0.022)) * _step((0.93 - np.abs(u)) / 0.03) * (1 - box)
-    broken = np.clip(0.6 + 0.8 * _along(u, rng, 9), 0, 1.5)
-    surface = surface + own.uniform(0.5, 1.6) * falx * broken + own.uniform(0.5, 1.5) * walls
-    return _blend(level, -7.0, 0.8 * falx), surface
-
-
-def _ventricles(
-    level: Floats,
-    surface: Floats,
-    u: Floats,
-    v: Floats,
-    own: np.random.Generator,
-    rng: np.random.Generator,
-) -> tuple[Floats, Floats]:
-    """Lateral ventricles: dark, with bright walls and the choroid plexus; clearer far away."""
-    far_side = int(own.choice((-1, 1)))
-    for side in (-1, 1):
-        clear = rng.uniform(0.6, 1) if side == far_side else rng.uniform(0.1, 0.5)
-        offset, tilt = own.uniform(0.30, 0.42), own.normal(0.12, 0.08)
-        start, end = own.uniform(-0.75, -0.6), own.uniform(0.0, 0.3)
-        course = side * v - offset - tilt * u
-        along = _step((u - start) / 0.05) * _step((end - u) / 0.05)
-        half = own.uniform(0.06, 0.11)
-        level = _blend(level, -27.0, clear * along * _step((half - np.abs(course)) / 0.02))
-        walls = (
-            _line(np.abs(course) - half, 0.02) * along * np.clip(0.5 + _along(u, rng, 7), 0, 1.3)
-        )
-        surface = surface + clear * own.uniform(0.4, 1.4) * walls
-        place = own.uniform(-0.45, -0.25)
-        plexus = _blob(u, course, place, 0.02, own.uniform(0.13, 0.22), 0.9 * half + 0.03, 0.0)
-        level = _blend(level, own.uniform(-5, 1), clear * plexus)
-    return level, surface
-
-
-def _cerebellum(
-    level: Floats, surface: Floats, u: Floats, v: Floats, own: np.random.Generator
-) -> tuple[Floats, Floats]:
-    """Two round lobes behind, with bright borders, and the dark cisterna magna behind them."""
-    place = own.uniform(-0.68, -0.58)
-    level = _blend(level, -30.0, _blob(u, v, place - 0.17, 0, 0.12, 0.28, 0.0))
-    for side in (-1, 1):
-        radius = np.hypot((u - place) / 0.14, (v - side * 0.2) / 0.2)
-        level = _blend(level, -15.0, _step((1 - radius) / 0.1))
-        surface = surface + own.uniform(0.1, 0.35) * _line(radius - 1, 0.12)
-    return level, surface
-
-
-def _folds(
-    level: Floats,
-    surface: Floats,
-    u: Floats,
-    v: Floats,
-    head: Head,
-    own: np.random.Generator,
-    rng: np.random.Generator,
-) -> tuple[Floats, Floats]:
-    """Sylvian fissures and, later in pregnancy, sulci: short bright lines near the skull."""
-    count = int(own.integers(3, 7)) + (6 if head.trimester == 3 else 0)
-    radius, around = np.hypot(u, v), np.arctan2(v, u)
-    for _ in range(count):
-        place, depth = own.uniform(-math.pi, math.pi), own.uniform(0.45, 0.85)
-        away = _turn(around - place)
-        course = radius - depth - own.normal(0, 0.25) * away
-        spark = _line(course, 0.02) * np.exp(-((away / own.uniform(0.08, 0.25)) ** 2))
-        surface = surface + rng.uniform(0.3, 1.2) * spark
-        level = _blend(level, -8.0, 0.6 * spark)
-    return level, surface
+        brain.first_trimester()
+    else:
+        brain.midline()
+        brain.ventricles()
+        if own.random() < 0.35:
+            brain.cerebellum()
+        brain.folds(head.trimester, v)
+    return brain.level, brain.surface
 
 
 def _surroundings(
@@ -319,20 +378,6 @@ def _around(angle: Floats, rng: np.random.Generator, waves: int) -> Floats:
 def _turn(angle: Floats) -> Floats:
     """The same direction as `angle`, between -pi and pi."""
     return np.asarray((angle + math.pi) % (2 * math.pi) - math.pi)
-
-
-def _along(u: Floats, rng: np.random.Generator, waves: int) -> Floats:
-    """A smooth random function of position along the head, about N(0, 1)."""
-    return _around(np.clip(u, -1, 1) * math.pi, rng, waves)
-
-
-def _blob(
-    u: Floats, v: Floats, u0: float, v0: float, half_u: float, half_v: float, turn: float
-) -> Floats:
-    """1 inside a turned ellipse, 0 outside, with a soft border."""
-    cosine, sine = math.cos(turn), math.sin(turn)
-    along, across = (u - u0) * cosine + (v - v0) * sine, (v - v0) * cosine - (u - u0) * sine
-    return _step((1 - np.hypot(along / half_u, across / half_v)) / 0.12)
 
 
 def _line(distance: Floats, sigma: float) -> Floats:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import csv
 import tempfile
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -18,10 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from miua.data.ellipse import Ellipse
 from miua.data.folder import TRAINING_SET
 from miua.data.hc18 import TABLE_HEADER, TABLE_NAME, annotation_path
-from miua.data.head import draw_head, draw_view, tissue
+from miua.data.head import Ellipse, draw_head, draw_view, tissue
 from miua.data.threads import usable_cores
 from miua.data.ultrasound import Machine, grey_image
 from miua.errors import MiuaError
@@ -67,7 +65,8 @@ def write_phantoms(folder: Path, images: int, seed: int, threads: int | None = N
     if folder.exists() and not folder.is_dir():
         raise MiuaError(f"{folder} is a file. Name a new folder for the phantoms.")
     if folder.is_dir() and any(folder.iterdir()):
-        if not _holds(folder, recipe):
+        known = folder / RECIPE_NAME
+        if not known.is_file() or read_json(known) != recipe:
             raise MiuaError(
                 f"{folder} already holds something else than these {images} phantoms of seed "
                 f"{seed}. Name another folder, or remove it."
@@ -77,8 +76,13 @@ def write_phantoms(folder: Path, images: int, seed: int, threads: int | None = N
     with tempfile.TemporaryDirectory(prefix=".partial-", dir=folder.parent) as temporary:
         made = Path(temporary) / "dataset"
         (made / TRAINING_SET).mkdir(parents=True)
-        rows = _write_images(made / TRAINING_SET, images, seed, threads or usable_cores())
-        _write_table(made / TABLE_NAME, rows)
+        write = partial(_write_image, made / TRAINING_SET, seed)
+        with ThreadPoolExecutor(threads or usable_cores()) as pool:
+            written = pool.map(write, image_layout(images, seed))
+            rows = list(progress(written, "Making phantoms", "images", total=images))
+        with (made / TABLE_NAME).open("w", newline="", encoding="utf-8") as file:
+            table = csv.writer(file, lineterminator="\r\n")  # as HC18's table
+            table.writerows([TABLE_HEADER, *sorted(rows)])
         write_json(made / RECIPE_NAME, recipe)
         write_provenance(made, provenance(inputs={}, settings=recipe))
         made.replace(folder)
@@ -90,13 +94,8 @@ def phantom(seed: int, subject: int, number: int) -> Phantom:
     head = draw_head(np.random.default_rng([seed, subject, 0]))
     rng = np.random.default_rng([seed, subject, number])
     view = draw_view(head, WIDTH, HEIGHT, rng)
-    image = grey_image(tissue(head, view, rng), _draw_machine(rng), view.fan, WIDTH, HEIGHT, rng)
-    _screen_furniture(image, rng)
-    return Phantom(image, view.ellipse, view.pixel_size, head.circumference)
-
-
-def _draw_machine(rng: np.random.Generator) -> Machine:
-    return Machine(
+    scene = tissue(head, view, rng)
+    machine = Machine(
         focus=rng.uniform(0.3, 0.7),
         axial=rng.uniform(1.0, 1.7),
         lateral=rng.uniform(1.0, 1.8),
@@ -107,20 +106,15 @@ def _draw_machine(rng: np.random.Generator) -> Machine:
         dynamic_range=rng.uniform(44, 58),
         gamma=rng.uniform(1.5, 2.1),
     )
-
-
-def _screen_furniture(image: NDArray[np.uint8], rng: np.random.Generator) -> None:
-    """What the scanner's screen adds in HC18: a grey wedge, and a box where text was removed."""
+    image = grey_image(scene, machine, view.fan, WIDTH, HEIGHT, rng)
+    # What the scanner's screen adds in HC18: a grey wedge, and a box where text was removed.
     if rng.random() < 0.85:
         top, bottom = 25 + int(rng.integers(8)), 180 + int(rng.integers(16))
         image[top:bottom, 5:11] = np.linspace(250, 5, bottom - top).astype(np.uint8)[:, None]
     if rng.random() < 0.85:
         left, top = int(rng.integers(585, 650)), int(rng.integers(405, 455))
         image[top : top + 100, left:770] = 0
-
-
-def _holds(folder: Path, recipe: dict[str, int]) -> bool:
-    return (folder / RECIPE_NAME).is_file() and read_json(folder / RECIPE_NAME) == recipe
+    return Phantom(image, view.ellipse, view.pixel_size, head.circumference)
 
 
 def image_layout(images: int, seed: int) -> list[tuple[int, int]]:
@@ -140,12 +134,6 @@ def image_name(subject: int, number: int) -> str:
     return f"{subject:03d}_{number if number > 1 else ''}HC.png"
 
 
-def _write_images(folder: Path, images: int, seed: int, threads: int) -> list[tuple[str, str, str]]:
-    with ThreadPoolExecutor(threads) as pool:
-        made = pool.map(partial(_write_image, folder, seed), image_layout(images, seed))
-        return list(progress(made, "Making phantoms", "images", total=images))
-
-
 def _write_image(folder: Path, seed: int, which: tuple[int, int]) -> tuple[str, str, str]:
     """Write image and annotation; the image's row of the table."""
     made = phantom(seed, *which)
@@ -155,10 +143,3 @@ def _write_image(folder: Path, seed: int, which: tuple[int, int]) -> tuple[str, 
     outline = made.ellipse.outline(WIDTH, HEIGHT)
     Image.fromarray(outline).save(annotation_path(path), compress_level=2)
     return path.name, f"{made.pixel_size:.12g}", f"{made.circumference:.12g}"
-
-
-def _write_table(path: Path, rows: Sequence[tuple[str, str, str]]) -> None:
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\r\n")  # as HC18's table
-        writer.writerow(TABLE_HEADER)
-        writer.writerows(sorted(rows))

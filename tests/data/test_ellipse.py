@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.ndimage import binary_fill_holes, label
 from scipy.special import ellipe
 
-from miua.data.ellipse import Ellipse, ellipse_of_perimeter
+from miua.data.head import Ellipse, ellipse_of_perimeter
 
 RATIOS = st.floats(0.6, 1.0)
 

@@ -182,7 +182,7 @@ def test_an_interrupted_call_leaves_nothing(
     def full(*_: object) -> None:
         raise OSError("no space left")
 
-    monkeypatch.setattr(module, "_write_table", full)
+    monkeypatch.setattr(module, "write_provenance", full)
     with pytest.raises(OSError, match="no space"):
         write_phantoms(tmp_path / "set", 1, seed=0)
     assert [path.name for path in tmp_path.iterdir()] == []
