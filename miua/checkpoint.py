@@ -37,6 +37,9 @@ class Position(NamedTuple):
         return f"epoch {self.epoch}{within}"
 
 
+START = Position(0)
+
+
 def save_checkpoint(
     run: Path, position: Position, tensors: dict[str, Tensor], facts: dict[str, Any]
 ) -> None:
@@ -103,33 +106,30 @@ def load_checkpoint(
 
 def saved_positions(run: Path) -> list[Position]:
     """The positions that have a checkpoint, rising."""
-    names = (NAME.fullmatch(path.stem) for path in _folder(run).glob("*.json"))
+    names = (NAME.fullmatch(path.stem) for path in (run / "checkpoints").glob("*.json"))
     return sorted(Position(int(name[1]), int(name[2] or 0)) for name in names if name)
 
 
 def saved_epochs(run: Path) -> list[int]:
     """The whole epochs that have a checkpoint, rising."""
-    return [position.epoch for position in saved_positions(run) if not position.batch]
+    return [epoch for epoch, batch in saved_positions(run) if not batch]
 
 
 def remove_checkpoint(run: Path, position: Position) -> None:
     """Forget one checkpoint: its JSON first, so that no half checkpoint is ever seen."""
-    _tensors_path(run, position).with_suffix(".json").unlink(missing_ok=True)
-    _tensors_path(run, position).unlink(missing_ok=True)
+    tensors = _tensors_path(run, position)
+    for path in (tensors.with_suffix(".json"), tensors):
+        path.unlink(missing_ok=True)
 
 
 def remove_unfinished_checkpoints(run: Path) -> None:
     """Forget what a kill or a full disk has left half-written; only for who holds the run."""
-    remove_partial_files(_folder(run))
-    for path in _folder(run).glob("*.safetensors"):
+    remove_partial_files(run / "checkpoints")
+    for path in (run / "checkpoints").glob("*.safetensors"):
         if not path.with_suffix(".json").exists():
             path.unlink()
 
 
-def _folder(run: Path) -> Path:
-    return run / "checkpoints"
-
-
 def _tensors_path(run: Path, position: Position) -> Path:
     within = f"_batch_{position.batch:04d}" if position.batch else ""
-    return _folder(run) / f"epoch_{position.epoch:04d}{within}.safetensors"
+    return run / "checkpoints" / f"epoch_{position.epoch:04d}{within}.safetensors"

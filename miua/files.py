@@ -36,11 +36,12 @@ def atomic_path(path: Path, *, private: bool = False) -> Iterator[Path]:
     temporary = Path(name)
     try:
         yield temporary
-        temporary.chmod(0o600 if private else 0o666 & ~_umask())
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
+        mask = os.umask(0)  # which can only be read by setting it
+        os.umask(mask)
+        temporary.chmod(0o600 if private else 0o666 & ~mask)
+        _flush(temporary)
         temporary.replace(path)
-        _flush_folder(path.parent)
+        _flush(path.parent)  # the rename, too, outlasts a power cut
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -54,9 +55,21 @@ def remove_partial_files(folder: Path) -> None:
         path.unlink()
 
 
-def _flush_folder(folder: Path) -> None:
-    """Make a rename outlast a power cut."""
-    handle = os.open(folder, os.O_RDONLY)
+@contextmanager
+def atomic_folder(path: Path) -> Iterator[Path]:
+    """A new folder that takes the place of `path`, whole, when the block succeeds."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=PARTIAL, dir=path.parent) as temporary:
+        made = Path(temporary) / "made"
+        made.mkdir()
+        yield made
+        if path.exists():
+            path.replace(Path(temporary) / "replaced")
+        made.replace(path)
+
+
+def _flush(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:
@@ -147,9 +160,3 @@ def data_folder() -> Path:
     """Where downloads and caches live: MIUA_DATA_DIR, else the platform's cache folder."""
     chosen = os.environ.get("MIUA_DATA_DIR")
     return Path(chosen).expanduser() if chosen else user_cache_path("miua")
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

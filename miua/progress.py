@@ -44,21 +44,16 @@ class Progress:
         *,
         done: int = 0,
         stream: TextIO | None = None,
-        seconds_between_lines: float = SECONDS_BETWEEN_LINES,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.description = description
-        self.total = total
-        self.unit = unit
-        self.done = done
+        self.description, self.total, self.unit = description, total, unit
+        self.done = self._before = done
         self.note = ""
-        self._before = done
         self._stream = sys.stderr if stream is None else stream
         self._terminal = self._stream.isatty()
-        self._pause = SECONDS_BETWEEN_DRAWINGS if self._terminal else seconds_between_lines
+        self._pause = SECONDS_BETWEEN_DRAWINGS if self._terminal else SECONDS_BETWEEN_LINES
         self._clock = clock
         self._start = self._last_shown = clock()
-        self._said_something = False
         self._bar: RichProgress | None = None
 
     def __enter__(self) -> Progress:
@@ -73,7 +68,7 @@ class Progress:
         if self._bar is not None:
             self._show()
             self._bar.stop()
-        elif self._said_something and kind is None:
+        elif self._last_shown > self._start and kind is None:
             taken = duration(self._clock() - self._start)
             self._line(f"{_amount(self.done, self.unit)} in {taken}{self._tail()}")
 
@@ -90,7 +85,6 @@ class Progress:
     def _show(self) -> None:
         if self._bar is None:
             self._line(self.status())
-            self._said_something = True
         else:
             task = self._bar.task_ids[0]
             self._bar.update(task, completed=self.done, total=self.total, status=self.status())
@@ -107,12 +101,12 @@ class Progress:
         rate = (self.done - self._before) / elapsed if elapsed > 0 else 0.0
         parts = [_amount(self.done, self.unit)]
         if self.total:
-            share = f" ({100 * self.done / self.total:.0f} %)"
-            parts = [f"{_amount(self.done, '')} of {_amount(self.total, self.unit)}{share}"]
-            if self.unit == "B":
-                parts = [f"{_amount(self.done, 'B')} of {_amount(self.total, 'B')}{share}"]
+            done = _amount(self.done, "B" if self.unit == "B" else "")
+            share = f"{100 * self.done / self.total:.0f} %"
+            parts = [f"{done} of {_amount(self.total, self.unit)} ({share})"]
         if rate > 0:
-            parts.append(f"{_rate(rate, self.unit)}/s")
+            digits = 0 if rate >= 100 else 1 if rate >= 1 else 3
+            parts.append(f"{_amount(rate, self.unit, digits)}/s")
             if self.total and self.total > self.done:
                 parts.append(f"{duration((self.total - self.done) / rate)} left")
         return ", ".join(parts) + self._tail()
@@ -149,24 +143,12 @@ def _rich_bar(stream: TextIO) -> RichProgress:
     return RichProgress(*columns, console=Console(file=stream), refresh_per_second=10)
 
 
-def _amount(amount: float, unit: str) -> str:
+def _amount(amount: float, unit: str, digits: int = 0) -> str:
     if unit == "B":
-        return _bytes(amount)
-    return f"{amount:,.0f} {unit}".rstrip()
+        from rich.filesize import decimal
 
-
-def _rate(rate: float, unit: str) -> str:
-    if unit == "B":
-        return _bytes(rate)
-    digits = 0 if rate >= 100 else 1 if rate >= 1 else 3
-    return f"{rate:,.{digits}f} {unit}".rstrip()
-
-
-def _bytes(amount: float) -> str:
-    for unit, factor in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
-        if amount >= factor:
-            return f"{amount / factor:.1f} {unit}"
-    return f"{amount:.0f} B"
+        return decimal(int(amount))
+    return f"{amount:,.{digits}f} {unit}".rstrip()
 
 
 def duration(seconds: float) -> str:

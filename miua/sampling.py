@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
-import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +15,7 @@ from miua.config import TrainingConfig, read_config
 from miua.data.model_space import to_image_stack
 from miua.dcgan import Generator
 from miua.errors import MiuaError
-from miua.files import read_json, sha256_array, write_array
+from miua.files import atomic_folder, read_json, sha256_array, write_array
 from miua.progress import Progress
 from miua.provenance import provenance, write_provenance
 from miua.training.adversaries import with_prefix
@@ -81,10 +79,7 @@ def generate(
     record = provenance(
         inputs={"checkpoint": checkpoint},
         settings={
-            "run": run.name,
-            "epoch": epoch,
-            "images": images,
-            "seed": seed,
+            **{"run": run.name, "epoch": epoch, "images": images, "seed": seed},
             "batch_norm": "statistics of training",
         },
         device=str(place),
@@ -120,58 +115,37 @@ def draw_set(
 
 def _check_place(out: Path) -> None:
     """Refuse to replace anything but nothing or an older set."""
-    if out.is_dir():
-        names = {path.name for path in out.iterdir()}
-        set_files = {name for name in names if SET_FILE.fullmatch(name)}
-        if names == set_files and (not names or "checkpoint" in _recorded_inputs(out)):
-            return
-    elif not out.exists():
+    if not out.exists():
         return
-    raise MiuaError(f"{out} holds other files. Choose an empty or new folder for --out.")
-
-
-def _recorded_inputs(out: Path) -> dict[str, str]:
-    path = out / "provenance.json"
-    inputs: dict[str, str] = read_json(path)["inputs"] if path.exists() else {}
-    return inputs
+    names = [path.name for path in out.iterdir()] if out.is_dir() else [""]
+    record = out / "provenance.json"
+    inputs = read_json(record)["inputs"] if names and record.exists() else {}
+    if not all(map(SET_FILE.fullmatch, names)) or (names and "checkpoint" not in inputs):
+        raise MiuaError(f"{out} holds other files. Choose an empty or new folder for --out.")
 
 
 def _draw(generator: Generator, images: int, seed: int, device: torch.device) -> NDArray[np.uint8]:
-    side_stacks = []
+    stacks = []
     with Progress("Generating", images, "images") as bar, torch.inference_mode():
         for start in range(0, images, CHUNK):
-            indices = range(start, min(start + CHUNK, images))
-            latent = torch.stack(
-                [
-                    torch.randn(
-                        generator.latent_size,
-                        generator=seeded_generator(seed, Stream.SYNTHETIC_IMAGE, index),
-                    )
-                    for index in indices
-                ]
-            )
-            side_stacks.append(to_image_stack(generator(latent.to(device))))
-            bar.advance(len(indices))
-    return np.concatenate(side_stacks)
+            latent = [
+                torch.randn(
+                    generator.latent_size,
+                    generator=seeded_generator(seed, Stream.SYNTHETIC_IMAGE, index),
+                )
+                for index in range(start, min(start + CHUNK, images))
+            ]
+            stacks.append(to_image_stack(generator(torch.stack(latent).to(device))))
+            bar.advance(len(latent))
+    return np.concatenate(stacks)
 
 
 def _save(out: Path, stack: NDArray[np.uint8], record: dict[str, object], as_png: bool) -> None:
-    """Write the set beside its place and move it there, so that it is whole or absent."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=".partial-", dir=out.parent))
-    try:
-        temporary.chmod(0o755)
+    with atomic_folder(out) as made:
         if as_png:
             digits = max(4, len(str(len(stack) - 1)))
             for index, image in enumerate(stack):
-                Image.fromarray(image).save(temporary / f"{index:0{digits}d}.png")
+                Image.fromarray(image).save(made / f"{index:0{digits}d}.png")
         else:
-            write_array(temporary / "images.npy", stack)
-        write_provenance(temporary, record)
-        old = Path(tempfile.mkdtemp(prefix=".replaced-", dir=out.parent))
-        if out.exists():
-            out.replace(old)
-        temporary.replace(out)
-        shutil.rmtree(old)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+            write_array(made / "images.npy", stack)
+        write_provenance(made, record)

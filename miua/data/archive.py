@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import shutil
 import stat
-import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
 from miua.errors import MiuaError
+from miua.files import atomic_folder
 from miua.progress import progress
 
 MAX_BYTES = 4 * 10**9
@@ -32,13 +32,9 @@ def extract_zip(
         with zipfile.ZipFile(archive) as opened:
             members = opened.infolist()
             _check_members(archive, members, max_bytes, max_ratio * archive.stat().st_size)
-            folder.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(prefix=".partial-", dir=folder.parent) as temporary:
-                unpacked = Path(temporary) / "content"
-                unpacked.mkdir()
+            with atomic_folder(folder) as unpacked:
                 for member in progress(members, f"Unpacking {archive.name}", "files"):
                     _extract(opened, member, unpacked)
-                unpacked.rename(folder)
     except FileNotFoundError:
         raise MiuaError(f"{archive} is missing.") from None
     # zipfile's own: NotImplementedError for a compression method that it does not know.

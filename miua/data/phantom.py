@@ -7,7 +7,6 @@ about real images. How they come about: head.py (what is there), ultrasound.py (
 from __future__ import annotations
 
 import csv
-import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -23,7 +22,7 @@ from miua.data.head import Ellipse, draw_head, draw_view, tissue
 from miua.data.threads import usable_cores
 from miua.data.ultrasound import Machine, grey_image
 from miua.errors import MiuaError
-from miua.files import read_json, write_json
+from miua.files import atomic_folder, read_json, write_json
 from miua.progress import progress
 from miua.provenance import provenance, write_provenance
 
@@ -72,10 +71,8 @@ def write_phantoms(folder: Path, images: int, seed: int, threads: int | None = N
                 f"{seed}. Name another folder, or remove it."
             )
         return folder / TRAINING_SET
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".partial-", dir=folder.parent) as temporary:
-        made = Path(temporary) / "dataset"
-        (made / TRAINING_SET).mkdir(parents=True)
+    with atomic_folder(folder) as made:
+        (made / TRAINING_SET).mkdir()
         write = partial(_write_image, made / TRAINING_SET, seed)
         with ThreadPoolExecutor(threads or usable_cores()) as pool:
             written = pool.map(write, image_layout(images, seed))
@@ -85,7 +82,6 @@ def write_phantoms(folder: Path, images: int, seed: int, threads: int | None = N
             table.writerows([TABLE_HEADER, *sorted(rows)])
         write_json(made / RECIPE_NAME, recipe)
         write_provenance(made, provenance(inputs={}, settings=recipe))
-        made.replace(folder)
     return folder / TRAINING_SET
 
 

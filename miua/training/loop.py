@@ -22,18 +22,22 @@ from miua.training.device import choose_device, set_precision
 from miua.training.draws import Draws
 from miua.training.interruption import StopRequest, stop_requests
 from miua.training.run_folder import (
-    append_log,
-    append_speed,
+    LOG,
+    SPEED,
+    State,
+    append_line,
     claim,
     divergence,
     log_line,
     record_divergence,
     record_start,
+    resume,
+    save,
     save_sample_grid,
+    thin,
     training_images,
     wants_sample_grid,
 )
-from miua.training.saving import State, resume, save, thin
 from miua.training.signs import NON_FINITE, signs_of_epoch, starts_now, told
 from miua.training.speed import predict
 from miua.training.steps import EpochSums, train_batch
@@ -150,13 +154,15 @@ class _Training:
                 self._obey_stop()
         means = state.sums.means(size)
         images = size - first * config.batch_size
-        append_speed(self.run, epoch, images, time.monotonic() - started)
+        seconds = time.monotonic() - started
+        fast = {"seconds": round(seconds, 3), "images_per_second": round(images / seconds, 2)}
+        append_line(self.run / SPEED, {"epoch": epoch, **fast})
         self._log(log_line(epoch, epoch * batches, means, signs_of_epoch(means)))
         state.position = Position(epoch)
 
     def _log(self, line: dict[str, Any]) -> None:
         """Append the line to log.jsonl; a loss that is not finite ends the training, for good."""
-        append_log(self.run, line)
+        append_line(self.run / LOG, line)
         if NON_FINITE in line["events"]:
             reason = record_divergence(self.run, self.config, line["epoch"])
             raise DivergedError(f"{self.run}: {reason} Try smaller ones.")

@@ -1,8 +1,12 @@
-"""The folder of a run: whose training it is, its provenance, its log, its pictures."""
+"""What a run keeps: whose training it is, its provenance, log and pictures, and its checkpoints.
+
+Checkpoints are saved often, thinned, and found again after any interruption.
+"""
 
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,20 +15,40 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from miua.checkpoint import Position
+from miua.checkpoint import (
+    START,
+    DamagedError,
+    Position,
+    load_checkpoint,
+    remove_checkpoint,
+    remove_unfinished_checkpoints,
+    save_checkpoint,
+    saved_positions,
+)
 from miua.config import TrainingConfig, config_hash, differences, read_config, write_config
 from miua.data import subset
 from miua.data.model_space import to_image_stack
 from miua.dcgan import Generator
 from miua.errors import MiuaError
-from miua.files import atomic_path, read_json, sha256_array, write_json, write_text
+from miua.files import (
+    atomic_path,
+    read_json,
+    remove_partial_files,
+    sha256_array,
+    write_json,
+    write_text,
+)
+from miua.progress import say
 from miua.provenance import provenance, write_provenance
+from miua.training.adversaries import Adversaries, with_prefix
 from miua.training.draws import Stream, seeded_generator
+from miua.training.steps import EpochSums
 
 LOG = "log.jsonl"  # what happened in each epoch: the same bytes in every rerun
 SPEED = "speed.jsonl"  # how long each epoch took
 DIVERGED = "diverged.json"  # where a training ended early, and why
 GRID_SIDE = 8
+KEPT_BEHIND = 2  # the newest checkpoints that stay, should one be damaged
 
 Line = dict[str, Any]
 
@@ -110,10 +134,7 @@ def record_start(
 
 def divergence(run: Path) -> dict[str, Any] | None:
     """Epoch and reason of the end of a training that diverged; None for any other run."""
-    found: dict[str, Any] | None = None
-    if (run / DIVERGED).exists():
-        found = read_json(run / DIVERGED)
-    return found
+    return dict(read_json(run / DIVERGED)) if (run / DIVERGED).exists() else None
 
 
 def record_divergence(run: Path, config: TrainingConfig, epoch: int) -> str:
@@ -134,15 +155,10 @@ def log_line(epoch: int, updates: int, means: dict[str, float], signs: list[str]
     return {"epoch": epoch, "updates": updates, **values, "events": signs}
 
 
-def append_log(run: Path, line: Line) -> None:
-    """Add an epoch's line to log.jsonl."""
-    _append(run / LOG, line)
-
-
-def append_speed(run: Path, epoch: int, images: int, seconds: float) -> None:
-    """Add to speed.jsonl how fast an epoch was, or what of it was trained in one go."""
-    rate = round(images / seconds, 2)
-    _append(run / SPEED, {"epoch": epoch, "seconds": round(seconds, 3), "images_per_second": rate})
+def append_line(path: Path, line: Line) -> None:
+    """Add a line to log.jsonl or speed.jsonl."""
+    with path.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(line) + "\n")
 
 
 def rewrite_logs(run: Path, history: list[Line]) -> None:
@@ -179,6 +195,75 @@ def save_sample_grid(run: Path, config: TrainingConfig, generator: Generator, ep
         Image.fromarray(grid.reshape(GRID_SIDE * side, GRID_SIDE * side)).save(path)
 
 
-def _append(path: Path, line: Line) -> None:
-    with path.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(line) + "\n")
+@dataclass
+class State:
+    """Where a training stands.
+
+    history: the lines of the log so far. sums: of the epoch that has begun. What else an epoch
+    needs, its order and every random number, follows from the seed (`miua.training.draws`).
+    """
+
+    networks: Adversaries
+    sums: EpochSums
+    position: Position = START
+    history: list[dict[str, Any]] = field(default_factory=list)
+
+
+def save(run: Path, config: TrainingConfig, state: State) -> None:
+    """Save the state, then thin: keep the asked epochs and the newest two checkpoints."""
+    tensors = state.networks.tensors()
+    if state.position.batch:
+        tensors |= {f"sums.{name}": tensor for name, tensor in state.sums.tensors().items()}
+    # Without the epochs, which are no part of what the training is: a run can be extended.
+    facts = {"config": config.model_dump(exclude={"epochs"}), "history": state.history}
+    save_checkpoint(run, state.position, tensors, facts)
+    thin(run, config, KEPT_BEHIND)
+
+
+def thin(run: Path, config: TrainingConfig, behind: int) -> None:
+    """Remove all checkpoints but those of asked epochs and the newest `behind`."""
+    positions = saved_positions(run)
+    for old in positions[: max(0, len(positions) - behind)]:
+        if old.batch or old.epoch not in config.epochs:
+            remove_checkpoint(run, old)
+
+
+def resume(run: Path, config: TrainingConfig, state: State) -> None:
+    """Go to the newest checkpoint that no asked epoch is missing before.
+
+    A damaged checkpoint counts as missing, and is removed. So are those after a missing one: the
+    way to it leads through them again, to the same bytes.
+
+    Raises:
+        MiuaError: a checkpoint is of another training.
+    """
+    for folder in (run, run / "samples"):
+        remove_partial_files(folder)
+    remove_unfinished_checkpoints(run)
+    for position in saved_positions(run):
+        try:
+            load_checkpoint(run, position, config)
+        except DamagedError as error:
+            say(f"{error} Falling back to the checkpoint before it.")
+            remove_checkpoint(run, position)
+    positions = saved_positions(run)
+    missing = [epoch for epoch in config.epochs if Position(epoch) not in positions]
+    goal = missing[0] if missing else config.epochs[-1]
+    start = max([each for each in positions if each < (goal, 0) or not missing], default=START)
+    # Nothing may lie ahead of where the training stands: it would be taken for finished work.
+    if ahead := [position for position in positions if position > start]:
+        for position in ahead:
+            remove_checkpoint(run, position)
+        again = ", ".join(str(position) for position in ahead)
+        say(f"{run}: epoch {goal} is not there; made again with it: {again}.")
+    if start > START:
+        tensors, facts = load_checkpoint(run, start, config)
+        state.networks.load(tensors)
+        if start.batch:
+            state.sums.load(with_prefix(tensors, "sums."))
+        state.position, state.history = start, facts["history"]
+        if missing:
+            say(f"{run}: going on after {start}.")
+    elif (run / LOG).exists():
+        say(f"{run}: there is no checkpoint yet; starting again.")
+    rewrite_logs(run, state.history)
