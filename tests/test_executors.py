@@ -5,8 +5,11 @@ from pathlib import Path
 import pytest
 import yaml
 
+from miua.config import read_config
 from miua.errors import MiuaError
-from miua.executors import find_executor
+from miua.study.executors import find_executor
+from miua.study.plan import Profile
+from miua.study.steps import STEPS, Study
 
 STUDY = Path(__file__).parents[1] / "experiments"
 SHIPPED = sorted(path.parent.name for path in (STUDY / "executors").glob("*/config.yaml"))
@@ -75,8 +78,11 @@ def test_without_slurm_it_says_so_instead_of_waiting(commands):
 
 def test_the_sets_of_one_training_are_one_job_whose_steps_take_turns():
     settings = yaml.safe_load((STUDY / "executors" / "slurm" / "config.yaml").read_text())
-    snakefile = (STUDY / "Snakefile").read_text()
     (group,) = settings["group-components"]
-    assert snakefile.count(f'group: "{group}"') == snakefile.count("in_turn=1") == 2
+    assert [step.name for step in STEPS if step.group == group] == ["generate", "evaluate"]
+    profile = read_config(STUDY / "profiles" / "smoke.yaml", Profile)
+    study = Study(profile, (), study=STUDY, paper=STUDY)
+    in_turn = [step.name for step in STEPS if study.resources(step).get("in_turn") == 1]
+    assert in_turn == ["generate", "evaluate"]
     assert settings["resources"] == {"in_turn": 1}
     assert settings["set-resource-scopes"] == {"in_turn": "local"}

@@ -15,7 +15,7 @@ from miua.locked_packages import (
     lock_warning,
     read_lock,
 )
-from miua.reproduce import reproduce
+from miua.study.run import reproduce
 
 ROOT = Path(__file__).parents[1]
 HASH = f"    --hash=sha256:{64 * '0'}\n    # via something\n"
@@ -93,7 +93,7 @@ def test_a_line_that_pins_nothing_is_an_error(lock):
 
 def test_a_reproduction_says_it_once_at_its_start(lock, tmp_path, monkeypatch, capsys):
     lock("numpy==0.1")
-    monkeypatch.setattr("miua.reproduce._run", lambda *arguments: None)
+    monkeypatch.setattr("miua.study.run._run", lambda *arguments: None)
     places = {"study": ROOT / "experiments", "paper": ROOT / "paper", "results": tmp_path / "r"}
     reproduce("smoke", cores=1, **places)
     reproduce("smoke", cores=1, experiment="seeds", **places)

@@ -1,6 +1,6 @@
 """What is shown of Snakemake: nothing of itself, every word of a step, and why a job failed."""
 
-from miua.messages import LOG_LINES, cluster_messages, local_messages
+from miua.study.executors import LOG_LINES, cluster_messages, local_messages
 
 OF_ITSELF = """\
 Building DAG of jobs...

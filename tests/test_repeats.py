@@ -8,8 +8,8 @@ import yaml
 
 from miua.config import read_config
 from miua.errors import MiuaError
-from miua.repeats import SEED_STEP, find_repeats, make_repeats
 from miua.study.plan import Profile
+from miua.study.run import SEED_STEP, find_repeats, make_repeats
 
 ROOT = Path(__file__).parents[1]
 STUDY, PAPER = ROOT / "experiments", ROOT / "paper"
@@ -19,7 +19,7 @@ STUDY, PAPER = ROOT / "experiments", ROOT / "paper"
 def command(monkeypatch):
     """The commands that Snakemake would be started with."""
     commands = []
-    monkeypatch.setattr("miua.reproduce._run", lambda command, *rest: commands.append(command))
+    monkeypatch.setattr("miua.study.run._run", lambda command, *rest: commands.append(command))
     return commands
 
 

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,13 +15,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from snakemake.cli import parse_config
 
-import miua.reproduce
 from miua.config import read_config
 from miua.data import ReadingOptions, subset
 from miua.data.stack import save_stack
 from miua.errors import MiuaError
-from miua.reproduce import _on_one_line, _survives, reproduce
 from miua.study.plan import Profile, make_plan, read_experiments
+from miua.study.run import _on_one_line, _survives, reproduce
 from miua.verification.manifest import MANIFEST
 
 STUDY = Path(__file__).parents[1] / "experiments"
@@ -111,12 +111,12 @@ def test_unknown_profile_and_experiment_list_the_known_ones(tmp_path):
 def command(monkeypatch):
     """The command that Snakemake would be started with."""
     commands = []
-    monkeypatch.setattr("miua.reproduce._run", lambda command, *rest: commands.append(command))
+    monkeypatch.setattr("miua.study.run._run", lambda command, *rest: commands.append(command))
     return commands
 
 
 def test_an_executor_hands_its_settings_to_snakemake(tmp_path, command, monkeypatch):
-    monkeypatch.setattr("miua.executors._need_slurm", lambda: None)
+    monkeypatch.setattr("miua.study.executors._need_slurm", lambda: None)
     rerun(tmp_path, executor="slurm")
     words = command[0]
     settings = (STUDY / "executors" / "slurm").resolve()
@@ -291,7 +291,8 @@ def test_what_is_finished_is_not_repeated(without_latex, capfd, monkeypatch):
 
 
 def test_fid_is_computed_once_its_weights_are_there(without_latex, capfd, monkeypatch):
-    monkeypatch.setattr("miua.reproduce._inception_weights", lambda: "6726825d")
+    weights = SimpleNamespace(sha256="6726825d")
+    monkeypatch.setattr("miua.study.run.find_inception_weights", lambda: weights)
     jobs = planned(without_latex[0], capfd, monkeypatch)
     assert jobs["evaluate"] == jobs["analyse"] == jobs["claims"] == jobs["figures"] == 1
     assert "train" not in jobs
@@ -333,32 +334,6 @@ def test_other_images_are_refused_before_anything_is_removed(without_latex):
             )
     finally:
         write_profile(folder / "experiments")
-
-
-def test_each_room_of_the_code_is_a_reason_to_repeat_what_it_made():
-    package = Path(miua.reproduce.__file__).parent
-    for room in ("sampling", "metrics", "real", "report"):
-        for part in miua.reproduce.ROOMS[room]:
-            assert list(package.glob(part)), part
-    hashes = {
-        room: miua.reproduce._code_hash(*parts) for room, parts in miua.reproduce.ROOMS.items()
-    }
-    assert len(set(hashes.values())) == 4
-
-
-def test_what_judges_and_what_measures_is_a_reason_to_do_it_again():
-    package = Path(miua.reproduce.__file__).parent
-    files = {
-        room: {
-            path.relative_to(package).as_posix() for part in parts for path in package.glob(part)
-        }
-        for room, parts in miua.reproduce.ROOMS.items()
-    }
-    assert "analysis/claim_tests/arms.py" in files["report"]
-    assert {"analysis/noise_floor.py", "data/degradation.py", "evaluation/subsets.py"} <= files[
-        "real"
-    ]
-    assert "metrics/measures.py" in files["report"]
 
 
 def test_more_epochs_extend_the_training(without_latex, capfd, monkeypatch):

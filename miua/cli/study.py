@@ -129,7 +129,7 @@ def expected_command(
     ] = None,
 ) -> None:
     """Write the small outcome of a run, to keep and compare."""
-    from miua.repeats import find_repeats
+    from miua.study.run import find_repeats
     from miua.study.store import Results as ResultsFolder
     from miua.verification.expected import write_expected
 
@@ -151,7 +151,7 @@ def repeat_command(
 ) -> None:
     """Rerun the study with other seeds, up to the ledger."""
     _need_for_study()
-    from miua.repeats import make_repeats
+    from miua.study.run import make_repeats
 
     for folder in make_repeats(profile, times, study=study, paper=paper, out=out, cores=cores):
         print(folder)
@@ -168,7 +168,7 @@ def reproduce_command(
 ) -> None:
     """Rerun the study, from images to the paper."""
     _need_for_study()
-    from miua.reproduce import reproduce
+    from miua.study.run import reproduce
 
     folder = reproduce(
         profile,
@@ -196,7 +196,7 @@ def experiment_command(
 ) -> None:
     """Rerun one experiment, up to its table."""
     _need_for_study()
-    from miua.reproduce import reproduce
+    from miua.study.run import reproduce
 
     folder = reproduce(
         profile,

@@ -4,6 +4,7 @@ import ast
 import csv
 import os
 import re
+import shlex
 import shutil
 import subprocess
 from pathlib import Path
@@ -15,8 +16,9 @@ from miua.data.download import Download
 from miua.data.hc18 import PUBLISHED
 from miua.errors import MiuaError
 from miua.metrics import inception_weights
-from miua.reproduce import _snakemake_command, _write_plan, reproduce
-from miua.study.plan import Profile, make_plan, read_experiments
+from miua.study.plan import Cell, Profile, make_plan, read_experiments
+from miua.study.run import _snakemake_command, _write_plan, reproduce, study_of
+from miua.study.steps import STEPS, Shell, Study
 from tests.doors import NOXFILE
 from tests.test_reproduce import PAPER, STUDY, write_profile
 
@@ -68,19 +70,21 @@ def test_no_source_makes_code_or_shell_commands_of_data(path):
             assert ast.literal_eval(given[keyword]) is value, where
 
 
-def test_every_name_in_a_shell_command_of_the_workflow_is_quoted():
-    text = (STUDY / "Snakefile").read_text(encoding="utf-8")
-    # Numbers, and what the Snakefile itself quotes or says.
-    plain = {"STUDY", "PAPER", "REAL", "MAIN", "threads", "params.images", "params.seed"}
-    plain |= {"params.size", "params.crop", "params.epoch"}
-    plain |= {"params.scale[images]", "params.scale[repeats]"}
-    commands = re.findall(r"    shell:((?:\s*f?\"[^\n]*\"\n)+)", text)
-    assert len(commands) == len(re.findall(r"\bshell:", text)) >= 15
-    for command in commands:
-        for field in re.findall(r"\{+([^{}]+)\}+", command):
-            assert field.endswith(":q") or field in plain, f"{field} in {command}"
-    assert "STUDY, PAPER = quoted(config[" in text
-    assert 'REAL = "data/training_set" if PHANTOMS else \'"$(miua fetch hc18)"\'' in text
+def test_every_name_in_a_command_of_a_step_is_quoted():
+    """Each command, cut into words as a shell does, holds the strange values whole."""
+    profile = read_config(STUDY / "profiles" / "smoke.yaml", Profile)
+    bad = "a'b $(c) `d`; e & {f}"
+    cell = Cell(bad, "arm", f"{bad}_e0001", bad, 1, 1, 4, 4, 64, 0, bad)
+    study = Study(profile, (cell,), study=Path(bad), paper=Path(bad))
+    plain = {name for name, value in study.values({"run": bad}).items() if isinstance(value, Shell)}
+    assert plain == {"real", "crop"}  # words of our own, and numbers
+    for step in STEPS:
+        names = {"run": bad, "epoch": "0001", "preparation": bad, "experiment": bad}
+        chosen = {name: names[name] for name in step.wildcards}
+        words = shlex.split(study.command(step, chosen, 1))
+        named = re.findall(r"{(\w+)}", step.command)
+        strange = [name for name in named if str(study.values(chosen).get(name)) == bad]
+        assert sum(word.count(bad) for word in words) == len(strange), step.name
 
 
 @pytest.fixture
@@ -113,7 +117,8 @@ def test_names_that_are_commands_stay_names_in_a_real_reproduction(strange):
     with (folder / "sets.csv").open("w", newline="") as file:
         csv.writer(file).writerows(rows)
     (folder / "configs" / f"{old}.yaml").rename(folder / "configs" / f"{new}.yaml")
-    command = _snakemake_command(folder, folder, study, paper, f"runs/{new}.done", 1)
+    asked = study_of(plan, folder, study, paper, 1)
+    command = _snakemake_command(asked, folder, [f"runs/{new}.done"])
     path = f"{Path(command[0]).parent}{os.pathsep}{os.environ['PATH']}"
     done = subprocess.run(
         [*command, "--cores", "1"],

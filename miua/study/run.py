@@ -1,8 +1,11 @@
-"""One command reruns the study: choose the scale, write the plan, let Snakemake do the rest."""
+"""One command reruns the study: choose the scale, write the plan, let Snakemake do the rest.
+
+`reproduce` does it once; `make_repeats` again and again with other seeds, to see how far the
+numbers scatter.
+"""
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
@@ -14,53 +17,24 @@ from pathlib import Path
 
 import yaml
 
-from miua import _kernels
-from miua.config import TrainingConfig, config_hash, differences, read_config
+from miua.config import TrainingConfig, differences, read_config
 from miua.errors import MiuaError
-from miua.executors import LOCAL, find_executor
 from miua.files import locked, write_text
 from miua.locked_packages import lock_warning
-from miua.messages import cluster_messages, local_messages
 from miua.metrics.inception_weights import NotComputedError, find_inception_weights
 from miua.progress import say
 from miua.provenance import PROVENANCE, keep_or_record_step
 from miua.report import latex_problem
-from miua.study.plan import CLAIMS, Plan, Profile, cells_csv, make_plan, read_experiments
+from miua.study.closure import code_hash
+from miua.study.executors import LOCAL, cluster_messages, find_executor, local_messages
+from miua.study.plan import Plan, Profile, Seeds, cells_csv, make_plan, read_experiments
+from miua.study.steps import NO_WEIGHTS, STEPS, Study
 from miua.verification.manifest import write_manifest
 
 WITH_GPU, WITHOUT_GPU = "paper", "smoke"
-
-# Training is not made anew when its code changes: it takes hours, and its provenance names the
-# commit. What follows takes minutes, and is.
-ROOMS = {
-    "sampling": ("sampling.py", "dcgan.py", "data/model_space.py"),
-    "metrics": ("metrics/*", "evaluation/*"),
-    "real": (
-        "metrics/*",
-        "evaluation/*",
-        "analysis/noise_floor.py",
-        "analysis/sensitivity.py",
-        "data/degradation.py",
-    ),
-    "report": (
-        "metrics/measures.py",
-        "metrics/memorisation.py",
-        "metrics/nearest_variants.py",
-        "metrics/variants.py",
-        "analysis/*",
-        "analysis/claim_tests/*",
-        "report/*",
-        "report/templates/*",
-        "charts/*",
-        "pages/*",
-        "pages/templates/*",
-        "wording.py",
-        "dcgan.py",
-        "training/signs.py",
-        *(f"survey/{name}.py" for name in ("agreement", "answers", "detection", "estimate")),
-        *(f"survey/{name}.py" for name in ("records", "results", "score")),
-    ),
-}
+# The seeds of neighbouring repeats are this far apart, so that none is used twice.
+SEED_STEP = 1000
+FEWEST_REPEATS = 2
 
 
 def reproduce(
@@ -113,9 +87,9 @@ def reproduce(
     if seed_offset:
         settings = settings.with_seeds_moved(seed_offset)
     plan = make_plan(settings, experiments)
-    target = "tables/claims.csv" if ledger_only else "all"
+    targets = ["tables/claims.csv"] if ledger_only else []
     if experiment is not None:
-        target = f"tables/{experiment}.csv"
+        targets = [f"tables/{experiment}.csv"]
     if not (paper / "main.tex").is_file():
         raise MiuaError(f"{paper} holds no main.tex. Name the paper's sources with --paper.")
     cluster = find_executor(executor, study)
@@ -130,15 +104,16 @@ def reproduce(
         place = Path(scratch) if dry_run else folder
         _write_plan(place, plan, study)
         here = cores or len(os.sched_getaffinity(0))
-        command = _snakemake_command(folder, place, study, paper, target, here)
+        asked = study_of(plan, folder, study, paper, here)
+        command = _snakemake_command(asked, place, targets)
         command += _where(cluster, cores, here)
         if problem := latex_problem():
             say(f"Note: {problem} All the rest is made; then run the same command again.")
         if dry_run and predict and cluster is None:
             from miua.forecast.predict import forecast, print_forecast  # loads torch
 
-            made_again = _made_again(command)
-            print_forecast(forecast(plan, folder, here, experiment=experiment, remade=made_again))
+            pending = _pending(command)
+            print_forecast(forecast(plan, folder, here, experiment=experiment, remade=pending))
         else:
             command += ["--dry-run"] if dry_run else []
             _run(command, lock, local_messages if cluster is None else cluster_messages)
@@ -223,28 +198,41 @@ def _write_if_changed(path: Path, text: str) -> None:
         write_text(path, text)
 
 
-def _snakemake_command(
-    folder: Path, place: Path, study: Path, paper: Path, target: str, cores: int
-) -> list[str]:
-    plan = place / "plan.yaml"
-    settings: dict[str, object] = {
-        "sets": str((place / "sets.csv").resolve()),
-        "study": str(study.resolve()),
-        "paper_source": str(paper.resolve()),
-        "paper_files": sorted(path.name for path in paper.iterdir() if path.is_file()),
-        "study_files": sorted(str(path.resolve()) for path in study.glob("data/*.csv")),
-        "claims": str((study / f"{CLAIMS}.yaml").resolve()),
-        "plan": config_hash(read_config(plan, Profile)),
-        "cores": cores,
-        "code": {room: _code_hash(*parts) for room, parts in ROOMS.items()},
-        "inception_weights": _inception_weights(),
-    }
+def study_of(plan: Plan, folder: Path, study: Path, paper: Path, cores: int) -> Study:
+    """The steps of a plan, as they are to be run here and now.
+
+    Args:
+        plan: what is to be made.
+        folder: the results folder.
+        study, paper: see `reproduce`.
+        cores: CPU cores to use.
+    """
+    try:
+        weights = find_inception_weights().sha256
+    except NotComputedError:
+        weights = NO_WEIGHTS
+    code = {step.name: code_hash(step.modules) for step in STEPS}
+    return Study(
+        plan.profile,
+        tuple(plan.cells),
+        study=study.resolve(),
+        paper=paper.resolve(),
+        cores=cores,
+        weights=weights,
+        code=code,
+        folder=folder,
+    )
+
+
+def _snakemake_command(study: Study, place: Path, targets: Iterable[str]) -> list[str]:
+    """The command that makes the targets, or everything; place: where the plan was written."""
+    settings = study.as_config(place / "sets.csv")
     return [
         sys.executable, "-m", "snakemake",
-        target,
-        "--snakefile", str((study / "Snakefile").resolve()),
-        "--directory", str(folder),
-        "--configfile", str(plan.resolve()),
+        *targets,
+        "--snakefile", str(study.study / "Snakefile"),
+        "--directory", str(study.folder),
+        "--configfile", str((place / "plan.yaml").resolve()),
         "--config", *(f"{key}={_on_one_line(value)}" for key, value in settings.items()),
         "--rerun-triggers", "mtime", "params", "input",
         "--rerun-incomplete",
@@ -279,33 +267,13 @@ def _where(cluster: Path | None, cores: int | None, here: int) -> list[str]:
     return [*options, *(["--local-cores", str(cores)] if cores else [])]
 
 
-def _code_hash(*parts: str) -> str:
-    """SHA-256 over a part of this package, so that what it made is remade when it changes."""
-    package = Path(__file__).parent
-    files = sorted(path for part in parts for path in package.glob(part) if path.is_file())
-    if any(path.name == "lbp.py" for path in files):
-        files.append(Path(_kernels.__file__))
-    digest = hashlib.sha256()
-    for path in files:
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
-
-
-def _made_again(command: list[str]) -> set[str]:
-    """Outputs that are there, and that Snakemake will make anew: their code or input changed."""
+def _pending(command: list[str]) -> set[str]:
+    """The files that Snakemake would make now, in the results folder."""
     summary = subprocess.run([*command, "--summary"], capture_output=True, text=True, check=False)
     if summary.returncode != 0:
         raise MiuaError(f"Snakemake cannot plan this:\n{summary.stderr.strip()}")
     lines = [line.split("\t") for line in summary.stdout.splitlines()[1:]]
     return {line[0] for line in lines if line[-1] == "update pending"}
-
-
-def _inception_weights() -> str:
-    """Which Inception weights FID would be computed with; "absent" if it would not."""
-    try:
-        return find_inception_weights().sha256
-    except NotComputedError:
-        return "absent"
 
 
 def _run(command: list[str], lock: int, messages: Callable[[Iterable[str]], Iterator[str]]) -> None:
@@ -336,4 +304,76 @@ def _run(command: list[str], lock: int, messages: Callable[[Iterable[str]], Iter
         raise MiuaError(
             "A step failed; its message is above. Mend the cause and run the same command again: "
             "what is finished is kept."
+        )
+
+
+def make_repeats(
+    profile: str, times: int, *, study: Path, paper: Path, out: Path, cores: int | None = None
+) -> list[Path]:
+    """Reproduce a profile up to its ledger `times` times, each with seeds of its own.
+
+    Repeat k has every seed of the profile SEED_STEP * k higher, but for the phantoms': all repeats
+    learn from the same images. A second call goes on where the first one was stopped, and makes
+    only what is missing.
+
+    Returns:
+        The results folders, `out`/seed-OFFSET/PROFILE.
+
+    Raises:
+        MiuaError: `times` is too small, the profile's own seeds are too far apart, or see
+            `reproduce`.
+    """
+    if times < FEWEST_REPEATS:
+        raise MiuaError(f"One repeat scatters nowhere: ask for {FEWEST_REPEATS} or more.")
+    path = study / "profiles" / f"{profile}.yaml"
+    if path.exists():
+        _check_seeds(path, read_config(path, Profile))
+    folders = []
+    for repeat in range(1, times + 1):
+        offset = SEED_STEP * repeat
+        say(f"Repeat {repeat} of {times}, seeds {offset} higher:")
+        folders.append(
+            reproduce(
+                profile,
+                study=study,
+                paper=paper,
+                results=out / f"seed-{offset}",
+                cores=cores,
+                seed_offset=offset,
+                ledger_only=True,
+            )
+        )
+    return folders
+
+
+def find_repeats(out: Path, profile: str) -> list[Path]:
+    """The results folders that `make_repeats` made of a profile, by offset.
+
+    Raises:
+        MiuaError: there is none.
+    """
+    found = sorted(out.glob(f"seed-*/{profile}"), key=lambda path: _offset(path.parent))
+    if not found:
+        raise MiuaError(
+            f"{out} holds no repeats of {profile!r}. Make them with: "
+            f"miua repeat --profile {profile} --out {out}"
+        )
+    return found
+
+
+def _offset(folder: Path) -> int:
+    number = folder.name.removeprefix("seed-")
+    if not number.isdecimal():
+        raise MiuaError(f"{folder} is no folder of a repeat: those are named seed-NUMBER.")
+    return int(number)
+
+
+def _check_seeds(path: Path, profile: Profile) -> None:
+    seeds = [profile.seed]
+    for scale in profile.experiments.values():
+        seeds += scale.seeds if isinstance(scale, Seeds) else []
+    if max(seeds) - min(seeds) >= SEED_STEP:
+        raise MiuaError(
+            f"{path}: its seeds, {min(seeds)} to {max(seeds)}, are so far apart that repeats, "
+            f"{SEED_STEP} apart, would share some. Choose seeds nearer to each other."
         )

@@ -1,0 +1,137 @@
+"""Which files a step's code consists of: its modules and all that they import, found by reading.
+
+Nothing is imported for it. A module counts with everything that it imports anywhere, inside
+functions too, but not what it imports for its types alone. A name taken from a package leads to
+the module that the package takes it from. Files that a module names beside itself, such as
+templates, count with it, and so do the compiled kernels where they are reached.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import re
+from collections.abc import Iterable, Iterator
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+
+PACKAGE = Path(__file__).parents[1]
+KERNELS = "_kernels"
+
+
+def code_hash(modules: Iterable[str], package: Path = PACKAGE) -> str:
+    """SHA-256 of all that `closure` finds; other code, another hash."""
+    digest = hashlib.sha256()
+    for path in closure(modules, package):
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def closure(modules: Iterable[str], package: Path = PACKAGE) -> list[Path]:
+    """The files that these modules consist of, sorted.
+
+    Args:
+        modules: by their full names, such as "miua.sampling".
+        package: the folder of the package `miua`.
+
+    Raises:
+        ValueError: there is no such module.
+    """
+    found: set[Path] = set()
+    left = list(modules)
+    while left:
+        path = _file(left.pop(), package)
+        if path not in found:
+            found.add(path)
+            if path.suffix == ".py":
+                left += _imported(path, package)
+                found.update(_named(path, package))
+    return sorted(found)
+
+
+def _file(module: str, package: Path) -> Path:
+    place = package.joinpath(*module.split(".")[1:])
+    for path in (place.with_suffix(".py"), place / "__init__.py"):
+        if path.is_file():
+            return path
+    compiled = find_spec(module)
+    if compiled is None or compiled.origin is None:
+        raise ValueError(f"{package} holds no module {module}")
+    return Path(compiled.origin)
+
+
+def _imported(path: Path, package: Path) -> Iterator[str]:
+    """The modules that a source needs, wherever it imports them."""
+    for module, name in _imports(path):
+        yield from _sources(module, name, package)
+
+
+def _sources(module: str, name: str | None, package: Path) -> Iterator[str]:
+    """The module that a name of `module` comes from, which may be a module or a package itself.
+
+    Modules that a package imports whole come with any of its names: they register themselves in it.
+    """
+    path = _file(module, package)
+    if name is None or path.name != "__init__.py":
+        yield module
+        return
+    if name == KERNELS or _is_module(path.parent / name):
+        yield f"{module}.{name}"
+        return
+    taken_from = module
+    for other, taken in _imports(path):
+        if taken is not None and _is_module(package.joinpath(*other.split(".")[1:], taken)):
+            yield f"{other}.{taken}"
+        elif taken == name:
+            taken_from = other
+    if taken_from == module:
+        yield module
+    else:
+        yield from _sources(taken_from, name, package)
+
+
+def _is_module(place: Path) -> bool:
+    return place.with_suffix(".py").is_file() or (place / "__init__.py").is_file()
+
+
+def _imports(path: Path) -> list[tuple[str, str | None]]:
+    """Modules of the package that a source imports, each with the name that it takes from it."""
+    return _read(path, path.stat().st_mtime_ns)[0]
+
+
+def _named(path: Path, package: Path) -> Iterator[Path]:
+    """Files that a source names: beside it, in folders beside it, and templates of a package."""
+    for text in _read(path, path.stat().st_mtime_ns)[1]:
+        place = path.parent / text
+        if text.startswith("miua."):
+            place = package.joinpath(*text.split(".")[1:], "templates")
+        elif _is_module(place):
+            continue
+        found = place.rglob("*") if place.is_dir() else (place,)
+        yield from (each for each in found if each.is_file() and each.suffix != ".pyc")
+
+
+@cache
+def _read(path: Path, version: int) -> tuple[list[tuple[str, str | None]], list[str]]:
+    """The imports of a source, and the texts in it that may be names of files or packages.
+
+    version: of the file, which is read again when it is another.
+    """
+    imports: list[tuple[str, str | None]] = []
+    texts: set[str] = set()
+    left: list[ast.AST] = [ast.parse(path.read_text(encoding="utf-8"))]
+    while left:
+        node = left.pop()
+        if isinstance(node, ast.Import):
+            imports += [(each.name, None) for each in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            imports += [(node.module or "", each.name) for each in node.names]
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            texts.add(node.value)
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            left += node.orelse
+        else:
+            left += ast.iter_child_nodes(node)
+    ours = [each for each in imports if each[0].split(".")[0] == "miua"]
+    return ours, [text for text in texts if re.fullmatch(r"\w[\w.-]*", text)]
