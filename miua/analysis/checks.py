@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
 
 from miua.errors import MiuaError
 
@@ -20,26 +19,11 @@ FEWEST_POINTS = 3
 # Values that agree to this many parts are told apart by rounding alone.
 ROUNDING = 1e-12
 
-# Shapiro and Wilk's test: no p value below, no trustworthy one above (Royston 1995).
-SHAPIRO_FEWEST, SHAPIRO_MOST = 3, 5000
-
 Numbers = NDArray[np.float64]
 
 
 class UndecidedError(MiuaError):
     """The data allow no answer; the message says why."""
-
-
-def shapiro_p(residuals: Numbers, *, scale: float) -> float:
-    """p of Shapiro and Wilk's test of normality.
-
-    NaN where there is none: fewer than three residuals, more than 5000, or none that differ by
-    more than rounding from each other, at values as large as `scale`.
-    """
-    testable = SHAPIRO_FEWEST <= residuals.size <= SHAPIRO_MOST
-    if not testable or is_constant(residuals, scale=scale):
-        return math.nan
-    return float(stats.shapiro(residuals).pvalue)
 
 
 def finite_array(name: str, values: ArrayLike, dimensions: int = 1) -> Numbers:
@@ -105,12 +89,8 @@ def check_varied(**columns: Numbers) -> None:
 
 def is_constant(values: Numbers, *, scale: float | None = None) -> bool:
     """Whether values differ by rounding at most; `scale` is the size of what they came from."""
-    return bool(np.ptp(values) <= ROUNDING * (largest(values) if scale is None else scale))
-
-
-def largest(values: Numbers) -> float:
-    """The largest magnitude."""
-    return float(np.abs(values).max())
+    size = float(np.abs(values).max()) if scale is None else scale
+    return bool(np.ptp(values) <= ROUNDING * size)
 
 
 def check_fraction(name: str, value: float) -> None:

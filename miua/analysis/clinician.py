@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
+from statsmodels.stats.multitest import multipletests
 
 from miua.analysis.checks import Numbers, UndecidedError, finite_array
 from miua.analysis.correlation import correlate
@@ -42,23 +43,11 @@ LOWEST_SCORE, HIGHEST_SCORE = 1.0, 5.0
 # One reading error for a disc that stands alone, three because overlapping discs carry more.
 TOLERATED_READING_ERRORS = 3
 
+# What is kept of a fitted line, by the names of LogarithmicFit.
+LINE_COLUMNS = ("a", "b", "pearson_r", "p_value", "error_a", "error_b", "residual_deviation")
 REGRESSION_COLUMNS = (
-    "metric",
-    "n",
-    "a",
-    "b",
-    "a_published",
-    "b_published",
-    "pearson_r",
-    "p_value",
-    "error_a",
-    "error_b",
-    "residual_deviation",
-    "tolerance",
-    "agrees",
-    "published_lowest",
-    "published_highest",
-    "status",
+    *("metric", "n", "a", "b", "a_published", "b_published", *LINE_COLUMNS[2:]),
+    *("tolerance", "agrees", "published_lowest", "published_highest", "status"),
 )
 
 # The correlation that the study claims to exceed, and the power asked of a test that seeks it.
@@ -161,6 +150,11 @@ def fit_scores(scores: pd.DataFrame, metric: str) -> LogarithmicFit:
     return fit_logarithm(points["clinician_score"], points["value"])
 
 
+def line_of(fit: LogarithmicFit) -> dict[str, object]:
+    """The columns LINE_COLUMNS of a fit."""
+    return {name: getattr(fit, name) for name in LINE_COLUMNS}
+
+
 def refit(study: Path) -> pd.DataFrame:
     """The refit of every published regression beside what was published: REGRESSION_COLUMNS.
 
@@ -215,11 +209,7 @@ def holm(p_values: ArrayLike) -> Numbers:
         ValueError: a p value is not finite.
     """
     p = finite_array("p_values", p_values)
-    order = np.argsort(p, kind="stable")
-    adjusted = np.empty_like(p)
-    steps = p[order] * np.arange(p.size, 0, -1)
-    adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1.0)
-    return adjusted
+    return np.asarray(multipletests(p, method="holm")[1]) if p.size else p
 
 
 def candidates(metrics: pd.DataFrame, *, fid: bool) -> pd.DataFrame:
@@ -243,7 +233,7 @@ def _strength(metric: str, points: pd.DataFrame) -> ClinicianRow:
     logarithm, value = np.log(points["clinician_score"]), points["value"]
     try:
         pearson = correlate(logarithm, value)
-        spearman = correlate(logarithm, value, method="spearman")
+        ranks = correlate(logarithm, value, method="spearman")
         # Points on one line leave nothing that could miss them; power is asked just below r = 1.
         found = math.copysign(min(abs(pearson.r), 1 - 1e-9), pearson.r)
         powers = [correlation_power(n, r) for r in (found, CLAIMED_R)]
@@ -251,16 +241,11 @@ def _strength(metric: str, points: pd.DataFrame) -> ClinicianRow:
     except UndecidedError as error:
         return ClinicianRow(metric, n, status=f"undecided: {error}")
     return ClinicianRow(
-        metric=metric,
-        n=n,
-        pearson_r=pearson.r,
-        pearson_low=pearson.low,
-        pearson_high=pearson.high,
-        p_value=pearson.p_value,
-        spearman_r=spearman.r,
-        spearman_low=spearman.low,
-        spearman_high=spearman.high,
-        spearman_p=spearman.p_value,
+        *(metric, n, pearson.r, pearson.low, pearson.high, pearson.p_value),
+        spearman_r=ranks.r,
+        spearman_low=ranks.low,
+        spearman_high=ranks.high,
+        spearman_p=ranks.p_value,
         power_at_found=powers[0],
         power_at_claimed=powers[1],
         smallest_detectable_r=smallest,
@@ -283,17 +268,8 @@ def _row(metric: str, scores: pd.DataFrame, published: Any) -> dict[str, object]
     except UndecidedError as error:
         return row | {"agrees": "undecided", "status": f"undecided: {error}"}
     distance = max(abs(fit.a - published.a), abs(fit.b - published.b))
-    return row | {
-        "a": fit.a,
-        "b": fit.b,
-        "pearson_r": fit.pearson_r,
-        "p_value": fit.p_value,
-        "error_a": fit.error_a,
-        "error_b": fit.error_b,
-        "residual_deviation": fit.residual_deviation,
-        "agrees": "yes" if distance <= tolerance else "no",
-        "status": "computed",
-    }
+    agrees = "yes" if distance <= tolerance else "no"
+    return row | line_of(fit) | {"agrees": agrees, "status": COMPUTED}
 
 
 def _check_metrics(table: pd.DataFrame, path: Path) -> None:

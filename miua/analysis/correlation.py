@@ -12,7 +12,7 @@ import math
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -26,10 +26,8 @@ from miua.analysis.checks import (
     check_varied,
     finite_array,
     finite_columns,
-    largest,
-    shapiro_p,
 )
-from miua.analysis.resampling import BATCH, BootstrapInterval, bootstrap, cluster_bootstrap
+from miua.analysis.resampling import BATCH, cluster_bootstrap
 
 Method = Literal["pearson", "spearman"]
 
@@ -45,33 +43,12 @@ class Correlation:
         r: Pearson's r, or Spearman's rank correlation.
         p_value: two-sided p of the hypothesis of no correlation; `correlate` says of which test.
         low, high: bootstrap interval of r.
-        level: the interval's nominal coverage.
-        n: number of pairs.
-        method: "pearson" or "spearman".
-        clusters: number of independent clusters; n where none were given.
-        interval_method: "BCa", or "percentile" where BCa has no value.
-        resamples: number of bootstrap resamples.
-        degenerate: how many of them had no r, one column being constant; the interval is that of
-            the others.
-        seed: what the resampling started from.
-        shapiro_p_x, shapiro_p_y: p of Shapiro and Wilk's test that the column is normal. The t test
-            of Pearson's r needs one normal column; NaN where there is no such p.
     """
 
     r: float
     p_value: float
     low: float
     high: float
-    level: float
-    n: int
-    method: str
-    clusters: int
-    interval_method: str
-    resamples: int
-    degenerate: int
-    seed: int
-    shapiro_p_x: float
-    shapiro_p_y: float
 
 
 @dataclass(frozen=True)
@@ -79,31 +56,19 @@ class FamilyTest:
     """The test of the largest |r| over all candidates.
 
     Attributes:
-        p_value: p of the family's hypothesis, that no candidate correlates with the score.
-        strongest, strongest_r: the candidate with the largest |r|, and its r.
+        names, r, adjusted_p: each candidate that varies, its Pearson's r, and its p adjusted for
+            the family. The smallest adjusted p is that of the family's hypothesis, that no
+            candidate correlates with the score.
         critical_r: 95 % quantile of the largest |r| where no candidate correlates; a candidate is
             significant over the family where its |r| is above.
-        names, r, adjusted_p: each tested candidate, its Pearson's r, and its p adjusted for the
-            family.
-        left_out: candidates that are constant and so have no r.
-        n: number of points.
-        permutations: number of permutations; all of them where `exact`, or random ones.
-        exact: whether all permutations were used.
-        seed: what the permutations started from.
+        permutations: number of permutations; all that there are, or random ones.
     """
 
-    p_value: float
-    strongest: str
-    strongest_r: float
-    critical_r: float
     names: tuple[str, ...]
     r: tuple[float, ...]
     adjusted_p: tuple[float, ...]
-    left_out: tuple[str, ...]
-    n: int
+    critical_r: float
     permutations: int
-    exact: bool
-    seed: int
 
 
 def correlate(
@@ -114,16 +79,13 @@ def correlate(
     level: float = 0.95,
     resamples: int = 9999,
     seed: int = 0,
-    clusters: ArrayLike | None = None,
 ) -> Correlation:
     """Correlate two columns.
 
-    The interval resamples pairs, or whole clusters of pairs where clusters are given. The p value
-    of Pearson's r is that of the t test with n - 2 degrees of freedom (scipy.stats.pearsonr), that
-    of Spearman's a permutation test (scipy.stats.permutation_test, all permutations where there
-    are no more than `resamples`). Both take the pairs as independent, so with clusters the p value
-    comes from the bootstrap instead: twice the smaller share of resamples on one side of zero,
-    (count + 1) / (number + 1) (Davison and Hinkley 1997, sections 4.4 and 5.5).
+    The interval resamples pairs. The p value of Pearson's r is that of the t test with n - 2
+    degrees of freedom (scipy.stats.pearsonr), that of Spearman's a permutation test
+    (scipy.stats.permutation_test, all permutations where there are no more than `resamples`). Both
+    take the pairs as independent.
 
     Args:
         x, y: numbers, shape (n,).
@@ -131,47 +93,27 @@ def correlate(
         level: coverage of the interval.
         resamples: number of resamples, and of permutations.
         seed: whole number, 0 or more.
-        clusters: label of each pair's cluster, shape (n,), if pairs are not independent.
 
     Raises:
         ValueError: shapes differ, a number is not finite, or an argument is out of range.
-        UndecidedError: fewer than three points or clusters, a constant column, or more than 5 % of
-            the resamples constant.
+        UndecidedError: fewer than three points, a constant column, or more than 5 % of the
+            resamples constant.
     """
     if method not in ("pearson", "spearman"):
         raise ValueError(f"method must be 'pearson' or 'spearman', not {method!r}")
     xs, ys = finite_columns(x=x, y=y)
     check_varied(**{"x value": xs, "y value": ys})
     coefficient = _pearson if method == "pearson" else _spearman
-    drawing: dict[str, Any] = {
-        "level": level, "resamples": resamples, "seed": seed, "vectorized": True,
-    }  # fmt: skip
-    if clusters is None:
-        interval = bootstrap(lambda rows: coefficient(xs[rows], ys[rows]), xs.size, **drawing)
-        p_value = _p_value(xs, ys, method, resamples, seed)
-    else:
-        if np.shape(clusters) != xs.shape:
-            raise ValueError(f"clusters must hold {xs.size} labels, one a pair")
-        interval = cluster_bootstrap(
-            lambda rows: coefficient(xs[rows], ys[rows]), clusters, **drawing
-        )
-        p_value = _bootstrap_p_value(interval)
-    return Correlation(
-        r=interval.value,
-        p_value=p_value,
-        low=interval.low,
-        high=interval.high,
+    found = cluster_bootstrap(
+        lambda rows: coefficient(xs[rows], ys[rows]),
+        np.arange(xs.size),
         level=level,
-        n=xs.size,
-        method=method,
-        clusters=interval.clusters,
-        interval_method=interval.method,
         resamples=resamples,
-        degenerate=interval.degenerate,
         seed=seed,
-        shapiro_p_x=shapiro_p(xs, scale=largest(xs)),
-        shapiro_p_y=shapiro_p(ys, scale=largest(ys)),
+        vectorized=True,
     )
+    p_value = _p_value(xs, ys, method, resamples, seed)
+    return Correlation(found.value, p_value, found.low, found.high)
 
 
 def largest_correlation(
@@ -187,6 +129,7 @@ def largest_correlation(
     Assumes that under the null hypothesis every order of the scores is as likely as any other;
     points that hang together (snapshots of one training) weaken this. Ties do no harm. A p value is
     (count + 1) / (permutations + 1), or count / permutations where all permutations were used.
+    Constant candidates are left out.
 
     Args:
         candidates: numbers, shape (n, C), one column a candidate.
@@ -231,21 +174,12 @@ def largest_correlation(
     exact = math.factorial(scores.size) <= permutations
     reached = null.size - np.searchsorted(null, np.abs(r) * (1 - ROUNDING))
     adjusted = reached / null.size if exact else (reached + 1) / (null.size + 1)
-    best = int(np.abs(r).argmax())
-    kept = [name for name, keep in zip(names, varied, strict=True) if keep]
     return FamilyTest(
-        p_value=float(result.pvalue),
-        strongest=kept[best],
-        strongest_r=float(r[best]),
-        critical_r=float(np.quantile(null, FAMILY_LEVEL, method="higher")),
-        names=tuple(kept),
+        names=tuple(name for name, keep in zip(names, varied, strict=True) if keep),
         r=tuple(r.tolist()),
         adjusted_p=tuple(adjusted.tolist()),
-        left_out=tuple(name for name, keep in zip(names, varied, strict=True) if not keep),
-        n=scores.size,
+        critical_r=float(np.quantile(null, FAMILY_LEVEL, method="higher")),
         permutations=null.size,
-        exact=exact,
-        seed=seed,
     )
 
 
@@ -276,12 +210,6 @@ def _p_value(x: Numbers, y: Numbers, method: Method, permutations: int, seed: in
         rng=np.random.default_rng(seed),
     )
     return float(result.pvalue)
-
-
-def _bootstrap_p_value(interval: BootstrapInterval) -> float:
-    drawn = interval.distribution
-    fewer = min(np.count_nonzero(drawn <= 0), np.count_nonzero(drawn >= 0))
-    return min(1.0, 2 * (int(fewer) + 1) / (drawn.size + 1))
 
 
 def _standardised(values: Numbers) -> Numbers:

@@ -129,7 +129,7 @@ def judge(claim: Claim, evidence: Evidence) -> Finding:
     inputs = test.inputs.model_validate(claim.inputs)
     thresholds = test.thresholds.model_validate(claim.thresholds)
     try:
-        finding = test.judge(evidence, inputs, thresholds)
+        finding = test.judge(evidence, **dict(inputs), **dict(thresholds))
     except NotTestableError as error:
         finding = Finding(NOT_TESTABLE, f"Missing: {error}.", missing=(str(error),))
     except UndecidedError as error:

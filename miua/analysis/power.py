@@ -6,10 +6,11 @@ of freedom (Gatsonis and Sampson, Psychological Bulletin 106, 1989), which is av
 
 Groups: with Cohen's f, the standard deviation of the group means over the one within groups
 (Cohen, Statistical Power Analysis for the Behavioral Sciences, 2nd ed. 1988, section 8.2), the F
-statistic of n values in all is noncentral F with noncentrality n f^2. The test of equivalence calls
-the means equivalent where F is below the alpha quantile at f = bound (Wellek, Testing Statistical
-Hypotheses of Equivalence and Noninferiority, 2nd ed. 2010, section 7.2, where for groups of one
-size epsilon^2 = groups f^2).
+statistic of n values in all is noncentral F with noncentrality n f^2, as in statsmodels'
+FTestAnovaPower.
+
+Proportions: exact, by adding up the chances of all counts that the exact binomial test calls
+significant.
 """
 
 from __future__ import annotations
@@ -21,13 +22,14 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 from scipy import optimize, special, stats
+from statsmodels.stats.power import FTestAnovaPower
 
 from miua.analysis.checks import (
     FEWEST_POINTS,
+    Numbers,
     UndecidedError,
     check_count,
     check_fraction,
-    check_positive,
 )
 
 # Gauss-Legendre points over the probabilities of each of the two chi-square variables.
@@ -37,6 +39,9 @@ QUADRATURE_POINTS = 100
 SMALLEST_EFFECT = 1e-9
 LARGEST_CORRELATION = 0.999999
 LARGEST_COHEN_F = 1000.0
+
+# Outcomes whose chances agree to this many parts are equally unlikely, as in scipy's exact tests.
+EQUALLY_UNLIKELY = 1e-7
 
 
 def correlation_power(n: int, r: float, *, alpha: float = 0.05) -> float:
@@ -80,40 +85,32 @@ def anova_power(n: int, groups: int, f: float, *, alpha: float = 0.05) -> float:
         ValueError: an argument is out of range.
         UndecidedError: fewer than two groups, or no more values than groups.
     """
-    between, within = degrees_of_freedom(n, groups)
+    degrees_of_freedom(n, groups)
     check_fraction("alpha", alpha)
-    critical = stats.f.ppf(1 - alpha, between, within)
-    return 1 - chance_below(critical, n, groups, f)
+    if not (math.isfinite(f) and f >= 0):
+        raise ValueError(f"f must be 0 or more, not {f}")
+    power = float(FTestAnovaPower().power(f, n, alpha, k_groups=groups))
+    return 1.0 if math.isnan(power) else power  # scipy's answer to a chance too near to 1
 
 
-def equivalence_power(
-    n: int, groups: int, bound: float, *, f: float = 0.0, alpha: float = 0.05
-) -> float:
-    """Power of the F test of equivalence of means where the true effect is Cohen's f.
+def binomial_power(trials: int, share: float, *, chance: float, alpha: float = 0.05) -> float:
+    """Power of the exact two-sided binomial test against `chance` where `share` is true."""
+    counts = np.arange(trials + 1)
+    p_values = as_unlikely(stats.binom.pmf(counts, trials, chance))
+    return float(stats.binom.pmf(counts, trials, share)[p_values < alpha].sum())
+
+
+def as_unlikely(chances: Numbers) -> Numbers:
+    """The p value of each outcome: the chance of all outcomes that are as unlikely, or more so.
+
+    This is the two-sided p of scipy.stats.binomtest and fisher_exact, for all outcomes at once.
 
     Args:
-        n: number of values, all groups together.
-        groups: number of groups.
-        bound: Cohen's f from which means no longer count as equivalent, above 0.
-        f: true effect, 0 or more; 0 where all means are equal.
-        alpha: level of the test.
-
-    Raises:
-        ValueError, UndecidedError: as anova_power.
+        chances: of every outcome under the hypothesis, shape (outcomes,).
     """
-    return chance_below(equivalence_critical_f(n, groups, bound, alpha=alpha), n, groups, f)
-
-
-def equivalence_critical_f(n: int, groups: int, bound: float, *, alpha: float = 0.05) -> float:
-    """The F below which the test of equivalence calls the means equivalent; as equivalence_power.
-
-    Raises:
-        ValueError, UndecidedError: as anova_power.
-    """
-    between, within = degrees_of_freedom(n, groups)
-    check_fraction("alpha", alpha)
-    check_positive("bound", bound)
-    return float(stats.ncf.ppf(alpha, between, within, n * bound**2))
+    ascending = np.sort(chances)
+    upto = np.searchsorted(ascending, chances * (1 + EQUALLY_UNLIKELY), side="right")
+    return np.asarray(np.cumsum(ascending)[upto - 1])
 
 
 def smallest_correlation(n: int, *, power: float = 0.8, alpha: float = 0.05) -> float:
@@ -123,7 +120,9 @@ def smallest_correlation(n: int, *, power: float = 0.8, alpha: float = 0.05) -> 
         ValueError: an argument is out of range.
         UndecidedError: fewer than three pairs, or too few for any correlation.
     """
-    return _smallest(lambda r: correlation_power(n, r, alpha=alpha), power, LARGEST_CORRELATION)
+    return smallest_effect(
+        lambda r: correlation_power(n, r, alpha=alpha), LARGEST_CORRELATION, power=power
+    )
 
 
 def smallest_anova_effect(n: int, groups: int, *, power: float = 0.8, alpha: float = 0.05) -> float:
@@ -133,21 +132,24 @@ def smallest_anova_effect(n: int, groups: int, *, power: float = 0.8, alpha: flo
         ValueError: an argument is out of range.
         UndecidedError: fewer than two groups, or too few values.
     """
-    return _smallest(lambda f: anova_power(n, groups, f, alpha=alpha), power, LARGEST_COHEN_F)
+    return smallest_effect(
+        lambda f: anova_power(n, groups, f, alpha=alpha), LARGEST_COHEN_F, power=power
+    )
 
 
-def smallest_equivalence_bound(
-    n: int, groups: int, *, power: float = 0.8, alpha: float = 0.05
-) -> float:
-    """The smallest bound, as Cohen's f, within which equal means are shown with this power.
+def smallest_effect(power_of: Callable[[float], float], most: float, *, power: float) -> float:
+    """Where a power that grows with the effect, up to `most`, reaches the one asked for.
 
     Raises:
-        ValueError: an argument is out of range.
-        UndecidedError: fewer than two groups, or too few values.
+        ValueError: the power asked for is out of range.
+        UndecidedError: no effect has it.
     """
-    return _smallest(
-        lambda bound: equivalence_power(n, groups, bound, alpha=alpha), power, LARGEST_COHEN_F
-    )
+    check_fraction("power", power)
+    if power_of(SMALLEST_EFFECT) >= power:
+        raise ValueError(f"power must be above the test's level, not {power}")
+    if power_of(most) < power:
+        raise UndecidedError(f"too few points: no effect gives a power of {power:g}")
+    return float(optimize.brentq(lambda effect: power_of(effect) - power, SMALLEST_EFFECT, most))
 
 
 def degrees_of_freedom(n: int, groups: int) -> tuple[int, int]:
@@ -164,33 +166,6 @@ def degrees_of_freedom(n: int, groups: int) -> tuple[int, int]:
     if n <= groups:
         raise UndecidedError(f"{n} values in {groups} groups leave no variation within groups")
     return groups - 1, n - groups
-
-
-def chance_below(statistic: float, n: int, groups: int, f: float) -> float:
-    """Chance of a smaller F statistic of n values in all where the true effect is Cohen's f.
-
-    Raises:
-        ValueError: an argument is out of range.
-        UndecidedError: fewer than two groups, or no more values than groups.
-    """
-    if not (math.isfinite(f) and f >= 0):
-        raise ValueError(f"f must be 0 or more, not {f}")
-    between, within = degrees_of_freedom(n, groups)
-    noncentrality = n * f**2
-    chance = float(stats.ncf.cdf(statistic, between, within, noncentrality))
-    if math.isnan(chance):  # scipy's answer to a chance too far in a tail for a float
-        return 0.0 if between * statistic < between + noncentrality else 1.0
-    return chance
-
-
-def _smallest(power_of: Callable[[float], float], power: float, most: float) -> float:
-    """Where a growing power reaches the one asked for."""
-    check_fraction("power", power)
-    if power_of(SMALLEST_EFFECT) >= power:
-        raise ValueError(f"power must be above the test's level, not {power}")
-    if power_of(most) < power:
-        raise UndecidedError(f"too few points: no effect gives a power of {power:g}")
-    return float(optimize.brentq(lambda effect: power_of(effect) - power, SMALLEST_EFFECT, most))
 
 
 @functools.cache

@@ -6,13 +6,13 @@ import math
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from fractions import Fraction
-from typing import Literal
 
+import numpy as np
+from numpy.typing import ArrayLike
 from scipy import stats
+from statsmodels.stats.proportion import proportion_confint
 
-from miua.analysis.checks import UndecidedError, check_count, check_fraction
-
-Alternative = Literal["two-sided", "less", "greater"]
+from miua.analysis.checks import Numbers, UndecidedError, check_count, check_fraction
 
 
 @dataclass(frozen=True)
@@ -20,35 +20,15 @@ class Proportion:
     """A proportion with its exact interval.
 
     Attributes:
-        successes, trials: the counts.
         estimate: successes / trials.
         low, high: Clopper and Pearson's interval of the true proportion.
         level: the least coverage that the interval has.
     """
 
-    successes: int
-    trials: int
     estimate: float
     low: float
     high: float
     level: float
-
-
-@dataclass(frozen=True)
-class ProportionTest:
-    """The exact binomial test of a proportion against a stated one.
-
-    Attributes:
-        proportion: what was observed, with its interval.
-        stated: the proportion of the hypothesis.
-        alternative: on which side deviations count: "two-sided", "less" or "greater".
-        p_value: p of the hypothesis.
-    """
-
-    proportion: Proportion
-    stated: float
-    alternative: str
-    p_value: float
 
 
 def exact_interval(successes: int, trials: int, level: float = 0.95) -> Proportion:
@@ -64,46 +44,29 @@ def exact_interval(successes: int, trials: int, level: float = 0.95) -> Proporti
         UndecidedError: no trials.
     """
     check_fraction("level", level)
-    _check_counts(successes, trials)
-    interval = stats.binomtest(successes, trials).proportion_ci(level, method="exact")
-    return Proportion(
-        successes=successes,
-        trials=trials,
-        estimate=successes / trials,
-        low=float(interval.low),
-        high=float(interval.high),
-        level=level,
-    )
+    check_count("trials", trials, 0)
+    check_count("successes", successes, 0)
+    if successes > trials:
+        raise ValueError(f"successes must be no more than trials, not {successes} of {trials}")
+    if trials == 0:
+        raise UndecidedError("no trials")
+    low, high = exact_ends(successes, trials, level)
+    return Proportion(successes / trials, float(low), float(high), level)
 
 
-def compare_proportion(
-    successes: int,
-    trials: int,
-    stated: float,
-    *,
-    alternative: Alternative = "two-sided",
-    level: float = 0.95,
-) -> ProportionTest:
-    """Exact binomial test of a proportion against a stated one (scipy.stats.binomtest).
+def exact_ends(successes: ArrayLike, trials: int, level: float) -> tuple[Numbers, Numbers]:
+    """Both ends of Clopper and Pearson's interval for each number of successes, unchecked."""
+    low, high = proportion_confint(successes, trials, alpha=1 - level, method="beta")
+    return np.asarray(low), np.asarray(high)
 
-    Args:
-        successes, trials, level: as of exact_interval.
-        stated: the proportion of the hypothesis, 0 to 1.
-        alternative: "two-sided", "less" or "greater" than stated.
+
+def binomial_p(successes: int, trials: int, stated: float) -> float:
+    """p of the exact two-sided binomial test of a proportion against a stated one.
 
     Raises:
         ValueError: an argument is out of range.
-        UndecidedError: no trials.
     """
-    if not 0 <= stated <= 1:
-        raise ValueError(f"stated must lie between 0 and 1, not {stated}")
-    if alternative not in ("two-sided", "less", "greater"):
-        raise ValueError(
-            f"alternative must be 'two-sided', 'less' or 'greater', not {alternative!r}"
-        )
-    proportion = exact_interval(successes, trials, level)
-    test = stats.binomtest(successes, trials, stated, alternative=alternative)
-    return ProportionTest(proportion, stated, alternative, float(test.pvalue))
+    return float(stats.binomtest(successes, trials, stated).pvalue)
 
 
 def possible_counts(
@@ -134,7 +97,11 @@ def possible_counts(
     check_count("trials", trials, 0)
     if trials == 0:
         raise UndecidedError("no trials")
-    printed = _exact(percent)
+    try:
+        # The decimal number as it is printed: 56.14, not the binary number next to it.
+        printed = Fraction(Decimal(str(percent)))
+    except (InvalidOperation, OverflowError, ValueError):
+        raise ValueError(f"percent must be a number, not {percent!r}") from None
     unit = Fraction(1, 10**decimals)
     if not 0 <= printed <= 100 or printed % unit:
         raise ValueError(
@@ -148,20 +115,3 @@ def possible_counts(
             max(0, math.ceil(least * total)), min(total, math.floor(most * total)) + 1
         )
     )
-
-
-def _exact(percent: str | Decimal | float) -> Fraction:
-    """The decimal number as it is printed: 56.14, not the binary number next to it."""
-    try:
-        return Fraction(Decimal(str(percent)))
-    except (InvalidOperation, OverflowError, ValueError):
-        raise ValueError(f"percent must be a number, not {percent!r}") from None
-
-
-def _check_counts(successes: int, trials: int) -> None:
-    check_count("trials", trials, 0)
-    check_count("successes", successes, 0)
-    if successes > trials:
-        raise ValueError(f"successes must be no more than trials, not {successes} of {trials}")
-    if trials == 0:
-        raise UndecidedError("no trials")

@@ -8,12 +8,20 @@ grid, each with the mean quality that the clinicians gave to its images.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from miua.analysis.checks import UndecidedError
-from miua.analysis.clinician import CLINICIAN_COLUMNS, candidates, fit_scores, strengths
+from miua.analysis.clinician import (
+    CLINICIAN_COLUMNS,
+    LINE_COLUMNS,
+    candidates,
+    fit_scores,
+    line_of,
+    strengths,
+)
 from miua.analysis.correlation import largest_correlation
 from miua.metrics.measures import ALL_MEASURES, FID
 from miua.study.store import COMPUTED, Results, not_computed, read_table
@@ -31,74 +39,64 @@ ACCURACY, D_PRIME, CRITERION, AUC = "accuracy", "d'", "criterion", "area under t
 EXACT, RESAMPLED, NORMAL = "exact", "images resampled", "normal"
 NONE = "none: "  # before why there is no interval
 
-READERS_COLUMNS = (
-    "role",
-    "reader",
-    "readers",
-    "score",
-    "count",
-    "n",
-    "value",
-    "low",
-    "high",
-    "interval",
-    "p_value",
-    "status",
-)
+
+@dataclass(frozen=True)
+class ReaderScore:
+    """One score of one reader, or of a role's readers together: a row of tables/readers.csv.
+
+    Attributes:
+        role: of the reader.
+        reader: the reader's number, or "all" for the role's readers together.
+        readers: how many answered.
+        score: which.
+        count, n: of a share: the answers that count, out of so many; else n alone, all answers.
+        value, low, high: the score and its 95 % interval.
+        interval: how the interval was made, or "none: why".
+        p_value: exact two-sided p of guessing, of a share that guessing makes one half.
+        status: "computed", or "undecided: why".
+    """
+
+    role: str
+    reader: str
+    readers: int
+    score: str
+    count: float = math.nan
+    n: float = math.nan
+    value: float = math.nan
+    low: float = math.nan
+    high: float = math.nan
+    interval: str = ""
+    p_value: float = math.nan
+    status: str = COMPUTED
+
+
+READERS_COLUMNS = tuple(ReaderScore.__dataclass_fields__)
 READERS_NUMBERS = ("readers", "count", "n", "value", "low", "high", "p_value")
 SETS_COLUMNS = (
-    "role",
-    "kind",
-    "set",
-    "readers",
-    "images",
-    "answers",
-    "called_real",
-    "quality",
-    "low",
-    "high",
-    "interval",
+    *("role", "kind", "set", "readers", "images", "answers", "called_real"),
+    *("quality", "low", "high", "interval"),
 )
-SETS_NUMBERS = ("readers", "images", "answers", "called_real", "quality", "low", "high")
-REGRESSION_COLUMNS = (
-    "metric",
-    "n",
-    "a",
-    "b",
-    "pearson_r",
-    "p_value",
-    "error_a",
-    "error_b",
-    "residual_deviation",
-    "status",
-)
-REGRESSION_NUMBERS = REGRESSION_COLUMNS[1:-1]
-FAMILY_COLUMNS = (
-    "metric",
-    "n",
-    "pearson_r",
-    "adjusted_p",
-    "critical_r",
-    "permutations",
-    "status",
-)
-FAMILY_NUMBERS = FAMILY_COLUMNS[1:-1]
+SETS_NUMBERS = SETS_COLUMNS[3:-1]
+REGRESSION_COLUMNS = ("metric", "n", *LINE_COLUMNS, "status")
+FAMILY_COLUMNS = ("metric", "n", "pearson_r", "adjusted_p", "critical_r", "permutations", "status")
 
 READER = "reader"  # how the names of all of their tables begin
 READERS, READER_SETS = "readers", "reader-sets"
 READER_REGRESSION, READER_CORRELATION = "reader-regression", "reader-correlation"
 READER_FAMILY = "reader-family"
-READER_TABLES = (READERS, READER_SETS, READER_REGRESSION, READER_CORRELATION, READER_FAMILY)
 
-
+STRENGTHS = (CLINICIAN_COLUMNS, CLINICIAN_COLUMNS[1:-1])
 # The columns of each, and those of them that hold numbers.
 TABLE_COLUMNS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     READERS: (READERS_COLUMNS, READERS_NUMBERS),
     READER_SETS: (SETS_COLUMNS, SETS_NUMBERS),
-    READER_REGRESSION: (REGRESSION_COLUMNS, REGRESSION_NUMBERS),
-    READER_CORRELATION: (CLINICIAN_COLUMNS, CLINICIAN_COLUMNS[1:-1]),
-    READER_FAMILY: (FAMILY_COLUMNS, FAMILY_NUMBERS),
+    READER_REGRESSION: (REGRESSION_COLUMNS, REGRESSION_COLUMNS[1:-1]),
+    READER_CORRELATION: STRENGTHS,
+    READER_FAMILY: (FAMILY_COLUMNS, FAMILY_COLUMNS[1:-1]),
 }
+
+
+READER_TABLES = tuple(TABLE_COLUMNS)
 
 
 def read_readers(results: Results, name: str) -> pd.DataFrame | None:
@@ -168,37 +166,32 @@ def regression(found: pd.DataFrame, metrics: pd.DataFrame) -> pd.DataFrame:
         except UndecidedError as error:
             rows.append(row | {"status": f"undecided: {error}"})
             continue
-        line = {name: getattr(fit, name) for name in REGRESSION_COLUMNS[2:-1]}
-        rows.append(row | line | {"status": COMPUTED})
+        rows.append(row | line_of(fit) | {"status": COMPUTED})
     return pd.DataFrame(rows, columns=list(REGRESSION_COLUMNS))
 
 
 def family(scores: pd.Series[float], metrics: pd.DataFrame) -> pd.DataFrame:
-    """Each metric that could have been correlated, with its p over all of them: FAMILY_COLUMNS.
-
-    `critical_r` is what the largest |r| exceeds in 5 % of the permutations of the scores. The
-    strongest metric comes first.
-    """
+    """Each metric that could have been correlated with the scores of the sets: `family_table`."""
     table = candidates(metrics, fid=not not_computed(metrics, FID.name))
+    return family_table(table, scores.loc[table.index])
+
+
+def family_table(table: pd.DataFrame, scores: pd.Series[float]) -> pd.DataFrame:
+    """Each candidate with its p over all of them, the strongest first: FAMILY_COLUMNS.
+
+    `critical_r` is what the largest |r| exceeds in 5 % of the permutations of the scores.
+
+    Args:
+        table: a column for each candidate, as of `candidates`.
+        scores: 1 to 5, a score for each row.
+    """
     n = len(table)
     try:
-        test = largest_correlation(
-            table, np.log(scores.loc[table.index]), names=list(table.columns)
-        )
+        test = largest_correlation(table, np.log(scores), names=list(table.columns))
     except UndecidedError as error:
-        nothing = dict.fromkeys(FAMILY_COLUMNS[2:-1], math.nan)
-        row = {"metric": "", "n": n, **nothing, "status": f"undecided: {error}"}
+        row = {"metric": "", "n": n, "status": f"undecided: {error}"}
         return pd.DataFrame([row], columns=list(FAMILY_COLUMNS))
-    rows = pd.DataFrame(
-        {
-            "metric": test.names,
-            "n": n,
-            "pearson_r": test.r,
-            "adjusted_p": test.adjusted_p,
-            "critical_r": test.critical_r,
-            "permutations": test.permutations,
-            "status": COMPUTED,
-        }
-    )
-    strongest_first = rows["pearson_r"].abs().sort_values(ascending=False, kind="stable").index
-    return rows.loc[strongest_first].reset_index(drop=True)
+    found = zip(test.names, test.r, test.adjusted_p, strict=True)
+    rows = [(name, n, r, p, test.critical_r, test.permutations, COMPUTED) for name, r, p in found]
+    rows.sort(key=lambda row: -abs(row[2]))
+    return pd.DataFrame(rows, columns=list(FAMILY_COLUMNS))

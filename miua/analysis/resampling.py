@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
@@ -44,59 +44,18 @@ class BootstrapInterval:
     Attributes:
         value: the statistic of all rows, in its own unit.
         low, high: ends of the confidence interval.
-        level: the interval's nominal coverage.
         standard_error: standard deviation of the resampled statistic.
-        n: number of rows.
-        clusters: number of clusters drawn from; n where each row is one of its own.
         method: "BCa", or "percentile" where BCa has no value (no spread, or no jackknife).
-        resamples: number of resamples drawn.
-        degenerate: how many of them had no value, such as a correlation of constants; the
+        degenerate: how many resamples had no value, such as a correlation of constants; the
             interval is that of the others.
-        seed: what the drawing started from; the same seed gives the same interval.
-        distribution: the statistic of each resample that had a value.
     """
 
     value: float
     low: float
     high: float
-    level: float
     standard_error: float
-    n: int
-    clusters: int
     method: str
-    resamples: int
     degenerate: int
-    seed: int
-    distribution: Numbers = field(repr=False, compare=False)
-
-
-def bootstrap(
-    statistic: Callable[[Rows], Any],
-    n: int,
-    *,
-    level: float = 0.95,
-    resamples: int = 9999,
-    seed: int = 0,
-    vectorized: bool = False,
-) -> BootstrapInterval:
-    """Bootstrap interval of a statistic of n independent rows: cluster_bootstrap, a cluster a row.
-
-    Args:
-        n: number of rows.
-        statistic, level, resamples, seed, vectorized: as of cluster_bootstrap.
-
-    Raises:
-        ValueError, UndecidedError: as cluster_bootstrap.
-    """
-    check_count("n", n, 0)
-    return cluster_bootstrap(
-        statistic,
-        np.arange(n),
-        level=level,
-        resamples=resamples,
-        seed=seed,
-        vectorized=vectorized,
-    )
 
 
 def cluster_bootstrap(
@@ -156,20 +115,8 @@ def cluster_bootstrap(
             low, high = (float(end) for end in result.confidence_interval)
             if math.isfinite(low) and math.isfinite(high):
                 break
-    return BootstrapInterval(
-        value=value,
-        low=low,
-        high=high,
-        level=level,
-        standard_error=float(result.standard_error),
-        n=n,
-        clusters=len(labels),
-        method=method,
-        resamples=resamples,
-        degenerate=degenerate,
-        seed=seed,
-        distribution=distribution,
-    )
+    error = float(result.standard_error)
+    return BootstrapInterval(value, low, high, error, method, degenerate)
 
 
 def _of_clusters(

@@ -7,7 +7,7 @@ libraries with an ICC are under licences that this package cannot take on.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from itertools import combinations
@@ -26,10 +26,10 @@ from miua.analysis.checks import (
     finite_array,
     finite_columns,
 )
-from miua.analysis.readers import ALL, NONE, NORMAL
+from miua.analysis.readers import ALL, NORMAL
 from miua.study.store import COMPUTED
 from miua.survey.answers import first_showings
-from miua.survey.estimate import Estimate, by_images, without_interval
+from miua.survey.estimate import Estimate, attempt, by_images, without_interval
 from miua.survey.records import HIGHEST_QUALITY
 
 INTRA, INTER = "intra-reader", "inter-reader"
@@ -258,14 +258,8 @@ def _intra_reader(judged: pd.DataFrame) -> Iterator[Agreement]:
     for (role, reader), answers in judged.groupby(["role", "reader"]):
         first = first_showings(answers).set_index("image")
         again = answers[answers["repeat"]].drop_duplicates("image").set_index("image")
-        before = first.loc[again.index]
         who = (INTRA, str(role), str(reader))
-        if len(again) < FEWEST_REPEATS:
-            why = f"{len(again)} images were shown twice, at least {FEWEST_REPEATS} are needed"
-            yield _not_decided(who, REAL_OR_SYNTHETIC, KAPPA, len(again), why)
-            yield _not_decided(who, QUALITY, WEIGHTED_KAPPA, len(again), why)
-        else:
-            yield from _kappas(who, before, again)
+        yield from _kappas(who, first.loc[again.index], again, FEWEST_REPEATS)
 
 
 def _inter_reader(first: pd.DataFrame) -> Iterator[Agreement]:
@@ -276,62 +270,45 @@ def _inter_reader(first: pd.DataFrame) -> Iterator[Agreement]:
         pair = [first[first["reader"] == each].set_index("image") for each in (one, other)]
         both = {str(each["role"].iloc[0]) for each in pair}
         role = both.pop() if len(both) == 1 else ALL
-        before, again = pair[0], pair[1].loc[pair[0].index]
-        yield from _kappas((INTER, role, f"{one} and {other}"), before, again)
+        yield from _kappas((INTER, role, f"{one} and {other}"), pair[0], pair[1].loc[pair[0].index])
     for role, part in roles.items():
         yield from _together((INTER, role, ALL), part)
 
 
 def _kappas(
-    who: tuple[str, str, str], before: pd.DataFrame, again: pd.DataFrame
+    who: tuple[str, str, str], before: pd.DataFrame, again: pd.DataFrame, fewest: int = 0
 ) -> Iterator[Agreement]:
-    """Kappa of both questions for two series of answers to the same images."""
+    """Kappa of both questions for two series of answers to the same images, if so many."""
+    n = len(before)
+
+    def compute(column: str, categories: Sequence[int], weighted: bool) -> Estimate:
+        if n < fewest:
+            raise UndecidedError(f"{n} images were shown twice, at least {fewest} are needed")
+        return kappa(before[column], again[column], categories, weighted=weighted)
+
+    called = attempt(lambda: compute("real", (0, 1), False))
+    yield Agreement(*who, REAL_OR_SYNTHETIC, KAPPA, n, **vars(called))
     grades = range(1, HIGHEST_QUALITY + 1)
-    called = partial(kappa, before["real"], again["real"], (0, 1))
-    yield _measured(who, REAL_OR_SYNTHETIC, KAPPA, len(before), called)
-    graded = partial(kappa, before["quality"], again["quality"], grades, weighted=True)
-    yield _measured(who, QUALITY, WEIGHTED_KAPPA, len(before), graded)
+    graded = attempt(lambda: compute("quality", grades, True))
+    yield Agreement(*who, QUALITY, WEIGHTED_KAPPA, n, **vars(graded))
 
 
 def _together(who: tuple[str, str, str], first: pd.DataFrame) -> Iterator[Agreement]:
     """Fleiss' kappa and ICC of all readers of a table at once."""
-    called = _by_reader(first, "real").astype(int)
-    quality = _by_reader(first, "quality").astype(float)
+    called, quality = (
+        np.asarray(first.pivot(index="image", columns="reader", values=column))
+        for column in ("real", "quality")
+    )
     n = len(called)
-    yield _measured(who, REAL_OR_SYNTHETIC, FLEISS, n, partial(_fleiss_by_images, called))
+    found = attempt(partial(_fleiss_by_images, called.astype(int)))
+    yield Agreement(*who, REAL_OR_SYNTHETIC, FLEISS, n, **vars(found))
     for form in FORMS:
-        yield _measured(who, QUALITY, form, n, partial(intraclass_correlation, quality, form))
-
-
-def _by_reader(first: pd.DataFrame, column: str) -> NDArray[np.generic]:
-    """A column's answers, one image a row and one reader a column."""
-    return np.asarray(first.pivot(index="image", columns="reader", values=column))
+        found = attempt(partial(intraclass_correlation, quality.astype(float), form))
+        yield Agreement(*who, QUALITY, form, n, **vars(found))
 
 
 def _fleiss_by_images(answers: NDArray[np.int_]) -> Estimate:
     images = np.arange(len(answers)).astype(str)
     return by_images(
         lambda rows: fleiss(answers[rows]), images, vectorized=False, resamples=FLEISS_RESAMPLES
-    )
-
-
-def _measured(
-    who: tuple[str, str, str],
-    question: str,
-    measure: str,
-    n: int,
-    compute: Callable[[], Estimate],
-) -> Agreement:
-    try:
-        found = compute()
-    except UndecidedError as error:
-        return _not_decided(who, question, measure, n, str(error))
-    return Agreement(*who, question, measure, n, found.value, found.low, found.high, found.interval)
-
-
-def _not_decided(
-    who: tuple[str, str, str], question: str, measure: str, n: int, why: str
-) -> Agreement:
-    return Agreement(
-        *who, question, measure, n, interval=f"{NONE}{why}", status=f"undecided: {why}"
     )

@@ -6,7 +6,6 @@ The signal is "real": a hit is a real image called real, a false alarm a synthet
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,23 +17,13 @@ from miua.analysis.readers import NORMAL
 from miua.survey.estimate import Estimate
 
 
-@dataclass(frozen=True)
-class Detection:
-    """How well real images are told from synthetic ones, and to which answer one leans.
-
-    Attributes:
-        d_prime: sensitivity, in standard deviations; 0 is guessing, below 0 is the wrong way round.
-        criterion: bias, in standard deviations; above 0 leans to "synthetic", below to "real".
-    """
-
-    d_prime: Estimate
-    criterion: Estimate
-
-
 def detection(
     hits: int, real: int, false_alarms: int, synthetic: int, level: float = 0.95
-) -> Detection:
+) -> tuple[Estimate, Estimate]:
     """d' and criterion c from counts, with normal intervals.
+
+    d' is the sensitivity, in standard deviations: 0 is guessing, below 0 is the wrong way round. c
+    is the bias, in standard deviations: above 0 leans to "synthetic", below to "real".
 
     Rates have the log-linear correction, (count + 0.5) / (n + 1), so that rates of 0 and 1 have a
     d' (Hautus, Behavior Research Methods 27, 1995). The variance is Gourevitch and Galanter's
@@ -58,7 +47,9 @@ def detection(
     d_prime, criterion = _measures(*map(np.asarray, (hits, real, false_alarms, synthetic)))
     deviation = math.sqrt(_variance(hits, real) + _variance(false_alarms, synthetic))
     half = float(stats.norm.ppf(0.5 + level / 2)) * deviation
-    return Detection(_around(float(d_prime), half), _around(float(criterion), half / 2))
+    ends = ((float(d_prime), half), (float(criterion), half / 2))
+    first, second = (Estimate(value, value - by, value + by, NORMAL) for value, by in ends)
+    return first, second
 
 
 def detection_of(
@@ -106,7 +97,3 @@ def _variance(count: int, n: int) -> float:
     """Of the normal quantile of a corrected rate."""
     rate = (count + 0.5) / (n + 1)
     return float(rate * (1 - rate) / (n * stats.norm.pdf(stats.norm.ppf(rate)) ** 2))
-
-
-def _around(value: float, half: float) -> Estimate:
-    return Estimate(value, value - half, value + half, NORMAL)

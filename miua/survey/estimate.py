@@ -1,4 +1,4 @@
-"""A value with its interval, and the interval that resamples images."""
+"""A value with its interval, or why there is none, and the interval that resamples images."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from miua.analysis.checks import UndecidedError
 from miua.analysis.readers import NONE, RESAMPLED
 from miua.analysis.resampling import Rows, cluster_bootstrap
+from miua.study.store import COMPUTED
 
 RESAMPLES = 9999
 
@@ -21,18 +22,31 @@ RESAMPLES = 9999
 class Estimate:
     """A value with its 95 % interval.
 
-    interval: how the interval was made, or "none: why", where low and high are NaN.
+    Attributes:
+        value: NaN where the data allow none.
+        low, high: ends of the interval; NaN where there is none.
+        interval: how the interval was made, or "none: why".
+        status: "computed", or "undecided: why" where there is no value.
     """
 
-    value: float
-    low: float
-    high: float
-    interval: str
+    value: float = math.nan
+    low: float = math.nan
+    high: float = math.nan
+    interval: str = ""
+    status: str = COMPUTED
 
 
 def without_interval(value: float, why: str) -> Estimate:
     """A value of whose precision nothing can be said."""
-    return Estimate(value, math.nan, math.nan, f"{NONE}{why}")
+    return Estimate(value, interval=f"{NONE}{why}")
+
+
+def attempt(compute: Callable[[], Estimate]) -> Estimate:
+    """What is computed, or an estimate without a value that says why the data allow none."""
+    try:
+        return compute()
+    except UndecidedError as error:
+        return Estimate(interval=f"{NONE}{error}", status=f"undecided: {error}")
 
 
 def by_images(

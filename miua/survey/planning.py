@@ -7,19 +7,24 @@ effect 1 + (readers - 1) image_correlation (Kish, Survey Sampling, 1965), rounde
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import optimize, special, stats
+from scipy import special, stats
 
 from miua.analysis.checks import UndecidedError, check_count, check_fraction
-from miua.analysis.power import smallest_correlation
-from miua.analysis.proportions import exact_interval
+from miua.analysis.power import (
+    as_unlikely,
+    binomial_power,
+    smallest_correlation,
+    smallest_effect,
+)
+from miua.analysis.proportions import exact_ends, exact_interval
 
 CHANCE, ALPHA, POWER = 0.5, 0.05, 0.8
 SUPPOSED_KAPPA, SUPPOSED_ICC = 0.6, 0.6
@@ -104,15 +109,93 @@ def plan(design: Design, detect: float | None = None) -> list[Finding]:
     Raises:
         ValueError: a number is out of range.
     """
+    shown = design.practice + design.synthetic + design.real + design.repeats
+    minutes = shown * design.seconds / 60
+    one, every = design.synthetic, design.effective(design.synthetic)
     findings = [
-        _minutes(design),
-        *_shares(design),
-        _discriminability(design),
-        _kappa(design),
-        _icc(design),
-        *_correlations(design),
+        Finding(
+            "minutes",
+            f"Minutes, at {design.seconds:g} seconds an image",
+            "minutes",
+            (minutes,),
+            (minutes * design.readers,),
+        ),
+        Finding(
+            "interval_at_half",
+            "If half of the synthetic images are called real: 95 % interval of the share",
+            "interval",
+            _ends(one // 2, one),
+            _ends(every // 2, every),
+        ),
+        Finding(
+            "interval_at_none",
+            "If none is called real: 95 % interval of the share",
+            "interval",
+            _ends(0, one),
+            _ends(0, every),
+        ),
+        Finding(
+            "departure",
+            "Smallest departure from 50 % called real that is found",
+            "share",
+            _or_none(smallest_departure, one),
+            _or_none(smallest_departure, every),
+        ),
+        Finding(
+            "equivalence_margin",
+            "Smallest margin around 50 % within which the share is shown to lie, where it is 50 %",
+            "share",
+            _or_none(smallest_equivalence_margin, one),
+            _or_none(smallest_equivalence_margin, every),
+        ),
+        Finding(
+            "discriminability",
+            "Smallest d' (telling real from synthetic; 0: by chance, 1: 69 % right) that is found",
+            "number",
+            _or_none(smallest_discriminability, design.real, one),
+            _or_none(smallest_discriminability, design.effective(design.real), every),
+        ),
+        Finding(
+            "kappa",
+            "A reader's agreement with earlier answers, if kappa is "
+            f"{SUPPOSED_KAPPA:g}: plus or minus",
+            "half-width",
+            _or_none(kappa_half_width, design.repeats),
+            None,
+        ),
+        Finding(
+            "icc",
+            f"Agreement of readers on quality, if the ICC is {SUPPOSED_ICC:g}: plus or minus",
+            "half-width",
+            None,
+            _or_none(icc_half_width, one + design.real, design.readers),
+        ),
+        Finding(
+            "correlation",
+            f"Smallest |r| of sets' scores with one metric that is found, with n = {design.sets}",
+            "number",
+            *2 * (_or_none(smallest_correlation, design.sets),),
+        ),
+        Finding(
+            "correlation_of_several",
+            f"The same for the first of {METRICS} metrics, corrected as by Holm",
+            "number",
+            *2 * (_or_none(partial(smallest_correlation, alpha=ALPHA / METRICS), design.sets),),
+        ),
     ]
-    return findings if detect is None else [*findings, _images(design, detect)]
+    if detect is not None:
+        needed = _or_none(images_to_detect, detect)
+        shared = design.design_effect / design.readers
+        findings.append(
+            Finding(
+                "images_to_detect",
+                f"Synthetic images needed to tell {100 * detect:g} % called real from 50 %",
+                "count",
+                needed,
+                None if needed is None else (float(math.ceil(needed[0] * shared)),),
+            )
+        )
+    return findings
 
 
 def smallest_departure(trials: int) -> float:
@@ -121,8 +204,11 @@ def smallest_departure(trials: int) -> float:
     Raises:
         UndecidedError: so few trials never differ from chance.
     """
-    critical = _critical_count(trials)
-    return _root(lambda away: _binomial_power(trials, critical, CHANCE + away) - POWER, 0.5 - 1e-12)
+    return smallest_effect(
+        lambda away: binomial_power(trials, CHANCE + away, chance=CHANCE, alpha=ALPHA),
+        0.5 - 1e-12,
+        power=POWER,
+    )
 
 
 def images_to_detect(share: float) -> int:
@@ -143,13 +229,10 @@ def images_to_detect(share: float) -> int:
     enough = math.ceil(1.5 * rough) + 40
     if enough > MOST_IMAGES:
         raise UndecidedError(f"more than {MOST_IMAGES} images")
-    short = [
-        trials
-        for trials in range(1, enough)
-        if not _can_differ(trials)
-        or _binomial_power(trials, _critical_count(trials), share) < POWER
-    ]
-    return short[-1] + 1 if short else 1
+    for trials in range(enough - 1, 0, -1):
+        if binomial_power(trials, share, chance=CHANCE, alpha=ALPHA) < POWER:
+            return trials + 1
+    return 1
 
 
 def smallest_equivalence_margin(trials: int) -> float:
@@ -161,8 +244,8 @@ def smallest_equivalence_margin(trials: int) -> float:
     if trials > MOST_ANSWERS:
         raise UndecidedError(f"more than {MOST_ANSWERS} answers")
     counts = np.arange(trials + 1)
-    ends = [exact_interval(int(count), trials, 1 - ALPHA) for count in counts]
-    margins = np.array([max(each.high - CHANCE, CHANCE - each.low) for each in ends])
+    low, high = exact_ends(counts, trials, 1 - ALPHA)
+    margins = np.maximum(high - CHANCE, CHANCE - low)
     order = np.argsort(margins, kind="stable")
     reached = np.cumsum(stats.binom.pmf(counts[order], trials, CHANCE)) >= POWER - 1e-12
     return float(margins[order][reached][0])
@@ -189,7 +272,7 @@ def smallest_discriminability(real: int, synthetic: int) -> float:
         )
         return float(chance[significant].sum())
 
-    return _root(lambda d: power(d) - POWER, LARGEST_DISCRIMINABILITY)
+    return smallest_effect(power, LARGEST_DISCRIMINABILITY, power=POWER)
 
 
 def kappa_half_width(pairs: int, kappa: float = SUPPOSED_KAPPA) -> float:
@@ -221,123 +304,9 @@ def icc_half_width(images: int, readers: int, icc: float = SUPPOSED_ICC) -> floa
     return float(special.ndtri(1 - ALPHA / 2)) * math.sqrt(spread)
 
 
-def _minutes(design: Design) -> Finding:
-    shown = design.practice + design.synthetic + design.real + design.repeats
-    minutes = shown * design.seconds / 60
-    return Finding(
-        "minutes",
-        f"Minutes, at {design.seconds:g} seconds an image",
-        "minutes",
-        (minutes,),
-        (minutes * design.readers,),
-    )
-
-
-def _shares(design: Design) -> list[Finding]:
-    one, every = design.synthetic, design.effective(design.synthetic)
-
-    def ends(trials: int, successes: int) -> tuple[float, ...]:
-        interval = exact_interval(successes, trials, 1 - ALPHA)
-        return interval.low, interval.high
-
-    return [
-        Finding(
-            "interval_at_half",
-            "If half of the synthetic images are called real: 95 % interval of the share",
-            "interval",
-            ends(one, one // 2),
-            ends(every, every // 2),
-        ),
-        Finding(
-            "interval_at_none",
-            "If none is called real: 95 % interval of the share",
-            "interval",
-            ends(one, 0),
-            ends(every, 0),
-        ),
-        Finding(
-            "departure",
-            "Smallest departure from 50 % called real that is found",
-            "share",
-            _or_none(smallest_departure, one),
-            _or_none(smallest_departure, every),
-        ),
-        Finding(
-            "equivalence_margin",
-            "Smallest margin around 50 % within which the share is shown to lie, where it is 50 %",
-            "share",
-            _or_none(smallest_equivalence_margin, one),
-            _or_none(smallest_equivalence_margin, every),
-        ),
-    ]
-
-
-def _discriminability(design: Design) -> Finding:
-    every = design.effective(design.real), design.effective(design.synthetic)
-    return Finding(
-        "discriminability",
-        "Smallest d' (telling real from synthetic; 0: by chance, 1: 69 % right) that is found",
-        "number",
-        _or_none(smallest_discriminability, design.real, design.synthetic),
-        _or_none(smallest_discriminability, *every),
-    )
-
-
-def _kappa(design: Design) -> Finding:
-    return Finding(
-        "kappa",
-        f"A reader's agreement with earlier answers, if kappa is {SUPPOSED_KAPPA:g}: plus or minus",
-        "half-width",
-        _or_none(kappa_half_width, design.repeats),
-        None,
-    )
-
-
-def _icc(design: Design) -> Finding:
-    images = design.synthetic + design.real
-    return Finding(
-        "icc",
-        f"Agreement of readers on quality, if the ICC is {SUPPOSED_ICC:g}: plus or minus",
-        "half-width",
-        None,
-        _or_none(icc_half_width, images, design.readers),
-    )
-
-
-def _correlations(design: Design) -> list[Finding]:
-    alone = _or_none(smallest_correlation, design.sets)
-    return [
-        Finding(
-            "correlation",
-            f"Smallest |r| of sets' scores with one metric that is found, with n = {design.sets}",
-            "number",
-            alone,
-            alone,
-        ),
-        Finding(
-            "correlation_of_several",
-            f"The same for the first of {METRICS} metrics, corrected as by Holm",
-            "number",
-            corrected := _or_none(
-                functools.partial(smallest_correlation, alpha=ALPHA / METRICS), design.sets
-            ),
-            corrected,
-        ),
-    ]
-
-
-def _images(design: Design, share: float) -> Finding:
-    needed = _or_none(images_to_detect, share)
-    every = None
-    if needed is not None:
-        every = (float(math.ceil(needed[0] * design.design_effect / design.readers)),)
-    return Finding(
-        "images_to_detect",
-        f"Synthetic images needed to tell {100 * share:g} % called real from 50 %",
-        "count",
-        needed,
-        every,
-    )
+def _ends(successes: int, trials: int) -> tuple[float, ...]:
+    interval = exact_interval(successes, trials, 1 - ALPHA)
+    return interval.low, interval.high
 
 
 def _or_none(compute: Callable[..., float], *arguments: float) -> tuple[float, ...] | None:
@@ -348,39 +317,11 @@ def _or_none(compute: Callable[..., float], *arguments: float) -> tuple[float, .
         return None
 
 
-def _can_differ(trials: int) -> bool:
-    return bool(2 * stats.binom.cdf(0, trials, CHANCE) < ALPHA)
-
-
-def _critical_count(trials: int) -> int:
-    """The largest count so far below chance that the two-sided test calls it significant."""
-    if not _can_differ(trials):
-        raise UndecidedError(f"{trials} answers never differ significantly from chance")
-    count = int(stats.binom.ppf(ALPHA / 2, trials, CHANCE))
-    return count if 2 * stats.binom.cdf(count, trials, CHANCE) < ALPHA else count - 1
-
-
-def _binomial_power(trials: int, critical: int, share: float) -> float:
-    below = stats.binom.cdf(critical, trials, share)
-    return float(below + stats.binom.sf(trials - critical - 1, trials, share))
-
-
 def _fisher_significant(real: int, synthetic: int) -> NDArray[np.bool_]:
     """(real + 1, synthetic + 1): whether so many calls of each kind are significant."""
     found = np.zeros((real + 1, synthetic + 1), dtype=bool)
     for calls in range(real + synthetic + 1):
         of_real = np.arange(max(0, calls - synthetic), min(real, calls) + 1)
         chances = stats.hypergeom.pmf(of_real, real + synthetic, real, calls)
-        # All tables as unlikely as this one or more, equal ones told by more than rounding.
-        order = np.sort(chances)
-        upto = np.searchsorted(order, chances * (1 + 1e-7), side="right")
-        p_values = np.cumsum(order)[upto - 1]
-        found[of_real, calls - of_real] = p_values < ALPHA
+        found[of_real, calls - of_real] = as_unlikely(chances) < ALPHA
     return found
-
-
-def _root(lacking: Callable[[float], float], most: float) -> float:
-    """Where a growing power reaches POWER."""
-    if lacking(most) < 0:
-        raise UndecidedError("no effect is found with this power")
-    return float(optimize.brentq(lacking, 0.0, most))

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict
 from functools import partial
 
 import numpy as np
@@ -18,7 +18,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from miua.analysis.checks import Numbers, UndecidedError
-from miua.analysis.proportions import compare_proportion, exact_interval
+from miua.analysis.proportions import binomial_p, exact_interval
 from miua.analysis.readers import (
     ACCURACY,
     ALL,
@@ -31,47 +31,18 @@ from miua.analysis.readers import (
     REAL_CALLED_REAL,
     SETS_COLUMNS,
     SYNTHETIC_CALLED_REAL,
+    ReaderScore,
 )
 from miua.analysis.resampling import Rows
 from miua.study.store import COMPUTED
 from miua.survey.answers import first_showings
 from miua.survey.detection import area_under_roc, detection, detection_of, rating
-from miua.survey.estimate import Estimate, by_images
+from miua.survey.estimate import Estimate, attempt, by_images
 
 GUESSING = 0.5
 
 Flags = NDArray[np.bool_]
-Names = NDArray[np.str_]
-
-
-@dataclass(frozen=True)
-class Score:
-    """One score of one reader, or of a role's readers together: a row of READERS_COLUMNS.
-
-    Attributes:
-        role: of the reader.
-        reader: the reader's number, or "all" for the role's readers together.
-        readers: how many answered.
-        score: which.
-        count, n: of a share: the answers that count, out of so many; else n alone, all answers.
-        value, low, high: the score and its 95 % interval.
-        interval: how the interval was made, or "none: why".
-        p_value: exact two-sided p of guessing, of a share that guessing makes one half.
-        status: "computed", or "undecided: why".
-    """
-
-    role: str
-    reader: str
-    readers: int
-    score: str
-    count: float = math.nan
-    n: float = math.nan
-    value: float = math.nan
-    low: float = math.nan
-    high: float = math.nan
-    interval: str = ""
-    p_value: float = math.nan
-    status: str = COMPUTED
+Who = tuple[str, str, int]  # role, reader, number of readers
 
 
 def score_readers(judged: pd.DataFrame) -> pd.DataFrame:
@@ -83,7 +54,7 @@ def score_readers(judged: pd.DataFrame) -> pd.DataFrame:
     Returns:
         READERS_COLUMNS.
     """
-    rows: list[Score] = []
+    rows: list[ReaderScore] = []
     for role, of_role in first_showings(judged).groupby("role"):
         for reader, answers in of_role.groupby("reader"):
             rows += _scores(answers, str(role), str(reader))
@@ -105,20 +76,9 @@ def score_sets(judged: pd.DataFrame) -> pd.DataFrame:
     for (role, kind, name), part in first.groupby(["role", "kind", "set"]):
         grades = part["quality"].to_numpy(float)
         found = by_images(partial(_mean, grades), part["image"].to_numpy(str))
-        row = {
-            "role": role,
-            "kind": kind,
-            "set": name,
-            "readers": part["reader"].nunique(),
-            "images": part["image"].nunique(),
-            "answers": len(part),
-            "called_real": int(part["real"].sum()),
-            "quality": found.value,
-            "low": found.low,
-            "high": found.high,
-            "interval": found.interval,
-        }
-        rows.append(row)
+        counts = (part["reader"].nunique(), part["image"].nunique(), len(part))
+        quality = (found.value, found.low, found.high, found.interval)
+        rows.append((role, kind, name, *counts, int(part["real"].sum()), *quality))
     return pd.DataFrame(rows, columns=list(SETS_COLUMNS))
 
 
@@ -126,9 +86,10 @@ def _mean(values: Numbers, rows: Rows) -> Numbers:
     return np.asarray(values[rows].mean(axis=-1))
 
 
-def _scores(answers: pd.DataFrame, role: str, reader: str) -> Iterator[Score]:
+def _scores(answers: pd.DataFrame, role: str, reader: str) -> Iterator[ReaderScore]:
     """All scores of one reader's answers, or of those of several."""
-    who = Score(role, reader, int(answers["reader"].nunique()), "")
+    who = (role, reader, int(answers["reader"].nunique()))
+    several = who[2] > 1
     real = (answers["kind"] == "real").to_numpy()
     called = answers["real"].to_numpy(bool)
     images = answers["image"].to_numpy(str)
@@ -138,70 +99,61 @@ def _scores(answers: pd.DataFrame, role: str, reader: str) -> Iterator[Score]:
         ACCURACY: (called == real, np.ones_like(real)),
     }
     for score, (hits, among) in shares.items():
-        base = replace(who, score=score)
-        yield _exact_share(base, hits[among])
-        if who.readers > 1 and among.any():
-            yield _resampled_share(base, hits[among], images[among])
-    yield from _detection(who, real, called, images)
-    ratings = rating(called, answers["confidence"])
-    yield _resampled(
-        replace(who, score=AUC),
-        lambda rows: area_under_roc(real[rows], ratings[rows]),
-        images,
-    )
-
-
-def _exact_share(base: Score, hits: Flags) -> Score:
-    count, n = int(hits.sum()), hits.size
-    if n == 0:
-        return _undecided(base, f"no image for {base.score} was judged")
-    share, p_value = exact_interval(count, n), math.nan
-    if base.score == SYNTHETIC_CALLED_REAL:
-        p_value = compare_proportion(count, n, GUESSING).p_value
-    found = replace(base, count=count, n=n, value=share.estimate, p_value=p_value)
-    return replace(found, low=share.low, high=share.high, interval=EXACT)
-
-
-def _resampled_share(base: Score, hits: Flags, images: Names) -> Score:
-    return _resampled(
-        replace(base, count=int(hits.sum())), partial(_mean, hits.astype(float)), images
-    )
-
-
-def _detection(who: Score, real: Flags, called: Flags, images: Names) -> Iterator[Score]:
-    """d' and criterion: one reader's with normal intervals, several readers' by images."""
+        yield _exact_share(who, score, hits[among])
+        if several and among.any():
+            mean = partial(_mean, hits[among].astype(float))
+            yield _resampled(who, score, mean, images[among], count=int(hits[among].sum()))
     counts = ((called & real).sum(), real.sum(), (called & ~real).sum(), (~real).sum())
-    try:
-        found = detection(*map(int, counts))
-    except UndecidedError as error:
-        for score in (D_PRIME, CRITERION):
-            yield _undecided(replace(who, score=score), str(error))
-        return
-    for place, (score, alone) in enumerate(
-        ((D_PRIME, found.d_prime), (CRITERION, found.criterion))
-    ):
-        base = replace(who, score=score, n=real.size)
-        if who.readers == 1:
-            yield _estimated(base, alone)
+    for place, score in enumerate((D_PRIME, CRITERION)):
+        # One reader's with normal intervals, several readers' by images.
+        alone = attempt(partial(_detection, place, *map(int, counts)))
+        if several and alone.status == COMPUTED:
+            yield _resampled(who, score, partial(_detected, place, real, called), images)
         else:
-            yield _resampled(base, partial(_detected, place, real, called), images)
+            yield _score(who, score, alone, real.size)
+    ratings = rating(called, answers["confidence"])
+    yield _resampled(who, AUC, lambda rows: area_under_roc(real[rows], ratings[rows]), images)
+
+
+def _detection(place: int, *counts: int) -> Estimate:
+    return detection(*counts)[place]
 
 
 def _detected(place: int, real: Flags, called: Flags, rows: Rows) -> Numbers:
     return detection_of(real[rows], called[rows])[place]
 
 
-def _resampled(base: Score, statistic: Callable[[Rows], Numbers], images: Names) -> Score:
-    """A score whose interval resamples images, each with all of its answers."""
+def _exact_share(who: Who, score: str, hits: Flags) -> ReaderScore:
+    count, n = int(hits.sum()), hits.size
     try:
-        return _estimated(replace(base, n=images.size), by_images(statistic, images))
-    except UndecidedError as error:
-        return _undecided(base, str(error))
+        share = exact_interval(count, n)
+    except UndecidedError:
+        why = f"no image for {score} was judged"
+        return ReaderScore(*who, score, interval=f"{NONE}{why}", status=f"undecided: {why}")
+    p_value = binomial_p(count, n, GUESSING) if score == SYNTHETIC_CALLED_REAL else math.nan
+    exact = Estimate(share.estimate, share.low, share.high, EXACT)
+    return _score(who, score, exact, n, count=count, p_value=p_value)
 
 
-def _estimated(base: Score, found: Estimate) -> Score:
-    return replace(base, value=found.value, low=found.low, high=found.high, interval=found.interval)
+def _resampled(
+    who: Who,
+    score: str,
+    statistic: Callable[[Rows], Numbers],
+    images: NDArray[np.str_],
+    count: float = math.nan,
+) -> ReaderScore:
+    """A score whose interval resamples images, each with all of its answers."""
+    found = attempt(lambda: by_images(statistic, images))
+    return _score(who, score, found, images.size, count=count)
 
 
-def _undecided(base: Score, why: str) -> Score:
-    return replace(base, interval=f"{NONE}{why}", status=f"undecided: {why}")
+def _score(
+    who: Who,
+    score: str,
+    found: Estimate,
+    n: int,
+    count: float = math.nan,
+    p_value: float = math.nan,
+) -> ReaderScore:
+    answers = n if found.status == COMPUTED else math.nan
+    return ReaderScore(*who, score, count, answers, p_value=p_value, **vars(found))

@@ -31,7 +31,6 @@ def test_pearson_of_a_published_example():
     assert found.r == pytest.approx(0.5711816, abs=5e-8)
     assert found.p_value == pytest.approx(0.1082, abs=5e-5)
     assert found.low < found.r < found.high
-    assert (found.n, found.clusters, found.method) == (9, 9, "pearson")
 
 
 def test_spearman_of_a_published_example():
@@ -55,36 +54,6 @@ def test_the_null_keeps_its_level_and_a_planted_effect_is_found(method):
     ]
     assert keeps_level(sum(p <= 0.05 for p in found), 400)
     assert correlate(*pair(draws, 40, 0.8), method=method).p_value < 0.001
-
-
-def test_the_null_keeps_its_level_with_clusters_where_pairs_alone_do_not():
-    draws = np.random.default_rng(2)
-    clusters = np.repeat(np.arange(40), 3)
-    with_clusters, without = 0, 0
-    for seed in range(200):
-        x, y = (np.repeat(column, 3) for column in pair(draws, 40, 0.0))
-        x, y = x + 0.3 * draws.normal(size=120), y + 0.3 * draws.normal(size=120)
-        found = correlate(x, y, clusters=clusters, resamples=119, seed=seed)
-        with_clusters += found.p_value <= 0.05
-        without += stats.pearsonr(x, y).pvalue <= 0.05
-    assert found.clusters == 40
-    assert keeps_level(with_clusters, 200)
-    assert not keeps_level(without, 200)
-
-
-def test_the_p_value_with_clusters_counts_both_sides():
-    # Clusters on a circle have no correlation, and resamples fall on both sides alike.
-    angles = np.repeat(np.arange(25), 2) * 2 * math.pi / 25
-    found = correlate(np.cos(angles), np.sin(angles), clusters=np.arange(50) // 2, resamples=999)
-    assert found.r == pytest.approx(0, abs=1e-12)
-    assert found.p_value > 0.8
-
-
-def test_a_planted_effect_is_found_with_clusters():
-    x, y = (np.repeat(column, 3) for column in pair(np.random.default_rng(3), 40, 0.8))
-    found = correlate(x, y, clusters=np.repeat(np.arange(40), 3))
-    assert found.p_value <= 0.001
-    assert found.low > 0.5
 
 
 @pytest.mark.parametrize("method", ["pearson", "spearman"])
@@ -128,20 +97,6 @@ def test_points_on_a_line_have_an_interval_of_no_width():
     assert (found.r, found.low, found.high) == pytest.approx((-1, -1, -1))
 
 
-def test_constant_resamples_are_counted():
-    # Three of each of two scores: one in 32 resamples holds one score only.
-    found = correlate([1, 1, 1, 2, 2, 2], [3.0, 1, 2, 6, 4, 5], resamples=2000)
-    assert stats.binomtest(found.degenerate, 2000, 1 / 32).pvalue > 0.001
-    assert np.isfinite([found.low, found.high]).all()
-
-
-def test_normality_is_checked_for_each_column():
-    x = np.random.default_rng(5).normal(size=60)
-    found = correlate(np.exp(2 * x), x, resamples=99)
-    assert found.shapiro_p_x < 1e-6
-    assert found.shapiro_p_y > 0.01
-
-
 @pytest.mark.parametrize(
     ("x", "y", "reason"),
     [
@@ -157,11 +112,6 @@ def test_too_little_is_undecided(x, y, reason):
         correlate(x, y)
 
 
-def test_too_few_clusters_are_undecided():
-    with pytest.raises(UndecidedError, match="2 to resample"):
-        correlate(range(4), [1, 3, 2, 4], clusters=["a", "a", "b", "b"])
-
-
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -171,7 +121,6 @@ def test_too_few_clusters_are_undecided():
         ({"level": 1.0}, "level"),
         ({"resamples": 0}, "resamples"),
         ({"seed": None}, "seed"),
-        ({"clusters": [1, 2]}, "clusters"),
     ],
 )
 def test_misuse_is_an_error(arguments, message):
@@ -195,7 +144,7 @@ def test_the_family_keeps_its_level_where_single_tests_do_not():
         table = draws.normal(size=(20, 1)) + draws.normal(size=(20, 30))
         score = likert(draws, 20)
         found = largest_correlation(table, score, names=names(30), permutations=199, seed=seed)
-        family += found.p_value <= 0.05
+        family += min(found.adjusted_p) <= 0.05
         single += stats.pearsonr(table, score[:, np.newaxis], axis=0).pvalue.min() <= 0.05
     assert keeps_level(family, 400)
     assert not keeps_level(single, 400)
@@ -206,9 +155,8 @@ def test_a_planted_candidate_is_found_among_the_study_s_259():
     table, score = draws.normal(size=(20, 259)), likert(draws, 20)
     table[:, 143] = -score + 0.3 * draws.normal(size=20)
     found = largest_correlation(table, score, names=names(259))
-    assert found.strongest == "candidate 143"
-    assert found.strongest_r < -0.9
-    assert found.p_value == found.adjusted_p[143] <= 0.001
+    assert found.r[143] < -0.9
+    assert min(found.adjusted_p) == found.adjusted_p[143] <= 0.001
     assert np.median(found.adjusted_p) > 0.5
     assert found.r == pytest.approx(
         stats.pearsonr(table, score[:, np.newaxis], axis=0).statistic.tolist()
@@ -227,8 +175,7 @@ def test_the_critical_r_of_independent_candidates_is_the_closed_form():
 def test_one_candidate_of_few_points_is_the_exact_test():
     # Of the 24 orders of four points, the given one and its reverse reach |r| = 1.
     found = largest_correlation(np.arange(4.0)[:, np.newaxis], range(4), names=["one"])
-    assert found.p_value == found.adjusted_p[0] == pytest.approx(2 / 24)
-    assert found.exact
+    assert found.adjusted_p[0] == pytest.approx(2 / 24)
     assert found.permutations == 24
     score = [1.0, 2, 2, 5, 3]
     wide = largest_correlation(np.array([[3.0, 1, 4, 1, 5]]).T, score, names=["one"])
@@ -238,7 +185,7 @@ def test_one_candidate_of_few_points_is_the_exact_test():
         permutation_type="pairings",
         alternative="greater",
     )
-    assert wide.p_value == wide.adjusted_p[0] == pytest.approx(float(peer.pvalue))
+    assert wide.adjusted_p[0] == pytest.approx(float(peer.pvalue))
 
 
 def test_constant_candidates_are_left_out_by_name():
@@ -246,7 +193,6 @@ def test_constant_candidates_are_left_out_by_name():
     table = draws.normal(size=(10, 4))
     table[:, 1], table[:, 3] = 7.0, 0.0
     found = largest_correlation(table, likert(draws, 10), names=list("abcd"), permutations=99)
-    assert found.left_out == ("b", "d")
     assert found.names == ("a", "c")
     assert len(found.r) == len(found.adjusted_p) == 2
 

@@ -1,7 +1,5 @@
 """Comparisons and equivalence of groups against published examples, closed forms and the null."""
 
-import math
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -12,7 +10,6 @@ from miua.analysis.checks import UndecidedError
 from miua.analysis.groups import (
     compare_blocked,
     compare_groups,
-    equivalence,
     equivalence_of_groups,
 )
 
@@ -44,8 +41,7 @@ def test_analysis_of_variance_of_a_published_example():
     )
     assert found.anova_f == pytest.approx(7.121019471642447)
     assert found.anova_p == pytest.approx(0.0002812242314534544)
-    assert found.sizes == (10, 8, 7, 8, 6)
-    assert found.n == 39
+    assert (found.groups, found.n) == (5, 39)
 
 
 def test_kruskal_and_wallis_of_a_published_example():
@@ -53,33 +49,15 @@ def test_kruskal_and_wallis_of_a_published_example():
     found = compare_groups(
         *long_table([2.9, 3.0, 2.5, 2.6, 3.2], [3.8, 2.7, 4.0, 2.4], [2.8, 3.4, 3.7, 2.2, 2.0])
     )
-    assert found.kruskal_h == pytest.approx(0.77143, abs=5e-6)
-    assert found.kruskal_p == pytest.approx(0.68, abs=0.001)
-    assert found.epsilon_squared == pytest.approx(0.77143 * 15 / (14**2 - 1), abs=1e-6)
+    assert found.kruskal_p == pytest.approx(stats.chi2.sf(0.77143, 2), abs=5e-6)
 
 
-def test_brown_and_forsythe_of_a_published_example():
-    # Data of R's onewaytests; R: lawstat::levene.test(location = "median"): p = 0.34710720452.
-    found = compare_groups(
-        *long_table(
-            [452, 874, 554, 447, 356, 754, 558, 574, 664, 682, 547, 435, 245],
-            [546, 547, 774, 465, 459, 665, 467, 365, 589, 534, 456, 651, 654, 665, 546, 537],
-            [785, 458, 886, 536, 669, 857, 821, 772, 732, 689, 654, 597, 830, 827],
-        )
-    )
-    assert found.levene_p == pytest.approx(0.3471072204516, rel=1e-10)
-
-
-def test_effect_sizes_are_the_shares_of_the_sums_of_squares():
+def test_the_effect_size_is_the_share_of_the_sum_of_squares():
     values, groups = long_table([1, 2, 6], [4, 8, 9, 7], [3, 3])
     found = compare_groups(values, groups)
     means = np.array([3, 7, 3])[groups]
     between, within = ((means - values.mean()) ** 2).sum(), ((values - means) ** 2).sum()
-    total, error = between + within, within / 6
-    assert found.means == (3, 7, 3)
-    assert found.eta_squared == pytest.approx(between / total)
-    assert found.omega_squared == pytest.approx((between - 2 * error) / (total + error))
-    assert math.isnan(found.levene_p)
+    assert found.eta_squared == pytest.approx(between / (between + within))
 
 
 def test_two_groups_are_student_s_t_test():
@@ -92,22 +70,11 @@ def test_two_groups_are_student_s_t_test():
 def test_the_null_keeps_its_level_and_a_planted_effect_is_found():
     draws = np.random.default_rng(2)
     found = [compare_groups(draws.normal(size=20), SIZES) for _ in range(DRAWS)]
-    for name in ("anova_p", "kruskal_p", "shapiro_p"):
+    for name in ("anova_p", "kruskal_p"):
         assert keeps_level(sum(getattr(each, name) <= 0.05 for each in found)), name
-    # With four values a group Brown and Forsythe's test is conservative: below its level.
-    assert sum(each.levene_p <= 0.05 for each in found) <= stats.binom.ppf(0.999, DRAWS, 0.05)
     planted = compare_groups(draws.normal(size=20) + SIZES / 100, SIZES)
     assert max(planted.anova_p, planted.kruskal_p) < 0.005
-    assert min(planted.eta_squared, planted.omega_squared, planted.epsilon_squared) > 0.7
-
-
-def test_broken_assumptions_are_found():
-    draws = np.random.default_rng(3)
-    groups = np.repeat(["a", "b", "c"], 40)
-    unequal = draws.normal(size=120) * np.repeat([1, 1, 6], 40)
-    assert compare_groups(unequal, groups).levene_p < 1e-6
-    skewed = draws.exponential(size=120) ** 2
-    assert compare_groups(skewed, groups).shapiro_p < 1e-6
+    assert planted.eta_squared > 0.7
 
 
 @settings(max_examples=40, deadline=None)
@@ -117,9 +84,7 @@ def test_units_order_and_names_decide_nothing(scale, shift, order):
     plain = compare_groups(values, SIZES)
     order = np.array(order)
     other = compare_groups((scale * values + shift)[order], np.char.mod("set %04d", SIZES[order]))
-    for name in ("anova_f", "anova_p", "eta_squared", "kruskal_h", "levene_p", "shapiro_p"):
-        assert getattr(other, name) == pytest.approx(getattr(plain, name), rel=1e-6), name
-    assert other.groups == tuple(f"set {size:04d}" for size in plain.groups)
+    assert vars(other) == pytest.approx(vars(plain), rel=1e-6)
 
 
 def test_friedman_of_a_published_example():
@@ -134,14 +99,11 @@ def test_friedman_of_a_published_example():
     assert found.chi_squared == pytest.approx(11.143, abs=5e-4)
     assert found.p_value == pytest.approx(0.003805, abs=5e-7)
     assert found.kendall_w == pytest.approx(11.143 / 44, abs=1e-5)
-    assert found.blocks == 22
-    assert sum(found.mean_ranks) == pytest.approx(6)
 
 
 def test_kendall_s_w_is_one_for_one_order_and_zero_for_none():
     same = compare_blocked(SIZES + EPOCHS, SIZES, EPOCHS)
     assert same.kendall_w == pytest.approx(1)
-    assert same.mean_ranks == (1, 2, 3, 4, 5)
     latin = np.array([[1, 2, 3], [2, 3, 1], [3, 1, 2]])
     groups, blocks = np.tile(range(3), 3), np.repeat(range(3), 3)
     assert compare_blocked(latin.ravel(), groups, blocks).kendall_w == pytest.approx(0)
@@ -172,12 +134,14 @@ def test_equivalence_of_a_published_example():
          99.740, 106.049, 92.691, 93.111, 98.243],
     )  # fmt: skip
     found = equivalence_of_groups(values, groups, bound=0.25)
-    assert found.anova_f == pytest.approx(0.0926, abs=6e-4)
+    assert compare_groups(values, groups).anova_f == pytest.approx(0.0926, abs=6e-4)
     assert found.p_value == pytest.approx(0.0083, abs=1e-4)
     assert found.equivalent
-    assert found.cohen_f == pytest.approx(math.sqrt(found.anova_f * 3 / 46))
-    assert stats.ncf.cdf(found.critical_f, 3, 46, 50 / 16) == pytest.approx(0.05)
-    assert found.power == pytest.approx(stats.f.cdf(found.critical_f, 3, 46))
+    critical = stats.ncf.ppf(0.05, 3, 46, 50 / 16)
+    assert found.power == pytest.approx(stats.f.cdf(critical, 3, 46))
+    strict = equivalence_of_groups(values, groups, bound=0.25, alpha=0.005)
+    assert not strict.equivalent
+    assert strict.power < found.power
 
 
 def at_effect(f):
@@ -210,43 +174,6 @@ def test_absence_of_significance_is_no_equivalence():
     assert found.power < 0.1
 
 
-def test_two_one_sided_tests_are_the_closed_form():
-    a, b = [4.0, 6, 5, 7, 8], [5.0, 5, 9, 1, 6, 7, 2]
-    found = equivalence(a, b, margin=2.5)
-    u, v = np.var(a, ddof=1) / 5, np.var(b, ddof=1) / 7
-    degrees = (u + v) ** 2 / (u**2 / 4 + v**2 / 6)
-    error = math.sqrt(u + v)
-    assert found.difference == pytest.approx(6 - 5)
-    assert found.degrees_of_freedom == pytest.approx(degrees)
-    assert found.p_lower == pytest.approx(stats.t.sf((1 + 2.5) / error, degrees))
-    assert found.p_upper == pytest.approx(stats.t.cdf((1 - 2.5) / error, degrees))
-    assert found.p_value == found.p_upper
-    half = stats.t.ppf(0.95, degrees) * error
-    assert (found.low, found.high) == pytest.approx((1 - half, 1 + half))
-    assert (found.n_a, found.n_b) == (5, 7)
-
-
-def test_means_at_the_margin_are_called_equivalent_as_often_as_the_level_says():
-    draws = np.random.default_rng(10)
-    for side in (-1, 1):
-        wrong = sum(
-            equivalence(draws.normal(side, 1, 30), draws.normal(0, 2, 40), margin=1.0).equivalent
-            for _ in range(DRAWS)
-        )
-        assert keeps_level(wrong)
-    assert equivalence(draws.normal(0, 1, 90), draws.normal(0, 2, 90), margin=1.5).p_value < 0.001
-
-
-@given(shift=st.floats(-3, 3), margin=st.floats(0.1, 4), alpha=st.sampled_from([0.01, 0.05, 0.2]))
-def test_equivalent_is_the_interval_within_the_margin(shift, margin, alpha):
-    a, b = np.random.default_rng(11).normal(size=(2, 12))
-    found = equivalence(a + shift, b, margin=margin, alpha=alpha)
-    assert found.equivalent == (-margin < found.low and found.high < margin)
-    mirrored = equivalence(b, a + shift, margin=margin, alpha=alpha)
-    assert mirrored.p_value == pytest.approx(found.p_value)
-    assert mirrored.low == pytest.approx(-found.high)
-
-
 @pytest.mark.parametrize(
     ("values", "groups", "reason"),
     [
@@ -264,7 +191,7 @@ def test_too_little_is_undecided(values, groups, reason):
         equivalence_of_groups(values, groups, bound=0.5)
 
 
-def test_too_little_is_undecided_in_blocks_and_of_two_means():
+def test_too_little_is_undecided_in_blocks():
     with pytest.raises(UndecidedError, match="2 group"):
         compare_blocked([1, 2, 3, 4], [0, 1, 0, 1], [0, 0, 1, 1])
     with pytest.raises(UndecidedError, match="1 block"):
@@ -273,10 +200,6 @@ def test_too_little_is_undecided_in_blocks_and_of_two_means():
         compare_blocked([], [], [])
     with pytest.raises(UndecidedError, match="each block are equal"):
         compare_blocked(EPOCHS, SIZES, EPOCHS)
-    with pytest.raises(UndecidedError, match="1 and 2 values"):
-        equivalence([1.0], [1.0, 2.0], margin=1)
-    with pytest.raises(UndecidedError, match="do not vary"):
-        equivalence([1.0, 1.0], [2.0, 2.0], margin=1)
 
 
 @pytest.mark.parametrize(
@@ -287,9 +210,6 @@ def test_too_little_is_undecided_in_blocks_and_of_two_means():
         (lambda: compare_groups([1, 2, 3], [0, np.nan, 1]), "groups must be finite"),
         (lambda: equivalence_of_groups([1, 2, 3], [0, 0, 1], bound=0), "bound"),
         (lambda: equivalence_of_groups([1, 2, 3], [0, 0, 1], bound=1, alpha=1), "alpha"),
-        (lambda: equivalence([1, 2], [1, 3], margin=-1), "margin"),
-        (lambda: equivalence([1, 2], [1, 3], margin=1, alpha=0.5), "alpha"),
-        (lambda: equivalence([1, 2], [1, np.inf], margin=1), "b must be finite"),
         (lambda: compare_blocked(range(20), SIZES, SIZES), "block 100 holds group 100 4 times"),
         (lambda: compare_blocked(range(19), SIZES[1:], EPOCHS[1:]), "group 100 0 times"),
     ],

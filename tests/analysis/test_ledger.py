@@ -224,7 +224,9 @@ def test_phantoms_reproduce_nothing_that_needs_real_images(ledgers, smoke, claim
             assert real[claim_id]["reason"] in entry["reason"]
     # Whatever a test says.
     test = TESTS[claim.test]
-    agreeing = ClaimTest(lambda *_: Finding("reproduced", "Yes."), test.inputs, test.thresholds)
+    agreeing = ClaimTest(
+        lambda *_, **__: Finding("reproduced", "Yes."), test.inputs, test.thresholds
+    )
     monkeypatch.setitem(TESTS, claim.test, agreeing)
     evidence = Evidence(Results.open(smoke), STUDY, tuple(claim.experiments))
     free = not {"real_images", "readers", "clinician_scores_of_our_sets"} & set(claim.needs)

@@ -9,12 +9,11 @@ from scipy import stats
 from miua.analysis.checks import UndecidedError
 from miua.analysis.power import (
     anova_power,
-    chance_below,
+    as_unlikely,
+    binomial_power,
     correlation_power,
-    equivalence_power,
     smallest_anova_effect,
     smallest_correlation,
-    smallest_equivalence_bound,
 )
 
 
@@ -63,30 +62,26 @@ def test_drawn_groups_are_found_as_often_as_the_power_says():
     result = stats.f_oneway(*values)
     power = anova_power(20, 5, float(means.std()))
     assert stats.binomtest(int((result.pvalue < 0.05).sum()), count, power).pvalue > 0.001
-    bound = 1.0
-    below = result.statistic < stats.ncf.ppf(0.05, 4, 15, 20 * bound**2)
-    power = equivalence_power(20, 5, bound, f=float(means.std()))
-    assert stats.binomtest(int(below.sum()), count, power).pvalue > 0.001
-
-
-def test_equivalence_at_the_bound_has_the_level_and_without_a_difference_the_most_power():
-    assert equivalence_power(20, 5, 0.8, f=0.8) == pytest.approx(0.05)
-    powers = [equivalence_power(20, 5, 0.8, f=f) for f in (0.0, 0.2, 0.4, 0.8, 1.6)]
-    assert powers == sorted(powers, reverse=True)
 
 
 @pytest.mark.parametrize("power", [0.5, 0.8, 0.95])
 def test_the_smallest_effect_has_the_power_asked_for(power):
     assert correlation_power(20, smallest_correlation(20, power=power)) == pytest.approx(power)
     assert anova_power(20, 5, smallest_anova_effect(20, 5, power=power)) == pytest.approx(power)
-    bound = smallest_equivalence_bound(20, 5, power=power)
-    assert equivalence_power(20, 5, bound) == pytest.approx(power)
 
 
-def test_chances_too_small_for_a_float_are_none_at_all():
+def test_the_power_of_an_effect_beyond_scipy_s_reach_is_one():
     # Here scipy 1.17's noncentral F gives NaN.
-    assert chance_below(3.055568275906594, 20, 5, 10.804718223181286) == pytest.approx(0)
-    assert chance_below(1e20, 20, 5, 0.5) == pytest.approx(1)
+    assert anova_power(20, 5, 10.804718223181286) == 1
+
+
+@pytest.mark.parametrize("chance", [0.5, 11 / 68])
+def test_the_exact_binomial_test_is_scipy_s(chance):
+    counts = np.arange(31)
+    theirs = np.array([stats.binomtest(count, 30, chance).pvalue for count in counts.tolist()])
+    assert as_unlikely(stats.binom.pmf(counts, 30, chance)) == pytest.approx(theirs)
+    power = stats.binom.pmf(counts, 30, 0.7)[theirs < 0.05].sum()
+    assert binomial_power(30, 0.7, chance=chance) == pytest.approx(power)
 
 
 def test_published_sample_sizes_come_out_as_smallest_effects():
@@ -102,7 +97,7 @@ def test_published_sample_sizes_come_out_as_smallest_effects():
         (lambda: smallest_correlation(0), "0 pairs"),
         (lambda: anova_power(20, 1, 0.5), "1 group"),
         (lambda: anova_power(5, 5, 0.5), "no variation within groups"),
-        (lambda: equivalence_power(0, 0, 0.5), "0 group"),
+        (lambda: anova_power(0, 0, 0.5), "0 group"),
         (lambda: smallest_correlation(3, power=0.999999), "too few points"),
     ],
 )
@@ -119,7 +114,6 @@ def test_too_little_is_undecided(call, reason):
         (lambda: correlation_power(20, 0.1, alpha=5), "alpha"),
         (lambda: anova_power(20, 5, -0.1), "f must"),
         (lambda: anova_power(20, 5, math.nan), "f must"),
-        (lambda: equivalence_power(20, 5, 0.0), "bound"),
         (lambda: smallest_correlation(20, power=80), "power"),
         (lambda: smallest_correlation(20, power=0.01), "power must be above the test's level"),
     ],

@@ -14,24 +14,24 @@ count = st.integers(0, 30)
 
 
 def test_guessing_has_no_sensitivity_and_no_bias():
-    found = detection(10, 20, 10, 20)
-    assert found.d_prime.value == pytest.approx(0)
-    assert found.criterion.value == pytest.approx(0)
-    assert found.d_prime.low == pytest.approx(-found.d_prime.high)
+    d_prime, criterion = detection(10, 20, 10, 20)
+    assert d_prime.value == pytest.approx(0)
+    assert criterion.value == pytest.approx(0)
+    assert d_prime.low == pytest.approx(-d_prime.high)
 
 
 def test_known_rates_have_the_textbook_values():
     # (83.5 + 0.5) / 100 and (15.5 + 0.5) / 100 are not counts; 84 % and 16 % are one deviation off.
-    found = detection(8410, 9999, 1586, 9999)
-    assert found.d_prime.value == pytest.approx(2.0, abs=0.01)
-    assert found.criterion.value == pytest.approx(0, abs=0.01)
+    d_prime, criterion = detection(8410, 9999, 1586, 9999)
+    assert d_prime.value == pytest.approx(2.0, abs=0.01)
+    assert criterion.value == pytest.approx(0, abs=0.01)
 
 
 def test_the_correction_is_log_linear():
-    found = detection(5, 5, 0, 9)
+    d_prime, criterion = detection(5, 5, 0, 9)
     z = stats.norm.ppf
-    assert found.d_prime.value == pytest.approx(z(5.5 / 6) - z(0.5 / 10))
-    assert found.criterion.value == pytest.approx(-(z(5.5 / 6) + z(0.5 / 10)) / 2)
+    assert d_prime.value == pytest.approx(z(5.5 / 6) - z(0.5 / 10))
+    assert criterion.value == pytest.approx(-(z(5.5 / 6) + z(0.5 / 10)) / 2)
 
 
 def test_the_interval_covers_as_often_as_it_says():
@@ -40,8 +40,8 @@ def test_the_interval_covers_as_often_as_it_says():
     true = stats.norm.ppf(hit) - stats.norm.ppf(alarm)
     covered = 0
     for _ in range(2000):
-        found = detection(int(draws.binomial(n, hit)), n, int(draws.binomial(n, alarm)), n)
-        covered += found.d_prime.low <= true <= found.d_prime.high
+        d_prime, _ = detection(int(draws.binomial(n, hit)), n, int(draws.binomial(n, alarm)), n)
+        covered += d_prime.low <= true <= d_prime.high
     assert covered / 2000 == pytest.approx(0.95, abs=0.02)
 
 
@@ -49,13 +49,11 @@ def test_the_interval_covers_as_often_as_it_says():
 def test_swapping_the_kinds_and_the_answers_turns_the_bias_round(hits, misses, alarms, rejections):
     if not (hits + misses and alarms + rejections):
         return
-    found = detection(hits, hits + misses, alarms, alarms + rejections)
-    turned = detection(rejections, alarms + rejections, misses, hits + misses)
-    assert turned.d_prime.value == pytest.approx(found.d_prime.value)
-    assert turned.criterion.value == pytest.approx(-found.criterion.value)
-    assert found.d_prime.high - found.d_prime.low == pytest.approx(
-        2 * (found.criterion.high - found.criterion.low)
-    )
+    d_prime, criterion = detection(hits, hits + misses, alarms, alarms + rejections)
+    turned, turned_criterion = detection(rejections, alarms + rejections, misses, hits + misses)
+    assert turned.value == pytest.approx(d_prime.value)
+    assert turned_criterion.value == pytest.approx(-criterion.value)
+    assert d_prime.high - d_prime.low == pytest.approx(2 * (criterion.high - criterion.low))
 
 
 @pytest.mark.parametrize(("real", "synthetic"), [(0, 4), (4, 0), (0, 0)])
@@ -75,14 +73,14 @@ def test_rows_are_judged_as_counts_are():
     real, called = draws.random((3, 40)) < 0.3, draws.random((3, 40)) < 0.5
     d_prime, criterion = detection_of(real, called)
     for row in range(3):
-        found = detection(
+        alone = detection(
             int((real & called)[row].sum()),
             int(real[row].sum()),
             int((~real & called)[row].sum()),
             int((~real)[row].sum()),
         )
-        assert d_prime[row] == pytest.approx(found.d_prime.value)
-        assert criterion[row] == pytest.approx(found.criterion.value)
+        assert d_prime[row] == pytest.approx(alone[0].value)
+        assert criterion[row] == pytest.approx(alone[1].value)
     assert np.isnan(detection_of(np.zeros(4, bool), np.ones(4, bool))[0])
 
 

@@ -69,20 +69,13 @@ def test_a_discriminability_is_found_with_the_power(draw, real, synthetic):
 
 def test_the_equivalence_margin_is_kept_with_the_power(draw):
     margin = smallest_equivalence_margin(57)
-    kept = []
-    for count in draw.binomial(57, 0.5, STUDIES).tolist():
-        interval = stats.binomtest(count, 57).proportion_ci(method="exact")
-        kept.append(max(interval.high - 0.5, 0.5 - interval.low) <= margin + 1e-12)
-    assert np.mean(kept) > POWER - NEAR
+    intervals = [stats.binomtest(count, 57).proportion_ci(method="exact") for count in range(58)]
+    needed = np.array([max(each.high - 0.5, 0.5 - each.low) for each in intervals])
+    kept = needed[draw.binomial(57, 0.5, STUDIES)] <= margin + 1e-9
+    assert kept.mean() > POWER - NEAR
     # A margin that is smaller by a hair leaves out the farthest of the counts that it needs.
-    farthest = [stats.binomtest(count, 57).proportion_ci(method="exact").high - 0.5
-                for count in range(29, 58)]  # fmt: skip
-    assert min(abs(margin - each) for each in farthest) < 1e-12
-    inside = [count for count in range(58)
-              if max(stats.binomtest(count, 57).proportion_ci(method="exact").high - 0.5,
-                     0.5 - stats.binomtest(count, 57).proportion_ci(method="exact").low)
-              < margin - 1e-9]  # fmt: skip
-    assert stats.binom.pmf(inside, 57, 0.5).sum() < POWER
+    assert np.abs(needed - margin).min() < 1e-9
+    assert stats.binom.pmf(np.flatnonzero(needed < margin - 1e-9), 57, 0.5).sum() < POWER
 
 
 def test_the_images_to_detect_are_enough_and_no_fewer(draw):

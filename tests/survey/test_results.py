@@ -33,7 +33,7 @@ def pristine(tmp_path_factory):
     make_results(folder / "paper", scientific=True, fid=PUBLISHED_WEIGHTS, everything=False)
     results = Results.open(folder / "paper")
     made = study_of_results(results, folder / "study")
-    quality = {chosen.name: 1.4 + 0.15 * n for n, chosen in enumerate(results.sets)}
+    quality = {chosen.set: 1.4 + 0.15 * n for n, chosen in enumerate(results.sets)}
     for reader in (1, 2):
         made.reader(reader, drawn_reader(made, reader, quality=quality))
     made.reader(3, drawn_reader(made, 3, fooled=0, quality=quality), role="clinician")

@@ -1,12 +1,10 @@
 """The tests that claims.yaml may name, each registered where it is defined."""
 
 from miua.analysis.claim_tests import (  # noqa: F401  (importing them registers their tests)
-    arms,
     clinician_scores,
+    images,
     readers,
-    real_images,
-    sets,
-    training_size,
+    trainings,
 )
 from miua.analysis.claim_tests.base import (
     NOT_REPRODUCED,

@@ -1,7 +1,7 @@
 """What every test of the ledger shares: its evidence, its finding, and the register of tests.
 
-A test is a function of the evidence, of its inputs and of its thresholds; the types of the latter
-two say which keys a claim may give it. It decides by these alone.
+A test is a function of the evidence, of its inputs and, by keyword only, of its thresholds. Its
+signature says which keys a claim of claims.yaml may give it. It decides by these alone.
 """
 
 from __future__ import annotations
@@ -9,12 +9,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from inspect import signature
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_type_hints
+from typing import Annotated, Any, Literal, TypeVar, get_type_hints
 
 import numpy as np
 import pandas as pd
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, create_model
 
 from miua.analysis.clinician import read_facts, read_published, read_scores
 from miua.config import Strict
@@ -137,14 +138,14 @@ class Evidence:
             self.sources.append(source)
 
 
-Judge = Callable[[Evidence, Any, Any], Finding]
+Judge = TypeVar("Judge", bound=Callable[..., Finding])
 
 
 @dataclass(frozen=True)
 class ClaimTest:
-    """A registered test, and the models of what a claim may give it."""
+    """A registered test: `judge(evidence, **inputs, **thresholds)`, and the models of these two."""
 
-    judge: Judge
+    judge: Callable[..., Finding]
     inputs: type[Strict]
     thresholds: type[Strict]
 
@@ -153,10 +154,23 @@ TESTS: dict[str, ClaimTest] = {}
 
 
 def claim_test(function: Judge) -> Judge:
-    """Register a test under its name, with hyphens."""
-    hints = get_type_hints(function)
-    name = function.__name__.replace("_", "-")
-    TESTS[name] = ClaimTest(function, hints["inputs"], hints["thresholds"])
+    """Register a test under its name, with hyphens.
+
+    Its parameters after the evidence become the fields of the model of its inputs, its keyword-only
+    ones those of its thresholds, each with its annotation and default.
+    """
+    name, hints = function.__name__, get_type_hints(function, include_extras=True)
+    inputs: dict[str, Any] = {}
+    thresholds: dict[str, Any] = {}
+    for each in list(signature(function).parameters.values())[1:]:
+        default = ... if each.default is each.empty else each.default
+        fields = thresholds if each.kind is each.KEYWORD_ONLY else inputs
+        fields[each.name] = (hints[each.name], default)
+    TESTS[name.replace("_", "-")] = ClaimTest(
+        function,
+        create_model(f"{name}_inputs", __base__=Strict, **inputs),
+        create_model(f"{name}_thresholds", __base__=Strict, **thresholds),
+    )
     return function
 
 
@@ -182,16 +196,9 @@ Metrics = Annotated[list[Metric], Field(min_length=1)]
 ExperimentName = Annotated[str, AfterValidator(_experiment)]
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-
-
-class Nothing(Strict):
-    """No inputs."""
-
-
-class Level(Strict):
-    """The level of a test of significance."""
-
-    alpha: Fraction
+Share = Annotated[float, Field(ge=0, le=1)]
+AtLeastOne = Annotated[int, Field(ge=1)]
+Names = Annotated[list[str], Field(min_length=1)]
 
 
 def of_arm(table: pd.DataFrame, arm: str, experiment: str) -> pd.DataFrame:
@@ -238,6 +245,11 @@ def nearest_computed(tables: Sequence[pd.DataFrame], metrics: Sequence[str]) -> 
         else:
             return metric
     raise missing
+
+
+def reproduced_if(holds: object) -> Verdict:
+    """The verdict of a statement that the tables show to be true or false."""
+    return REPRODUCED if holds else NOT_REPRODUCED
 
 
 def without_significance(power: float, least: float) -> Verdict:

@@ -4,81 +4,62 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from pydantic import Field
-from scipy import stats
 
 from miua.analysis import readers
 from miua.analysis.claim_tests.base import (
     NOT_REPRODUCED,
     REPRODUCED,
     UNDECIDED,
+    AtLeastOne,
     Evidence,
     Finding,
     Fraction,
     NotTestableError,
+    Share,
     claim_test,
     number,
     p_text,
     percent,
+    reproduced_if,
 )
-from miua.analysis.proportions import compare_proportion, exact_interval, possible_counts
-from miua.config import VARIANTS, Strict
+from miua.analysis.power import binomial_power
+from miua.analysis.proportions import binomial_p, exact_interval, possible_counts
+from miua.config import VARIANTS
 
-
-class Printed(Strict):
-    decimals: int = Field(ge=0, description="decimals of the printed percentage")
-    readers: int = Field(ge=1, description="readers whose judgements were put together, at most")
-
-
-class Possible(Strict):
-    counts: int = Field(ge=1, description="how many counts a reader may print as this percentage")
-
-
-class Judges(Strict):
-    role: Literal["clinician", "engineer"] | None = Field(
-        default=None,
-        description="of this study's own readers, where there are any; null: the published counts",
-    )
-
-
-class Chance(Strict):
-    chance: Fraction
-    margin: Fraction = Field(description="a share this far from chance would matter")
-    alpha: Fraction
-
-
-class Bound(Strict):
-    share: Fraction = Field(description="the largest share that the count has to exclude")
-    level: Fraction
-
-
-class Variant(Strict):
-    variant: Literal["notebook-128"]  # the one that smooths the label
-
-
-class Agreement(Strict):
-    accuracy: float = Field(ge=0, le=1, description="what a faultless discriminator is given")
+Role = Literal["clinician", "engineer"]
 
 
 @claim_test
-def percentage_is_possible(evidence: Evidence, inputs: Printed, thresholds: Possible) -> Finding:
-    """Among the judged images exactly so many counts print as the published percentage."""
+def percentage_is_possible(
+    evidence: Evidence,
+    decimals: Annotated[int, Field(ge=0)],
+    readers: AtLeastOne,
+    *,
+    counts: AtLeastOne,
+) -> Finding:
+    """Among the judged images exactly so many counts print as the published percentage.
+
+    Args:
+        evidence: of the published facts.
+        decimals: of the printed percentage.
+        readers: the most readers whose judgements were put together.
+        counts: how many counts one reader may print as this percentage.
+    """
     facts = evidence.facts()
     printed, images = facts["called_real_percent"], int(facts["judged_images"])
     found = {
-        readers: possible_counts(printed, inputs.decimals, images, readers=readers)
-        for readers in range(1, inputs.readers + 1)
+        several: possible_counts(printed, decimals, images, readers=several)
+        for several in range(1, readers + 1)
     }
-    told = ", ".join(
-        f"{successes}/{trials}" for counts in found.values() for successes, trials in counts
-    )
-    numbers = {f"counts of {readers} readers": len(counts) for readers, counts in found.items()}
+    told = ", ".join(f"{successes}/{trials}" for of in found.values() for successes, trials in of)
+    numbers = {f"counts of {several} readers": len(of) for several, of in found.items()}
     as_stated = (int(facts["called_real"]), int(facts["judged_synthetic"])) in found[1]
     return Finding(
-        REPRODUCED if as_stated and len(found[1]) == thresholds.counts else NOT_REPRODUCED,
+        reproduced_if(as_stated and len(found[1]) == counts),
         f"Of up to {images} images, {printed} % can only be {told or 'no count at all'}.",
         {**numbers, "judged images": images},
         n=images,
@@ -106,23 +87,31 @@ class _Calls:
 
 
 @claim_test
-def share_is_at_chance(evidence: Evidence, inputs: Judges, thresholds: Chance) -> Finding:
+def share_is_at_chance(
+    evidence: Evidence,
+    role: Role | None = None,
+    *,
+    chance: Fraction,
+    margin: Fraction,
+    alpha: Fraction,
+) -> Finding:
     """The share called real does not differ from chance: shown if its interval is within margin.
 
-    Where several readers judged the same images, the interval that resamples images has to agree:
-    the exact one takes their answers as independent, so it decides nothing without the other.
+    The readers of the role are those of this study, where there are any; without a role the
+    published counts are judged. A share that is `margin` away from chance would matter. Where
+    several readers judged the same images, the interval that resamples images has to agree: the
+    exact one takes their answers as independent, so it decides nothing without the other.
     """
-    calls = _calls(evidence, inputs.role) or _published_calls(evidence)
+    calls = _calls(evidence, role) or _published_calls(evidence)
     called, trials = calls.called, calls.trials
-    test = compare_proportion(called, trials, thresholds.chance, level=1 - thresholds.alpha)
-    share = test.proportion
-    power = _binomial_power(trials, thresholds)
+    share, p_value = exact_interval(called, trials, 1 - alpha), binomial_p(called, trials, chance)
+    power = binomial_power(trials, chance + margin, chance=chance, alpha=alpha)
     low, high = np.fmin(share.low, calls.low), np.fmax(share.high, calls.high)
-    inside = max(high - thresholds.chance, thresholds.chance - low) < thresholds.margin
-    possible = calls.low <= thresholds.chance <= calls.high
+    inside = max(high - chance, chance - low) < margin
+    possible = calls.low <= chance <= calls.high
     if calls.without:
         verdict = UNDECIDED
-    elif test.p_value < thresholds.alpha and not possible:
+    elif p_value < alpha and not possible:
         verdict = NOT_REPRODUCED
     else:
         verdict = REPRODUCED if inside else UNDECIDED
@@ -133,15 +122,15 @@ def share_is_at_chance(evidence: Evidence, inputs: Judges, thresholds: Chance) -
         verdict,
         f"{calls.whose} called {called} of {trials} synthetic images real, "
         f"{percent(share.estimate)} (exact {percent(share.level)} interval {percent(share.low)} to "
-        f"{percent(share.high)}{by_images}), which against {percent(thresholds.chance)} has "
-        f"{p_text(test.p_value)}; the power to find "
-        f"{percent(thresholds.chance + thresholds.margin)} is {number(power, 2)}.",
+        f"{percent(share.high)}{by_images}), which against {percent(chance)} has "
+        f"{p_text(p_value)}; the power to find "
+        f"{percent(chance + margin)} is {number(power, 2)}.",
         {
             "called real": called,
             "share": share.estimate,
             "low": share.low,
             "high": share.high,
-            "p": test.p_value,
+            "p": p_value,
         },
         power=power,
         n=trials,
@@ -149,14 +138,16 @@ def share_is_at_chance(evidence: Evidence, inputs: Judges, thresholds: Chance) -
 
 
 @claim_test
-def none_called_real(evidence: Evidence, inputs: Judges, thresholds: Bound) -> Finding:
+def none_called_real(
+    evidence: Evidence, role: Role | None = None, *, share: Fraction, level: Fraction
+) -> Finding:
     """No image called real among those judged excludes a share above the threshold.
 
     One that was called real contradicts that all were called fake, whatever the share. Several
     readers who agree on the same images say no more of other images than one. What they called the
     real images decides nothing; it is told.
     """
-    calls = _calls(evidence, inputs.role)
+    calls = _calls(evidence, role)
     if calls and calls.called:
         return Finding(
             NOT_REPRODUCED,
@@ -169,12 +160,12 @@ def none_called_real(evidence: Evidence, inputs: Judges, thresholds: Bound) -> F
     said = (
         f"{calls.whose} called none of the synthetic images real{calls.of_real}: " if calls else ""
     )
-    share = exact_interval(0, images, thresholds.level)
+    high = exact_interval(0, images, level).high
     return Finding(
-        REPRODUCED if share.high <= thresholds.share else UNDECIDED,
+        REPRODUCED if high <= share else UNDECIDED,
         f"{said}0 of {images} synthetic images called real allow a true share of up to "
-        f"{percent(share.high)} (exact {percent(thresholds.level)} interval).",
-        {"called real": 0, "high": share.high},
+        f"{percent(high)} (exact {percent(level)} interval).",
+        {"called real": 0, "high": high},
         n=images,
     )
 
@@ -225,26 +216,16 @@ def _told(of_real: dict[str, Any]) -> str:
 
 
 @claim_test
-def label_is_truncated(evidence: Evidence, inputs: Variant, thresholds: Agreement) -> Finding:
+def label_is_truncated(
+    evidence: Evidence, variant: Literal["notebook-128"], *, accuracy: Share
+) -> Finding:
     """Comparing with the variant's real label cast to an integer gives that accuracy."""
-    label = float(VARIANTS[inputs.variant]["real_label"])
+    label = float(VARIANTS[variant]["real_label"])
     # A faultless discriminator answers 1, real, to every real image.
-    accuracy = float(int(label) == 1)
+    given = float(int(label) == 1)
     return Finding(
-        REPRODUCED if accuracy == thresholds.accuracy else NOT_REPRODUCED,
+        reproduced_if(given == accuracy),
         f"Cast to an integer the real label {label:g} is {int(label)}, so a discriminator that "
-        f"calls every real image real gets an accuracy of {number(accuracy)} on real images.",
-        {"label": label, "accuracy": accuracy},
-    )
-
-
-def _binomial_power(trials: int, thresholds: Chance) -> float:
-    """Chance that the exact test is significant where the share is `margin` above chance."""
-    true = thresholds.chance + thresholds.margin
-    return float(
-        sum(
-            stats.binom.pmf(count, trials, true)
-            for count in range(trials + 1)
-            if stats.binomtest(count, trials, thresholds.chance).pvalue < thresholds.alpha
-        )
+        f"calls every real image real gets an accuracy of {number(given)} on real images.",
+        {"label": label, "accuracy": given},
     )

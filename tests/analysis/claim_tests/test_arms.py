@@ -74,8 +74,7 @@ def test_an_arm_is_best_only_by_more_than_seeds_do(world, both, verdict):
 def test_equal_arms_are_told_apart_no_more_often_than_alpha():
     draws = np.random.default_rng(4)
     test = TESTS["best-arm"]
-    inputs = test.inputs.model_validate(BEST | {"distance": ["fd_lbp"]})
-    thresholds = test.thresholds.model_validate({"alpha": 0.1})
+    inputs = BEST | {"distance": ["fd_lbp"]}
     names = ["both", "none", "flip", "seed-0", "seed-1", "seed-2"]
     table = pd.DataFrame([row("any", name, 300, 40, "fd_lbp", 0.0) for name in names])
     evidence = SimpleNamespace(experiments=["any"], sets=lambda _: table)
@@ -84,7 +83,7 @@ def test_equal_arms_are_told_apart_no_more_often_than_alpha():
         table["value"] = values
         seeds = table[table["arm"].str.startswith("seed")]
         evidence.sets = lambda name, seeds=seeds: seeds if name == "seeds" else table
-        verdicts.append(test.judge(evidence, inputs, thresholds).verdict)
+        verdicts.append(test.judge(evidence, **inputs, alpha=0.1).verdict)
     assert verdicts.count("reproduced") <= 200 * 0.1 + 13  # three standard errors
     assert 0 < verdicts.count("not reproduced") <= 200 * 0.1 + 13
 

@@ -2,7 +2,6 @@
 
 import math
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
@@ -24,9 +23,7 @@ def test_numbers_have_significant_digits(value, text):
 def test_evidence_tells_its_sources(world):
     world.grid(lambda *_: {"fid": 240.0})
     evidence = Evidence(Results.open(world.folder), STUDY, ("training-size",))
-    test = TESTS["values-in-range"]
-    inputs = test.inputs.model_validate({"metrics": ["fid"], "arm": "equal epochs"})
-    test.judge(evidence, inputs, SimpleNamespace(low=1, high=300))
+    TESTS["values-in-range"].judge(evidence, ["fid"], "equal epochs", low=1, high=300)
     assert evidence.sources == ["tables/training-size.csv"]
 
 

@@ -1,0 +1,398 @@
+"""Tests of the synthetic sets, and of real images alone.
+
+Of the sets: closeness of LBPv elements, collapse, published ranges. Of real images: noise floor,
+pairing, subjects, and sensitivity to known damage.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import numpy as np
+import pandas as pd
+from pydantic import Field
+from scipy import stats
+
+from miua.analysis.checks import Numbers, UndecidedError
+from miua.analysis.claim_tests.base import (
+    GRID,
+    NOT_REPRODUCED,
+    REPRODUCED,
+    UNDECIDED,
+    AtLeastOne,
+    Evidence,
+    Finding,
+    Fraction,
+    Metric,
+    Metrics,
+    NotTestableError,
+    Positive,
+    claim_test,
+    computed,
+    labels,
+    number,
+    p_text,
+    percent,
+    reproduced_if,
+    without_significance,
+)
+from miua.analysis.noise_floor import COLUMNS as FLOOR_COLUMNS
+from miua.analysis.noise_floor import PAIRING_COLUMNS, SUMMARY_COLUMNS
+from miua.analysis.sensitivity import AS_IT_SHOULD
+from miua.analysis.sensitivity import SUMMARY_COLUMNS as SENSITIVITY_COLUMNS
+from miua.metrics.measures import LBPV_ELEMENTS, element_name, measure
+from miua.study.plan import EQUAL_EPOCHS
+
+# Draws of elements for the power; the draws' own error is then below 1 %.
+DRAWS = 10_000
+SEED = 0
+
+Damage = Literal["blur", "speckle", "gain", "compression", "rotation", "collapse", "memorisation"]
+
+
+@claim_test
+def elements_are_closest(
+    evidence: Evidence,
+    elements: Annotated[list[int], Field(min_length=1)],
+    arm: str,
+    *,
+    alpha: Fraction,
+    least_count: Annotated[float, Field(ge=0)],
+    lowest: Fraction,
+    power: Fraction,
+) -> Finding:
+    """The elements rank lower in mean |difference| than as many random ones (exact rank test).
+
+    Elements that hardly occur, less often than `least_count` an image, cannot differ much and are
+    left out, if it is known how often the reference has them. The power is told for elements that
+    are drawn from the `lowest` share; without significance, `power` is what it has to be.
+    """
+    rows = evidence.sets(arm=arm)
+    wide = _element_differences(rows)
+    size = wide.abs().mean().to_numpy()
+    reference = evidence.reference_lbpv()
+    chosen = np.isin(np.arange(LBPV_ELEMENTS), elements)
+    occurs = chosen | (reference >= least_count if reference is not None else True)
+    ranks_of_all, ranks = stats.rankdata(size), stats.rankdata(size[occurs])
+    own = chosen[occurs]
+    if own.all() or np.ptp(size[occurs]) == 0:
+        raise UndecidedError("there are no other elements, or all differ equally")
+    tied = len(np.unique(ranks)) < len(ranks)
+    p = float(
+        stats.mannwhitneyu(
+            ranks[own], ranks[~own], alternative="less", method="asymptotic" if tied else "exact"
+        ).pvalue
+    )
+    found = _rank_power(len(ranks), int(own.sum()), alpha, lowest)
+    placed = list(zip(np.flatnonzero(chosen), ranks[own], strict=True))
+    places = ", ".join(f"V{element} {rank:.0f}" for element, rank in placed)
+    among = (
+        f"{len(ranks)} elements that occur {least_count:g} times an image or more"
+        if reference is not None
+        else "all elements, rare ones too"
+    )
+    rare = [
+        element_name(element)
+        for element in elements
+        if reference is not None and reference[element] < least_count
+    ]
+    numbers: dict[str, float] = {"p": p, "elements compared": len(ranks)}
+    for element, rank in placed:
+        numbers |= {
+            f"V{element} mean difference": float(size[element]),
+            f"V{element} rank": float(rank),
+            f"V{element} rank of all": float(ranks_of_all[element]),
+        }
+    return Finding(
+        REPRODUCED if p < alpha else without_significance(found, power),
+        f"By mean difference from the reference over {len(wide)} sets the ranks are {places} among "
+        f"{among}; against as many random elements {p_text(p)}"
+        f"{f' ({labels(rare)} hardly occur)' if rare else ''}; the power for elements of the "
+        f"lowest {percent(lowest)} is {number(found, 2)}.",
+        numbers,
+        power=found,
+        n=len(wide),
+    )
+
+
+@claim_test
+def variety_is_reduced(
+    evidence: Evidence,
+    metric: Metric,
+    arm: str,
+    *,
+    ratio: Positive,
+    margin: Fraction,
+    share: Fraction,
+) -> Finding:
+    """In most sets the whole interval lies below `ratio`, that of images as varied as real ones.
+
+    Refuted where in most sets it lies above the ratio less the margin. Most are more than `share`.
+    """
+    rows = computed(evidence.sets(arm=arm), metric)
+    if rows[["low", "high"]].isna().any(axis=None):
+        raise UndecidedError(f"{measure(metric).label} has no interval")
+    n = len(rows)
+    below = int((rows["high"] < ratio).sum())
+    above = int((rows["low"] > ratio * (1 - margin)).sum())
+    if below > share * n and not above > share * n:
+        verdict = REPRODUCED
+    else:
+        verdict = NOT_REPRODUCED if above > share * n else UNDECIDED
+    return Finding(
+        verdict,
+        f"{measure(metric).label} is {number(rows['value'].min())} to "
+        f"{number(rows['value'].max())} times that of real images; its interval lies below "
+        f"{ratio:g} in {below} of {n} sets, and above "
+        f"{number(ratio * (1 - margin))} in {above}.",
+        {
+            "mean": float(rows["value"].mean()),
+            "lowest": float(rows["value"].min()),
+            "highest": float(rows["value"].max()),
+            "sets below": below,
+            "sets above": above,
+        },
+        n=n,
+    )
+
+
+@claim_test
+def values_in_range(
+    evidence: Evidence, metrics: Metrics, arm: str, *, low: float, high: float
+) -> Finding:
+    """Every set's value lies in the published range."""
+    table = evidence.sets(arm=arm)
+    rows = pd.concat([computed(table, metric) for metric in metrics])
+    inside = rows["value"].between(low, high)
+    lowest, highest = rows["value"].min(), rows["value"].max()
+    return Finding(
+        reproduced_if(inside.all()),
+        f"{labels(metrics)} of {rows['set'].nunique()} sets lie between {number(lowest)} "
+        f"and {number(highest)} (published: {number(low)} to "
+        f"{number(high)}); {int(inside.sum())} of {len(rows)} values are within.",
+        {"lowest": float(lowest), "highest": float(highest), "share inside": float(inside.mean())},
+        n=int(rows["set"].nunique()),
+    )
+
+
+@claim_test
+def floor_reaches(
+    evidence: Evidence,
+    values: Annotated[dict[Metric, float], Field(min_length=1)],
+    *,
+    multiple: Positive,
+) -> Finding:
+    """Halves of real images differ by the stated values within 95 % of splits, or by more.
+
+    `multiple` is of the largest difference among 95 % of the splits.
+    """
+    floor = _floor(evidence, list(values))
+    bounds, means = _bound(floor), floor["mean_absolute"]
+    reached = {m: value <= multiple * bounds[m] for m, value in values.items()}
+    told = ", ".join(
+        f"{measure(metric).label} {number(bounds[metric], 2)} (stated {value:g})"
+        for metric, value in values.items()
+    )
+    return Finding(
+        reproduced_if(all(reached.values())),
+        f"In 95 % of splits into halves of {_halves(floor)} real images that share no subject the "
+        f"differences reach {told}.",
+        {f"{metric} bound": bounds[metric] for metric in values}
+        | {f"{metric} mean": float(means[metric]) for metric in values},
+        n=int(floor["repeats"].min()),
+    )
+
+
+@claim_test
+def sets_within_floor(
+    evidence: Evidence, metrics: Metrics, arm: str = EQUAL_EPOCHS, *, multiple: Positive
+) -> Finding:
+    """The sets' mean |difference| is no larger than real images show among themselves."""
+    sets = evidence.sets(GRID, arm)
+    floor = _floor(evidence, metrics)
+    bounds = _bound(floor)
+    means = {metric: computed(sets, metric)["value"].abs().mean() for metric in metrics}
+    ratios = {metric: float(means[metric] / bounds[metric]) for metric in metrics}
+    beyond = [metric for metric in metrics if ratios[metric] > multiple]
+    told = ", ".join(f"{measure(metric).label} {number(r, 2)}" for metric, r in ratios.items())
+    end = f"{labels(beyond)} beyond it" if beyond else "none beyond it"
+    return Finding(
+        NOT_REPRODUCED if beyond else REPRODUCED,
+        f"The sets' mean differences, as multiples of what 95 % of splits of real images stay "
+        f"below: {told}; {end}.",
+        {f"{metric} multiple": ratio for metric, ratio in ratios.items()},
+        n=int(sets["set"].nunique()),
+    )
+
+
+@claim_test
+def floor_exceeds(evidence: Evidence, metric: Metric, *, least: float) -> Finding:
+    """In 97.5 % of splits the metric of real against real images is above the threshold."""
+    floor = _floor(evidence, [metric]).iloc[0]
+    return Finding(
+        reproduced_if(floor["low"] > least),
+        f"Between halves of {int(floor['images'])} real images {measure(metric).label} is "
+        f"{number(floor['mean'])} ({number(floor['low'])} to {number(floor['high'])} in 95 % of "
+        f"splits), where nothing differs.",
+        {"mean": floor["mean"], "low": floor["low"], "high": floor["high"]},
+        n=int(floor["repeats"]),
+    )
+
+
+@claim_test
+def pairing_matters(evidence: Evidence, metrics: Metrics, *, ratio: Positive) -> Finding:
+    """The way to pair images changes each metric by so many times what all sets span."""
+    pairing = evidence.table("noise-floor-pairing", PAIRING_COLUMNS, ["value"])
+    sets = evidence.sets(GRID, EQUAL_EPOCHS)
+    ratios: dict[str, float] = {}
+    numbers: dict[str, float] = {}
+    told = []
+    for metric in metrics:
+        values = computed(sets, metric)["value"]
+        span = float(values.max() - values.min())
+        if not span > 0:
+            raise UndecidedError(f"{measure(metric).label} does not vary over the sets")
+        ways = pairing[pairing["metric"] == metric].set_index("pairing")["value"]
+        if ways.empty:
+            raise NotTestableError(f"the pairings of {measure(metric).label}")
+        change = float(ways.max() - ways.min())
+        ratios[metric] = change / span
+        numbers |= {f"{metric} over pairings": change, f"{metric} over sets": span}
+        numbers |= {f"{metric} {way}": float(value) for way, value in ways.items()}
+        told.append(f"{measure(metric).label} {number(change)} (sets: {number(span)})")
+    return Finding(
+        reproduced_if(min(ratios.values()) > ratio),
+        f"Between pairings of the same real images the largest difference is {', '.join(told)}.",
+        numbers,
+        n=int(sets["set"].nunique()),
+    )
+
+
+@claim_test
+def splits_share_subjects(evidence: Evidence, *, subjects: AtLeastOne) -> Finding:
+    """Every split by image has so many subjects on both sides, and no split by subject has any."""
+    numbers = [column for column in FLOOR_COLUMNS if column not in ("split", "metric", "status")]
+    table = evidence.table("noise-floor", FLOOR_COLUMNS, numbers)
+    counts = table.drop_duplicates(["split", "repeat"]).set_index("split")["shared_subjects"]
+    for split in ("image", "subject"):
+        if split not in counts.index:
+            raise NotTestableError(f"splits drawn by {split}")
+    by_image, by_subject = counts.loc[["image"]], counts.loc[["subject"]]
+    holds = by_image.min() >= subjects and by_subject.max() == 0
+    return Finding(
+        reproduced_if(holds),
+        f"Halves drawn by image share {by_image.min():.0f} to {by_image.max():.0f} subjects, "
+        f"halves drawn by subject at most {by_subject.max():.0f}.",
+        {
+            "fewest shared by image": float(by_image.min()),
+            "most shared by image": float(by_image.max()),
+            "most shared by subject": float(by_subject.max()),
+        },
+        n=len(by_image),
+    )
+
+
+@claim_test
+def order_matters(evidence: Evidence, metrics: Metrics, *, multiple: Positive) -> Finding:
+    """Halves in the order of the files differ by more than 95 % of the splits that are drawn."""
+    bounds = _bound(_floor(evidence, metrics))
+    in_order = _floor(evidence, metrics, split="order")
+    differences = {metric: float(in_order["mean"][metric]) for metric in metrics}
+    beyond = {m: abs(value) > multiple * bounds[m] for m, value in differences.items()}
+    told = ", ".join(
+        f"{measure(metric).label} {number(value, 2)} (drawn: within {number(bounds[metric], 2)})"
+        for metric, value in differences.items()
+    )
+    return Finding(
+        reproduced_if(all(beyond.values())),
+        f"Between the first {_halves(in_order)} images and those that follow, the differences are "
+        f"{told}.",
+        {f"{metric} in order": value for metric, value in differences.items()}
+        | {f"{metric} drawn": bounds[metric] for metric in metrics},
+        n=1,
+    )
+
+
+@claim_test
+def metric_responds(
+    evidence: Evidence,
+    metric: Metric,
+    damages: Annotated[list[Damage], Field(min_length=1)],
+    *,
+    share: Annotated[float, Field(gt=0, le=1)],
+    spearman: Fraction,
+) -> Finding:
+    """The metric calls so large a share of known damages worse, steadily with their level.
+
+    Steadily: the rank correlation of level and metric is at least `spearman`, either way.
+    """
+    numbers_of = ["levels", "spearman", "first_level_beyond_floor"]
+    table = evidence.table("sensitivity-summary", SENSITIVITY_COLUMNS, numbers_of)
+    rows = computed(table, metric).set_index("degradation")
+    absent = [damage for damage in damages if damage not in rows.index]
+    if absent:
+        raise NotTestableError(f"the damage {', '.join(absent)} in tables/sensitivity-summary.csv")
+    rows = rows.loc[damages]
+    right = rows["response"] == AS_IT_SHOULD
+    steady = rows["spearman"].abs() >= spearman
+    noticed = right & steady
+    failed = ", ".join(
+        f"{damage} ({'not steadily' if right[damage] else rows['response'][damage]})"
+        for damage in damages
+        if not noticed[damage]
+    )
+    found = float(noticed.mean())
+    return Finding(
+        reproduced_if(found >= share),
+        f"{measure(metric).label} notices {int(noticed.sum())} of {len(rows)} damages as it "
+        f"should{f'; not {failed}' if failed else ''}.",
+        {"share": found} | {f"spearman {d}": float(rows.loc[d, "spearman"]) for d in rows.index},
+        n=len(rows),
+    )
+
+
+def _element_differences(rows: pd.DataFrame) -> pd.DataFrame:
+    """One row a set that has images, one column an element in its order."""
+    names = [element_name(element) for element in range(LBPV_ELEMENTS)]
+    with_images = computed(rows, names[0])["set"]
+    wanted = rows[rows["metric"].isin(names) & rows["set"].isin(with_images)]
+    wide = wanted.pivot(index="set", columns="metric", values="value").reindex(columns=names)
+    if wide.isna().any(axis=None):
+        raise UndecidedError(f"a set lacks some of the {LBPV_ELEMENTS} elements")
+    return wide
+
+
+def _rank_power(elements: int, chosen: int, alpha: float, lowest: float) -> float:
+    """Chance of significance where the chosen are random ones of the lowest share."""
+    draw = np.random.default_rng(SEED)
+    fewer = max(chosen, round(lowest * elements))
+    null, sought = (_rank_sums(draw, among, chosen) for among in (elements, fewer))
+    return float((sought <= np.quantile(null, alpha)).mean())
+
+
+def _rank_sums(draw: np.random.Generator, among: int, chosen: int) -> Numbers:
+    order = draw.random((DRAWS, among)).argpartition(chosen - 1, axis=1)
+    return np.asarray((order[:, :chosen] + 1).sum(axis=1), dtype=np.float64)
+
+
+def _floor(evidence: Evidence, metrics: list[str], split: str = "subject") -> pd.DataFrame:
+    """The floor of these metrics, by metric; if not said otherwise, of splits by subject."""
+    numbers = [c for c in SUMMARY_COLUMNS if c not in ("split", "metric", "status")]
+    table = evidence.table("noise-floor-summary", SUMMARY_COLUMNS, numbers)
+    table = table[table["split"] == split]
+    if table.empty:
+        raise NotTestableError(f"halves by {split} in tables/noise-floor-summary.csv")
+    return pd.concat([computed(table, metric) for metric in metrics]).set_index("metric")
+
+
+def _bound(floor: pd.DataFrame) -> dict[str, float]:
+    """The largest difference, of either sign, that 95 % of the splits stay within."""
+    bounds = floor[["low", "high"]].abs().max(axis=1)
+    for metric, bound in bounds.items():
+        if not bound > 0:
+            raise UndecidedError(f"{measure(str(metric)).label} never differs between the halves")
+    return {str(metric): float(bound) for metric, bound in bounds.items()}
+
+
+def _halves(floor: pd.DataFrame) -> str:
+    return " or ".join(f"{images:.0f}" for images in sorted(floor["images"].unique()))
