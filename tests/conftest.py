@@ -1,21 +1,32 @@
 """Every test gets an empty cache folder of its own, so that none sees or touches the user's."""
 
+import os
 import shutil
 import signal
 import socket
+
+if workers := os.environ.get("PYTEST_XDIST_WORKER_COUNT"):
+    # Before anything loads OpenMP: the workers share the cores, and do not fight for them.
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, cores // int(workers))))
 
 import hypothesis
 import pytest
 
 from container.loopback import switch_on
+from tests.shared import made_once
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell starts what runs in its background deaf to Ctrl-C, and so would be what tests start.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# How long a test takes says how busy the machine is.
-hypothesis.settings.register_profile("untimed", deadline=None)
-hypothesis.settings.load_profile("untimed")
+# The examples of every run are the same ones: a test fails because of the code, and at once.
+# `nox -s explore` looks for others. How long an example takes says how busy the machine is.
+hypothesis.settings.register_profile("fixed", deadline=None, derandomize=True)
+hypothesis.settings.register_profile(
+    "explore", deadline=None, max_examples=1000, print_blob=True, derandomize=False
+)
+hypothesis.settings.load_profile("fixed")
 
 
 @pytest.fixture(autouse=True)
@@ -59,6 +70,6 @@ def loopback():
 @pytest.fixture(scope="session")
 def small_study(tmp_path_factory):
     """A tiny study and its results with a manifest, as a World. Only to be read."""
-    from tests.small_study import make_small_study  # not for tests that need no torch
+    from tests.small_study import World, make_small_study  # not for tests that need no torch
 
-    return make_small_study(tmp_path_factory.mktemp("small-study"))
+    return World(made_once(tmp_path_factory, "small-study", make_small_study))

@@ -36,6 +36,7 @@ INTRA, INTER = "intra-reader", "inter-reader"
 REAL_OR_SYNTHETIC, QUALITY = "real or synthetic", "quality"
 KAPPA, WEIGHTED_KAPPA, FLEISS = "kappa", "quadratic weighted kappa", "Fleiss' kappa"
 F_BASED = "F distribution"
+NO_VARIANCE = 1e-12  # zero, but for rounding, which can also leave it negative
 NO_DISAGREEMENT = "no disagreement to estimate it from"
 # With fewer repeats kappa's interval spans nearly everything.
 FEWEST_REPEATS = 5
@@ -124,6 +125,8 @@ def kappa(
         return without_interval(value, NO_DISAGREEMENT)
     if np.ptp(one) == 0 or np.ptp(other) == 0:
         return without_interval(value, "one gave all images the same answer")
+    if not found.var_kappa > NO_VARIANCE:
+        return without_interval(value, "its large-sample variance is zero")
     low, high = np.clip([found.kappa_low, found.kappa_upp], -1, 1)
     return Estimate(value, float(low), float(high), NORMAL)
 

@@ -1,17 +1,18 @@
 """One results folder for all tests that only read, and a copy for those that damage it."""
 
 import shutil
+from functools import partial
 
 import pytest
 
-from tests.report.results_maker import make_results
+from tests.drawn_results import make_results
+from tests.shared import made_once
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def pristine(tmp_path_factory):
-    return make_results(
-        tmp_path_factory.mktemp("analysis") / "smoke", training_sizes=[30, 200], epochs=[5, 12, 20]
-    )
+    make = partial(make_results, training_sizes=[30, 200], epochs=[5, 12, 20])
+    return made_once(tmp_path_factory, "analysis-smoke", make)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 from miua.analysis.tables import analyse
 from miua.errors import MiuaError
 from miua.study.store import METRICS_COLUMNS, Results, not_computed, read_lbpv, read_metrics
-from tests.report.results_maker import NO_WEIGHTS
+from tests.drawn_results import NO_WEIGHTS
 
 SETS = [
     "n0030_e0005", "n0030_e0012", "n0030_e0020",

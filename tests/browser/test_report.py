@@ -7,9 +7,9 @@ from urllib.parse import unquote, urlsplit
 import pytest
 from pypdf import PdfReader
 
-from miua.report import make_figures, make_report
+from miua.report import make_report
 from tests.browser.conftest import SIZES
-from tests.report.results_maker import BANNER, STUDY, make_results
+from tests.drawn_results import BANNER, STUDY, make_results
 
 pytestmark = pytest.mark.browser
 
@@ -52,8 +52,8 @@ def results(tmp_path_factory):
         training_sizes=TRAINING_SIZES,
         epochs=EPOCHS,
         equal_updates=48,
+        figures=True,
     )
-    make_figures(folder, STUDY)
     make_report(folder, STUDY)
     return folder
 

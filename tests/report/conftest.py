@@ -1,62 +1,45 @@
 """Results folders for tests that only read, drawn once, and a copy for those that damage one."""
 
 import shutil
+from functools import partial
 
 import pytest
 
-from miua.report import make_figures
-from tests.report.results_maker import (
-    PUBLISHED_WEIGHTS,
-    STAND_IN_WEIGHTS,
-    STUDY,
-    make_results,
-)
+from tests.drawn_results import PUBLISHED_WEIGHTS, STAND_IN_WEIGHTS, make_results
+from tests.shared import made_once
+
+ONE_TRAINING = {"training_sizes": [300], "epochs": [20], "everything": False}
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def smoke(tmp_path_factory):
     """Phantoms, no FID, the full grid, with figures: five sizes and four epochs."""
-    folder = make_results(tmp_path_factory.mktemp("report") / "smoke")
-    make_figures(folder, STUDY)
-    return folder
+    return made_once(tmp_path_factory, "report-smoke", partial(make_results, figures=True))
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def real(tmp_path_factory):
     """A scientific run with FID, without figures."""
-    return make_results(
-        tmp_path_factory.mktemp("report") / "real", scientific=True, fid=PUBLISHED_WEIGHTS
-    )
+    make = partial(make_results, scientific=True, fid=PUBLISHED_WEIGHTS)
+    return made_once(tmp_path_factory, "report-real", make)
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def single(tmp_path_factory):
     """A scientific run of one training and one epoch, without the other experiments."""
-    folder = make_results(
-        tmp_path_factory.mktemp("report") / "single",
-        scientific=True,
-        fid=PUBLISHED_WEIGHTS,
-        training_sizes=[300],
-        epochs=[20],
-        everything=False,
+    options = {"scientific": True, "fid": PUBLISHED_WEIGHTS, "figures": True}
+    return made_once(
+        tmp_path_factory, "report-single", partial(make_results, **options, **ONE_TRAINING)
     )
-    make_figures(folder, STUDY)
-    return folder
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def stand_in(tmp_path_factory):
     """Sets whose FID rests on weights that stand in for the published ones, with figures."""
-    folder = make_results(
-        tmp_path_factory.mktemp("report") / "stand_in",
-        scientific=True,
-        fid=STAND_IN_WEIGHTS,
-        training_sizes=[300],
-        epochs=[20],
-        everything=False,
+    options = {"scientific": True, "fid": STAND_IN_WEIGHTS, "figures": True}
+    return made_once(
+        tmp_path_factory, "report-stand-in", partial(make_results, **options, **ONE_TRAINING)
     )
-    make_figures(folder, STUDY)
-    return folder
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from miua.report import make_paper
 from miua.report.document import build_document, log_errors
 from miua.report.latex import write_latex
 from miua.study.store import Results
-from tests.report.results_maker import BANNER, PAPER, STUDY
+from tests.drawn_results import BANNER, PAPER, STUDY
 
 
 @pytest.fixture(scope="module")

@@ -21,7 +21,7 @@ from miua.report.figures import study_figures
 from miua.report.pictures import tile
 from miua.report.sources import fid_stand_in, seed_spread
 from miua.study.store import Results, read_experiment, read_metrics
-from tests.report.results_maker import BANNER, STUDY
+from tests.drawn_results import BANNER, STUDY
 
 NAMES = [
     "architecture", "regression", "real_and_synthetic", "overview", "poster_grids",

@@ -15,7 +15,7 @@ from miua.provenance import FILES
 from miua.report import make_report, results_summary
 from miua.study.store import Results
 from miua.verification.table_check import check_tables
-from tests.report.results_maker import BANNER, STUDY
+from tests.drawn_results import BANNER, STUDY
 
 VOID = {"meta", "link", "img", "br", "input"}
 SECTIONS = [

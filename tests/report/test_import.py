@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from tests.report.results_maker import PAPER, STUDY
+from tests.drawn_results import PAPER, STUDY
 
 
 def run(code, *arguments):

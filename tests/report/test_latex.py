@@ -13,7 +13,7 @@ from miua.report.latex_text import escape
 from miua.report.sources import read_regression
 from miua.report.value import Value, macro_name
 from miua.study.store import Results, read_metrics
-from tests.report.results_maker import STUDY
+from tests.drawn_results import STUDY
 
 COMMAND = re.compile(
     r"\\(text\w+\{\}|allowbreak\{\}|ensuremath\{(-|\\[A-Za-z]+|\^2)\}|'e|,|[{}$&#%_])|\{-\}"

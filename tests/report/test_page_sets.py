@@ -16,7 +16,7 @@ from miua.report import sources
 from miua.report.page_sets import Floor, floor_label, floor_sentence, floors, grid_data, set_rows
 from miua.report.sample_grids import reduction, sample_steps, sheet
 from miua.study.store import Results, read_metrics
-from tests.report.results_maker import DIVERGED, DIVERGED_REASON
+from tests.drawn_results import DIVERGED, DIVERGED_REASON
 
 SIDE, GAP = 64, 2
 

@@ -11,7 +11,7 @@ from miua.report.claims import judged_claims
 from miua.report.published import comparisons
 from miua.report.sources import read_regression
 from miua.study.store import Results, read_metrics
-from tests.report.results_maker import STUDY
+from tests.drawn_results import STUDY
 
 
 def compared(folder, full_scale=False):

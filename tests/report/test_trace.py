@@ -15,7 +15,7 @@ from miua.report import list_values, trace_value
 from miua.report.latex import write_latex
 from miua.report.trace import read_values, trace
 from miua.study.store import Results
-from tests.report.results_maker import STUDY
+from tests.drawn_results import STUDY
 
 
 @pytest.fixture

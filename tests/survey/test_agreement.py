@@ -175,9 +175,21 @@ def test_kappa_is_that_of_a_peer(pairs):
         found = kappa(first, second, range(1, 6), weighted=weighted)
         theirs = cohen_kappa_score(first, second, labels=range(1, 6), weights=weights)
         assert found.value == pytest.approx(theirs)
-        assert np.isnan(found.low) == found.interval.startswith("none: ")
-        if not np.isnan(found.low):
+        if found.interval.startswith("none: "):
+            assert np.isnan([found.low, found.high]).all()
+        else:
             assert -1 <= found.low <= found.value <= found.high <= 1
+            assert found.low < found.high
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "weighted"),
+    [([2, 2, 4], [1, 1, 2], True), ([1, 2], [2, 1], False)],  # below zero by rounding; zero
+)
+def test_kappa_whose_variance_is_zero_has_no_interval(first, second, weighted):
+    found = kappa(first, second, range(1, 6), weighted=weighted)
+    assert found.interval == "none: its large-sample variance is zero"
+    assert np.isnan([found.low, found.high]).all()
 
 
 def test_weights_forgive_the_neighbouring_grade():

@@ -29,8 +29,8 @@ from miua.survey.records import (
     read_record,
 )
 from miua.survey.words import english, read_words
+from tests.drawn_results import STUDY
 from tests.evaluation.textures import textures
-from tests.report.results_maker import STUDY
 from tests.survey.studies import SEED, SMALL, given, make_study, noise, stacks
 
 

@@ -16,7 +16,7 @@ from miua.report.readers import reader_tables
 from miua.study.store import Results
 from miua.survey.answers import open_study, read_answers
 from miua.survey.results import add_readers, write_reader_tables
-from tests.report.results_maker import PUBLISHED_WEIGHTS, STUDY, make_results
+from tests.drawn_results import STUDY
 from tests.survey.study_maker import drawn_reader, make_study, study_of_results
 
 TABLES = ["readers", "reader-sets", "reader-regression", "reader-correlation", "reader-family"]
@@ -27,10 +27,10 @@ OURS = (
 
 
 @pytest.fixture(scope="module")
-def pristine(tmp_path_factory):
+def pristine(main_grid, tmp_path_factory):
     """A scientific run of the main grid alone, and a study of its images with three readers."""
     folder = tmp_path_factory.mktemp("readers")
-    make_results(folder / "paper", scientific=True, fid=PUBLISHED_WEIGHTS, everything=False)
+    shutil.copytree(main_grid, folder / "paper")
     results = Results.open(folder / "paper")
     made = study_of_results(results, folder / "study")
     quality = {chosen.set: 1.4 + 0.15 * n for n, chosen in enumerate(results.sets)}

@@ -1,15 +1,15 @@
 """From a results folder to its ledger: a study built of it, judged, and scored back into it."""
 
 import json
+import shutil
 
-import pytest
 from typer.testing import CliRunner
 
 from miua.analysis.ledger import read_ledger, write_claims
 from miua.cli import app
 from miua.study.store import Results
 from miua.survey.answers import open_study
-from tests.report.results_maker import PUBLISHED_WEIGHTS, STUDY, make_results
+from tests.drawn_results import STUDY
 from tests.survey.study_maker import MadeStudy, drawn_reader
 
 
@@ -19,13 +19,9 @@ def call(*words):
     return done.stdout
 
 
-@pytest.fixture(scope="module")
-def results(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("whole") / "paper"
-    return make_results(folder, scientific=True, fid=PUBLISHED_WEIGHTS, everything=False)
-
-
-def test_a_study_is_built_judged_and_decides_claims(results, tmp_path):
+def test_a_study_is_built_judged_and_decides_claims(main_grid, tmp_path):
+    results = tmp_path / "paper"
+    shutil.copytree(main_grid, results)
     study = tmp_path / "study"
     call("survey", "build", "--results", results, "--out", study, "--seed", 2**100)
     opened = open_study(study)

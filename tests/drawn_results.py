@@ -26,11 +26,12 @@ from miua.config import TrainingConfig, write_config
 from miua.evaluation.splits import draw_splits
 from miua.evaluation.subsets import SubsetTables
 from miua.files import sha256_array, write_array, write_json, write_text
+from miua.report import make_figures
 from miua.study.plan import Cell, Profile, cells_csv, make_plan, read_experiments
 from miua.study.store import write_table
 
-STUDY = Path(__file__).parents[2] / "experiments"
-PAPER = Path(__file__).parents[2] / "paper"
+STUDY = Path(__file__).parents[1] / "experiments"
+PAPER = Path(__file__).parents[1] / "paper"
 BANNER = "Smoke run on phantom images: not a scientific result"
 NO_WEIGHTS = (
     "not computed: the Inception weights are missing; get them with `miua fetch inception` "
@@ -59,8 +60,9 @@ def make_results(
     epochs: list[int] = EPOCHS,
     everything: bool = True,
     equal_updates: int = 30000,
+    figures: bool = False,
 ) -> Path:
-    """Write plan, runs, sets, metrics and tables.
+    """Write plan, runs, sets, metrics and tables, and figures where they are asked for.
 
     fid: which weights FID is said to be computed with; "" for none. everything: all experiments,
     not training-size and clinician alone. equal_updates: of the second arm of training-size.
@@ -87,6 +89,8 @@ def make_results(
     refit_clinician(folder, STUDY)
     analyse(folder)
     write_claims(folder, STUDY)
+    if figures:
+        make_figures(folder, STUDY)
     return folder
 
 
