@@ -49,6 +49,11 @@ KERNEL_TESTS = (
 )
 
 
+def pip_install(session: nox.Session, *what: str) -> None:
+    """Install into the session's environment, with uv."""
+    session.run(UV, "pip", "install", "--quiet", *what, external=True)
+
+
 def install(session: nox.Session) -> None:
     """Install the locked dependencies and the package, unless it was done for these very files.
 
@@ -66,12 +71,11 @@ def install(session: nox.Session) -> None:
         return
     stamp.unlink(missing_ok=True)
     session.log("Installing the locked dependencies (about 3 GB the first time) ...")
-    locked = [UV, "pip", "install", "--quiet", "--require-hashes", "-r", LOCK]
-    into = ["--python", session.virtualenv.location]
-    if subprocess.run([*locked, *into, "--offline"], capture_output=True).returncode != 0:
-        session.run(*locked, external=True)
-    package = ("--no-deps", "--no-build-isolation", "--editable", ".")
-    session.run(UV, "pip", "install", "--quiet", "--offline", *package, external=True)
+    locked = ("--require-hashes", "-r", LOCK)
+    into = ("--python", session.virtualenv.location, "--offline")
+    if subprocess.run([UV, "pip", "install", *locked, *into], capture_output=True).returncode != 0:
+        pip_install(session, *locked)
+    pip_install(session, "--offline", "--no-deps", "--no-build-isolation", "--editable", ".")
     stamp.write_text(digest.hexdigest())
 
 
@@ -100,13 +104,10 @@ def verify(session: nox.Session) -> None:
 def expected(session: nox.Session) -> None:
     """Make experiments/expected/PROFILE anew: a run and ten repeats. `-- --profile smoke`."""
     install(session)
-    match session.posargs:
-        case []:
-            profile = "smoke"
-        case ["--profile", profile]:
-            pass
-        case _:
-            session.error("The only argument is --profile NAME.")
+    option, *named = session.posargs or ["--profile", "smoke"]
+    if option != "--profile" or len(named) != 1:
+        session.error("The only argument is --profile NAME.")
+    (profile,) = named
     repeats = "results/repeats"
     session.run("miua", "reproduce", "--profile", profile)
     session.run("miua", "repeat", "--profile", profile, "--out", repeats)
@@ -143,8 +144,7 @@ def browser(session: nox.Session) -> None:
     if IN_CONTAINER:
         session.error("The image holds no browser. Run this session outside of it.")
     install(session)
-    locked = ("--quiet", "--require-hashes", "-r", "requirements-browser.lock")
-    session.run(UV, "pip", "install", *locked, external=True)
+    pip_install(session, "--require-hashes", "-r", "requirements-browser.lock")
     session.run("pytest", "-m", "browser", "tests/browser", *session.posargs)
 
 
@@ -164,32 +164,24 @@ def lint(session: nox.Session) -> None:
 
 
 def build_distribution(session: nox.Session, kind: str, source: Path) -> Path:
-    """Build `kind`, sdist or wheel, in dist/ with the locked build tools."""
-    locked = ("--build-constraints", LOCK, "--require-hashes")
-    session.run(
-        UV, "build", "--quiet", f"--{kind}", *locked, "--out-dir", str(DISTRIBUTIONS), str(source),
-        external=True,
-    )  # fmt: skip
+    """Build `kind`, sdist or wheel, in dist/ with the locked build tools; an sdist empties it."""
+    if kind == "sdist":
+        shutil.rmtree(DISTRIBUTIONS, ignore_errors=True)
+    locked = ("--build-constraints", LOCK, "--require-hashes", "--out-dir", str(DISTRIBUTIONS))
+    session.run(UV, "build", "--quiet", f"--{kind}", *locked, str(source), external=True)
     built = next(DISTRIBUTIONS.glob({"sdist": "*.tar.gz", "wheel": "*.whl"}[kind]))
     session.log(f"{built.name}: {built.stat().st_size / 1e6:.2f} MB")
     return built
 
 
-def clean_distributions() -> None:
-    """Empty dist/, so that nothing of another version is in it."""
-    shutil.rmtree(DISTRIBUTIONS, ignore_errors=True)
-
-
 @nox.session(venv_backend="uv", reuse_venv=False)
 def package(session: nox.Session) -> None:
     """Build sdist and wheel, and use the wheel in an empty environment."""
-    clean_distributions()
     sdist = build_distribution(session, "sdist", ROOT)
     wheel = build_distribution(session, "wheel", sdist)
     # Away from the checkout, whose modules would be found before the installed ones.
-    lock = str(ROOT / LOCK)
     session.chdir(session.create_tmp())
-    session.run(UV, "pip", "install", "--quiet", "--constraints", lock, str(wheel), external=True)
+    pip_install(session, "--constraints", str(ROOT / LOCK), str(wheel))
     session.run("miua", "conformance")
     for folder, seed in (("real", "1"), ("synthetic", "2")):
         session.run("miua", "phantom", "--out", folder, "--images", "24", "--seed", seed)
@@ -203,10 +195,8 @@ def package(session: nox.Session) -> None:
 @nox.session(venv_backend="uv")
 def wheels(session: nox.Session) -> None:
     """Build a wheel for each Python from the sdist: on Linux in containers."""
-    clean_distributions()
     sdist = build_distribution(session, "sdist", ROOT)
-    locked = (UV, "pip", "install", "--quiet", "--constraints", LOCK, "--group", "wheels")
-    session.run(*locked, external=True)
+    pip_install(session, "--constraints", LOCK, "--group", "wheels")
     session.run("cibuildwheel", "--output-dir", str(DISTRIBUTIONS), *session.posargs, str(sdist))
 
 
@@ -218,10 +208,15 @@ def build_kernels(session: nox.Session, name: str, *options: str) -> Path:
     if IN_CONTAINER and not options:
         return Path(sys.prefix) / "kernels"
     folder = ROOT / "build" / "kernels" / name
-    only = ("-DMIUA_PYTHON=OFF", "-DMIUA_RUNNER=ON", "-Wno-dev")
-    session.run("cmake", "-S", str(ROOT), "-B", str(folder), *only, *options, silent=True)
-    session.run("cmake", "--build", str(folder), "--parallel", silent=True)
+    run_cmake(session, folder, "-DMIUA_PYTHON=OFF", "-DMIUA_RUNNER=ON", *options)
     return folder
+
+
+def run_cmake(session: nox.Session, folder: Path, *options: str) -> None:
+    """Configure and build the sources in `folder`."""
+    configure = ("-S", str(ROOT), "-B", str(folder), "-Wno-dev", *options)
+    session.run("cmake", *configure, silent=True)
+    session.run("cmake", "--build", str(folder), "--parallel", silent=True)
 
 
 @nox.session
@@ -230,15 +225,8 @@ def bench(session: nox.Session) -> None:
     install(session)
     report = ROOT / "results" / "kernels-benchmark.json"
     report.parent.mkdir(exist_ok=True)
-    session.run(
-        "pytest",
-        "tests/benchmarks",
-        "--quiet",
-        "--benchmark-enable",
-        "--benchmark-quiet",
-        f"--benchmark-json={report}",
-        *session.posargs,
-    )
+    options = ("--quiet", "--benchmark-enable", "--benchmark-quiet", f"--benchmark-json={report}")
+    session.run("pytest", "tests/benchmarks", *options, *session.posargs)
     session.run(str(build_kernels(session, "bench") / "kernel_cycles"), external=True)
 
 
@@ -270,14 +258,14 @@ def compilers(session: nox.Session) -> None:
 def arm(session: nox.Session) -> None:
     """Build the kernels for 64-bit Arm and check them in an emulator."""
     install(session)
-    check_kernels(
-        session,
-        "aarch64",
-        "-DCMAKE_SYSTEM_NAME=Linux",
-        "-DCMAKE_SYSTEM_PROCESSOR=aarch64",
-        "-DCMAKE_CXX_COMPILER=aarch64-linux-gnu-g++",
-        emulator="qemu-aarch64 -L /usr/aarch64-linux-gnu",
-    )
+    target = {
+        "SYSTEM_NAME": "Linux",
+        "SYSTEM_PROCESSOR": "aarch64",
+        "CXX_COMPILER": "aarch64-linux-gnu-g++",
+    }
+    options = (f"-DCMAKE_{name}={value}" for name, value in target.items())
+    emulator = "qemu-aarch64 -L /usr/aarch64-linux-gnu"
+    check_kernels(session, "aarch64", *options, emulator=emulator)
 
 
 @nox.session
@@ -289,14 +277,8 @@ def sanitize(session: nox.Session) -> None:
     folder = ROOT / "build" / "sanitized"
     where = "import sys, pybind11; print(sys.executable, pybind11.get_cmake_dir())"
     python, pybind11 = str(session.run("python", "-c", where, silent=True)).split()
-    options = (
-        "-Wno-dev",
-        sanitizers,
-        f"-DPython_EXECUTABLE={python}",
-        f"-Dpybind11_DIR={pybind11}",
-    )
-    session.run("cmake", "-S", str(ROOT), "-B", str(folder), *options, silent=True)
-    session.run("cmake", "--build", str(folder), "--parallel", silent=True)
+    options = (sanitizers, f"-DPython_EXECUTABLE={python}", f"-Dpybind11_DIR={pybind11}")
+    run_cmake(session, folder, *options)
     # The C++ library as well, or the sanitizer does not see where exceptions are thrown.
     preloaded = [
         str(session.run("g++", f"-print-file-name={name}", external=True, silent=True)).strip()
@@ -315,10 +297,7 @@ def sanitize(session: nox.Session) -> None:
 @nox.session(venv_backend="uv")
 def audit(session: nox.Session) -> None:
     """Ask PyPI's advisory service about every locked package; needs the network."""
-    session.run(
-        UV, "pip", "install", "--quiet", "--require-hashes", "-r", "requirements-audit.lock",
-        external=True,
-    )  # fmt: skip
+    pip_install(session, "--require-hashes", "-r", "requirements-audit.lock")
     report = Path(session.create_tmp()) / "audit.json"
     report.unlink(missing_ok=True)
     said = ("--format", "json", "--output", str(report), "--progress-spinner", "off")
@@ -360,15 +339,12 @@ def judge_audit(session: nox.Session, locked: str, packages: list[dict[str, Any]
 def lock(session: nox.Session) -> None:
     """Pin every dependency anew, with hashes: requirements.lock, and those beside it."""
     pin = (UV, "pip", "compile", "--quiet", "--universal", "--python-version", "3.11",
-           "--generate-hashes", "--no-emit-index-url", "--no-header", "pyproject.toml")  # fmt: skip
+           "--generate-hashes", "--no-emit-index-url", "--no-header")  # fmt: skip
     groups = ("build", "tests", "lint", "wheels", "run")
     everything = [argument for group in groups for argument in ("--group", group)]
-    session.run(*pin, "--upgrade", "--extra", "study", "--extra", "survey", "--extra", "slurm",
-                *everything, "-o", LOCK)  # fmt: skip
+    extras = [argument for extra in ("study", "survey", "slurm") for argument in ("--extra", extra)]
+    session.run(*pin, "pyproject.toml", "--upgrade", *extras, *everything, "-o", LOCK)
     # Constrained by the first, so that all name the same versions.
     for group in ("run", "audit", "browser"):
-        session.run(
-            UV, "pip", "compile", "--quiet", "--universal", "--python-version", "3.11",
-            "--generate-hashes", "--no-emit-index-url", "--no-header", "--no-annotate",
-            "--group", group, "-c", LOCK, "-o", f"requirements-{group}.lock",
-        )  # fmt: skip
+        to = ("--group", group, "-c", LOCK, "-o", f"requirements-{group}.lock")
+        session.run(*pin, "--no-annotate", *to)

@@ -15,8 +15,7 @@ from pathlib import Path
 
 from container import ImageError
 from container.check import check_image
-from container.debian import make_base
-from container.engines import PROBES, Build, build_command, choose_engine, get_base
+from container.engines import PROBES, Build, build_command, choose_engine, get_base, make_base
 
 ROOT = Path(__file__).parents[1]
 DEBOOTSTRAP = "debootstrap"

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +19,10 @@ PROBES = {
     "podman": ("podman", "info"),
     "buildah": ("buildah", "info"),
 }
+
+
+DEBIAN = "bookworm"  # the suite that a base is made from
+DEBIAN_BASE = f"localhost/miua-base:{DEBIAN}"
 
 
 @dataclass(frozen=True)
@@ -55,7 +60,8 @@ def choose_engine(wanted: str | None = None) -> str:
 
 def has_image(engine: str, name: str) -> bool:
     """Whether the engine has that image already."""
-    return _succeeds((engine, "inspect", "--type", "image", name))
+    asked = subprocess.run([engine, "inspect", "--type", "image", name], capture_output=True)
+    return asked.returncode == 0
 
 
 def get_base(engine: str, name: str) -> None:
@@ -66,6 +72,33 @@ def get_base(engine: str, name: str) -> None:
             "registry, name a base you have (--base NAME), or have one made from Debian's "
             "packages (as root): nox -s image -- --base debootstrap"
         )
+
+
+def make_base(engine: str) -> str:
+    """The name of the base image; made now unless it is there. It takes a minute."""
+    if has_image(engine, DEBIAN_BASE):
+        print(f"The base {DEBIAN_BASE} is there.", flush=True)
+        return DEBIAN_BASE
+    if os.geteuid() != 0 or not shutil.which("debootstrap"):
+        raise ImageError(
+            "A base from Debian's packages is made by debootstrap, as root. Install it "
+            "(apt-get install debootstrap) and run this as root, or name a base: --base NAME"
+        )
+    print(f"Making {DEBIAN_BASE} with debootstrap ...", flush=True)
+    with tempfile.TemporaryDirectory(prefix="miua-base-") as name:
+        root, archive = Path(name, "root"), Path(name, "root.tar")
+        packages = "--include=ca-certificates"
+        made = subprocess.run(["debootstrap", "--variant=minbase", packages, DEBIAN, str(root)],
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              text=True, check=False)  # fmt: skip
+        if made.returncode != 0:
+            raise ImageError(f"debootstrap failed; its last words:\n{made.stdout[-2000:]}")
+        # No package of another machine's cache in the image.
+        shutil.rmtree(root / "var/cache/apt/archives")
+        (root / "var/cache/apt/archives/partial").mkdir(parents=True)
+        subprocess.run(["tar", "-C", str(root), "-cf", str(archive), "."], check=True)
+        import_root(engine, archive, DEBIAN_BASE)
+    return DEBIAN_BASE
 
 
 def build_command(engine: str, build: Build) -> list[str]:
@@ -125,7 +158,3 @@ def import_root(engine: str, archive: Path, name: str) -> None:
 def output(*command: str) -> str:
     """What a command prints."""
     return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
-
-
-def _succeeds(command: Sequence[str]) -> bool:
-    return subprocess.run(command, capture_output=True, check=False).returncode == 0

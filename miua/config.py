@@ -9,13 +9,7 @@ from pathlib import Path
 from typing import Any, Literal, Self, TypeVar
 
 import yaml
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    ValidationError,
-    model_validator,
-)
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from miua.errors import MiuaError
 from miua.files import write_text
@@ -105,13 +99,9 @@ class TrainingConfig(Strict):
         return merged
 
     @model_validator(mode="after")
-    def _crop_is_asked(self) -> Self:
+    def _fits_together(self) -> Self:
         if self.crop_size is not None and self.fit != "crop":
             raise ValueError("crop_size needs fit: crop")
-        return self
-
-    @model_validator(mode="after")
-    def _epochs_rise(self) -> Self:
         if self.epochs[0] < 1 or any(later <= earlier for earlier, later in pairwise(self.epochs)):
             raise ValueError(f"epochs must be positive and rising, not {self.epochs}")
         return self
@@ -177,6 +167,17 @@ def differences(there: TrainingConfig, asked: TrainingConfig) -> list[str]:
     ]
 
 
+def _explain(path: Path, model: type[BaseModel], error: ValidationError) -> str:
+    lines = [f"{path} is not a valid {model.__name__}:"]
+    for problem in error.errors():
+        place = problem["loc"]
+        said = problem["msg"]
+        if problem["type"] == "extra_forbidden":
+            said = f"unknown key. Known keys: {', '.join(_fields_at(model, place[:-1]))}"
+        lines.append(f"  {'.'.join(map(str, place)) or '(whole file)'}: {said}")
+    return "\n".join(lines)
+
+
 def _fields_at(model: type[BaseModel], place: tuple[int | str, ...]) -> list[str]:
     """The keys that `model` knows at a place inside it."""
     for key in place:
@@ -185,15 +186,3 @@ def _fields_at(model: type[BaseModel], place: tuple[int | str, ...]) -> list[str
             return []
         model = field.annotation
     return list(model.model_fields)
-
-
-def _explain(path: Path, model: type[BaseModel], error: ValidationError) -> str:
-    lines = [f"{path} is not a valid {model.__name__}:"]
-    for problem in error.errors():
-        key = ".".join(str(part) for part in problem["loc"]) or "(whole file)"
-        if problem["type"] == "extra_forbidden":
-            known = ", ".join(_fields_at(model, problem["loc"][:-1]))
-            lines.append(f"  {key}: unknown key. Known keys: {known}")
-        else:
-            lines.append(f"  {key}: {problem['msg']}")
-    return "\n".join(lines)

@@ -45,19 +45,13 @@ def generator_layers(
     """
     widths = _stage_widths(image_size, feature_maps)[::-1]
     _check_positive(latent_size=latent_size, channels=channels)
-    layers = [
-        Layer("transposed_conv", latent_size, widths[0], 1, 4, 4, 1, 0, True, "relu"),
-    ]
+    up: Literal["transposed_conv"] = "transposed_conv"
+    layers = [Layer(up, latent_size, widths[0], 1, 4, 4, 1, 0, True, "relu")]
     size = 4
-    for width_in, width_out in pairwise(widths):
-        layers.append(
-            Layer("transposed_conv", width_in, width_out, size, 2 * size, 4, 2, 1, True, "relu")
-        )
+    for before, after in pairwise(widths):
+        layers.append(Layer(up, before, after, size, 2 * size, 4, 2, 1, True, "relu"))
         size *= 2
-    layers.append(
-        Layer("transposed_conv", widths[-1], channels, size, 2 * size, 4, 2, 1, False, "tanh")
-    )
-    return layers
+    return [*layers, Layer(up, widths[-1], channels, size, 2 * size, 4, 2, 1, False, "tanh")]
 
 
 def discriminator_layers(image_size: int, feature_maps: int, channels: int = 1) -> list[Layer]:
@@ -72,16 +66,11 @@ def discriminator_layers(image_size: int, feature_maps: int, channels: int = 1) 
     widths = _stage_widths(image_size, feature_maps)
     _check_positive(channels=channels)
     size = image_size
-    layers = [
-        Layer("conv", channels, widths[0], size, size // 2, 4, 2, 1, False, "leaky_relu"),
-    ]
-    for width_in, width_out in pairwise(widths):
+    layers = [Layer("conv", channels, widths[0], size, size // 2, 4, 2, 1, False, "leaky_relu")]
+    for before, after in pairwise(widths):
         size //= 2
-        layers.append(
-            Layer("conv", width_in, width_out, size, size // 2, 4, 2, 1, True, "leaky_relu")
-        )
-    layers.append(Layer("conv", widths[-1], 1, 4, 1, 4, 1, 0, False, "none"))
-    return layers
+        layers.append(Layer("conv", before, after, size, size // 2, 4, 2, 1, True, "leaky_relu"))
+    return [*layers, Layer("conv", widths[-1], 1, 4, 1, 4, 1, 0, False, "none")]
 
 
 class Generator(nn.Module):
@@ -141,8 +130,7 @@ def initialise(network: nn.Module, deviation: float, generator: torch.Generator)
 
 def _stage_widths(image_size: int, feature_maps: int) -> list[int]:
     """Feature maps at half the image size, a quarter, ..., 4 x 4."""
-    sizes = [2**k for k in range(5, 10)]
-    if image_size not in sizes:
+    if image_size not in (32, 64, 128, 256, 512):
         raise ValueError(
             f"image_size must be a power of two from {SMALLEST_SIZE} to {LARGEST_SIZE}, "
             f"not {image_size}"
@@ -162,16 +150,9 @@ def _network(layers: Sequence[Layer]) -> nn.Sequential:
     modules: list[nn.Module] = []
     for layer in layers:
         convolution = nn.Conv2d if layer.kind == "conv" else nn.ConvTranspose2d
-        modules.append(
-            convolution(
-                layer.in_channels,
-                layer.out_channels,
-                layer.kernel,
-                layer.stride,
-                layer.padding,
-                bias=False,
-            )
-        )
+        channels = layer.in_channels, layer.out_channels
+        shape = layer.kernel, layer.stride, layer.padding
+        modules.append(convolution(*channels, *shape, bias=False))
         if layer.batch_norm:
             modules.append(nn.BatchNorm2d(layer.out_channels))
         if layer.activation == "relu":

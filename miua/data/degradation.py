@@ -2,15 +2,15 @@
 
 Blur, speckle, gain, compression and rotation change each image; collapse and memorise change
 which images a set holds. Results are rounded to the nearest grey level and clipped to 0..255.
-What is random depends on the seed alone.
+What is random depends on the seed alone; the rest takes one and leaves it.
 """
 
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,7 @@ from PIL import Image
 Kind = TypeVar("Kind", bound=np.generic)
 
 
-def blur(stack: NDArray[np.uint8], sigma: float) -> NDArray[np.uint8]:
+def blur(stack: NDArray[np.uint8], sigma: float, seed: int = 0) -> NDArray[np.uint8]:
     """Gaussian blur; sigma: standard deviation in pixels. Beyond the border its pixels go on."""
     from scipy.ndimage import gaussian_filter
 
@@ -43,13 +43,13 @@ def speckle(stack: NDArray[np.uint8], deviation: float, seed: int) -> NDArray[np
     return _grey_levels(stack * factors)
 
 
-def gain(stack: NDArray[np.uint8], factor: float) -> NDArray[np.uint8]:
+def gain(stack: NDArray[np.uint8], factor: float, seed: int = 0) -> NDArray[np.uint8]:
     """Every grey level times `factor`, as a scanner's gain turned up; what exceeds 255 is 255."""
     _check(factor >= 0, "factor must not be negative", factor)
     return _grey_levels(stack * float(factor))
 
 
-def compress(stack: NDArray[np.uint8], quality: float) -> NDArray[np.uint8]:
+def compress(stack: NDArray[np.uint8], quality: float, seed: int = 0) -> NDArray[np.uint8]:
     """Write each image as JPEG and read it again.
 
     quality: 1 (worst) to 95, on the scale of libjpeg, whose version decides the last grey level.
@@ -107,16 +107,12 @@ def memorise(
     return changed
 
 
-@dataclass(frozen=True)
-class ImageDegradation:
+class ImageDegradation(NamedTuple):
     """Damage to each image.
 
-    Attributes:
-        name: its name in tables.
-        unit: unit of the amounts, "" for a bare number.
-        untouched: the amount that changes nothing; nan if there is none on the scale.
-        amounts: from mild to severe.
-        apply: stack, amount and seed to damaged stack.
+    name, unit: in tables; "" for a bare number. untouched: the amount that changes nothing; nan if
+    there is none on the scale. amounts: from mild to severe. apply: stack, amount and seed to
+    damaged stack.
     """
 
     name: str
@@ -128,20 +124,10 @@ class ImageDegradation:
 
 # For images of about 64 pixels, where a skull is two or three pixels thick.
 IMAGE_DEGRADATIONS = (
-    ImageDegradation(
-        "blur", "pixels", 0, (0.5, 0.75, 1, 1.5, 2), lambda stack, sigma, _: blur(stack, sigma)
-    ),
+    ImageDegradation("blur", "pixels", 0, (0.5, 0.75, 1, 1.5, 2), blur),
     ImageDegradation("speckle", "", 0, (0.1, 0.2, 0.3, 0.5, 0.7), speckle),
-    ImageDegradation(
-        "gain", "", 1, (1.1, 1.25, 1.5, 2, 3), lambda stack, factor, _: gain(stack, factor)
-    ),
-    ImageDegradation(
-        "compression",
-        "JPEG quality",
-        float("nan"),
-        (90, 70, 50, 25, 10),
-        lambda stack, quality, _: compress(stack, quality),
-    ),
+    ImageDegradation("gain", "", 1, (1.1, 1.25, 1.5, 2, 3), gain),
+    ImageDegradation("compression", "JPEG quality", math.nan, (90, 70, 50, 25, 10), compress),
     ImageDegradation("rotation", "degrees", 0, (2, 5, 10, 20, 45), rotate),
 )
 COLLAPSE, COLLAPSE_UNIT = "collapse", "images"

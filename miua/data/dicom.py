@@ -54,11 +54,8 @@ def frames_of(data: bytes) -> Iterator[Frame]:
         if pixels is None:
             raise RefusedError(f"is damaged: it holds {index} of {promised} frames.")
         with _damage_refused():
-            frame = (
-                _monochrome(dataset, pixels, index, photometric == "MONOCHROME1")
-                if photometric in _MONOCHROME
-                else _colour(dataset, pixels, photometric)
-            )
+            made = _monochrome if photometric in _MONOCHROME else _colour
+            frame = made(dataset, pixels, index, photometric)
         yield frame
 
 
@@ -122,7 +119,8 @@ def _decoder(dataset: Dataset, photometric: str) -> Decoder:
     return decoder
 
 
-def _monochrome(dataset: Dataset, pixels: NDArray[Any], index: int, inverted: bool) -> Frame:
+def _monochrome(dataset: Dataset, pixels: NDArray[Any], index: int, photometric: str) -> Frame:
+    inverted = photometric == "MONOCHROME1"
     facts = [Fact("DICOM", "MONOCHROME1", "inverted")] if inverted else []
     rescaled = _rescaled(dataset, pixels, index)
     bits = int(dataset.get("BitsStored", 0))
@@ -137,7 +135,7 @@ def _monochrome(dataset: Dataset, pixels: NDArray[Any], index: int, inverted: bo
     return Frame(rescaled, depth, _window(dataset, index), inverted, tuple(facts))
 
 
-def _colour(dataset: Dataset, pixels: NDArray[Any], photometric: str) -> Frame:
+def _colour(dataset: Dataset, pixels: NDArray[Any], index: int, photometric: str) -> Frame:
     from pydicom.pixels import apply_color_lut  # type: ignore[attr-defined]
 
     if photometric == "PALETTE COLOR":
@@ -170,17 +168,15 @@ def _window(dataset: Dataset, index: int) -> tuple[float, float] | None:
     item = _of_frame(dataset, "FrameVOILUTSequence", index)
     if "WindowCenter" not in item or "WindowWidth" not in item:
         return None
-    center, width = (_first(item[name].value) for name in ("WindowCenter", "WindowWidth"))
+    center, width = (
+        float(np.atleast_1d(item[name].value)[0]) for name in ("WindowCenter", "WindowWidth")
+    )
     function = item.get("VOILUTFunction", "LINEAR")
     if function == "LINEAR" and width >= 1:
         return center - width / 2, center + width / 2 - 1
     if function == "LINEAR_EXACT" and width > 0:
         return center - width / 2, center + width / 2
     return None
-
-
-def _first(value: Any) -> float:
-    return float(value if isinstance(value, (int, float, str)) else value[0])
 
 
 def _of_frame(dataset: Dataset, sequence: str, index: int) -> Dataset:
