@@ -1,9 +1,8 @@
-"""Text for people: lists and counts in words, and nothing that a terminal takes for commands."""
+"""Text from elsewhere that a terminal must not take for commands."""
 
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable
 
 # Control characters, and what stands for bytes of a file name that are no text.
 _CATEGORIES = ("Cc", "Cs")
@@ -22,15 +21,3 @@ def printable(text: str) -> str:
         else character
         for character in text
     )
-
-
-def counted(count: int, noun: str) -> str:
-    """A number of things: "1 image", "1,200 images"."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
-
-
-def in_words(items: Iterable[str], shown: int = 3) -> str:
-    """The first few of some names: "a, b, c and 4 more"."""
-    listed = list(items)
-    more = len(listed) - shown
-    return ", ".join(listed[:shown]) + (f" and {more:,} more" if more > 0 else "")

@@ -61,3 +61,10 @@ def listed(items: Iterable[object]) -> str:
     """a, b and c."""
     words = [str(item) for item in items]
     return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+
+
+def first_few(items: Iterable[str], shown: int = 3) -> str:
+    """The first few of some names: "a, b, c and 4 more"."""
+    words = list(items)
+    more = len(words) - shown
+    return ", ".join(words[:shown]) + (f" and {number(more)} more" if more > 0 else "")

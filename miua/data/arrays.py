@@ -18,7 +18,7 @@ from miua.data.frame import Frame
 from miua.data.reading import Window
 from miua.errors import MiuaError
 from miua.files import sha256_array, sha256_file
-from miua.printable import in_words
+from miua.wording import first_few
 
 
 def split_name(source: Path) -> tuple[Path, str | None]:
@@ -81,7 +81,7 @@ def _of_npz(path: Path, name: str | None) -> tuple[str, NDArray[Any]]:
         if name is None and len(file.files) == 1:
             name = file.files[0]
         if name is None or name not in file.files:
-            has = in_words(file.files, 10) or "no arrays"
+            has = first_few(file.files, 10) or "no arrays"
             raise MiuaError(f"{path} holds {has}. Name the array that is meant: {path}:NAME.")
         member = file.zip.getinfo(f"{name}.npy")
         if member.file_size > max(MAX_BYTES, MAX_RATIO * member.compress_size):

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from miua.errors import MiuaError
-from miua.printable import in_words
+from miua.wording import first_few
 
 FILE, GROUP = "file", "group"
 _FRAME = re.compile(r"(.+)\[\d+\]")
@@ -54,8 +54,8 @@ def read_groups(path: Path, names: Sequence[str]) -> NDArray[np.int64]:
     if not groups and not ambiguous and not without:
         raise MiuaError(
             f"{path} has no row for any of the images. Its column {FILE!r} says, for example, "
-            f"{in_words(file for _, file, _ in rows) or '(nothing)'}; the images are named "
-            f"{in_words(names)}."
+            f"{first_few(file for _, file, _ in rows) or '(nothing)'}; the images are named "
+            f"{first_few(names)}."
         )
     of_images = [groups.get(name) or groups.get(_file_of(name)) or set() for name in names]
     problems = {

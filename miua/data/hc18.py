@@ -28,7 +28,7 @@ from miua.data.download import Download, download
 from miua.data.folder import image_folder, image_name, image_paths
 from miua.errors import MiuaError
 from miua.files import data_folder, locked, read_json, sha256_file, write_json
-from miua.printable import in_words
+from miua.wording import first_few
 
 TABLE_NAME = "training_set_pixel_size_and_HC.csv"
 TABLE_HEADER = ("filename", "pixel size(mm)", "head circumference (mm)")
@@ -146,7 +146,7 @@ def check_folder(folder: Path, images: int | None = None) -> None:
         (alone, "without annotation"),
     ):
         if wrong:
-            problems.append(f"{in_words(wrong)} {'is' if len(wrong) == 1 else 'are'} {what}")
+            problems.append(f"{first_few(wrong)} {'is' if len(wrong) == 1 else 'are'} {what}")
     if problems:
         raise MiuaError(
             f"The folder {folder} is not a complete HC18 training set: {'; '.join(problems)}. "

@@ -55,9 +55,9 @@ from miua.files import (
     write_array,
     write_json,
 )
-from miua.printable import counted, in_words
 from miua.progress import progress
 from miua.provenance import provenance, write_provenance
+from miua.wording import counted, first_few
 
 # Raise it whenever the same files would give other grey values or notes.
 CACHE_VERSION = 3
@@ -282,7 +282,7 @@ def _left_out(excluded: Counter[str], unread: Counter[str]) -> tuple[str, ...]:
         f"left out {counted(n, 'file')} named {pattern}" for pattern, n in sorted(excluded.items())
     ]
     if unread:
-        suffixes = in_words(sorted(unread, key=lambda suffix: (-unread[suffix], suffix)), 10)
+        suffixes = first_few(sorted(unread, key=lambda suffix: (-unread[suffix], suffix)), 10)
         count = counted(unread.total(), "file")
         said.append(f"left out {count} of formats that are not read here ({suffixes})")
     return tuple(said)

@@ -15,8 +15,8 @@ from miua.data.reading import ReadingOptions, rounded, through_window, window_of
 from miua.data.resize import squared
 from miua.data.threads import in_threads
 from miua.errors import MiuaError
-from miua.printable import counted, in_words
 from miua.progress import progress
+from miua.wording import counted, first_few
 
 Sizes = dict[tuple[int, int], int]
 
@@ -127,7 +127,7 @@ def take(files: Files, options: ReadingOptions, threads: int) -> Taken:
     refuse(files, reasons, options.skip_bad)
     if len(sizes) > 1:
         listed = "\n".join(
-            f"  {width} x {height} pixels: {in_words(dict.fromkeys(names))}"
+            f"  {width} x {height} pixels: {first_few(dict.fromkeys(names))}"
             for (height, width), names in sorted(sizes.items())
         )
         raise MiuaError(

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from miua.data import ImageStack
 from miua.errors import MiuaError
 from miua.files import PARTIAL, sha256_array
-from miua.printable import counted, has_control
+from miua.printable import has_control
 from miua.provenance import PROVENANCE, provenance, write_file_provenance
 from miua.survey.design import (
     MOST_REPEATED,
@@ -42,6 +42,7 @@ from miua.survey.records import (
     canonical,
 )
 from miua.survey.words import Words
+from miua.wording import counted
 
 SEED_BITS = 128  # too many to try
 README_FILE = "README.txt"
