@@ -15,17 +15,11 @@ from PIL import Image
 
 from miua.analysis.clinician import refit_clinician
 from miua.analysis.ledger import write_claims
-from miua.analysis.noise_floor import (
-    noise_floor,
-    pairing_effect,
-    summarise_noise_floor,
-)
-from miua.analysis.sensitivity import sensitivity, summarise_sensitivity
+from miua.analysis.real_images import MeasuredImages, noise_floor_tables, sensitivity_tables
 from miua.analysis.tables import analyse, collect
 from miua.config import TrainingConfig, write_config
-from miua.evaluation.splits import draw_splits
-from miua.evaluation.subsets import SubsetTables
 from miua.files import sha256_array, write_array, write_json, write_text
+from miua.metrics.comparison import Comparison, Extractors, Side
 from miua.report import make_figures
 from miua.study.plan import Cell, Profile, cells_csv, make_plan, read_experiments
 from miua.study.store import write_table
@@ -277,18 +271,11 @@ def _write_real_against_real(tables: Path, draws: Draws) -> None:
     """Noise floor and sensitivity of a few images, two of each subject."""
     images = heads(draws, 24, SIDE, blur=0.0)
     subjects = np.arange(24) // 2
-    measured = SubsetTables.of(images)
-    by_subject = draw_splits(subjects, 8, 6, seed=0)
-    by_image = draw_splits(subjects, 8, 6, seed=0, by="image")
-    in_order = draw_splits(subjects, 8, 1, seed=0, by="order")
-    floor = noise_floor(measured, by_subject + by_image + in_order)
-    response = sensitivity(measured, subjects, half=8, repeats=3, seed=0)
-    written = {
-        "noise-floor": floor,
-        "noise-floor-summary": summarise_noise_floor(floor),
-        "noise-floor-pairing": pairing_effect(measured, by_subject),
-        "sensitivity": response,
-        "sensitivity-summary": summarise_sensitivity(response),
-    }
+    side = Side(images, Extractors.ready())
+    measured = MeasuredImages(Comparison(side, side, resamples=0), subjects, 8, "")
+    floor = noise_floor_tables(measured, 6, 0)
+    response = sensitivity_tables(measured, 3, 0)
+    written = {f"noise-floor{end}": table for end, table in floor.items()}
+    written |= {f"sensitivity{end}": table for end, table in response.items()}
     for name, table in written.items():
         write_table(tables / f"{name}.csv", table)

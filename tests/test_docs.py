@@ -26,7 +26,7 @@ from miua.data.degradation import (
 )
 from miua.evaluation.evaluate import ALL_METRICS, evaluate
 from miua.evaluation.records import LBPV_DIFFERENCES
-from miua.metrics.measures import element_name, feature_measures, measure
+from miua.metrics.registry import element_name, feature_measures, measure
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])

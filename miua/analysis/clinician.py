@@ -21,7 +21,7 @@ from miua.analysis.correlation import correlate
 from miua.analysis.power import correlation_power, smallest_correlation
 from miua.analysis.regression import LogarithmicFit, fit_logarithm
 from miua.errors import MiuaError
-from miua.metrics.measures import (
+from miua.metrics.registry import (
     FID,
     LBPV_ELEMENTS,
     MUTUAL_INFORMATION,

@@ -23,7 +23,7 @@ from miua.analysis.clinician import (
     strengths,
 )
 from miua.analysis.correlation import largest_correlation
-from miua.metrics.measures import ALL_MEASURES, FID
+from miua.metrics.registry import ALL_MEASURES, FID
 from miua.study.store import COMPUTED, Results, not_computed, read_table
 
 ALL = "all"  # stands for the readers of a role together where a table has a reader's number

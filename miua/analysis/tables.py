@@ -16,7 +16,7 @@ import pandas as pd
 
 from miua.errors import MiuaError
 from miua.files import read_array, read_json, write_array, write_json
-from miua.metrics.measures import LBPV_ELEMENTS, MEASURES
+from miua.metrics.registry import LBPV_ELEMENTS, MEASURES
 from miua.provenance import record_step
 from miua.study.store import (
     COMPUTED,

@@ -69,7 +69,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 for name, command in COMMANDS.items():
-    app.command(name)(command)
+    app.command(name, cls=evaluating.WithMetricNames if name == "evaluate" else None)(command)
 app.add_typer(survey.app, name="survey")
 
 

@@ -10,7 +10,7 @@ from rich.table import Table
 from miua.cli.tables import print_table
 from miua.evaluation.crosswalk import Choice, Crosswalk, in_per_cent
 from miua.evaluation.records import COMPUTED
-from miua.metrics.measures import Measure, measure
+from miua.metrics.registry import Measure, measure
 from miua.wording import change, number
 
 

@@ -6,9 +6,10 @@ import os
 from collections.abc import Iterable, Sequence
 from math import isfinite
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
+from typer.core import TyperCommand, TyperOption
 
 from miua.cli.options import (
     CropSize,
@@ -23,8 +24,20 @@ from miua.cli.options import (
 from miua.errors import MiuaError
 
 if TYPE_CHECKING:
-    from miua.evaluation.result import Evaluation
+    from miua.evaluation.evaluate import EvaluationWithReport
     from miua.metrics.extractors import FeatureExtractor
+
+
+class WithMetricNames(TyperCommand):
+    """A command whose help names the metrics, read from the registry when help is asked for."""
+
+    def get_help(self, ctx: Any) -> str:
+        from miua.metrics.registry import REGISTRY
+
+        for param in self.params:
+            if isinstance(param, TyperOption) and param.name == "metrics":
+                param.help = f"{param.help} There are {', '.join(REGISTRY)}."
+        return super().get_help(ctx)
 
 
 def evaluate_command(
@@ -104,10 +117,10 @@ def evaluate_command(
 ) -> None:
     """Measure synthetic images against real ones."""
     from miua.data import parse_window
-    from miua.evaluation.evaluate import ALL_METRICS, evaluate
+    from miua.evaluation.evaluate import evaluate
 
     sets = _named(set_paths(synthetic, more or []), name or [])
-    chosen = _metrics(metrics, ALL_METRICS)
+    chosen = _metrics(metrics)
     _check_preparation(size, fit, crop_size, crosswalk)
     _check_outputs(
         sets,
@@ -186,18 +199,19 @@ def _named(paths: Sequence[Path], names: Sequence[str]) -> dict[str, Path]:
     return dict(zip(names, paths, strict=True))
 
 
-def _metrics(given: str | None, known: Sequence[str]) -> Sequence[str]:
-    if given is None:
-        return known
-    if given == "study":
-        from miua.evaluation.measure import STUDY_METRICS
+def _metrics(given: str | None) -> Sequence[str]:
+    from miua.metrics.registry import REGISTRY, STUDY_METRICS
 
+    if given is None:
+        return list(REGISTRY)
+    if given == "study":
         return STUDY_METRICS
     chosen = [name.strip() for name in given.split(",") if name.strip()]
-    unknown = [name for name in chosen if name not in known]
+    unknown = [name for name in chosen if name not in REGISTRY]
     if unknown or not chosen:
         raise MiuaError(
-            f"Unknown metric {', '.join(unknown) or '(none given)'}. There are {', '.join(known)}."
+            f"Unknown metric {', '.join(unknown) or '(none given)'}. "
+            f"There are {', '.join(REGISTRY)}."
         )
     return chosen
 
@@ -269,13 +283,12 @@ def _check_outputs(
 ) -> None:
     """Before the work: all that is asked for can be made and written."""
     from miua.cli.extras import need
-    from miua.evaluation.copies import COPIES_METRIC
 
     for option in ("--lbpv", "--contact-sheet"):
         if option in outputs and len(sets) > 1:
             raise MiuaError(f"{option} is of one synthetic set; there are {len(sets)}.")
-    if "--contact-sheet" in outputs and COPIES_METRIC not in metrics:
-        raise MiuaError(f"--contact-sheet needs the metric {COPIES_METRIC}. Add it to --metrics.")
+    if "--contact-sheet" in outputs and "copies" not in metrics:
+        raise MiuaError("--contact-sheet needs the metric copies. Add it to --metrics.")
     if "--report" in outputs:
         need("jinja2", "The HTML report", extra="report")
     for option, suffix in (("--lbpv", ".npy"), ("--contact-sheet", ".png")):
@@ -320,7 +333,7 @@ def _check_writable(option: str, path: Path) -> None:
 
 
 def _write(
-    evaluation: Evaluation,
+    evaluation: EvaluationWithReport,
     json: Path | None,
     csv: Path | None,
     report: Path | None,

@@ -9,10 +9,9 @@ from rich.console import Console
 from rich.measure import Measurement
 from rich.table import Table
 
-from miua.evaluation.measure import PAIRED
 from miua.evaluation.records import COMPUTED, LBPV_DIFFERENCES, MetricRecord
 from miua.evaluation.standing import chance_outside, standing
-from miua.metrics.measures import STUDY_ELEMENTS, Measure, element_name, measure
+from miua.metrics.registry import REGISTRY, STUDY_ELEMENTS, Measure, element_name, measure
 from miua.wording import number, percent, span
 
 if TYPE_CHECKING:
@@ -40,7 +39,7 @@ def print_evaluation(evaluation: Evaluation) -> None:
     _print_source(console, evaluation.real)
     for each in evaluation.sets:
         _print_source(console, each.source)
-    if any(record.metric in PAIRED for record in evaluation.records):
+    if any(REGISTRY[name].of_pair for name in evaluation.settings["metrics"]):
         console.print(f"MI, PSNR and SSIM are means over {evaluation.pairing}.")
     if evaluation.floor is not None and (
         evaluation.floor.records or evaluation.floor.status != COMPUTED

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from hashlib import sha256
 
 import numpy as np
 from numpy.typing import NDArray
 
-from miua.evaluation.comparison import Comparison
-from miua.evaluation.measure import Measured
-from miua.evaluation.records import COMPUTED
 from miua.evaluation.result import Copies, Floor, Source
-from miua.metrics.measures import INCEPTION, LBP, feature_measures
+from miua.metrics.comparison import Comparison
+from miua.metrics.records import COMPUTED, MetricRecord
+from miua.metrics.registry import Entry, feature_measures
 from miua.wording import counted
 
 FEW_IMAGES = 50
@@ -20,18 +20,18 @@ UNLIKELY = 0.01
 
 def cautions(
     comparison: Comparison,
-    measured: Measured,
+    entries: Sequence[Entry],
+    records: Sequence[MetricRecord],
     source: Source,
     real: Source,
     floor: Floor | None,
     copies: Copies | None,
-    extractors: tuple[str, ...],
 ) -> tuple[str, ...]:
     """The warnings of one set, the weightiest first."""
     return (
         *_about_copies(copies),
         *_about_repeats(source, comparison.synthetic.images),
-        *_about_few_images(comparison, measured, extractors),
+        *_about_few_images(comparison, entries, records),
         *_about_files(real, source),
         *_about_floor(floor),
     )
@@ -75,13 +75,13 @@ def _about_repeats(source: Source, images: NDArray[np.uint8]) -> list[str]:
 
 
 def _about_few_images(
-    comparison: Comparison, measured: Measured, extractors: tuple[str, ...]
+    comparison: Comparison, entries: Sequence[Entry], records: Sequence[MetricRecord]
 ) -> list[str]:
     said = []
     sizes = len(comparison.reference), len(comparison.synthetic)
     fewest = min(sizes)
-    computed = {record.metric for record in measured.records if record.status == COMPUTED}
-    for name in (INCEPTION, LBP, *extractors):
+    computed = {record.metric for record in records if record.status == COMPUTED}
+    for name in dict.fromkeys(entry.extractor for entry in entries if entry.extractor):
         shown = feature_measures(name)
         if shown["distance"].name not in computed:
             continue

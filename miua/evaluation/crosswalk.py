@@ -7,9 +7,8 @@ every choice is changed by itself, the others staying as they are in the evaluat
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from itertools import permutations
 from typing import Any, get_args
 
@@ -19,20 +18,16 @@ from numpy.typing import NDArray
 from miua.data import ImageStack
 from miua.data.reading import Resize
 from miua.errors import MiuaError
-from miua.evaluation.comparison import Comparison, Extractors, PairColumns, Pairing, Side
-from miua.evaluation.measure import measure_comparison
+from miua.evaluation.measure import measured
 from miua.evaluation.ranking import ranks_of
 from miua.evaluation.reading import Images, Reading
-from miua.evaluation.records import COMPUTED
-from miua.metrics.frechet import frechet_distance
+from miua.metrics.comparison import Comparison, Extractors, Side
 from miua.metrics.inception import InceptionNetwork, Layer
-from miua.metrics.lbp import lbp_histogram
-from miua.metrics.measures import INCEPTION, Measure, measure
-from miua.metrics.psnr import DATA_RANGE_16, decibels
+from miua.metrics.records import COMPUTED
+from miua.metrics.registry import INCEPTION, REGISTRY, Entry, Measure, measure
 from miua.progress import progress
 
 METRICS = ("mutual_information", "psnr", "ssim", "lbpv_total_difference", "fd_lbp", "fid", "kid")
-LAYER_METRICS = ("fid", "kid")
 
 Values = dict[str, float | None]
 
@@ -81,43 +76,61 @@ class Crosswalk:
 
 def walk(
     real: Images,
-    sets: dict[str, Images],
+    sets: Mapping[str, Images],
     reading: Reading,
     extractors: Extractors,
-    *,
-    pairing: Pairing,
-    bins: int,
-    threads: int,
     metrics: Sequence[str] = METRICS,
+    **settings: Any,
 ) -> Crosswalk:
-    """Measure every set under every choice; parameters are those of `miua.evaluate`.
+    """Measure every set under every choice.
 
     metrics: those of METRICS among them are measured, and of "lbpv" its total difference.
+    settings: of the comparisons, `miua.metrics.comparison.Comparison`.
     Images that have the asked size already are resized by no choice: for them only the bit depth
     and the Inception layer are choices. MiuaError: as in `check_walk`.
     """
     check_walk(real, reading, metrics)
     asked = {*metrics, *(["lbpv_total_difference"] if "lbpv" in metrics else [])}
-    wanted = tuple(metric for metric in METRICS if metric in asked)
-    rooms = _Rooms(real, sets, extractors, pairing, bins, threads)
-    choices = [Choice("as measured", _words(reading), True, rooms.measured(reading, wanted))]
+    wanted = [REGISTRY[metric] for metric in METRICS if metric in asked]
+
+    def values(other: Reading, entries: Sequence[Entry], found: Extractors) -> dict[str, Values]:
+        """Of every set under this reading."""
+        side = Side(_images(real, "real", other), found, threads=settings["threads"])
+        return {
+            name: _values(
+                Comparison(
+                    side,
+                    Side(_images(images, name, other), found, threads=settings["threads"]),
+                    resamples=0,
+                    **settings,
+                ),
+                entries,
+            )
+            for name, images in sets.items()
+        }
+
+    choices = [Choice("as measured", _words(reading), True, values(reading, wanted, extractors))]
     others = list(_other_readings(reading))
     for aspect, choice, other in progress(others, "Crosswalk", "choices"):
-        choices.append(Choice(aspect, choice, False, rooms.measured(other, wanted)))
-    choices.append(Choice("bit depth", "16 bits", False, rooms.measured_deep(reading, wanted)))
+        choices.append(Choice(aspect, choice, False, values(other, wanted, extractors)))
+    # SSIM and networks take 8 bits and have no value here.
+    deep = [entry for entry in wanted if entry.deep]
+    sixteen = values(replace(reading, depth=16), deep, extractors)
+    choices.append(Choice("bit depth", "16 bits", False, sixteen))
     network = extractors.known.get(INCEPTION)
-    deep = tuple(metric for metric in LAYER_METRICS if metric in wanted)
-    if deep and isinstance(network, InceptionNetwork):
+    of_layer = [entry for entry in wanted if entry.extractor == INCEPTION]
+    if of_layer and isinstance(network, InceptionNetwork):
         for layer in get_args(Layer):
             if layer != network.layer:
-                values = rooms.measured(reading, deep, network.of_layer(layer))
-                choices.append(Choice("Inception layer", layer, False, values))
-    found = tuple(
-        metric
-        for metric in wanted
-        if any(each[metric] is not None for each in choices[0].values.values())
+                found = Extractors({**extractors.known, INCEPTION: network.of_layer(layer)})
+                by_set = values(reading, of_layer, found)
+                choices.append(Choice("Inception layer", layer, False, by_set))
+    shown = tuple(
+        entry.name
+        for entry in wanted
+        if any(each[entry.name] is not None for each in choices[0].values.values())
     )
-    return Crosswalk(found, tuple(choices), tuple(_flips(choices, found)))
+    return Crosswalk(shown, tuple(choices), tuple(_flips(choices, shown)))
 
 
 def check_walk(real: Images, reading: Reading, metrics: Sequence[str] = METRICS) -> None:
@@ -155,110 +168,17 @@ def _words(reading: Reading) -> str:
     return f"{reading.resize}, antialiased, {reading.fit}, 8 bits"
 
 
-@dataclass(frozen=True)
-class _Rooms:
-    """What stays the same under every choice."""
-
-    real: Images
-    sets: dict[str, Images]
-    extractors: Extractors
-    pairing: Pairing
-    bins: int
-    threads: int
-
-    def measured(
-        self,
-        reading: Reading,
-        metrics: Sequence[str],
-        network: InceptionNetwork | None = None,
-    ) -> dict[str, Values]:
-        """The values of every set under this reading, and with this network if one is given."""
-        extractors = self.extractors
-        if network is not None:
-            extractors = Extractors({**extractors.known, INCEPTION: network})
-        side = Side(reading.read(self.real, "real")[0].images, extractors, threads=self.threads)
-        return {
-            name: self._values(side, reading, images, name, metrics)
-            for name, images in self.sets.items()
-        }
-
-    def _values(
-        self, real: Side, reading: Reading, images: Images, name: str, metrics: Sequence[str]
-    ) -> Values:
-        stack = reading.read(images, name)[0]
-        comparison = Comparison(
-            real,
-            Side(stack.images, real.extractors, threads=self.threads),
-            pairing=self.pairing,
-            bins=self.bins,
-            resamples=0,
-            threads=self.threads,
-        )
-        found = measure_comparison(comparison, name, metrics).records
-        values = {record.metric: record.value for record in found}
-        return {metric: values.get(metric) for metric in METRICS}
-
-    def measured_deep(self, reading: Reading, metrics: Sequence[str]) -> dict[str, Values]:
-        """The same from images whose grey values were rounded to 16 bits instead of 8.
-
-        MI bins them by the same shares of the range, PSNR has the data range 65535; LBP compares
-        them as they are. SSIM and networks take 8 bits and have no value here.
-        """
-        deep = replace(reading, depth=16)
-        real = deep.read(self.real, "real")[0].images
-        return {
-            name: _deep_values(_deep(deep, images, name), real, metrics, self)
-            for name, images in self.sets.items()
-        }
-
-    def paired(
-        self, real: NDArray[Any], synthetic: NDArray[Any], *, chosen: bool = False
-    ) -> Comparison:
-        """Two stacks beside each other. chosen: `real` holds each synthetic image's partner
-        already, unless all pairs are taken."""
-        return Comparison(
-            Side(real),
-            Side(synthetic),
-            pairing="index" if chosen and self.pairing != "all" else self.pairing,
-            bins=self.bins,
-            resamples=0,
-            threads=self.threads,
-        )
-
-
-def _deep(reading: Reading, images: Images, name: str) -> NDArray[Any]:
-    """16 bits of a set; what is in memory already has 8, which are scaled as a file's are."""
+def _images(images: Images, name: str, reading: Reading) -> NDArray[Any]:
+    """As they are read; at 16 bits, what is in memory with 8 is scaled as a file's are."""
     stack = reading.read(images, name)[0].images
-    return stack if stack.dtype == np.uint16 else stack.astype(np.uint16) * 257
+    if reading.depth == 16 and stack.dtype == np.uint8:
+        return stack.astype(np.uint16) * 257
+    return stack
 
 
-def _deep_values(
-    synthetic: NDArray[Any], real: NDArray[Any], metrics: Sequence[str], rooms: _Rooms
-) -> Values:
-    values: Values = dict.fromkeys(METRICS)
-    counts = [lbp_histogram(stack, threads=rooms.threads) for stack in (real, synthetic)]
-    means = [each.mean(axis=0) for each in counts]
-    if "lbpv_total_difference" in metrics:
-        values["lbpv_total_difference"] = float(np.abs(means[0] - means[1]).sum())
-    if "fd_lbp" in metrics and min(len(real), len(synthetic)) > 1:
-        values["fd_lbp"] = frechet_distance(*counts)
-    if rooms.pairing != "all" and {"psnr", "mutual_information"} & set(metrics):
-        real = real[rooms.paired(real, synthetic).partners]
-    if "psnr" in metrics:
-        ratios = partial(decibels, data_range=DATA_RANGE_16)
-        values["psnr"] = _mean(rooms.paired(real, synthetic, chosen=True).columns("error", ratios))
-    if "mutual_information" in metrics:
-        # 256 levels of the upper byte are enough: a bin is made of whole ones.
-        upper, others = ((stack >> 8).astype(np.uint8) for stack in (real, synthetic))
-        information = rooms.paired(upper, others, chosen=True).columns("information")
-        values["mutual_information"] = _mean(information)
-    return values
-
-
-def _mean(columns: PairColumns) -> float:
-    """Over all pairs with a finite value; inf where there are none, as all are identical."""
-    pairs = columns.counts.sum()
-    return float(columns.sums.sum() / pairs) if pairs else np.inf
+def _values(comparison: Comparison, entries: Sequence[Entry]) -> Values:
+    found = {record.metric: record.value for record in measured(comparison, entries)}
+    return {metric: found.get(metric) for metric in METRICS}
 
 
 def _flips(choices: Sequence[Choice], metrics: Sequence[str]) -> Iterator[Flip]:
@@ -280,7 +200,7 @@ def _ranks(values: dict[str, Values], metric: str) -> dict[str, int] | None:
     numbers = [each[metric] for each in values.values()]
     if len(numbers) < 2 or any(number is None for number in numbers):
         return None
-    ranks = ranks_of(np.array(numbers, dtype=np.float64)[:, None], measure(metric).better)[:, 0]
+    ranks = ranks_of(np.array(numbers, dtype=np.float64)[:, None], measure(metric))[:, 0]
     return dict(zip(values, ranks.tolist(), strict=True))
 
 

@@ -2,43 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from miua.data import Fit
+from miua.data import Fit, ImageStack
 from miua.data.reading import Window
-from miua.data.threads import in_threads, usable_cores
+from miua.data.threads import usable_cores
 from miua.errors import MiuaError
 from miua.evaluation.cautions import cautions
-from miua.evaluation.comparison import PAIRINGS, RESAMPLES, Comparison, Extractors, Pairing, Side
-from miua.evaluation.copies import COPIES_METRIC, copies_record, look_for_copies
 from miua.evaluation.crosswalk import check_walk, walk
 from miua.evaluation.floor import SPLITS, at_floor_size, noise_floor_of
-from miua.evaluation.measure import (
-    METRICS,
-    Measured,
-    check_metrics,
-    check_sets,
-    measure_comparison,
-)
+from miua.evaluation.measure import check_sets, measured
 from miua.evaluation.ranking import rankings
 from miua.evaluation.reading import Images, Reading, Sets, groups_of, named_sets
-from miua.evaluation.result import Copies, Evaluation, SetResult, Source
+from miua.evaluation.result import CLOSEST_PAIRS, Copies, Evaluation, SetResult
 from miua.metrics.blas import one_blas_thread
+from miua.metrics.comparison import BINS, PAIRINGS, RESAMPLES, Comparison, Extractors, Pairing, Side
+from miua.metrics.contact_sheet import contact_sheet
 from miua.metrics.extractors import FeatureExtractor
 from miua.metrics.inception_weights import InceptionWeights
-from miua.metrics.mutual_information import BINS
+from miua.metrics.memorisation import Memorisation, copies_of
+from miua.metrics.registry import COPIES, REGISTRY, entries_of
 from miua.progress import say
 from miua.provenance import provenance
 
-ALL_METRICS = (*METRICS, COPIES_METRIC)
 FARTHEST = 10
+
+
+class EvaluationWithReport(Evaluation):
+    """An `Evaluation` that writes its HTML page; the page is made of the plain one."""
+
+    def write_report(self, path: Path) -> None:
+        """Write one HTML file that holds everything; MissingExtraError without the extra."""
+        from miua.pages.evaluation import write_page
+
+        write_page(path, self)
 
 
 def evaluate(
@@ -50,7 +53,7 @@ def evaluate(
     crop_size: int | None = None,
     window: Window | None = None,
     skip_bad: bool = False,
-    metrics: Sequence[str] = ALL_METRICS,
+    metrics: Sequence[str] | None = None,
     pairing: Pairing = "all",
     bins: int = BINS,
     groups: Path | str | ArrayLike | None = None,
@@ -62,7 +65,7 @@ def evaluate(
     seed: int = 0,
     threads: int = 0,
     device: str | None = None,
-) -> Evaluation:
+) -> EvaluationWithReport:
     """Measure one or more synthetic sets against real images.
 
     Args:
@@ -71,7 +74,8 @@ def evaluate(
         synthetic: the same; or several, as a list or by name.
         size, fit, crop_size, window, skip_bad: how files are read; see `miua.data.read_stack`.
             Arrays are taken as they are.
-        metrics: which of ALL_METRICS, in the order of the records, each once.
+        metrics: which of `miua.metrics.registry.REGISTRY`, in the order of the records, each
+            once; None for all.
         pairing: what MI, PSNR and SSIM, which need pairs, are averaged over: "all" pairs; each
             synthetic image and the "nearest" real one (by mean squared error); or pairs of equal
             "index".
@@ -93,14 +97,14 @@ def evaluate(
         NotComputedError: the weights that were named are not there or not the published ones.
         ValueError, TypeError: an argument that is none of the above.
     """
-    metrics = [metrics] if isinstance(metrics, str) else list(dict.fromkeys(metrics))
-    numbers = [metric for metric in metrics if metric != COPIES_METRIC]
-    check_metrics(numbers)
+    listed = [metrics] if isinstance(metrics, str) else metrics
+    asked = list(REGISTRY if listed is None else dict.fromkeys(listed))
+    others = tuple(each.name for each in extractors)
+    entries = entries_of(asked, others)
     reading = Reading(size, fit, crop_size, window, skip_bad=skip_bad)
     if crosswalk:
-        check_walk(real, reading, numbers)
+        check_walk(real, reading, asked)
     ready = Extractors.ready(inception_weights=inception_weights, others=extractors, device=device)
-    others = tuple(each.name for each in extractors)
     sets = named_sets(synthetic)
     real_stack, real_source = reading.read(real, "real")
     codes, grouping = groups_of(groups, real_stack)
@@ -114,21 +118,19 @@ def evaluate(
             )
 
     real_side = Side(real_stack.images, ready, threads=threads)
-    results, measured, floor, walked = [], [], None, None
+    workers = threads or usable_cores()
+    of_pairs: dict[str, Any] = {"pairing": pairing, "bins": bins, "threads": threads}
+    results, floor, walked = [], None, None
     with one_blas_thread():
         if floor_splits:
             floor = noise_floor_of(
-                real_side,
+                Comparison(real_side, real_side, resamples=0, seed=seed, **of_pairs),
                 codes,
                 grouping,
+                entries,
                 most=min(len(stack) for stack, _ in stacks.values()),
-                metrics=numbers,
-                extractors=others,
-                pairing=pairing,
-                bins=bins,
                 splits=floor_splits,
-                seed=seed,
-                threads=threads,
+                workers=workers,
             )
         for name, (stack, source) in stacks.items():
             if len(stacks) > 1:
@@ -136,51 +138,37 @@ def evaluate(
             comparison = Comparison(
                 real_side,
                 Side(stack.images, ready, threads=threads),
-                pairing=pairing,
-                bins=bins,
+                name=name,
+                groups=codes,
                 resamples=resamples,
                 seed=seed,
-                threads=threads,
+                **of_pairs,
             )
-            found, copies = _measured(
-                comparison,
-                name,
-                numbers,
-                others,
-                partial(look_for_copies, real_stack, stack, codes, seed)
-                if COPIES_METRIC in metrics
-                else None,
-                threads or usable_cores(),
-            )
-            smaller = {}
-            if floor is not None:
-                smaller = at_floor_size(
-                    real_side,
-                    comparison.synthetic,
-                    codes,
-                    floor,
-                    metrics=numbers,
-                    extractors=others,
-                    seed=seed,
-                    threads=threads,
+            records = measured(comparison, entries, workers=workers)
+            smaller = at_floor_size(comparison, floor, entries, workers) if floor else {}
+            copies = None
+            if COPIES.name in asked:
+                copies = _copies(real_stack, stack, copies_of(comparison))
+            difference = np.abs(real_side.lbpv - comparison.synthetic.lbpv)
+            farthest = np.argsort(-difference, kind="stable")[:FARTHEST]
+            results.append(
+                SetResult(
+                    source=source,
+                    records=tuple(records),
+                    farthest=tuple(map(int, farthest)),
+                    lbpv=comparison.synthetic.lbpv,
+                    copies=copies,
+                    at_floor_size=smaller,
+                    warnings=cautions(
+                        comparison, entries, records, source, real_source, floor, copies
+                    ),
                 )
-            warnings = cautions(comparison, found, source, real_source, floor, copies, others)
-            measured.append(found)
-            results.append(_result(source, found, copies, smaller, warnings))
-        if crosswalk:
-            walked = walk(
-                real,
-                sets,
-                reading,
-                ready,
-                pairing=pairing,
-                bins=bins,
-                threads=threads,
-                metrics=numbers,
             )
+        if crosswalk:
+            walked = walk(real, sets, reading, ready, asked, **of_pairs)
     settings = {
         **asdict(reading),
-        "metrics": list(metrics),
+        "metrics": asked,
         "pairing": pairing,
         "bins": bins,
         "groups": grouping,
@@ -191,13 +179,13 @@ def evaluate(
     }
     inputs = {"real": real_source.sha256}
     inputs |= {f"synthetic {name}": source.sha256 for name, (_, source) in stacks.items()}
-    return Evaluation(
+    return EvaluationWithReport(
         real=real_source,
         sets=tuple(results),
         floor=floor,
-        rankings=rankings(measured),
+        rankings=rankings([result.records for result in results]),
         crosswalk=walked,
-        reference_lbpv=measured[0].reference_lbpv,
+        reference_lbpv=real_side.lbpv,
         pairing=PAIRINGS[pairing],
         settings=settings,
         provenance=provenance(
@@ -206,46 +194,27 @@ def evaluate(
     )
 
 
-def _measured(
-    comparison: Comparison,
-    name: str,
-    metrics: Sequence[str],
-    extractors: Sequence[str],
-    search: Callable[[], Copies] | None,
-    cores: int,
-) -> tuple[Measured, Copies | None]:
-    """The metrics of one set and, where asked for, the search for copies.
-
-    The search takes one core, beside metrics of which some take one and some take all.
-    """
-    jobs: list[Callable[[], Any]] = [
-        lambda: measure_comparison(comparison, name, metrics, extractors, workers=cores)
-    ]
-    if search is not None:
-        jobs.append(search)
-    found, *copies = in_threads(lambda job: job(), jobs, cores)
-    if not copies:
-        return found, None
-    sizes = (len(comparison.reference), len(comparison.synthetic))
-    found.records.append(copies_record(copies[0], name, *sizes))
-    return found, copies[0]
-
-
-def _result(
-    source: Source,
-    found: Measured,
-    copies: Copies | None,
-    at_floor_size: dict[str, float],
-    warnings: tuple[str, ...],
-) -> SetResult:
-    difference = np.abs(found.reference_lbpv - found.synthetic_lbpv)
-    farthest = np.argsort(-difference, kind="stable")[:FARTHEST]
-    return SetResult(
-        source=source,
-        records=tuple(found.records),
-        farthest=tuple(int(element) for element in farthest),
-        lbpv=found.synthetic_lbpv,
-        copies=copies,
-        at_floor_size=at_floor_size,
-        warnings=warnings,
+def _copies(real: ImageStack, synthetic: ImageStack, found: Memorisation) -> Copies:
+    """What the search found, in a picture and in words."""
+    flagged = set(map(int, found.flagged))
+    nearest = tuple(
+        {
+            "synthetic": synthetic.names[index],
+            "real": real.names[int(found.index[index])],
+            "flipped": bool(found.flipped[index]),
+            "rotation_degrees": float(found.rotation[index]),
+            "distance": float(found.distance[index]),
+            "relative_distance": float(found.relative_distance[index]),
+            "copy": int(index) in flagged,
+        }
+        for index in found.closest
     )
+    sheet = contact_sheet(
+        real.images,
+        synthetic.images,
+        found,
+        pairs=CLOSEST_PAIRS,
+        reference_names=real.names,
+        synthetic_names=synthetic.names,
+    )
+    return Copies(found, np.asarray(sheet), nearest)

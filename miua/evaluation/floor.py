@@ -1,124 +1,173 @@
-"""The noise floor of the images at hand: every metric of real images against other real images.
+"""The noise floor: every metric of real images against other real images.
 
 The real images are split again and again into two halves that share no group (no subject), and one
-half is measured against the other as a synthetic set is. What two halves differ by is chance. Means
-over pairs are an exception (`pair_floor`).
+half is measured against the other as a synthetic set is. What two halves differ by is chance.
+
+Means over pairs (MI, PSNR, SSIM) are an exception. Two halves that make up a set would hide their
+floor: what one half has too much of, the other lacks, and in a mean over pairs of both the two
+cancel, to first order all of it. Other metrics, which take the difference of the halves, show it in
+full. So for these two sets are drawn independently, groups with replacement, and pairs of images of
+one group are left out.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from miua.data.threads import in_threads, usable_cores
+from miua.data.threads import in_threads
 from miua.errors import MiuaError
-from miua.evaluation.comparison import (
-    Comparison,
-    Pairing,
-    PairKind,
-    Side,
-    all_pair_values,
-)
-from miua.evaluation.measure import make_features, measure_comparison
-from miua.evaluation.pair_floor import pair_floor
-from miua.evaluation.records import COMPUTED, MetricRecord
+from miua.evaluation.measure import make_features, measured
 from miua.evaluation.result import Floor, FloorRecord
 from miua.evaluation.splits import FEWEST_IMAGES, Split, SplitBy, draw_splits, half_size
-from miua.metrics.psnr import decibels
-from miua.metrics.ssim import WINDOW as SSIM_WINDOW
+from miua.metrics.comparison import SQUARED_ERROR, Comparison
+from miua.metrics.records import COMPUTED, NOT_COMPUTED, MetricRecord, ratio
+from miua.metrics.registry import Entry
 from miua.progress import progress
 
 SPLITS = 20
-# A line fitted to parts of a half would cost more than all else, and says 0 of halves anyway.
-WITHOUT_FLOOR = ("fid_infinity", "fd_lbp_infinity")
 MOST_IMAGES = 1000  # of which halves are drawn, so that time does not grow with their square
-POOL_DRAW, SIZE_DRAW = 2, 4  # keep these draws apart from others of the same seed
-SIZE_DEPENDENT = frozenset(
-    {"fid", "neighbourhood", "lbpv_total_difference", "fd_lbp", "neighbourhood_lbp"}
-)
+POOL_DRAW, PAIR_DRAW, SIZE_DRAW = 2, 3, 4  # keep these draws apart from others of the same seed
 DRAWS_AT_FLOOR_SIZE = 5
 DRAWS_A_SPLIT = 10  # of means over pairs, which cost next to nothing
-_KINDS: dict[str, PairKind] = {
-    "mutual_information": "information",
-    "psnr": "error",
-    "ssim": "similarity",
-}
+
+
+class Draws(NamedTuple):
+    """A metric of real images against others, once for each draw.
+
+    status: "computed", or why not in so many draws as `failed` says; then all values are nan.
+    """
+
+    values: NDArray[np.float64]
+    status: str = COMPUTED
+    failed: int = 0
+
+
+def draw_floor(
+    whole: Comparison,
+    splits: Sequence[Split],
+    groups: NDArray[np.int64],
+    entries: Sequence[Entry],
+    *,
+    pair_draws: int,
+    seed: int,
+    workers: int,
+) -> dict[str, Draws]:
+    """The noise floor: each metric over these splits of the real images, by its name.
+
+    whole: the real images against themselves. groups: each image's group, (N,), as the splits were
+    drawn. pair_draws: how often two sets are drawn for means over pairs, unless the splits were not
+    drawn but cut off in order, or each image is paired with its nearest: then the halves serve.
+    workers: splits at a time; the values are the same for any number.
+    """
+    if whole.pairing == "nearest":
+        whole.make_table(SQUARED_ERROR)
+    drawn = whole.pairing != "nearest" and splits[0].by != "order"
+    half, smallest = len(splits[0].first), min(whole.reference.images.shape[1:])
+    found: dict[str, Draws] = {}
+    of_halves = []
+    for entry in entries:
+        if entry.of_pair is None or smallest < entry.of_pair.smallest:
+            of_halves += [entry] if entry.has_floor else []
+            continue
+        table = whole.make_table(entry.of_pair)
+        if not drawn:
+            of_halves.append(entry)
+            continue
+        values = pair_floor(
+            entry.of_pair.as_metric(table),
+            groups,
+            half,
+            pair_draws,
+            seed=seed,
+            all_pairs=whole.pairing == "all",
+        )
+        found[entry.name] = _of_pairs(values)
+
+    def of_split(split: Split) -> list[MetricRecord]:
+        return measured(whole.subset(split.first, split.second), of_halves)
+
+    make_features((whole.reference,), of_halves)
+    rows: dict[str, list[MetricRecord]] = {}
+    if of_halves:
+        readings = in_threads(of_split, splits, workers)
+        for records in progress(readings, "Noise floor", "splits", total=len(splits)):
+            for record in records:
+                rows.setdefault(record.metric, []).append(record)
+    return found | {metric: _of_halves(records) for metric, records in rows.items()}
+
+
+def _of_pairs(values: NDArray[np.float64]) -> Draws:
+    finite = values[np.isfinite(values)]
+    if len(finite):
+        return Draws(finite)
+    reason = f"{NOT_COMPUTED}all pairs of real images are identical"
+    return Draws(np.full(len(values), np.nan), reason, len(values))
+
+
+def _of_halves(records: Sequence[MetricRecord]) -> Draws:
+    if reasons := [record.status for record in records if record.status != COMPUTED]:
+        return Draws(np.full(len(records), np.nan), reasons[0], len(reasons))
+    return Draws(np.array([record.value for record in records], dtype=np.float64))
 
 
 def noise_floor_of(
-    real: Side,
+    whole: Comparison,
     groups: NDArray[np.int64] | None,
     grouping: str,
+    entries: Sequence[Entry],
     *,
     most: int,
-    metrics: Sequence[str],
-    extractors: Sequence[str],
-    pairing: Pairing,
-    bins: int,
     splits: int,
-    seed: int,
-    threads: int,
+    workers: int,
 ) -> Floor:
-    """Every metric over `splits` splits of the real images into halves of up to `most` images.
+    """The floor over `splits` splits of the real images into halves of up to `most` images.
 
-    groups: each image's group, (N,); None takes each image for a group of its own. grouping: where
-    the groups came from, in words. The other parameters are those of `evaluate`.
+    whole: the real images against themselves. groups: each image's group, (N,); None takes each
+    image for a group of its own. grouping: where the groups came from, in words.
     """
-    every = np.arange(len(real))
-    codes = every if groups is None else groups
+    codes = np.arange(len(whole.reference)) if groups is None else groups
     by: SplitBy = "image" if groups is None else "subject"
     drawn_by = "image" if groups is None else "group"
     count = None if groups is None else len(np.unique(groups))
-    pool = _pool(codes, seed)
+    pool = _pool(codes, whole.seed)
+    codes = codes[pool]
     try:
-        half = half_size(codes[pool])
-        half = half_size(codes[pool], max(FEWEST_IMAGES, min(half, most)))
-        drawn = draw_splits(codes[pool], half, splits, seed, by)
+        half = half_size(codes, max(FEWEST_IMAGES, min(half_size(codes), most)))
+        drawn = draw_splits(codes, half, splits, whole.seed, by)
     except MiuaError as error:
-        return Floor(drawn_by, grouping, count, 0, 0, {}, f"not computed: {error}")
-    wanted = [metric for metric in metrics if metric not in WITHOUT_FLOOR]
-    make_features(real, wanted, extractors)
-    side = real.subset(pool)
-    tables = _tables(side, metrics, pairing, bins, threads)
-    apart = {}
-    if pairing != "nearest":
-        apart = _of_pairs(tables, wanted, codes[pool], half, splits, seed, pairing)
-        wanted = [metric for metric in wanted if metric not in apart]
+        return Floor(drawn_by, grouping, count, 0, 0, {}, f"{NOT_COMPUTED}{error}")
+    entries = [entry for entry in entries if entry.has_floor]
+    make_features((whole.reference,), entries)
+    found = draw_floor(
+        whole.subset(pool, pool),
+        drawn,
+        codes,
+        entries,
+        pair_draws=splits * DRAWS_A_SPLIT,
+        seed=whole.seed,
+        workers=workers,
+    )
+    records = {metric: _summary(metric, half, draws) for metric, draws in found.items()}
+    return Floor(drawn_by, grouping, count, half, len(drawn), records, COMPUTED)
 
-    def measured(split: Split) -> list[MetricRecord]:
-        comparison = Comparison(
-            side.subset(split.first),
-            side.subset(split.second),
-            pairing=pairing,
-            bins=bins,
-            resamples=0,
-            seed=seed,
-            threads=threads,
-            tables={k: table[np.ix_(split.first, split.second)] for k, table in tables.items()},
-        )
-        return measure_comparison(comparison, "floor", wanted, extractors).records
 
-    found: dict[str, list[MetricRecord]] = {}
-    readings = in_threads(measured, drawn, threads or usable_cores())
-    for rows in progress(readings, "Noise floor", "splits", total=len(drawn)):
-        for record in rows:
-            found.setdefault(record.metric, []).append(record)
-    records = {metric: _summary(metric, half, rows) for metric, rows in found.items()}
-    return Floor(drawn_by, grouping, count, half, len(drawn), apart | records, COMPUTED)
+def _summary(metric: str, half: int, draws: Draws) -> FloorRecord:
+    number = len(draws.values)
+    if draws.status != COMPUTED:
+        why = draws.status.removeprefix(NOT_COMPUTED)
+        status = f"{NOT_COMPUTED}in {draws.failed} of {number} splits, {why}"
+        return FloorRecord(metric, None, None, None, half, number, status)
+    low, high = map(float, np.percentile(draws.values, (2.5, 97.5)))
+    mean = float(draws.values.mean())
+    return FloorRecord(metric, mean, low, high, half, number, COMPUTED)
 
 
 def at_floor_size(
-    real: Side,
-    synthetic: Side,
-    groups: NDArray[np.int64] | None,
-    floor: Floor,
-    *,
-    metrics: Sequence[str],
-    extractors: Sequence[str],
-    seed: int,
-    threads: int,
+    comparison: Comparison, floor: Floor, entries: Sequence[Entry], workers: int
 ) -> dict[str, float]:
     """Metrics that change with the number of images, of as many as the floor's halves have.
 
@@ -126,67 +175,82 @@ def at_floor_size(
     larger in smaller sets. Means over DRAWS_AT_FLOOR_SIZE draws of both sides, real images by
     group as in the floor's halves. Empty where both sides have the floor's size already.
     """
-    if floor.status != COMPUTED or {len(real), len(synthetic)} == {floor.images}:
+    sizes = len(comparison.reference), len(comparison.synthetic)
+    if floor.status != COMPUTED or set(sizes) == {floor.images}:
         return {}
-    wanted = [metric for metric in metrics if metric in SIZE_DEPENDENT]
-    codes = np.arange(len(real)) if groups is None else groups
+    entries = [entry for entry in entries if entry.depends_on_number]
+    grouped, seed = comparison.groups is not None, comparison.seed
+    codes = comparison.groups if comparison.groups is not None else np.arange(sizes[0])
     pool = _pool(codes, seed)
-    by: SplitBy = "image" if groups is None else "subject"
+    by: SplitBy = "subject" if grouped else "image"
     splits = draw_splits(codes[pool], floor.images, DRAWS_AT_FLOOR_SIZE, seed, by)
     generator = np.random.default_rng((seed, SIZE_DRAW))
-    chosen = [generator.permutation(len(synthetic))[: floor.images] for _ in splits]
+    chosen = [generator.permutation(sizes[1])[: floor.images] for _ in splits]
+    whole = Comparison(comparison.reference, comparison.synthetic, resamples=0, threads=1)
 
-    def measured(drawn: tuple[Split, NDArray[np.int64]]) -> list[MetricRecord]:
+    def of_draw(drawn: tuple[Split, NDArray[np.int64]]) -> list[MetricRecord]:
         split, index = drawn
-        comparison = Comparison(
-            real.subset(pool[split.first]), synthetic.subset(index), resamples=0, threads=1
-        )
-        return measure_comparison(comparison, "at floor size", wanted, extractors).records
+        return measured(whole.subset(pool[split.first], index), entries)
 
     found: dict[str, list[float]] = {}
-    pairs = zip(splits, chosen, strict=True)
-    for records in in_threads(measured, pairs, threads or usable_cores()):
+    for records in in_threads(of_draw, zip(splits, chosen, strict=True), workers):
         for record in records:
-            unbiased = record.metric.startswith("kd_") or record.metric.endswith("_infinity")
-            if record.value is not None and not unbiased:
+            if record.value is not None:
                 found.setdefault(record.metric, []).append(record.value)
     return {metric: float(np.mean(values)) for metric, values in found.items()}
 
 
-def _of_pairs(
-    tables: dict[PairKind, NDArray[np.float64]],
-    metrics: Sequence[str],
-    codes: NDArray[np.int64],
-    half: int,
-    splits: int,
+def pair_floor(
+    table: NDArray[np.float64],
+    groups: NDArray[np.int64],
+    images: int,
+    draws: int,
+    *,
     seed: int,
-    pairing: Pairing,
-) -> dict[str, FloorRecord]:
-    """The records of means over pairs, which halves of one set would make too narrow."""
-    draws = splits * DRAWS_A_SPLIT
-    found = {}
-    for metric in metrics:
-        if _KINDS.get(metric) not in tables:
-            continue
-        table = tables[_KINDS[metric]]
-        values = pair_floor(
-            decibels(table) if metric == "psnr" else table,
-            codes,
-            half,
-            draws,
-            seed=seed,
-            all_pairs=pairing == "all",
-        )
-        values = values[np.isfinite(values)]
-        if not len(values):
-            reason = "not computed: all pairs of real images are identical"
-            found[metric] = FloorRecord(metric, None, None, None, half, draws, reason)
-            continue
-        low, high = map(float, np.percentile(values, (2.5, 97.5)))
-        found[metric] = FloorRecord(
-            metric, float(values.mean()), low, high, half, len(values), COMPUTED
-        )
-    return found
+    all_pairs: bool,
+) -> NDArray[np.float64]:
+    """Means over pairs of two sets of real images, drawn anew `draws` times, (draws,).
+
+    table: (N, N), the value of every pair; infinite ones are left out, as identical images have
+    them in PSNR. groups: (N,). images: in each set. all_pairs: the mean over all pairs of both
+    sets, or over as many random pairs as a set has images. nan where a draw leaves no pair.
+    """
+    generator = np.random.default_rng((seed, PAIR_DRAW))
+    counted = (groups[:, None] != groups[None, :]) & np.isfinite(table)
+    values = np.where(counted, table, 0.0)
+    first, second = (_drawn(groups, images, draws, generator) for _ in range(2))
+    if not all_pairs:
+        # Images of a group were drawn together; pairs of equal place must not be theirs alone.
+        second = generator.permuted(second, axis=1)
+        pairs = counted[first, second].sum(axis=1)
+        return ratio(values[first, second].sum(axis=1), pairs, np.nan)
+    times = [_times(each, len(table)) for each in (first, second)]
+    sums = np.einsum("rn,rn->r", times[0] @ values, times[1])
+    pairs = np.einsum("rn,rn->r", times[0] @ counted.astype(np.float64), times[1])
+    return ratio(sums, pairs, np.nan)
+
+
+def _drawn(
+    groups: NDArray[np.int64], images: int, draws: int, generator: np.random.Generator
+) -> NDArray[np.int64]:
+    """Images of groups drawn with replacement, (draws, images); of the last group the first."""
+    _, codes, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+    by_group = np.argsort(codes, kind="stable")
+    starts = np.cumsum(sizes) - sizes
+    # As many groups as images are enough, whatever their sizes.
+    chosen = generator.integers(len(sizes), size=(draws, images))
+    drawn = np.empty((draws, images), dtype=np.int64)
+    for row, group in zip(drawn, chosen, strict=True):
+        counts = sizes[group]
+        ends = np.cumsum(counts)
+        places = np.arange(images) - np.repeat(ends - counts, counts)[:images]
+        row[:] = by_group[np.repeat(starts[group], counts)[:images] + places]
+    return drawn
+
+
+def _times(drawn: NDArray[np.int64], images: int) -> NDArray[np.float64]:
+    """How often each image is in each draw: (draws, images)."""
+    return np.stack([np.bincount(each, minlength=images) for each in drawn]).astype(np.float64)
 
 
 def _pool(codes: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
@@ -207,31 +271,3 @@ def _pool(codes: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
         if left == 0:
             break
     return np.sort(np.concatenate(taken))
-
-
-def _tables(
-    side: Side, metrics: Sequence[str], pairing: Pairing, bins: int, threads: int
-) -> dict[PairKind, NDArray[np.float64]]:
-    """Tables of all pairs of the real images: a split then costs no measuring."""
-    kinds = {_KINDS[metric] for metric in metrics if metric in _KINDS}
-    if min(side.images.shape[1:]) < SSIM_WINDOW:
-        kinds.discard("similarity")
-    if pairing == "nearest":
-        kinds.add("error")
-    return {
-        kind: all_pair_values(kind, side.images, side.images, bins, threads)
-        for kind in sorted(kinds)
-    }
-
-
-def _summary(metric: str, half: int, rows: Sequence[MetricRecord]) -> FloorRecord:
-    reasons = [row.status for row in rows if row.status != COMPUTED]
-    if reasons:
-        why = reasons[0].removeprefix("not computed: ")
-        status = f"not computed: in {len(reasons)} of {len(rows)} splits, {why}"
-        return FloorRecord(metric, None, None, None, half, len(rows), status)
-    values = np.array([row.value for row in rows], dtype=np.float64)
-    low, high = np.percentile(values, (2.5, 97.5))
-    return FloorRecord(
-        metric, float(values.mean()), float(low), float(high), half, len(rows), COMPUTED
-    )

@@ -7,76 +7,61 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from miua.evaluation.measure import Measured
-from miua.evaluation.records import LBPV_DIFFERENCES
 from miua.evaluation.result import Place, Ranking
-from miua.metrics.measures import STUDY_ELEMENTS, Better, element_name, measure
+from miua.metrics.lbpv import LBPV_DIFFERENCES, STUDY_ELEMENTS, element_name
+from miua.metrics.records import MetricRecord
+from miua.metrics.registry import Measure, measure
 
 
-def rankings(measured: Sequence[Measured]) -> tuple[Ranking, ...]:
+def rankings(sets: Sequence[Sequence[MetricRecord]]) -> tuple[Ranking, ...]:
     """The sets by every metric that two of them have, the best first; empty for one set.
 
-    Each set's images are resampled by themselves; a resample of all sets is ranked, and so a
-    place has a range and a share. Of the 256 LBPv elements only the study's four are ranked.
+    sets: the records of each. Each set's images are resampled by themselves; a resample of all sets
+    is ranked, and so a place has a range and a share. Of the 256 LBPv elements only the study's
+    four are ranked.
     """
-    if len(measured) < 2:
+    if len(sets) < 2:
         return ()
-    shown = {element_name(element) for element in STUDY_ELEMENTS}
-    metrics = [
-        record.metric
-        for record in measured[0].records
-        if record.metric not in LBPV_DIFFERENCES or record.metric in shown
-    ]
-    found = (_ranking(metric, measured) for metric in metrics)
+    left_out = set(LBPV_DIFFERENCES) - set(map(element_name, STUDY_ELEMENTS))
+    found = (_ranking(same) for same in zip(*sets, strict=True) if same[0].metric not in left_out)
     return tuple(ranking for ranking in found if ranking is not None)
 
 
-def _ranking(metric: str, measured: Sequence[Measured]) -> Ranking | None:
-    values: dict[str, float] = {}
-    drawn: list[NDArray[np.float64]] = []
-    for each in measured:
-        (record,) = (record for record in each.records if record.metric == metric)
-        if record.value is not None:
-            values[record.set] = record.value
-            drawn.append(each.resampled.get(metric, np.empty(0)))
-    if len(values) < 2:
+def _ranking(records: Sequence[MetricRecord]) -> Ranking | None:
+    """One metric of each set, in order."""
+    records = [record for record in records if record.value is not None]
+    if len(records) < 2:
         return None
-    better = measure(metric).better
-    ranks = ranks_of(np.array(list(values.values()))[:, None], better)[:, 0]
+    values = np.array([record.value for record in records], dtype=np.float64)
+    shown = measure(records[0].metric)
+    ranks = ranks_of(values[:, None], shown)[:, 0]
+    drawn = [r.resampled if r.resampled is not None else np.empty(0) for r in records]
     resamples = min(map(len, drawn))
-    low: list[int | None] = [None] * len(values)
-    high, first = list(low), [None] * len(values)
-    shares: list[float | None] = list(first)
+    places = [
+        Place(record.set, float(value), int(rank), None, None, None)
+        for record, value, rank in zip(records, values, ranks, strict=True)
+    ]
     if resamples and all(np.isfinite(each[:resamples]).all() for each in drawn):
         # Distances are biased upwards in a resample, all of them: each is moved to its value.
         centred = [
             each[:resamples] - each[:resamples].mean() + value
-            for each, value in zip(drawn, values.values(), strict=True)
+            for each, value in zip(drawn, values, strict=True)
         ]
-        resampled = ranks_of(np.stack(centred), better)
-        low = [int(n) for n in np.percentile(resampled, 2.5, axis=1, method="inverted_cdf")]
-        high = [int(n) for n in np.percentile(resampled, 97.5, axis=1, method="inverted_cdf")]
-        shares = [float(n) for n in (resampled == 1).mean(axis=1)]
-    places = [
-        Place(name, value, int(rank), *bounds)
-        for name, value, rank, *bounds in zip(
-            values, values.values(), ranks, low, high, shares, strict=True
-        )
-    ]
+        resampled = ranks_of(np.stack(centred), shown)
+        low, high = np.percentile(resampled, (2.5, 97.5), axis=1, method="inverted_cdf")
+        shares = (resampled == 1).mean(axis=1)
+        places = [
+            Place(place.set, place.value, place.rank, int(a), int(b), float(share))
+            for place, a, b, share in zip(places, low, high, shares, strict=True)
+        ]
     places.sort(key=lambda place: place.rank)
     alone = sum(place.rank == 1 for place in places) == 1
-    decided = alone and places[0].high == 1
-    return Ranking(metric, tuple(places), decided)
+    return Ranking(records[0].metric, tuple(places), decided=alone and places[0].high == 1)
 
 
-def ranks_of(values: NDArray[np.float64], better: Better) -> NDArray[np.int64]:
+def ranks_of(values: NDArray[np.float64], shown: Measure) -> NDArray[np.int64]:
     """Ranks 1, 2, ... of sets, (S, R) for values (S, R); equal values share the better rank."""
-    if better == "zero":
-        values = np.abs(values)
-    elif better == "one":
-        values = np.abs(values - 1)
-    elif better == "higher":
-        values = -values
-    smaller = values[:, None, :] > values[None, :, :]
+    worse = shown.badness(values)
+    smaller = worse[:, None, :] > worse[None, :, :]
     ranks: NDArray[np.int64] = 1 + smaller.sum(axis=1)
     return ranks

@@ -1,59 +1,28 @@
-"""One row of the tidy table: one set, one metric, one value with its interval; and its file."""
+"""The tidy table's file: one row a set and metric; and the LBP vector's."""
 
 from __future__ import annotations
 
 import csv
 import io
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass, fields
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from miua.files import write_array, write_text
-from miua.metrics.measures import COMPUTED as COMPUTED
-from miua.metrics.measures import LBPV_ELEMENTS, element_name
+from miua.metrics.lbpv import LBPV_DIFFERENCES as LBPV_DIFFERENCES
+from miua.metrics.records import COMPUTED as COMPUTED
+from miua.metrics.records import MetricRecord as MetricRecord
+from miua.metrics.registry import not_computed_records as not_computed_records
 
-LBPV_DIFFERENCES = tuple(element_name(element) for element in range(LBPV_ELEMENTS))
-
-
-@dataclass(frozen=True)
-class MetricRecord:
-    """One set, one metric, one value with its interval: a row of the tidy table.
-
-    value: None where the status says "not computed: <reason and remedy>". low, high: the 95 %
-    interval that the definition names, None where there is none. definition: what the value was
-    computed from, in words.
-    """
-
-    set: str
-    metric: str
-    value: float | None
-    low: float | None
-    high: float | None
-    unit: str
-    n_reference: int
-    n_synthetic: int
-    definition: str
-    status: str = COMPUTED
+COLUMNS = tuple(field.name for field in fields(MetricRecord) if field.name != "resampled")
 
 
-COLUMNS = tuple(field.name for field in fields(MetricRecord))
-
-
-def not_computed_records(set_name: str, reason: str) -> list[MetricRecord]:
-    """The study's records of a set that there is not, such as one whose training diverged.
-
-    All of them say "not computed" and why; there are no images on either side.
-    """
-    units = {"mutual_information": "nats", "psnr": "dB", "fid": ""}
-    units |= dict.fromkeys(LBPV_DIFFERENCES, "counts per image")
-    units |= {"fd_lbp": "counts²", "diversity": ""}
-    return [
-        MetricRecord(set_name, metric, None, None, None, unit, 0, 0, "", f"not computed: {reason}")
-        for metric, unit in units.items()
-    ]
+def row(record: MetricRecord) -> list[object]:
+    """A record's values in the order of COLUMNS."""
+    return [getattr(record, column) for column in COLUMNS]
 
 
 def write_records(path: Path, records: Sequence[MetricRecord]) -> None:
@@ -61,7 +30,7 @@ def write_records(path: Path, records: Sequence[MetricRecord]) -> None:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
-    writer.writerows(astuple(record) for record in records)
+    writer.writerows(map(row, records))
     write_text(path, text.getvalue())
 
 

@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from miua.data.stack import Skipped
-from miua.evaluation.records import MetricRecord, write_records
+from miua.evaluation.records import COLUMNS, MetricRecord, write_records
 from miua.files import write_json
-from miua.metrics.measures import measure
+from miua.metrics.registry import measure
 
 if TYPE_CHECKING:
     from miua.evaluation.crosswalk import Crosswalk
@@ -251,12 +251,6 @@ class Evaluation:
         """Write the tidy table, one row a set and metric, whole or not at all."""
         write_records(path, self.records)
 
-    def write_report(self, path: Path) -> None:
-        """Write one HTML file that holds everything; MissingExtraError without the extra."""
-        from miua.pages.evaluation import write_page
-
-        write_page(path, self)
-
 
 def _source(source: Source) -> dict[str, Any]:
     found = asdict(source)
@@ -294,9 +288,8 @@ def _set(result: SetResult) -> dict[str, Any]:
 def _record(record: MetricRecord) -> dict[str, Any]:
     shown = measure(record.metric)
     named = {"metric": record.metric, "label": shown.label, "better": shown.better}
-    found: dict[str, Any] = _plain(asdict(record))
-    del found["set"], found["metric"]
-    return named | found
+    values = {column: _plain(getattr(record, column)) for column in COLUMNS[2:]}
+    return named | values
 
 
 def _plain(value: Any) -> Any:

@@ -8,7 +8,7 @@ from typing import Literal
 
 from miua.evaluation.records import MetricRecord
 from miua.evaluation.result import FloorRecord
-from miua.metrics.measures import Better
+from miua.metrics.registry import Better
 from miua.wording import counted
 
 TAIL = 0.025  # of the floor's percentiles

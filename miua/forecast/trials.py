@@ -140,7 +140,7 @@ def metrics(together: Together, side: int, reference: int, synthetic: int) -> Me
     pairs = reference * synthetic / few**2
     seconds = max(0.0, of_all - linear) * pairs + linear * (reference + synthetic) / (2 * few)
     with tempfile.TemporaryDirectory() as folder:
-        write_records(Path(folder) / "set.csv", found.records)
+        write_records(Path(folder) / "set.csv", found)
         size = (Path(folder) / "set.csv").stat().st_size
     # Of each image more: itself, and its row in tables of float64, of which three are held.
     more = max(0, reference - few) + max(0, synthetic - few)
@@ -191,56 +191,62 @@ def real_images(
     """Tables of a few images, and comparisons at their true size; floor, damage: half, repeats."""
     # As the commands do, before numpy is loaded.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    from miua.evaluation.subsets import Instruments, SubsetTables
+    import numpy as np
+
+    from miua.analysis.real_images import ASKED
+    from miua.evaluation.measure import make_features
+    from miua.metrics.blas import one_blas_thread
+    from miua.metrics.comparison import Comparison, Extractors, Side
+    from miua.metrics.registry import entries_of
 
     few = min(images, max(20, PIXELS_OF_METRICS // side**2))
-    stack = _heads(side, few)
-    instruments = Instruments.ready(threads=threads)
+    stack, entries = _heads(side, few), entries_of(ASKED)
+    extractors = Extractors.ready()
     together()
-    SubsetTables.of(stack[:10], instruments)
-    of_tables = _seconds(lambda: SubsetTables.of(stack, instruments)) * (images / few) ** 2
-    tables = _tables_of_true_size(stack, images, instruments)
+
+    def tables(stack: Any) -> Any:
+        """What is made of images once: features, and tables of all pairs."""
+        same = Side(stack, extractors, threads=threads, keep=False)
+        whole = Comparison(same, same, resamples=0, threads=threads)
+        make_features((same,), entries)
+        for entry in entries:
+            if entry.of_pair is not None:
+                whole.make_table(entry.of_pair)
+        return whole
+
+    tables(stack[:10])
+    of_tables = _seconds(lambda: tables(stack)) * (images / few) ** 2
+    # The same images again and again: comparisons cost what those of others do.
+    known = tables(stack)
+    index = np.resize(np.arange(few), images)
+    whole = known.subset(index, index)
     seconds_of_floor = seconds_of_damage = float("nan")
-    if floor is not None:
-        half, repeats = floor
-        comparison, pairing = _seconds_of_comparison(tables, images, half)
-        seconds_of_floor = of_tables + (2 * repeats + 1) * comparison + repeats * pairing
-    if damage is not None:
-        half, repeats = damage
-        comparison, _ = _seconds_of_comparison(tables, images, half)
-        levels, rearranged, applied = _damage(stack, half)
-        seconds_of_damage = of_tables * (1 + levels) + applied * images / few
-        seconds_of_damage += (1 + levels + rearranged) * repeats * comparison
+    with one_blas_thread():
+        if floor is not None:
+            half, repeats = floor
+            comparison, pairing = _seconds_of_comparison(whole, images, half)
+            seconds_of_floor = of_tables + (2 * repeats + 1) * comparison + repeats * pairing
+        if damage is not None:
+            half, repeats = damage
+            comparison, _ = _seconds_of_comparison(whole, images, half)
+            levels, rearranged, applied = _damage(stack, half)
+            seconds_of_damage = of_tables * (1 + levels) + applied * images / few
+            seconds_of_damage += (1 + levels + rearranged) * repeats * comparison
     return RealTrial(seconds_of_floor, seconds_of_damage, peak_memory())
 
 
-def _tables_of_true_size(stack: Any, images: int, instruments: Any) -> Any:
-    """Tables of `images` images with any numbers in them: comparisons cost what real ones do."""
-    import numpy as np
-
-    from miua.evaluation.subsets import StackTables, SubsetTables
-
-    random = np.random.default_rng(0)
-    table = random.uniform(1, 2, (images, images))
-    counts = random.integers(0, 2**10, (images, 256))
-    features = None
-    if instruments.network is not None:
-        features = random.normal(size=(images, 2048)).astype(np.float32)
-    measured = StackTables(stack, table, counts, features)
-    return SubsetTables(instruments, measured, measured, table, table)
-
-
-def _seconds_of_comparison(tables: Any, images: int, half: int) -> tuple[float, float]:
+def _seconds_of_comparison(whole: Any, images: int, half: int) -> tuple[float, float]:
     """Seconds to compare two halves, and to pair their images in three ways."""
     import numpy as np
 
-    from miua.analysis.noise_floor import noise_floor, pairing_effect
-    from miua.evaluation.splits import draw_splits
+    from miua.analysis.real_images import floor_table, pairing_table
 
-    splits = draw_splits(np.arange(images), half, 4, 0)
-    noise_floor(tables, splits[:1])
-    comparison = _seconds(lambda: noise_floor(tables, splits)) / len(splits)
-    return comparison, _seconds(lambda: pairing_effect(tables, splits)) / len(splits)
+    subjects = np.arange(images)
+    splits = 2 * 4 + 1
+    floor = partial(floor_table, whole, subjects, half=half, seed=0)
+    floor(repeats=1)
+    pairing = partial(pairing_table, whole, subjects, half=half, repeats=4, seed=0)
+    return _seconds(lambda: floor(repeats=4)) / splits, _seconds(pairing) / 4
 
 
 def _damage(stack: Any, half: int) -> tuple[int, int, float]:

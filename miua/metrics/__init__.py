@@ -8,10 +8,15 @@ all of a synthetic set. Importing this package loads neither torch nor anything 
 install lacks.
 """
 
+from miua.metrics.comparison import half_samples
 from miua.metrics.contact_sheet import contact_sheet
 from miua.metrics.diversity import diversity, root_mean_squared_difference
-from miua.metrics.extractors import FeatureExtractor, Preprocessing, TorchExtractor
-from miua.metrics.feature_cache import cached_features
+from miua.metrics.extractors import (
+    FeatureExtractor,
+    Preprocessing,
+    TorchExtractor,
+    cached_features,
+)
 from miua.metrics.frechet import (
     Extrapolation,
     centred_interval,
@@ -20,7 +25,6 @@ from miua.metrics.frechet import (
     frechet_inception_distance,
     frechet_lbp_distance,
     frechet_resampled,
-    half_samples,
 )
 from miua.metrics.inception import InceptionNetwork, inception_features
 from miua.metrics.inception_weights import NotComputedError
@@ -38,13 +42,12 @@ from miua.metrics.mutual_information import (
     mutual_information_all_pairs,
 )
 from miua.metrics.neighbourhood import Neighbourhood, neighbourhood
-from miua.metrics.psnr import (
+from miua.metrics.psnr import peak_signal_to_noise_ratio, peak_signal_to_noise_ratio_all_pairs
+from miua.metrics.squared_error import (
     NearestNeighbours,
     mean_squared_error,
     mean_squared_error_all_pairs,
     nearest_neighbours,
-    peak_signal_to_noise_ratio,
-    peak_signal_to_noise_ratio_all_pairs,
 )
 from miua.metrics.ssim import structural_similarity, structural_similarity_all_pairs
 

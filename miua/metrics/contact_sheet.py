@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from miua.metrics.measures import COMPUTED
 from miua.metrics.memorisation import Memorisation
+from miua.metrics.registry import COMPUTED
 from miua.metrics.variants import transformed
 
 WHITE, EDGE, GREY, BLACK = 255, 190, 95, 0

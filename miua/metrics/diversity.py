@@ -16,7 +16,15 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from miua.metrics.comparison import Comparison, Side
+from miua.metrics.inception_weights import NotComputedError
+from miua.metrics.records import MetricRecord, interval, ratio
+
 BLOCK_BYTES = 64 * 2**20  # of float64 pixels held at once
+DEFINITION = (
+    "root mean squared grey-level difference over pairs of different images, synthetic / "
+    "reference; 1: as varied as the reference"
+)
 
 
 def diversity(reference: NDArray[np.uint8], synthetic: NDArray[np.uint8]) -> float:
@@ -55,9 +63,7 @@ def pixel_spread(
     total = weights.sum(axis=1)
     sums = 2 * (total * (weights @ norms) - squares) / pixels.shape[1]
     pairs = total**2 - np.square(weights).sum(axis=1)
-    undefined = np.full_like(sums, np.nan)
-    means: NDArray[np.float64] = np.divide(sums, pairs, out=undefined, where=pairs > 0)
-    return np.sqrt(means)
+    return np.asarray(np.sqrt(ratio(sums, pairs, np.nan)))
 
 
 def root_mean_squared_difference(
@@ -78,6 +84,27 @@ def root_mean_squared_difference(
         return np.asarray(np.sqrt(errors.sum() / (images * (images - 1))))
     sums = np.einsum("rn,rn->r", drawn @ errors, drawn)
     pairs = drawn.sum(axis=1) ** 2 - np.square(drawn).sum(axis=1)
-    undefined = np.full_like(sums, np.nan)
-    means: NDArray[np.float64] = np.divide(sums, pairs, out=undefined, where=pairs > 0)
-    return np.sqrt(means)
+    return np.asarray(np.sqrt(ratio(sums, pairs, np.nan)))
+
+
+def measured_diversity(comparison: Comparison) -> list[MetricRecord]:
+    """The spread of the synthetic images over that of the reference.
+
+    NotComputedError: a side of one image, or reference images that are all the same.
+    """
+    if min(len(comparison.reference), len(comparison.synthetic)) < 2:
+        raise NotComputedError(
+            "a pair needs two images", "give both sides two images or more", DEFINITION
+        )
+    within, synthetic = _spread(comparison.reference), comparison.synthetic
+    if within == 0:
+        why = "the reference images are all the same"
+        raise NotComputedError(why, "give images that differ", DEFINITION)
+    resampled = pixel_spread(synthetic.images, comparison.drawn) / within
+    resampled = resampled[np.isfinite(resampled)]  # in small sets some draw one image alone
+    row = ("diversity", _spread(synthetic) / within, interval(resampled), "")
+    return [comparison.record(*row, DEFINITION, resampled)]
+
+
+def _spread(side: Side) -> float:
+    return side.once("pixel spread", lambda: float(pixel_spread(side.images)[0]))

@@ -17,12 +17,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from miua.metrics.comparison import Comparison
 from miua.metrics.inception import InceptionNetwork
 from miua.metrics.inception_weights import InceptionWeights
 from miua.metrics.lbp import lbp_histogram
+from miua.metrics.records import MetricRecord
 from miua.metrics.stacks import order_by_content
 
 EXTRAPOLATION_SIZES = 15  # as many as Chong and Forsyth take
+FEWEST_TO_EXTRAPOLATE = 20  # images a side, for `miua.evaluate`
+FEWEST_TO_HALVE = 4
+HALVES_FOR_SPREAD = 50
+NORMAL_95 = 1.96
 SMALLEST_FRACTION = 0.5  # below, the bias of few images is no straight line over 1 / n
 
 
@@ -228,23 +234,6 @@ def _intercept(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[float, f
     return float(intercept), float(stdtrit(freedom, 0.975) * error)
 
 
-def half_samples(images: int, resamples: int, *, seed: int = 0) -> NDArray[np.float64]:
-    """Random halves of a set, no image twice: (resamples, images) of 0 and 1, to use as `drawn`.
-
-    Values over halves vary about their mean as the value of the whole set varies about its
-    expectation: the variance of a mean over m / 2 images, s^2 / (m / 2), is halved by drawing from
-    m without repetition, to s^2 / m. This is the delete-half jackknife (Shao and Wu, "A general
-    theory for jackknife variance estimation", Annals of Statistics 17, 1989, 1176-1197). Of an odd
-    number the smaller half is drawn, which makes the spread slightly too wide. ValueError: fewer
-    than two images.
-    """
-    if images < 2:
-        raise ValueError(f"half of a set needs two images or more, not {images}")
-    generator = np.random.default_rng(seed)
-    first = np.arange(images) < images // 2
-    return generator.permuted(np.tile(first, (resamples, 1)), axis=1).astype(np.float64)
-
-
 def centred_interval(
     value: float, resampled: NDArray[np.float64], *, lowest: float = 0.0
 ) -> tuple[float, float]:
@@ -280,3 +269,43 @@ def _check_columns(a: FeatureStatistics, b: FeatureStatistics) -> None:
             f"features_a and features_b must have equally many columns, not {a.mean.size} "
             f"and {b.mean.size}"
         )
+
+
+def distance(comparison: Comparison, metric: str, unit: str, extractor: str) -> list[MetricRecord]:
+    """The distance in the features of an extractor, with an interval from random halves."""
+    a, b = comparison.features(extractor)
+    value = frechet_distance(a, b)
+    resampled = np.empty(0)
+    bounds: tuple[float | None, float | None] = None, None
+    if comparison.resamples and len(b) >= FEWEST_TO_HALVE:
+        resampled = frechet_resampled(a, b, comparison.halves)
+        bounds = centred_interval(value, resampled)
+    definition = (
+        f"Frechet distance of {comparison.describe(extractor)}; the interval, from random halves, "
+        f"is of the distance of {len(b)} synthetic images, biased upwards as it is"
+    )
+    return [comparison.record(metric, value, bounds, unit, definition, resampled)]
+
+
+def distance_at_infinity(
+    comparison: Comparison, metric: str, unit: str, extractor: str
+) -> list[MetricRecord]:
+    """The same, extrapolated to infinitely many images."""
+    a, b = comparison.features(
+        extractor, fewest=FEWEST_TO_EXTRAPOLATE, otherwise="are too few to extrapolate from"
+    )
+    found = frechet_extrapolated(a, b, seed=comparison.seed)
+    definition = (
+        f"Frechet distance of {comparison.describe(extractor)}, of random parts of both sets, "
+        "extrapolated to infinitely many images; the interval is that of the fitted line and that "
+        "of the distance itself, taken together"
+    )
+    bounds: tuple[float | None, float | None] = None, None
+    if comparison.resamples:
+        # Independent errors: of the line, and of these images, which no line through them shows.
+        halves = frechet_resampled(a, b, comparison.halves[:HALVES_FOR_SPREAD])
+        own = NORMAL_95 * float(halves.std())
+        below = float(np.hypot(found.value - found.low, own))
+        above = float(np.hypot(found.high - found.value, own))
+        bounds = found.value - below, found.value + above
+    return [comparison.record(metric, found.value, bounds, unit, definition)]

@@ -25,12 +25,14 @@ REMEDY = "fetch them with: miua fetch inception (or --from FILE), then run the s
 
 
 class NotComputedError(MiuaError):
-    """A number that cannot be had here and now, for a stated reason and with a stated remedy."""
+    """A number that cannot be had here and now, for a stated reason and with a stated remedy.
 
-    def __init__(self, reason: str, remedy: str) -> None:
-        self.reason = reason
-        self.remedy = remedy
-        super().__init__(f"{reason}; {remedy}")
+    definition: what the number would have been computed from.
+    """
+
+    def __init__(self, reason: str, remedy: str = "", definition: str = "") -> None:
+        self.definition = definition
+        super().__init__(f"{reason}; {remedy}" if remedy else reason)
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from miua.metrics.comparison import Comparison
 from miua.metrics.frechet import check_drawn
+from miua.metrics.records import MetricRecord, interval
 
 BLOCK_BYTES = 32 * 2**20  # of the float64 table of kernels held at once, a square of it
 
@@ -168,3 +170,16 @@ def _checked(
             f"and {b.shape[1]}"
         )
     return a, b
+
+
+def unbiased_distance(
+    comparison: Comparison, metric: str, unit: str, extractor: str
+) -> list[MetricRecord]:
+    """The kernel distance in the features of an extractor, over all images."""
+    a, b = comparison.features(extractor)
+    resampled = kernel_distance_resampled(a, b, comparison.drawn)
+    resampled = resampled[np.isfinite(resampled)]  # in small sets some draw one image alone
+    words = comparison.describe(extractor)
+    definition = f"unbiased squared MMD of {words}, cubic kernel, over all images"
+    value = kernel_distance(a, b)
+    return [comparison.record(metric, value, interval(resampled), unit, definition, resampled)]

@@ -44,6 +44,7 @@ look at the contact sheet.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -51,8 +52,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
-from miua.metrics.measures import COMPUTED
+from miua.metrics.comparison import Comparison
 from miua.metrics.nearest_variants import NONE, NearestTwo, nearest_two
+from miua.metrics.records import COMPUTED, MetricRecord
 from miua.metrics.stacks import order_by_content, stacks_of_one_size
 
 ROTATIONS = tuple(range(-10, 11, 2))
@@ -151,7 +153,7 @@ def find_copies(
         excluded=np.concatenate([np.full(len(images), -1), codes[calibrated]]),
         degrees=degrees,
         flip=flip,
-        threads=threads or _cores(),
+        threads=threads or os.cpu_count() or 1,
     )
     distance, relative = _distances(found, compared[0].size)
     mine, others = slice(len(images)), slice(len(images), None)
@@ -174,6 +176,40 @@ def find_copies(
         definition=_definition(codes, degrees, flip, reduction, len(calibrated), threshold),
         status=status,
     )
+
+
+def copied_share(comparison: Comparison) -> list[MetricRecord]:
+    """The share of synthetic images called copies, with Clopper and Pearson's exact interval."""
+    found, images = copies_of(comparison), len(comparison.synthetic)
+    row = ("copies", None, (None, None), "", found.definition)
+    if found.status != COMPUTED:
+        return [comparison.record(*row, status=found.status)]
+    copied = len(found.flagged)
+    bounds = _exact_interval(copied, images)
+    return [comparison.record("copies", copied / images, bounds, "", found.definition)]
+
+
+def copies_of(comparison: Comparison) -> Memorisation:
+    """The search, made once. It takes one core, beside metrics of which some take all."""
+
+    def search() -> Memorisation:
+        sides = comparison.reference.images, comparison.synthetic.images
+        return find_copies(*sides, comparison.groups, seed=comparison.seed, threads=1)
+
+    return comparison.synthetic.once("copies", search)
+
+
+def _exact_interval(successes: int, trials: int) -> tuple[float, float]:
+    """Clopper and Pearson's 95 % interval, from quantiles of the beta distribution.
+
+    statsmodels has it, too, but the light install does not have statsmodels.
+    """
+    from scipy.special import betaincinv
+
+    failures = trials - successes
+    low = betaincinv(successes, failures + 1, 0.025) if successes else 0.0
+    high = betaincinv(successes + 1, failures, 0.975) if failures else 1.0
+    return float(low), float(high)
 
 
 def _threshold(relative: NDArray[np.float64], groups: NDArray[np.int64]) -> tuple[float, str]:
@@ -244,12 +280,6 @@ def _both_directions(rotations: Sequence[float]) -> list[float]:
     if not len(rotations) or not np.isfinite(rotations).all():
         raise ValueError(f"rotations must be one or more angles in degrees, not {rotations!r}")
     return sorted({sign * abs(float(angle)) + 0.0 for angle in rotations for sign in (-1, 1)})
-
-
-def _cores() -> int:
-    from miua.data.threads import usable_cores  # measures are light to import
-
-    return usable_cores()
 
 
 def _definition(

@@ -24,15 +24,15 @@ other, so that fewer of them count as independent and the bias of both is larger
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from miua import _kernels
+from miua.metrics.comparison import BINS, Comparison, PairValue
+from miua.metrics.records import MetricRecord
 from miua.metrics.stacks import image_stack
-
-BINS = 64
 
 Estimator = Literal["plug-in", "grassberger"]
 Normaliser = Literal["min", "max", "arithmetic", "geometric", "joint", "studholme"]
@@ -142,3 +142,23 @@ def _normalised(
     undefined = np.full_like(information, np.nan)
     ratio: NDArray[np.float64] = np.divide(dividend, divisor, out=undefined, where=divisor > 0)
     return ratio
+
+
+def _bytes(stack: NDArray[Any]) -> NDArray[np.uint8]:
+    """The upper bytes of 16 bits: as bins are made of whole ones, they are enough."""
+    return (stack >> 8).astype(np.uint8) if stack.dtype == np.uint16 else stack
+
+
+OF_PAIR = PairValue(
+    "mutual information",
+    lambda a, b, bins, threads: mutual_information(_bytes(a), _bytes(b), bins, threads=threads),
+    lambda a, b, bins, threads: mutual_information_all_pairs(
+        _bytes(a), _bytes(b), bins, threads=threads
+    ),
+)
+
+
+def mean_information(comparison: Comparison) -> list[MetricRecord]:
+    """The mean over the comparison's pairs, plug-in."""
+    definition = f"plug-in, {comparison.bins} grey-level bins, mean"
+    return comparison.mean_over_pairs("mutual_information", OF_PAIR, "nats", definition)

@@ -9,13 +9,17 @@ distance to the k-th nearest other image of its own set.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from miua.metrics.comparison import Comparison
+from miua.metrics.records import MetricRecord, interval, mean_of
+
+NEIGHBOURS = 5
 BLOCK_BYTES = 64 * 2**20  # of the float64 table of distances held at once
 
 
@@ -102,3 +106,32 @@ def _check(real: NDArray[np.float64], synthetic: NDArray[np.float64], k: int) ->
             "features_real and features_synthetic must have equally many columns, not "
             f"{real.shape[1]} and {synthetic.shape[1]}"
         )
+
+
+def shares(
+    comparison: Comparison, metrics: Mapping[str, str], meanings: Mapping[str, str], extractor: str
+) -> list[MetricRecord]:
+    """Precision, recall, density and coverage in the features of an extractor.
+
+    metrics, meanings: the name and the meaning of each of them.
+    """
+    a, b = comparison.features(
+        extractor,
+        fewest=NEIGHBOURS + 1,
+        otherwise=f"do not have {NEIGHBOURS} neighbours each",
+    )
+    near = neighbourhood(a, b, k=NEIGHBOURS)
+    found = []
+    for each, metric in metrics.items():
+        terms = getattr(near, each)
+        synthetic = each in ("precision", "density")
+        drawn = comparison.drawn if synthetic else comparison.drawn_reference
+        value, resampled = mean_of(terms, np.ones_like(terms), drawn)
+        definition = (
+            f"{meanings[each]}, {NEIGHBOURS} nearest neighbours in "
+            f"{comparison.describe(extractor)}; the interval resamples "
+            f"{'synthetic' if synthetic else 'real'} images"
+        )
+        bounds = interval(resampled)
+        found.append(comparison.record(metric, value, bounds, "", definition, resampled))
+    return found

@@ -23,6 +23,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from miua import _kernels
+from miua.metrics.comparison import Comparison, PairValue
+from miua.metrics.inception_weights import NotComputedError
+from miua.metrics.records import MetricRecord
 from miua.metrics.stacks import image_stack
 
 WINDOW = 7  # pixels that images must have at least, each way
@@ -55,3 +58,19 @@ def structural_similarity_all_pairs(
     return _kernels.structural_similarity_all_pairs(
         image_stack(a, "a"), image_stack(b, "b"), threads
     )
+
+
+OF_PAIR = PairValue(
+    "structural similarity",
+    lambda a, b, bins, threads: structural_similarity(a, b, threads=threads),
+    lambda a, b, bins, threads: structural_similarity_all_pairs(a, b, threads=threads),
+    smallest=WINDOW,
+)
+
+
+def ssim(comparison: Comparison) -> list[MetricRecord]:
+    """The mean over the comparison's pairs; NotComputedError: images smaller than a window."""
+    if min(comparison.reference.images.shape[1:]) < WINDOW:
+        raise NotComputedError("its window has 7 x 7 pixels", "give images of that size or more")
+    definition = "7 x 7 windows, data range 255, mean"
+    return comparison.mean_over_pairs("ssim", OF_PAIR, "", definition)

@@ -20,7 +20,7 @@ from miua.evaluation.standing import (
     reason,
     standing,
 )
-from miua.metrics.measures import COPIES, STUDY_ELEMENTS, Measure, element_name, measure
+from miua.metrics.registry import COPIES, STUDY_ELEMENTS, Measure, element_name, measure
 from miua.wording import number, percent
 
 NARROWEST, WIDEST = 3.0, 10_000.0  # half-widths of the range that the axis of chance shows

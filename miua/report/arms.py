@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, NullLocator
 
-from miua.metrics.measures import DIVERSITY, FD_LBP, MUTUAL_INFORMATION, PSNR
+from miua.metrics.registry import DIVERSITY, FD_LBP, MUTUAL_INFORMATION, PSNR
 from miua.report import sources, style
 from miua.report.experiment_charts import empty_figure
 from miua.report.pictures import show_set

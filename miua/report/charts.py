@@ -11,7 +11,7 @@ from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
 
 from miua.analysis.checks import UndecidedError
 from miua.analysis.clinician import HIGHEST_SCORE, LOWEST_SCORE, fit_scores
-from miua.metrics.measures import ALL_MEASURES, FID, Measure, measure
+from miua.metrics.registry import ALL_MEASURES, FID, Measure, measure
 from miua.report import sources, style
 from miua.report.pictures import show_set
 from miua.study.store import COMPUTED, Results, figure_two_set, poster_sizes, read_log

@@ -14,7 +14,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
 
 from miua.analysis.sensitivity import AS_IT_SHOULD, NO_RESPONSE, WRONG_WAY
-from miua.metrics.measures import ALL_MEASURES, LBPV_TOTAL_DIFFERENCE, Measure, measure
+from miua.metrics.registry import ALL_MEASURES, LBPV_TOTAL_DIFFERENCE, Measure, measure
 from miua.report import sources, style
 from miua.study.plan import EQUAL_EPOCHS, EQUAL_UPDATES
 from miua.study.store import COMPUTED, Results, read_experiment

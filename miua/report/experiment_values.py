@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from miua.metrics.measures import (
+from miua.metrics.registry import (
     ALL_MEASURES,
     LBPV_TOTAL_DIFFERENCE,
     MUTUAL_INFORMATION,

@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from miua.analysis.clinician import read_scores
-from miua.metrics.measures import FID
+from miua.metrics.registry import FID
 from miua.report import sources, style
 from miua.report.architecture import draw_architecture
 from miua.report.arms import draw_arms, draw_stability

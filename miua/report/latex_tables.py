@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from miua.metrics.measures import ALL_MEASURES, Measure, measure
+from miua.metrics.registry import ALL_MEASURES, Measure, measure
 from miua.report import sources
 from miua.report.claims import JudgedClaim
 from miua.report.latex_text import escape, long_table, tabular

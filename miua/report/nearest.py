@@ -14,8 +14,8 @@ from miua.data.stack import subset
 from miua.errors import MiuaError
 from miua.files import read_json
 from miua.metrics.contact_sheet import in_words
-from miua.metrics.measures import COMPUTED
 from miua.metrics.memorisation import ROTATIONS, Memorisation, find_copies
+from miua.metrics.registry import COMPUTED
 from miua.metrics.variants import transformed
 from miua.progress import progress
 from miua.report.pictures import read_set, read_stack

@@ -13,7 +13,7 @@ import pandas as pd
 from miua.analysis.checks import UndecidedError
 from miua.analysis.clinician import HIGHEST_SCORE, LOWEST_SCORE, fit_scores, read_scores
 from miua.charts.axes import Axis, Tick, outline, path
-from miua.metrics.measures import measure
+from miua.metrics.registry import measure
 from miua.pages.kit import rounded
 from miua.study.store import Results, read_log
 from miua.wording import number

@@ -12,7 +12,7 @@ from scipy import stats
 
 from miua.charts.axes import labels
 from miua.files import read_array
-from miua.metrics.measures import LBPV_ELEMENTS, STUDY_ELEMENTS, element_name
+from miua.metrics.registry import LBPV_ELEMENTS, STUDY_ELEMENTS, element_name
 from miua.pages.kit import rounded
 from miua.report.page_sets import Floor
 from miua.study.store import COMPUTED, Results

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from miua.charts.pictures import Picture
-from miua.metrics.measures import ALL_MEASURES, Measure
+from miua.metrics.registry import ALL_MEASURES, Measure
 from miua.provenance import read_provenance
 from miua.report import sources
 from miua.report.pictures import MAKE_SET_AGAIN, read_set

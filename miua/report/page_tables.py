@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from miua.analysis.tables import SATURATED_SHARE
-from miua.metrics.measures import ALL_MEASURES, measure
+from miua.metrics.registry import ALL_MEASURES, measure
 from miua.report import readers, sources
 from miua.report.rows import (
     arm_rows,

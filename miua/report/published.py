@@ -18,7 +18,7 @@ from miua.analysis.readers import (
     SYNTHETIC_CALLED_REAL,
     read_readers,
 )
-from miua.metrics.measures import FID, Measure, measure
+from miua.metrics.registry import FID, Measure, measure
 from miua.report import sources
 from miua.report.claims import JudgedClaim
 from miua.report.values import read_facts

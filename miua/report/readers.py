@@ -15,7 +15,7 @@ from miua.analysis.readers import (
     READERS,
     read_readers,
 )
-from miua.metrics.measures import measure
+from miua.metrics.registry import measure
 from miua.report import sources
 from miua.study.store import COMPUTED, Results, read_metrics
 from miua.wording import MISSING, number, p_value, span

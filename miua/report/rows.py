@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from miua.metrics.measures import ALL_MEASURES, Measure, measure
+from miua.metrics.registry import ALL_MEASURES, Measure, measure
 from miua.report import sources
 from miua.report.experiment_values import MEASURED
 from miua.study.plan import Experiment, RealImages

@@ -11,7 +11,7 @@ import pandas as pd
 from miua.analysis import noise_floor, sensitivity
 from miua.analysis.clinician import CLINICIAN_COLUMNS, REGRESSION_COLUMNS
 from miua.metrics.inception_weights import SHA256
-from miua.metrics.measures import (
+from miua.metrics.registry import (
     FID,
     LBPV_ELEMENTS,
     LBPV_TOTAL_DIFFERENCE,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from miua.metrics.measures import MEASURES, Measure
+from miua.metrics.registry import MEASURES, Measure
 from miua.report.sources import read_regression
 from miua.study.store import COMPUTED, Results, not_computed, read_metrics
 from miua.wording import MISSING, number, span

@@ -11,7 +11,7 @@ from miua.analysis.clinician import COEFFICIENTS_FILE, TOLERATED_READING_ERRORS
 from miua.analysis.readers import READERS, read_readers
 from miua.config import VARIANTS, TrainingConfig
 from miua.errors import MiuaError
-from miua.metrics.measures import (
+from miua.metrics.registry import (
     ALL_MEASURES,
     FID,
     LBPV_TOTAL_DIFFERENCE,

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from miua.config import read_config
 from miua.errors import MiuaError
 from miua.files import atomic_path, read_array, read_json
-from miua.metrics.measures import COMPUTED as COMPUTED
-from miua.metrics.measures import measure
+from miua.metrics.registry import COMPUTED as COMPUTED
+from miua.metrics.registry import measure
 from miua.study.plan import Cell, Profile, grid_cells
 
 NOT_COMPUTED = "not computed"  # how the status of such a metric begins

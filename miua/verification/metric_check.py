@@ -17,12 +17,11 @@ from miua.analysis.real_images import (
 )
 from miua.errors import MiuaError
 from miua.evaluation.evaluate import evaluate
-from miua.evaluation.measure import STUDY_METRICS
 from miua.evaluation.records import LBPV_DIFFERENCES, not_computed_records, write_records
 from miua.files import read_array
 from miua.metrics import lbp_vector
 from miua.metrics.blas import one_blas_thread
-from miua.metrics.measures import FID
+from miua.metrics.registry import FID, STUDY_METRICS
 from miua.progress import Progress
 from miua.study.plan import Cell, Plan, RealImages
 from miua.study.store import COMPUTED, NOT_COMPUTED, Results, write_table

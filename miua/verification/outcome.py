@@ -15,7 +15,7 @@ import pandas as pd
 
 from miua.analysis.readers import READER
 from miua.errors import MiuaError
-from miua.metrics.measures import ALL_MEASURES, COMPUTED, LBPV_TOTAL_DIFFERENCE
+from miua.metrics.registry import ALL_MEASURES, COMPUTED, LBPV_TOTAL_DIFFERENCE
 from miua.study.plan import Profile, Seeds
 from miua.study.store import NOT_COMPUTED, Results
 from miua.study.store import read_cells as read_planned

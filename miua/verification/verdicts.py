@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from miua.metrics.measures import DIVERSITY, FD_LBP, FID, LBPV_TOTAL_DIFFERENCE, MUTUAL_INFORMATION
+from miua.metrics.registry import DIVERSITY, FD_LBP, FID, LBPV_TOTAL_DIFFERENCE, MUTUAL_INFORMATION
 from miua.verification.distribution import Floats, Interval, prediction_interval
 from miua.verification.finding import Comparison, Finding
 from miua.verification.outcome import SEPARATOR

@@ -28,7 +28,7 @@ from miua.analysis.noise_floor import COLUMNS as FLOOR_COLUMNS
 from miua.analysis.noise_floor import PAIRING_COLUMNS
 from miua.config import read_config
 from miua.errors import MiuaError
-from miua.metrics.measures import element_name
+from miua.metrics.registry import element_name
 from miua.study.plan import Profile, make_plan, read_experiments
 from miua.study.store import Results
 from tests.analysis.claim_tests.world import DAMAGES, FIVE, FOUR, STUDY, World, drawn

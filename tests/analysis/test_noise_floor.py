@@ -12,18 +12,17 @@ from scipy.ndimage import gaussian_filter
 from miua.analysis.noise_floor import (
     COLUMNS,
     SUMMARY_COLUMNS,
-    noise_floor,
-    pairing_effect,
     summarise_noise_floor,
 )
+from miua.analysis.real_images import ASKED, floor_table, pairing_table
 from miua.errors import MiuaError
-from miua.evaluation.splits import Split, draw_splits, half_size
-from miua.evaluation.subsets import SubsetTables
-from miua.metrics import (
-    lbp_histogram,
-    mutual_information_all_pairs,
-    peak_signal_to_noise_ratio_all_pairs,
-)
+from miua.evaluation.evaluate import evaluate
+from miua.evaluation.floor import draw_floor
+from miua.evaluation.splits import draw_splits, half_size
+from miua.metrics import lbp_histogram, peak_signal_to_noise_ratio_all_pairs
+from miua.metrics.comparison import Comparison, Extractors, Side
+from miua.metrics.lbpv import LBPV_DIFFERENCES
+from miua.metrics.registry import entries_of
 
 # HC18: how many of its 806 subjects have one, two, three, four images.
 HC18 = np.repeat(np.arange(806), np.repeat([1, 2, 3, 4], [642, 141, 17, 6]))
@@ -33,6 +32,12 @@ def textures(seed: int, n: int, size: int = 16) -> np.ndarray:
     noise = np.random.default_rng(seed).normal(size=(n, size, size))
     smooth = gaussian_filter(noise, (0, 1, 1))
     return np.clip(128 + 120 * smooth, 0, 255).astype(np.uint8)
+
+
+def whole(stack: np.ndarray) -> Comparison:
+    """A stack against itself, as the experiments take it."""
+    side = Side(stack, Extractors.ready())
+    return Comparison(side, side, resamples=0)
 
 
 @given(
@@ -101,48 +106,92 @@ def test_splits_of_no_known_kind_or_number_are_refused():
 
 
 def test_equal_halves_have_a_floor_of_zero():
-    """Every image is there twice, once in each half."""
+    """In order of the files, every image is there twice, once in each half."""
     stack = np.tile(textures(1, 6), (2, 1, 1))
-    split = Split("image", 0, np.arange(6), np.arange(6, 12), 0)
-    table = noise_floor(SubsetTables.of(stack), [split]).set_index("metric")
-    assert list(table.reset_index()[list(COLUMNS)].columns) == list(COLUMNS)
+    table = floor_table(whole(stack), np.arange(12), half=6, repeats=2, seed=0)
+    assert list(table.columns) == list(COLUMNS)
+    table = table[table["split"] == "order"].set_index("metric")
     assert (table.filter(regex="lbpv", axis=0)["value"] == 0).all()
     assert len(table.filter(regex="lbpv", axis=0)) == 257
     assert table.loc["fd_lbp", "value"] == pytest.approx(0, abs=1e-6)
     assert table.loc["diversity", "value"] == 1
-    assert table.loc["fid", "status"].startswith("not computed")
+    assert table.loc["fid", "status"].startswith("not computed: the Inception weights")
 
 
-def deviations(stack, subjects, by, repeats=400):
-    splits = draw_splits(subjects, 20, repeats, seed=1, by=by)
-    summary = summarise_noise_floor(noise_floor(SubsetTables.of(stack), splits))
-    summary = summary[summary["metric"].str.fullmatch(r"lbpv_\d{3}_difference")]
-    assert summary["split"].unique().tolist() == [by]
-    return summary
+@pytest.fixture(scope="module")
+def twins():
+    """The floor of two equal images a subject, and the counts of single ones."""
+    single = textures(3, 25)
+    stack, subjects = np.repeat(single, 2, axis=0), np.repeat(np.arange(25), 2)
+    entries = entries_of(["lbpv"])
+    found = {}
+    for by in ("subject", "image"):
+        splits = draw_splits(subjects, 20, 400, 1, by)
+        draws = draw_floor(whole(stack), splits, subjects, entries, pair_draws=1, seed=1, workers=2)
+        found[by] = np.array([draws[name].values for name in LBPV_DIFFERENCES])
+    return found, lbp_histogram(single)
 
 
 def test_the_floor_of_a_mean_is_what_theory_gives():
     """Means of two disjoint halves of n differ with variance 2 S^2 / n, and by 0 on average."""
     stack = textures(2, 50)
-    summary = deviations(stack, np.arange(50), "image")
+    splits = draw_splits(np.arange(50), 20, 400, 1, "image")
+    draws = draw_floor(
+        whole(stack), splits, np.arange(50), entries_of(["lbpv"]), pair_draws=1, seed=1, workers=2
+    )
+    values = np.array([draws[name].values for name in LBPV_DIFFERENCES])
     expected = np.sqrt(2 * lbp_histogram(stack).var(axis=0, ddof=1) / 20)
     occurs = expected > 0
-    ratios = summary["deviation"].to_numpy()[occurs] / expected[occurs]
+    ratios = values.std(axis=1, ddof=1)[occurs] / expected[occurs]
     assert ratios.mean() == pytest.approx(1, abs=0.02)
-    scores = summary["mean"].to_numpy()[occurs] / (expected[occurs] / np.sqrt(400))
+    scores = values.mean(axis=1)[occurs] / (expected[occurs] / np.sqrt(400))
     assert np.abs(scores).max() < 5
     assert scores.std() < 1.5
 
 
-def test_images_of_one_subject_raise_the_floor():
+def test_images_of_one_subject_raise_the_floor(twins):
     """Two equal images a subject are one: the variance between halves of subjects is doubled."""
-    single = textures(3, 25)
-    stack, subjects = np.repeat(single, 2, axis=0), np.repeat(np.arange(25), 2)
-    expected = np.sqrt(2 * lbp_histogram(single).var(axis=0, ddof=1) / 10)
+    found, counts = twins
+    expected = np.sqrt(2 * counts.var(axis=0, ddof=1) / 10)
     occurs = expected > 0
     for by, share in (("subject", 1.0), ("image", np.sqrt(0.5))):
-        found = deviations(stack, subjects, by)["deviation"].to_numpy()
-        assert (found[occurs] / expected[occurs]).mean() == pytest.approx(share, abs=0.04)
+        deviations = found[by].std(axis=1, ddof=1)
+        assert (deviations[occurs] / expected[occurs]).mean() == pytest.approx(share, abs=0.04)
+
+
+def test_it_is_the_floor_of_evaluate():
+    """The same draws have the same values; evaluate draws more sets for the means over pairs."""
+    stack, subjects = textures(5, 24), np.repeat(np.arange(12), 2)
+    half = half_size(subjects)
+    table = floor_table(whole(stack), subjects, half=half, repeats=40, seed=3)
+    rows = summarise_noise_floor(table).set_index(["split", "metric"])
+    floors = {
+        splits: evaluate(
+            stack,
+            stack[:half],
+            groups=subjects,
+            metrics=[name for name in ASKED if name != "fid"],
+            floor_splits=splits,
+            resamples=0,
+            seed=3,
+        ).floor.records
+        for splits in (4, 40)
+    }
+    for metric in floors[4]:
+        # Four splits have ten draws each for means over pairs.
+        found = floors[4 if metric in ("mutual_information", "psnr") else 40][metric]
+        row = rows.loc[("subject", metric)]
+        assert (found.mean, found.low, found.high) == (row["mean"], row["low"], row["high"])
+        assert (found.splits, found.images) == (row["repeats"], row["images"])
+
+
+def test_the_table_is_the_same_for_any_number_of_workers():
+    stack, subjects = textures(5, 24), np.repeat(np.arange(12), 2)
+    tables = [
+        floor_table(whole(stack), subjects, half=8, repeats=5, seed=3, workers=workers)
+        for workers in (1, 3)
+    ]
+    pd.testing.assert_frame_equal(*tables, check_exact=True)
 
 
 def planted(values, metric="psnr", status="computed", **others):
@@ -181,24 +230,19 @@ def test_tables_without_rows_or_columns_are_refused():
 
 
 def test_pairing_decides_what_mutual_information_and_psnr_are():
-    """Images 3, 4, 5 are 1, 2, 0 with a little noise: neighbours of no equal index."""
-    first = textures(4, 3)
+    """Each image has one nearly equal to it, of another subject, somewhere."""
+    first = textures(4, 12)
     noise = np.random.default_rng(0).integers(-2, 3, first.shape)
-    second = np.clip(first[[1, 2, 0]].astype(int) + noise, 0, 255).astype(np.uint8)
-    split = Split("subject", 0, np.arange(3), np.arange(3, 6), 0)
-    tables = SubsetTables.of(np.concatenate([first, second]))
-    found = pairing_effect(tables, [split]).set_index(["pairing", "metric"])["value"]
-    near = [1, 2, 0], [0, 1, 2]
-    for metric, table in (
-        ("mutual_information", mutual_information_all_pairs(first, second)),
-        ("psnr", peak_signal_to_noise_ratio_all_pairs(first, second)),
-    ):
-        assert found["all", metric] == pytest.approx(table.mean())
-        assert found["index", metric] == pytest.approx(np.diag(table).mean())
-        assert found["nearest", metric] == pytest.approx(table[near].mean())
-    assert found["nearest", "psnr"] > 40 > 30 > found["all", "psnr"]
-
-
-def test_pairing_needs_splits():
-    with pytest.raises(ValueError, match="splits must not be empty"):
-        pairing_effect(SubsetTables.of(textures(1, 4)), [])
+    second = np.clip(first[::-1].astype(int) + noise, 0, 255).astype(np.uint8)
+    images = whole(np.concatenate([first, second]))
+    found = pairing_table(images, np.arange(24), half=12, repeats=20, seed=0)
+    found = found.set_index(["pairing", "metric"])["value"]
+    halves = draw_splits(np.arange(24), 12, 20, 0)
+    table = peak_signal_to_noise_ratio_all_pairs(*[images.reference.images] * 2)
+    nearest = [table[np.ix_(s.first, s.second)].max(axis=0).mean() for s in halves]
+    assert found["nearest", "psnr"] == pytest.approx(np.mean(nearest))
+    apart = table[~np.eye(24, dtype=bool)].mean()
+    assert found["all", "psnr"] == pytest.approx(apart, rel=0.02)
+    assert found["index", "psnr"] == pytest.approx(apart, rel=0.05)
+    assert found["nearest", "psnr"] > found["all", "psnr"] + 5
+    assert found["nearest", "mutual_information"] > found["all", "mutual_information"] + 0.1

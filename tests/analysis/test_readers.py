@@ -19,7 +19,7 @@ from miua.analysis.readers import (
     against_metrics,
     read_readers,
 )
-from miua.metrics.measures import ALL_MEASURES, element_name
+from miua.metrics.registry import ALL_MEASURES, element_name
 from miua.study.store import METRICS_COLUMNS, Results, read_metrics
 
 NAMES = [f"s{number:02d}" for number in range(20)]

@@ -6,18 +6,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from miua.analysis.real_images import damage_table
 from miua.analysis.sensitivity import (
     COLUMNS,
     METRICS,
     SUMMARY_COLUMNS,
-    sensitivity,
     summarise_sensitivity,
 )
 from miua.data.degradation import IMAGE_DEGRADATIONS
 from miua.errors import MiuaError
-from miua.evaluation.subsets import SubsetTables
-from miua.metrics.measures import measure
-from tests.analysis.test_noise_floor import textures
+from miua.metrics.registry import measure
+from tests.analysis.test_noise_floor import textures, whole
 
 HALF, REPEATS = 40, 4
 
@@ -26,8 +25,7 @@ HALF, REPEATS = 40, 4
 def table():
     """Dim textures of 90 subjects, so that gain has room."""
     stack = textures(0, 90, size=24) // 3
-    tables = SubsetTables.of(stack)
-    return sensitivity(tables, np.arange(90), half=HALF, repeats=REPEATS, seed=1)
+    return damage_table(whole(stack), np.arange(90), half=HALF, repeats=REPEATS, seed=1)
 
 
 def values(table, degradation, metric, level=None):
@@ -154,4 +152,4 @@ def test_tables_that_say_nothing_are_refused():
 
 def test_halves_that_do_not_fit_are_refused():
     with pytest.raises(MiuaError, match="Halves of 9 images cannot be drawn from 8 images"):
-        sensitivity(SubsetTables.of(textures(1, 8)), np.arange(8), half=9, repeats=2, seed=0)
+        damage_table(whole(textures(1, 8)), np.arange(8), half=9, repeats=2, seed=0)

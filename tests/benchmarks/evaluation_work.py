@@ -20,8 +20,8 @@ from torch_fidelity.metric_fid import (
 from torch_fidelity.metric_prc import KEY_METRIC_PRECISION, prc_features_to_metric
 
 from miua import evaluate
-from miua.evaluation.evaluate import ALL_METRICS
 from miua.evaluation.measure import measure_set
+from miua.metrics.registry import REGISTRY
 from tests.benchmarks.work import Array, Peer, Work
 
 Stack = NDArray[np.uint8]
@@ -43,7 +43,7 @@ def smooth(seed: int, blur: float) -> Stack:
 
 
 def all_but_inception(real: Stack, synthetic: Stack, threads: int) -> Array:
-    metrics = [metric for metric in ALL_METRICS if metric not in INCEPTION]
+    metrics = [metric for metric in REGISTRY if metric not in INCEPTION]
     records = evaluate(real, synthetic, metrics=metrics, threads=threads).records
     return np.array([record.value for record in records])
 

@@ -12,12 +12,11 @@ from miua import _kernels
 from miua.cli.crosswalk_table import print_crosswalk
 from miua.data import read_stack
 from miua.errors import MiuaError
-from miua.evaluation import comparison
-from miua.evaluation.comparison import Extractors
 from miua.evaluation.crosswalk import METRICS, Choice, Crosswalk, _flips, walk
 from miua.evaluation.measure import measure_set
 from miua.evaluation.reading import Reading
-from miua.metrics import mutual_information
+from miua.metrics import comparison, mutual_information
+from miua.metrics.comparison import Extractors
 from tests.evaluation.textures import textures
 
 
@@ -42,9 +41,7 @@ def made(tmp_path) -> Path:
 def walked(real, sets, reading=None, extractors=None, pairing="all", metrics=METRICS):
     reading = reading or Reading(size=16)
     extractors = extractors or Extractors(missing={"inception": "no weights; fetch them"})
-    return walk(
-        real, sets, reading, extractors, pairing=pairing, bins=64, threads=1, metrics=metrics
-    )
+    return walk(real, sets, reading, extractors, metrics, pairing=pairing, bins=64, threads=1)
 
 
 def test_each_choice_is_measured_as_images_read_that_way(real, made):
@@ -76,7 +73,7 @@ def test_each_choice_is_measured_as_images_read_that_way(real, made):
     for choice in crosswalk.choices:
         if choice.choice in ways:
             stacks = [read_stack(path, 16, **ways[choice.choice]).images for path in (real, made)]
-            records = measure_set(*stacks, metrics=("psnr", "ssim", "fd_lbp"), resamples=0).records
+            records = measure_set(*stacks, metrics=("psnr", "ssim", "fd_lbp"), resamples=0)
             for record in records:
                 assert choice.values["made"][record.metric] == pytest.approx(record.value)
     values = [choice.values["made"]["psnr"] for choice in crosswalk.choices]

@@ -4,16 +4,16 @@ import numpy as np
 import pytest
 
 from miua.evaluation import floor as floor_module
-from miua.evaluation.comparison import Extractors, Side
-from miua.evaluation.floor import _pool, noise_floor_of
-from miua.evaluation.measure import METRICS, measure_set
-from miua.evaluation.pair_floor import pair_floor
+from miua.evaluation.floor import _pool, noise_floor_of, pair_floor
+from miua.evaluation.measure import measure_set
 from miua.evaluation.splits import draw_splits, half_size
 from miua.metrics import (
     mutual_information_all_pairs,
     peak_signal_to_noise_ratio_all_pairs,
     structural_similarity_all_pairs,
 )
+from miua.metrics.comparison import Comparison, Extractors, Side
+from miua.metrics.registry import REGISTRY, entries_of
 from tests.evaluation.textures import textures
 
 LIGHT = (
@@ -29,13 +29,11 @@ LIGHT = (
 GROUPS = np.repeat(np.arange(12), 2)
 
 
-def floor_of(stack, groups, **settings):
-    asked = {"metrics": LIGHT, "pairing": "all", "bins": 64, "splits": 3, "seed": 5}
-    asked |= {"most": 400} | settings
-    extractors = Extractors(missing={"inception": "the Inception weights have not been fetched"})
-    return noise_floor_of(
-        Side(stack, extractors), groups, "as given", extractors=(), threads=1, **asked
-    )
+def floor_of(stack, groups, metrics=LIGHT, pairing="all", splits=3):
+    side = Side(stack, Extractors(missing={"inception": "the weights have not been fetched"}))
+    whole = Comparison(side, side, pairing=pairing, resamples=0, seed=5)
+    entries = entries_of(metrics)
+    return noise_floor_of(whole, groups, "as given", entries, most=400, splits=splits, workers=1)
 
 
 @pytest.mark.parametrize("pairing", ["all", "nearest", "index"])
@@ -51,7 +49,7 @@ def test_the_floor_is_the_mean_over_halves_that_share_no_group(pairing):
             metrics=LIGHT,
             pairing=pairing,
             resamples=0,
-        ).records
+        )
         for split in draw_splits(GROUPS, half, 3, 5)
     ]
     assert set(floor.records) == {row.metric for row in readings[0]}
@@ -142,6 +140,6 @@ def test_of_large_groups_images_are_drawn(monkeypatch):
 
 
 def test_every_metric_has_a_floor_but_the_extrapolated_ones():
-    floor = floor_of(textures(1, 40), None, metrics=METRICS)
+    floor = floor_of(textures(1, 40), None, metrics=tuple(REGISTRY))
     assert "fd_lbp" in floor.records
     assert not any(name.endswith("_infinity") for name in floor.records)

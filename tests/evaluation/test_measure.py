@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from miua.errors import MiuaError
-from miua.evaluation.comparison import Comparison, Side
-from miua.evaluation.measure import METRICS, STUDY_METRICS, measure_set
+from miua.evaluation.measure import measure_set
 from miua.evaluation.records import (
     COLUMNS,
     not_computed_records,
@@ -33,7 +32,9 @@ from miua.metrics import (
     structural_similarity,
     structural_similarity_all_pairs,
 )
+from miua.metrics.comparison import Comparison, Side
 from miua.metrics.inception_weights import InceptionWeights
+from miua.metrics.registry import REGISTRY, STUDY_METRICS
 
 LIGHT = ("mutual_information", "psnr", "lbpv")
 
@@ -42,8 +43,8 @@ def images(seed: int, n: int, size: int = 16) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 256, (n, size, size), dtype=np.uint8)
 
 
-def by_metric(evaluation):
-    return {record.metric: record for record in evaluation.records}
+def by_metric(records):
+    return {record.metric: record for record in records}
 
 
 def test_values_over_all_pairs():
@@ -60,7 +61,7 @@ def test_values_over_all_pairs():
         assert records[metric].low <= records[metric].value <= records[metric].high
     assert records["mutual_information"].unit == "nats"
     assert records["psnr"].unit == "dB"
-    for record in evaluation.records:
+    for record in evaluation:
         assert (record.set, record.n_reference, record.n_synthetic) == ("n0100_e0300", 5, 7)
         assert record.status == "computed"
 
@@ -80,22 +81,18 @@ def test_values_over_pairs_of_equal_index():
 def test_lbpv_differences_are_reference_minus_synthetic():
     reference, synthetic = images(5, 4), images(6, 9)
     evaluation = measure_set(reference, synthetic, metrics=["lbpv"])
-    assert np.array_equal(evaluation.reference_lbpv, lbp_vector(reference))
-    assert np.array_equal(evaluation.synthetic_lbpv, lbp_vector(synthetic))
-    names = [record.metric for record in evaluation.records]
+    names = [record.metric for record in evaluation]
     assert names == [f"lbpv_{code:03d}_difference" for code in range(256)]
-    value, low, high = np.array([(r.value, r.low, r.high) for r in evaluation.records], float).T
-    assert np.array_equal(value, evaluation.reference_lbpv - evaluation.synthetic_lbpv)
+    value, low, high = np.array([(r.value, r.low, r.high) for r in evaluation], float).T
+    assert np.array_equal(value, lbp_vector(reference) - lbp_vector(synthetic))
     assert (value != 0).any()
     assert ((low <= value) & (value <= high)).all()
 
 
 def test_records_follow_the_order_of_metrics():
-    records = measure_set(
-        images(1, 2), images(2, 2), metrics=("psnr", "mutual_information")
-    ).records
+    records = measure_set(images(1, 2), images(2, 2), metrics=("psnr", "mutual_information"))
     assert [record.metric for record in records] == ["psnr", "mutual_information"]
-    assert set(STUDY_METRICS) < set(METRICS)
+    assert set(STUDY_METRICS) < set(REGISTRY)
 
 
 def test_identical_pairs_are_left_out_of_psnr_and_told():
@@ -120,7 +117,7 @@ def test_intervals_depend_on_the_seed_alone():
         evaluation = measure_set(
             images(1, 4), images(2, 30), metrics=LIGHT, seed=seed, threads=threads
         )
-        return [(record.low, record.high) for record in evaluation.records]
+        return [(record.low, record.high) for record in evaluation]
 
     assert bounds(0) == bounds(0, threads=3)
     assert bounds(0) != bounds(1)
@@ -232,15 +229,15 @@ def test_diversity_of_two_images_without_a_resample_that_holds_both():
 def test_records_on_disk(tmp_path):
     evaluation = measure_set(images(1, 2), images(2, 3), set_name="a set, with a comma")
     path = tmp_path / "metrics.csv"
-    write_records(path, evaluation.records)
+    write_records(path, evaluation)
     with path.open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert ",".join(COLUMNS) == (
         "set,metric,value,low,high,unit,n_reference,n_synthetic,definition,status"
     )
     assert path.read_text().splitlines()[0] == ",".join(COLUMNS)
-    assert len(rows) == len(evaluation.records) == 2 + 1 + 256 + 2
-    for row, record in zip(rows, evaluation.records, strict=True):
+    assert len(rows) == len(evaluation) == 2 + 1 + 256 + 2
+    for row, record in zip(rows, evaluation, strict=True):
         assert row["set"] == "a set, with a comma"
         assert row["status"] == record.status
         assert (float(row["value"]) if row["value"] else None) == record.value
@@ -248,9 +245,9 @@ def test_records_on_disk(tmp_path):
 
 
 def test_lbpv_on_disk(tmp_path):
-    evaluation = measure_set(images(1, 2), images(2, 3), metrics=[])
-    write_lbpv(tmp_path / "set.npy", evaluation.synthetic_lbpv)
-    assert np.array_equal(np.load(tmp_path / "set.npy"), evaluation.synthetic_lbpv)
+    lbpv = lbp_vector(images(2, 3))
+    write_lbpv(tmp_path / "set.npy", lbpv)
+    assert np.array_equal(np.load(tmp_path / "set.npy"), lbpv)
 
 
 def test_unknown_metric_is_an_error():
@@ -285,7 +282,7 @@ def test_what_is_no_image_stack_is_refused(synthetic):
 
 
 def test_a_set_that_there_is_not_has_the_records_of_any_other():
-    made = measure_set(images(1, 4), images(2, 4), resamples=2).records
+    made = measure_set(images(1, 4), images(2, 4), resamples=2)
     records = not_computed_records("n0024_e0001", "the training diverged")
     assert [(r.metric, r.unit) for r in records] == [(r.metric, r.unit) for r in made]
     assert {r.value for r in records} == {None}
@@ -320,13 +317,13 @@ def test_structural_similarity_over_all_pairs_and_of_small_images():
 
 
 def test_blocks_of_reference_images_do_not_matter(monkeypatch):
-    from miua.evaluation import comparison
+    from miua.metrics import comparison
 
     reference, synthetic = images(1, 11), images(2, 4)
     whole = measure_set(reference, synthetic, metrics=("mutual_information", "psnr", "ssim"))
     monkeypatch.setattr(comparison, "ROWS_AT_ONCE", 3)
     parts = measure_set(reference, synthetic, metrics=("mutual_information", "psnr", "ssim"))
-    for a, b in zip(whole.records, parts.records, strict=True):
+    for a, b in zip(whole, parts, strict=True):
         assert a.value == pytest.approx(b.value, rel=1e-14)
         assert a.low == pytest.approx(b.low, rel=1e-14)
 
@@ -353,7 +350,7 @@ def test_metrics_in_lbp_features_are_those_of_their_functions():
 
 def test_few_images_leave_no_neighbourhood_and_no_extrapolation():
     metrics = ["neighbourhood_lbp", "fd_lbp_infinity"]
-    records = measure_set(images(1, 5), images(2, 5), metrics=metrics).records
+    records = measure_set(images(1, 5), images(2, 5), metrics=metrics)
     assert len(records) == 5
     assert all(record.status.startswith("not computed: 5 images") for record in records)
 
@@ -379,7 +376,7 @@ def test_metrics_in_inception_features(stand_in_weights):
 
 def test_without_weights_all_of_inceptions_metrics_say_so():
     metrics = ("fid", "fid_infinity", "kid", "neighbourhood")
-    records = measure_set(images(1, 30), images(2, 30), metrics=metrics).records
+    records = measure_set(images(1, 30), images(2, 30), metrics=metrics)
     assert len(records) == 7
     assert all("Inception weights have not been fetched" in record.status for record in records)
 
@@ -397,7 +394,7 @@ def test_the_interval_at_infinitely_many_images_is_not_that_of_the_line_alone():
     reference, synthetic = images(1, 40), images(2, 30) // 2
     counts = lbp_histogram(reference), lbp_histogram(synthetic)
     line = frechet_extrapolated(*counts)
-    records = measure_set(reference, synthetic, metrics=["fd_lbp_infinity"]).records
+    records = measure_set(reference, synthetic, metrics=["fd_lbp_infinity"])
     (record,) = records
     assert record.value == pytest.approx(line.value)
     assert record.low < line.low < record.value < line.high < record.high

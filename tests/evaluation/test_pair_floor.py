@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from miua.evaluation.pair_floor import pair_floor
+from miua.evaluation.floor import pair_floor
 from miua.metrics import peak_signal_to_noise_ratio_all_pairs
 from tests.evaluation.textures import textures
 

@@ -1,19 +1,18 @@
 """Rankings: the better side of each metric, places that resamples allow, and certainty."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from miua.evaluation.measure import Measured
 from miua.evaluation.ranking import rankings, ranks_of
 from miua.evaluation.records import MetricRecord
+from miua.metrics.registry import Measure
 
-NOTHING = np.zeros(256)
 
-
-def measured(name: str, value: float | None, spread: float = 0.1, metric: str = "psnr") -> Measured:
-    record = MetricRecord(name, metric, value, None, None, "dB", 9, 9, "")
+def measured(name: str, value: float | None, spread: float = 0.1, metric: str = "psnr"):
     draws = np.random.default_rng(len(name)).normal(value or 0, spread, 400)
-    return Measured([record], NOTHING, NOTHING, {metric: draws})
+    return [MetricRecord(name, metric, value, None, None, "dB", 9, 9, "", resampled=draws)]
 
 
 def test_one_set_has_no_ranking():
@@ -31,7 +30,7 @@ def test_one_set_has_no_ranking():
 )
 def test_the_better_side(better, expected):
     values = np.array([0.0, 1.5, 0.5, -1.5])[:, None]
-    assert ranks_of(values, better)[:, 0].tolist() == expected
+    assert ranks_of(values, Measure("m", "", "", "", 0, better))[:, 0].tolist() == expected
 
 
 def test_sets_far_apart_have_certain_places():
@@ -57,7 +56,7 @@ def test_resamples_that_are_biased_upwards_are_moved_to_their_values():
     """A distance of a resample is too large; of two sets it must not be so for one alone."""
     high = measured("high", 2.0, 0.01, "fd_lbp")
     low = measured("low", 1.9, 0.01, "fd_lbp")
-    low.resampled["fd_lbp"] += 5
+    low[0].resampled[:] += 5
     (ranking,) = rankings([high, low])
     assert [place.set for place in ranking.places] == ["low", "high"]
     assert ranking.places[0].first == 1
@@ -72,7 +71,7 @@ def test_a_set_without_a_value_is_not_ranked():
 
 def test_values_without_resamples_are_ranked_without_certainty():
     sets = [measured("a", 1.0), measured("bb", np.inf)]
-    sets[0].resampled.clear()
+    sets[0] = [replace(sets[0][0], resampled=None)]
     (ranking,) = rankings(sets)
     assert [place.set for place in ranking.places] == ["bb", "a"]
     assert ranking.places[0].low is ranking.places[0].first is None
@@ -82,8 +81,8 @@ def test_values_without_resamples_are_ranked_without_certainty():
 def test_the_first_place_is_certain_only_where_no_other_is_in_its_range():
     """First in 96 % of the resamples is not enough: the range of its places is 1 to 2."""
     first, second = measured("a", 1.0, 0.0), measured("bb", 0.9, 0.0)
-    second.resampled["psnr"][:12] += 1  # of 400
-    second.resampled["psnr"] -= second.resampled["psnr"].mean() - 0.9
+    second[0].resampled[:12] += 1  # of 400
+    second[0].resampled[:] -= second[0].resampled.mean() - 0.9
     (ranking,) = rankings([first, second])
     assert ranking.places[0].first == pytest.approx(0.97)
     assert (ranking.places[0].low, ranking.places[0].high) == (1, 2)
@@ -99,12 +98,11 @@ def test_of_equal_sets_none_is_first_for_sure():
 
 
 def test_of_the_lbp_vector_only_the_studys_elements_are_ranked():
-    def elements(name: str) -> Measured:
-        records = [
+    def elements(name: str) -> list[MetricRecord]:
+        return [
             MetricRecord(name, f"lbpv_{code:03d}_difference", float(code), None, None, "", 9, 9, "")
             for code in range(256)
         ]
-        return Measured(records, NOTHING, NOTHING, {})
 
     found = rankings([elements("a"), elements("b")])
     assert [ranking.metric for ranking in found] == [

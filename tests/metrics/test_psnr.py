@@ -11,7 +11,7 @@ from miua.metrics import (
     nearest_neighbours,
     peak_signal_to_noise_ratio,
     peak_signal_to_noise_ratio_all_pairs,
-    psnr,
+    squared_error,
 )
 
 
@@ -49,7 +49,7 @@ def test_pairs_equal_scikit_image():
 
 @pytest.mark.parametrize("block_bytes", [1, 5000, 2**25])
 def test_all_pairs_equal_the_pairs_exactly(block_bytes, monkeypatch):
-    monkeypatch.setattr(psnr, "BLOCK_BYTES", block_bytes)
+    monkeypatch.setattr(squared_error, "BLOCK_BYTES", block_bytes)
     a, b = images(3, 5, 12, 13), images(4, 7, 12, 13)
     table = peak_signal_to_noise_ratio_all_pairs(a, b)
     for i in range(5):
@@ -73,7 +73,7 @@ def test_mean_squared_error_is_that_of_scikit_image():
 
 @pytest.mark.parametrize("block_bytes", [1, 2000, 2**25])
 def test_nearest_neighbours_are_the_smallest_of_all_pairs(block_bytes, monkeypatch):
-    monkeypatch.setattr(psnr, "BLOCK_BYTES", block_bytes)
+    monkeypatch.setattr(squared_error, "BLOCK_BYTES", block_bytes)
     a, b = images(10, 6, 7, 5), images(11, 9, 7, 5)
     b[4], b[7] = a[2], a[2]  # equally near: the first counts
     nearest = nearest_neighbours(a, b)

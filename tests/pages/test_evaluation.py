@@ -12,7 +12,7 @@ import pytest
 from miua.errors import MissingExtraError
 from miua.evaluation.records import COMPUTED
 from miua.evaluation.standing import reason
-from miua.metrics.measures import measure
+from miua.metrics.registry import measure
 from miua.pages.evaluation import render_page, write_page
 from miua.pages.evaluation_sets import chunks
 from miua.pages.evaluation_views import chance_axis, set_view

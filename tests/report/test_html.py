@@ -10,7 +10,7 @@ import pytest
 
 from miua.errors import MiuaError
 from miua.evaluation.standing import DIRECTIONS
-from miua.metrics.measures import ALL_MEASURES
+from miua.metrics.registry import ALL_MEASURES
 from miua.provenance import FILES
 from miua.report import make_report, results_summary
 from miua.study.store import Results

@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 
-from miua.metrics.measures import STUDY_ELEMENTS
+from miua.metrics.registry import STUDY_ELEMENTS
 from miua.report.page_elements import (
     HEIGHT,
     NAMED,

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from miua.errors import MiuaError
-from miua.metrics.measures import ALL_MEASURES
+from miua.metrics.registry import ALL_MEASURES
 from miua.report import sources
 from miua.report.page_sets import Floor, floor_label, floor_sentence, floors, grid_data, set_rows
 from miua.report.sample_grids import reduction, sample_steps, sheet

@@ -136,10 +136,10 @@ def test_exactly_the_right_steps_become_stale(stale, name, steps):
         ("dcgan.py", {"generate", *SHOWN}, {*IMAGES, "evaluate", "claims"}),
         ("config.py", {"generate", "experiment", "claims", *SHOWN}, {"phantoms", "evaluate"}),
         ("metrics/lbp.py", {"evaluate", "reference_lbpv", *ON_REAL}, {*IMAGES, "generate"}),
-        ("metrics/measures.py", {"evaluate", "claims", *TABLES, *SHOWN}, {*IMAGES, "generate"}),
+        ("metrics/registry.py", {"evaluate", "claims", *TABLES, *SHOWN}, {*IMAGES, "generate"}),
         ("study/store.py", {"claims", *TABLES, *SHOWN}, {*IMAGES, "evaluate", "generate"}),
         ("analysis/sensitivity.py", {*ON_REAL, *SHOWN}, {*IMAGES, "evaluate", "experiment"}),
-        ("data/degradation.py", {*ON_REAL, *SHOWN}, {*IMAGES, "evaluate", "experiment"}),
+        ("data/degradation.py", ON_REAL, {*IMAGES, "evaluate", "experiment", "claims"}),
         ("files.py", {step.name for step in STEPS} - {"train", "reference_lbpv"}, {"train"}),
     ],
 )

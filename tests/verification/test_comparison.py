@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from miua.errors import MiuaError
-from miua.metrics.measures import DIVERSITY, element_name
+from miua.metrics.registry import DIVERSITY, element_name
 from miua.study.store import Results
 from miua.verification.comparison import compare_numbers, compare_with_expected
 from miua.verification.expected import write_expected

@@ -21,7 +21,7 @@ from miua.analysis.clinician import read_facts, read_published, read_scores
 from miua.config import Strict
 from miua.errors import MiuaError
 from miua.metrics.inception_weights import SHA256 as PUBLISHED_WEIGHTS
-from miua.metrics.measures import measure
+from miua.metrics.registry import measure
 from miua.study.plan import SCALES
 from miua.study.store import COMPUTED, Results, read_experiment, read_table
 

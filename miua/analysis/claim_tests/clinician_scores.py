@@ -33,7 +33,7 @@ from miua.analysis.claim_tests.base import (
 from miua.analysis.clinician import REGRESSION_COLUMNS, candidates
 from miua.analysis.correlation import FAMILY_LEVEL
 from miua.analysis.power import correlation_power, smallest_correlation
-from miua.metrics.measures import measure
+from miua.metrics.registry import measure
 from miua.study.plan import EQUAL_EPOCHS
 from miua.study.store import COMPUTED
 

@@ -40,7 +40,7 @@ from miua.analysis.noise_floor import COLUMNS as FLOOR_COLUMNS
 from miua.analysis.noise_floor import PAIRING_COLUMNS, SUMMARY_COLUMNS
 from miua.analysis.sensitivity import AS_IT_SHOULD
 from miua.analysis.sensitivity import SUMMARY_COLUMNS as SENSITIVITY_COLUMNS
-from miua.metrics.measures import LBPV_ELEMENTS, element_name, measure
+from miua.metrics.registry import LBPV_ELEMENTS, element_name, measure
 from miua.study.plan import EQUAL_EPOCHS
 
 # Draws of elements for the power; the draws' own error is then below 1 %.

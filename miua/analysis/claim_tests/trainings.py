@@ -56,7 +56,7 @@ from miua.analysis.groups import (
 )
 from miua.analysis.power import anova_power, smallest_anova_effect
 from miua.config import Strict
-from miua.metrics.measures import measure
+from miua.metrics.registry import measure
 from miua.study.store import STABILITY_COLUMNS, STABILITY_NUMBERS
 
 Count = Annotated[int, Field(ge=0)]

@@ -9,7 +9,7 @@ import pytest
 from miua.analysis.clinician import CLINICIAN_COLUMNS, refit
 from miua.analysis.readers import FAMILY_COLUMNS
 from miua.analysis.readers import REGRESSION_COLUMNS as READERS_LINES
-from miua.metrics.measures import element_name
+from miua.metrics.registry import element_name
 from tests.analysis.claim_tests.world import (
     CLINICIAN,
     FIVE,

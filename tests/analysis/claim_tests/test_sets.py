@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from miua.files import write_array
-from miua.metrics.measures import STUDY_ELEMENTS, element_name
+from miua.metrics.registry import STUDY_ELEMENTS, element_name
 
 CLOSEST = ("elements-are-closest", {"elements": list(STUDY_ELEMENTS), "arm": "equal epochs"})
 RANKS = {"alpha": 0.05, "least_count": 1.0, "lowest": 0.25, "power": 0.8}

@@ -12,7 +12,7 @@ from miua.analysis.ledger import Claim, judge
 from miua.analysis.noise_floor import SUMMARY_COLUMNS
 from miua.analysis.sensitivity import SUMMARY_COLUMNS as SENSITIVITY_COLUMNS
 from miua.config import write_config
-from miua.metrics.measures import STUDY_ELEMENTS, element_name
+from miua.metrics.registry import STUDY_ELEMENTS, element_name
 from miua.study.plan import DataSource, Grid, Profile
 from miua.study.store import EXPERIMENT_COLUMNS, STABILITY_COLUMNS, Results
 

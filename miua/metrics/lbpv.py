@@ -1,0 +1,63 @@
+"""The LBP vector (LBPv): mean counts of texture codes, reference minus synthetic.
+
+Each of its 256 elements is a metric, of which the study singled out four; the sum of their absolute
+values is another.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from miua.metrics.comparison import LBP, Comparison
+from miua.metrics.frechet import centred_interval
+from miua.metrics.records import MetricRecord, intervals
+
+LBPV_ELEMENTS = 256
+STUDY_ELEMENTS = (8, 20, 143, 240)  # those that the study singled out
+UNIT = "counts per image"
+
+
+def element_name(element: int) -> str:
+    """The tidy tables' name of the difference in one LBPv element, 0 to 255."""
+    if not 0 <= element < LBPV_ELEMENTS:
+        raise ValueError(f"element must be from 0 to {LBPV_ELEMENTS - 1}, not {element}")
+    return f"lbpv_{element:03d}_difference"
+
+
+LBPV_DIFFERENCES = tuple(map(element_name, range(LBPV_ELEMENTS)))
+
+
+def differences(comparison: Comparison) -> list[MetricRecord]:
+    """The difference in each element."""
+    mean, synthetic = comparison.reference.lbpv, comparison.synthetic
+    difference = mean - synthetic.lbpv
+    # Counts are integers, so these products are exact whatever the order of summation.
+    resampled = mean - comparison.drawn @ synthetic.features(LBP) / len(synthetic)
+    low, high = intervals(resampled)
+    definition = "mean counts per image of an LBP code (P=8, R=1), reference - synthetic"
+    return [
+        comparison.record(
+            metric,
+            float(difference[code]),
+            (low[code], high[code]),
+            UNIT,
+            definition,
+            resampled[:, code],
+        )
+        for code, metric in enumerate(LBPV_DIFFERENCES)
+    ]
+
+
+def total_difference(comparison: Comparison) -> list[MetricRecord]:
+    """The absolute differences of all elements, summed."""
+    mean, synthetic = comparison.reference.lbpv, comparison.synthetic
+    value = float(np.abs(mean - synthetic.lbpv).sum())
+    drawn = comparison.drawn @ synthetic.features(LBP) / len(synthetic)
+    resampled = np.abs(mean - drawn).sum(axis=1)
+    definition = (
+        "absolute differences of the 256 LBPv elements, summed; not 0 for another draw of the "
+        "same images: see the noise floor"
+    )
+    bounds = centred_interval(value, resampled) if len(resampled) else (None, None)
+    row = ("lbpv_total_difference", value, bounds, "counts")
+    return [comparison.record(*row, definition, resampled)]

@@ -1,0 +1,73 @@
+"""One row of the tidy table: one set, one metric, one value, and how its interval comes about."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+COMPUTED = "computed"  # the status of a value that there is
+NOT_COMPUTED = "not computed: "  # how every other status begins
+
+
+@dataclass(frozen=True)
+class MetricRecord:
+    """One set, one metric, one value with its interval: a row of the tidy table.
+
+    value: None where the status says "not computed: <reason and remedy>". low, high: the 95 %
+    interval that the definition names, None where there is none. definition: what the value was
+    computed from, in words. resampled: the value in each resample of the synthetic images, None
+    where there are none; it is no column of the table.
+    """
+
+    set: str
+    metric: str
+    value: float | None
+    low: float | None
+    high: float | None
+    unit: str
+    n_reference: int
+    n_synthetic: int
+    definition: str
+    status: str = COMPUTED
+    resampled: NDArray[np.float64] | None = field(default=None, repr=False, compare=False)
+
+
+def intervals(
+    resampled: NDArray[np.float64],
+) -> tuple[list[float] | list[None], list[float] | list[None]]:
+    """The 2.5 and 97.5 percentiles of metrics, (R, metrics); None without resamples.
+
+    They are values that occur, so infinite ones do no harm.
+    """
+    if not len(resampled):
+        nothing = [None] * resampled.shape[1]
+        return nothing, nothing
+    low, high = np.percentile(resampled, (2.5, 97.5), axis=0, method="inverted_cdf")
+    return low.tolist(), high.tolist()
+
+
+def interval(resampled: NDArray[np.float64]) -> tuple[float | None, float | None]:
+    """The same of one metric, (R,)."""
+    (low,), (high,) = intervals(resampled[:, None])
+    return low, high
+
+
+def mean_of(
+    sums: NDArray[np.float64], counts: NDArray[np.float64], drawn: NDArray[np.float64]
+) -> tuple[float, NDArray[np.float64]]:
+    """A mean over images' terms, and the same in each resample.
+
+    sums, counts: (M,), of each image's terms; drawn: (R, M). Infinite where there are no terms:
+    only identical pairs are left.
+    """
+    return float(ratio(sums.sum(), counts.sum())), ratio(drawn @ sums, drawn @ counts)
+
+
+def ratio(
+    sums: NDArray[np.float64], counts: NDArray[np.float64], otherwise: float = np.inf
+) -> NDArray[np.float64]:
+    """Sums over counts, and `otherwise` where the count is 0."""
+    undefined = np.full_like(sums, otherwise)
+    return np.divide(sums, counts, out=undefined, where=counts > 0)
