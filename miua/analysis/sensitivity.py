@@ -22,6 +22,7 @@ from miua.metrics.registry import (
     MUTUAL_INFORMATION,
     PSNR,
     STUDY_ELEMENTS,
+    badness,
     element_name,
     measure,
 )
@@ -98,7 +99,7 @@ def _summary(metric: str, group: pd.DataFrame) -> tuple[object, ...]:
     floor = group.loc[group["level"] == 0, "value"]
     beyond = means[(means < floor.min()) | (means > floor.max())]
     first = int(beyond.index[0]) if len(beyond) else None
-    badness = measure(metric).badness
-    worse = [badness(mean) > badness(means[0]) for mean in beyond]
+    better = measure(metric).better
+    worse = [badness(mean, better) > badness(means[0], better) for mean in beyond]
     response = (AS_IT_SHOULD if all(worse) else WRONG_WAY) if worse else NO_RESPONSE
     return levels, spearman, monotone, direction, first, response, COMPUTED

@@ -200,7 +200,7 @@ def _ranks(values: dict[str, Values], metric: str) -> dict[str, int] | None:
     numbers = [each[metric] for each in values.values()]
     if len(numbers) < 2 or any(number is None for number in numbers):
         return None
-    ranks = ranks_of(np.array(numbers, dtype=np.float64)[:, None], measure(metric))[:, 0]
+    ranks = ranks_of(np.array(numbers, dtype=np.float64)[:, None], measure(metric).better)[:, 0]
     return dict(zip(values, ranks.tolist(), strict=True))
 
 

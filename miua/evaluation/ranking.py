@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from miua.evaluation.result import Place, Ranking
 from miua.metrics.lbpv import LBPV_DIFFERENCES, STUDY_ELEMENTS, element_name
 from miua.metrics.records import MetricRecord
-from miua.metrics.registry import Measure, measure
+from miua.metrics.registry import Better, badness, measure
 
 
 def rankings(sets: Sequence[Sequence[MetricRecord]]) -> tuple[Ranking, ...]:
@@ -33,8 +33,8 @@ def _ranking(records: Sequence[MetricRecord]) -> Ranking | None:
     if len(records) < 2:
         return None
     values = np.array([record.value for record in records], dtype=np.float64)
-    shown = measure(records[0].metric)
-    ranks = ranks_of(values[:, None], shown)[:, 0]
+    better = measure(records[0].metric).better
+    ranks = ranks_of(values[:, None], better)[:, 0]
     drawn = [r.resampled if r.resampled is not None else np.empty(0) for r in records]
     resamples = min(map(len, drawn))
     places = [
@@ -47,7 +47,7 @@ def _ranking(records: Sequence[MetricRecord]) -> Ranking | None:
             each[:resamples] - each[:resamples].mean() + value
             for each, value in zip(drawn, values, strict=True)
         ]
-        resampled = ranks_of(np.stack(centred), shown)
+        resampled = ranks_of(np.stack(centred), better)
         low, high = np.percentile(resampled, (2.5, 97.5), axis=1, method="inverted_cdf")
         shares = (resampled == 1).mean(axis=1)
         places = [
@@ -59,9 +59,9 @@ def _ranking(records: Sequence[MetricRecord]) -> Ranking | None:
     return Ranking(records[0].metric, tuple(places), decided=alone and places[0].high == 1)
 
 
-def ranks_of(values: NDArray[np.float64], shown: Measure) -> NDArray[np.int64]:
+def ranks_of(values: NDArray[np.float64], better: Better) -> NDArray[np.int64]:
     """Ranks 1, 2, ... of sets, (S, R) for values (S, R); equal values share the better rank."""
-    worse = shown.badness(values)
+    worse = badness(values, better)
     smaller = worse[:, None, :] > worse[None, :, :]
     ranks: NDArray[np.int64] = 1 + smaller.sum(axis=1)
     return ranks

@@ -8,17 +8,10 @@ from typing import Literal
 
 from miua.evaluation.records import MetricRecord
 from miua.evaluation.result import FloorRecord
-from miua.metrics.registry import Better
+from miua.metrics.registry import Better, badness
 from miua.wording import counted
 
 TAIL = 0.025  # of the floor's percentiles
-
-DIRECTIONS: dict[Better, str] = {
-    "higher": "higher is better",
-    "lower": "lower is better",
-    "one": "nearer to 1 is better",
-    "zero": "nearer to 0 is better",
-}
 
 
 @dataclass(frozen=True)
@@ -59,13 +52,8 @@ def standing(record: MetricRecord, floor: FloorRecord | None, better: Better) ->
         return Standing("within", False, touches)
     below = record.value < floor.low
     edge = floor.low if below else floor.high
-    worse = _from_best(record.value, better) > _from_best(edge, better)
+    worse = bool(badness(record.value, better) > badness(edge, better))
     return Standing("below" if below else "above", worse, touches)
-
-
-def _from_best(value: float, better: Better) -> float:
-    """The greater, the worse."""
-    return {"higher": -value, "lower": value, "one": abs(value - 1), "zero": abs(value)}[better]
 
 
 def chance_outside(splits: int) -> float:

@@ -47,6 +47,14 @@ DIRECTIONS: dict[Better, str] = {
 }
 
 
+def badness(values: NDArray[np.float64] | float, better: Better) -> NDArray[np.float64]:
+    """The same values on a scale on which the worse sets have more."""
+    values = np.asarray(values, dtype=np.float64)
+    if better == "one":
+        return np.abs(values - 1)
+    return np.asarray({"higher": np.negative, "lower": np.positive, "zero": np.abs}[better](values))
+
+
 @dataclass(frozen=True)
 class Measure:
     """A metric as it is shown.
@@ -71,13 +79,6 @@ class Measure:
     def axis_label(self) -> str:
         """Label and unit, as an axis or a table head wants them."""
         return f"{self.label} ({self.unit})" if self.unit else self.label
-
-    def badness(self, values: NDArray[np.float64] | float) -> NDArray[np.float64]:
-        """The greater, the worse: values on a scale on which the better sets have less."""
-        values = np.asarray(values, dtype=np.float64)
-        if self.better == "one":
-            return np.abs(values - 1)
-        return {"higher": np.negative, "lower": np.positive, "zero": np.abs}[self.better](values)
 
 
 @dataclass(frozen=True)

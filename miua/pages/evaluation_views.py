@@ -13,14 +13,13 @@ from miua.charts.pictures import Picture, Samples, picture, samples
 from miua.evaluation.records import COMPUTED, LBPV_DIFFERENCES, MetricRecord
 from miua.evaluation.result import Copies, Evaluation, FloorRecord, SetResult
 from miua.evaluation.standing import (
-    DIRECTIONS,
     Standing,
     chance_outside,
     how_they_compare,
     reason,
     standing,
 )
-from miua.metrics.registry import COPIES, STUDY_ELEMENTS, Measure, element_name, measure
+from miua.metrics.registry import COPIES, DIRECTIONS, STUDY_ELEMENTS, Measure, element_name, measure
 from miua.wording import number, percent
 
 NARROWEST, WIDEST = 3.0, 10_000.0  # half-widths of the range that the axis of chance shows

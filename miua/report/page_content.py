@@ -9,8 +9,7 @@ from typing import Any
 import pandas as pd
 
 from miua.charts.pictures import Picture, png_file
-from miua.evaluation.standing import DIRECTIONS
-from miua.metrics.registry import ALL_MEASURES, FID
+from miua.metrics.registry import ALL_MEASURES, DIRECTIONS, FID
 from miua.pages.kit import json_block
 from miua.report import page_answer, page_runs, sources
 from miua.report.claims import JudgedClaim, judged_claims

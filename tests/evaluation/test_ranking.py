@@ -7,7 +7,6 @@ import pytest
 
 from miua.evaluation.ranking import rankings, ranks_of
 from miua.evaluation.records import MetricRecord
-from miua.metrics.registry import Measure
 
 
 def measured(name: str, value: float | None, spread: float = 0.1, metric: str = "psnr"):
@@ -30,7 +29,7 @@ def test_one_set_has_no_ranking():
 )
 def test_the_better_side(better, expected):
     values = np.array([0.0, 1.5, 0.5, -1.5])[:, None]
-    assert ranks_of(values, Measure("m", "", "", "", 0, better))[:, 0].tolist() == expected
+    assert ranks_of(values, better)[:, 0].tolist() == expected
 
 
 def test_sets_far_apart_have_certain_places():

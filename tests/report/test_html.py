@@ -9,8 +9,7 @@ from html.parser import HTMLParser
 import pytest
 
 from miua.errors import MiuaError
-from miua.evaluation.standing import DIRECTIONS
-from miua.metrics.registry import ALL_MEASURES
+from miua.metrics.registry import ALL_MEASURES, DIRECTIONS
 from miua.provenance import FILES
 from miua.report import make_report, results_summary
 from miua.study.store import Results
