@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import secrets
 import shutil
 import subprocess
 import sys
@@ -14,9 +15,9 @@ from typing import Any
 import nox
 
 nox.needs_version = ">=2025.2"
-# In the container the environment is there already, and no session makes another.
+# In the container the environment is there already. Elsewhere `install` makes one for all sessions.
 IN_CONTAINER = bool(os.environ.get("MIUA_CONTAINER"))
-nox.options.default_venv_backend = "none" if IN_CONTAINER else "uv"
+nox.options.default_venv_backend = "none"
 if IN_CONTAINER:
     # Nobody may write beside the sources there, where these tools would keep their notes.
     notes = Path.home() / ".cache"
@@ -28,6 +29,7 @@ nox.options.sessions = ["tests", "lint"]
 
 ROOT = Path(__file__).parent
 DISTRIBUTIONS = ROOT / "dist"
+ENVIRONMENT = ROOT / ".nox" / "environment"
 LOCK = "requirements.lock"
 # On the path, or in the environment that holds nox.
 UV = shutil.which("uv") or str(Path(sys.executable).with_name("uv"))
@@ -42,6 +44,8 @@ SCHEMAS = (
     ("vendor.dependabot", ".github/dependabot.yml"),
     ("vendor.citation-file-format", "CITATION.cff"),
 )
+# Each takes hundreds of megabytes; tests that share what took long to make stay together.
+WORKERS = ("--numprocesses", "logical", "--maxprocesses", "8", "--dist", "worksteal")
 KERNEL_TESTS = (
     "tests/metrics/test_lbp.py",
     "tests/metrics/test_mutual_information.py",
@@ -59,21 +63,27 @@ def install(session: nox.Session) -> None:
 
     What an earlier session left in uv's cache is enough; the network is asked only for the rest.
     """
-    if session.venv_backend == "none":
+    if IN_CONTAINER:
         return
-    digest = hashlib.sha256()
+    digest = hashlib.sha256(sys.version.encode())
     for path in sorted(path for pattern in BUILT_FROM for path in ROOT.glob(pattern)):
         digest.update(path.read_bytes())
     # An installed package knows its modules by name; a module that moved needs another install.
     digest.update("\n".join(sorted(map(str, (ROOT / "miua").rglob("*.py")))).encode())
-    stamp = Path(session.virtualenv.location) / "installed-from.txt"
+    commands = str(ENVIRONMENT / "bin")
+    os.environ["VIRTUAL_ENV"] = str(ENVIRONMENT)
+    if commands not in os.environ["PATH"].split(os.pathsep):
+        os.environ["PATH"] = os.pathsep.join([commands, os.environ["PATH"]])
+    stamp = ENVIRONMENT / "installed-from.txt"
     if stamp.exists() and stamp.read_text() == digest.hexdigest():
         return
     stamp.unlink(missing_ok=True)
+    made = (UV, "venv", "--quiet", "--allow-existing", "--python", sys.executable)
+    session.run(*made, str(ENVIRONMENT))
     session.log("Installing the locked dependencies (about 3 GB the first time) ...")
     locked = ("--require-hashes", "-r", LOCK)
-    into = ("--python", session.virtualenv.location, "--offline")
-    if subprocess.run([UV, "pip", "install", *locked, *into], capture_output=True).returncode != 0:
+    offline = [UV, "pip", "install", *locked, "--offline"]
+    if subprocess.run(offline, capture_output=True).returncode != 0:
         pip_install(session, *locked)
     pip_install(session, "--offline", "--no-deps", "--no-build-isolation", "--editable", ".")
     stamp.write_text(digest.hexdigest())
@@ -126,9 +136,19 @@ def paper(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Run the tests; arguments go to pytest."""
+    """Run the tests, on all cores; arguments go to pytest. `-- -n 0`: in one process."""
     install(session)
-    session.run("pytest", *session.posargs)
+    session.run("pytest", *WORKERS, *session.posargs)
+
+
+@nox.session
+def explore(session: nox.Session) -> None:
+    """Run the property tests with examples that no run had before. `-- --hypothesis-seed N`."""
+    install(session)
+    seed = ("--hypothesis-seed", str(secrets.randbelow(2**32)))
+    given = () if "--hypothesis-seed" in session.posargs else seed
+    explore = ("-m", "hypothesis", "--hypothesis-profile", "explore")
+    session.run("pytest", *WORKERS, *explore, *given, *session.posargs)
 
 
 @nox.session

@@ -23,10 +23,18 @@ from miua.verification.manifest import write_manifest
 from miua.verification.verify import CHECKS, verify
 
 STUDY = Path(__file__).parents[1] / "experiments"
-SMALL = {
-    "feature_maps": 4,
+TINY = {
+    "feature_maps": 2,
     "latent_size": 4,
     "image_size": 32,
+    "reference_images": 4,
+    "synthetic_images": 4,
+    "data": {"source": "phantom", "images": 4, "seed": 2022},
+    "experiments": {"training-size": {"training_sizes": [4], "epochs": [1]}},
+}
+# Of everything there is to verify and to compare, a little.
+SMALL = {
+    "feature_maps": 4,
     "reference_images": 5,
     "synthetic_images": 6,
     "data": {"source": "phantom", "images": 8, "seed": 2022},
@@ -65,13 +73,19 @@ def call(*words):
     return done.stdout
 
 
+def write_profile(study, **changes):
+    """A copy of the study whose smoke profile is tiny, and then changed; returns its folder."""
+    if not study.exists():
+        shutil.copytree(STUDY, study, ignore=shutil.ignore_patterns("expected"))
+    profile = yaml.safe_load((STUDY / "profiles" / "smoke.yaml").read_text(encoding="utf-8"))
+    write_text(study / "profiles" / "smoke.yaml", yaml.safe_dump(profile | TINY | changes))
+    return study
+
+
 def make_small_study(folder):
     """The results with a manifest, and the study that they are of, as a World."""
     world = World(folder)
-    shutil.copytree(STUDY, world.study, ignore=shutil.ignore_patterns("expected"))
-    path = world.study / "profiles" / "smoke.yaml"
-    profile = yaml.safe_load(path.read_text(encoding="utf-8"))
-    write_text(path, yaml.safe_dump(profile | SMALL))
+    path = write_profile(world.study, **SMALL) / "profiles" / "smoke.yaml"
     plan = make_plan(read_config(path, Profile), read_experiments(world.study))
     _write_plan(world.results, plan, world.study)
     with pytest.MonkeyPatch.context() as patch:

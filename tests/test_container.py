@@ -156,7 +156,7 @@ def ignored(path: str) -> bool:
     "path",
     [
         ".git/config",
-        ".nox/tests/bin/python",
+        ".nox/environment/bin/python",
         ".run/bin/nox",
         "results/smoke/claims.json",
         "build/kernels/bench/kernel_cycles",

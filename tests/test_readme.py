@@ -35,6 +35,7 @@ ELSEWHERE = (
     Elsewhere("./run experiment -- noise-floor --profile cpu", reason=HOURS),
     Elsewhere("./run experiment -- training-size --profile cpu", reason=HOURS),
     Elsewhere("./run paper -- results/cpu", reason=HOURS),
+    Elsewhere("./run explore", reason="every night; a run finds other examples than the last"),
     Elsewhere("./run bench", reason="timings, which a busy machine makes worthless"),
     Elsewhere("nox -s image", reason=ENGINE),
     Elsewhere("./run image", reason=ENGINE),

@@ -22,6 +22,7 @@ from miua.errors import MiuaError
 from miua.study.plan import Profile, make_plan, read_experiments
 from miua.study.run import _on_one_line, _survives, reproduce
 from miua.verification.manifest import MANIFEST
+from tests.small_study import write_profile
 
 STUDY = Path(__file__).parents[1] / "experiments"
 PAPER = Path(__file__).parents[1] / "paper"
@@ -196,20 +197,6 @@ def test_a_profile_with_an_unknown_key_is_refused(tmp_path):
     with pytest.raises(MiuaError, match=r"smoke\.yaml.*\n.*epoch: unknown key"):
         rerun(tmp_path, study=study)
     assert not (tmp_path / "results").exists()
-
-
-def write_profile(study, **changes):
-    """A copy of the study whose smoke profile is tiny, and then changed."""
-    if not study.exists():
-        shutil.copytree(STUDY, study)
-    path = study / "profiles" / "smoke.yaml"
-    profile = yaml.safe_load((STUDY / "profiles" / "smoke.yaml").read_text())
-    profile |= {"feature_maps": 2, "latent_size": 4, "image_size": 32}
-    profile |= {"reference_images": 4, "synthetic_images": 4}
-    profile["data"]["images"] = 4
-    profile["experiments"] = {"training-size": {"training_sizes": [4], "epochs": [1]}}
-    path.write_text(yaml.safe_dump(profile | changes))
-    return study
 
 
 @pytest.mark.parametrize(

@@ -195,8 +195,8 @@ def test_ctrl_c_ends_a_long_call(work, threads):
     program = f"""
 import sys
 stack = np.zeros((1000000, 64, 64), np.uint8)
-print("ready", flush=True)
 try:
+    print("ready", flush=True)
     {work.format(threads)}
 except KeyboardInterrupt:
     print("interrupted", flush=True)

@@ -20,7 +20,8 @@ from miua.study.plan import Cell, Profile, make_plan, read_experiments
 from miua.study.run import _snakemake_command, _write_plan, reproduce, study_of
 from miua.study.steps import STEPS, Shell, Study
 from tests.doors import NOXFILE
-from tests.test_reproduce import PAPER, STUDY, write_profile
+from tests.small_study import write_profile
+from tests.test_reproduce import PAPER, STUDY
 
 ROOT = Path(__file__).parents[2]
 FOLDERS = (ROOT / "miua", ROOT / "container")
