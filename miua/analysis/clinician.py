@@ -1,13 +1,13 @@
 """The clinician's scores: the published regression refitted on the digitised points.
 
 What is checked is whether the published points give the published line, and what that line is
-worth. Where clinicians judged the sets made here, `miua.analysis.readers` asks the same of these.
+worth. Where clinicians judged the sets made here, `miua.analysis.reader_tables` asks the same of
+their scores.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -55,42 +55,11 @@ CLAIMED_R = 0.2
 WANTED_POWER = 0.8
 
 
-@dataclass(frozen=True)
-class ClinicianRow:
-    """What one metric's published points carry: a row of tables/clinician.csv.
-
-    Attributes:
-        metric, n: the metric and its number of points.
-        pearson_r, pearson_low, pearson_high: correlation of the metric with ln(score) and its
-            95 % bootstrap interval.
-        p_value, p_holm: p of the t test of no correlation, and the same adjusted after Holm (1979)
-            over all metrics of the table.
-        spearman_r, spearman_low, spearman_high, spearman_p: rank correlation, its 95 % bootstrap
-            interval, and p of its permutation test.
-        power_at_found, power_at_claimed: power of the t test were the true r the one found, or
-            CLAIMED_R.
-        smallest_detectable_r: the true r that it finds with a power of WANTED_POWER.
-        status: "computed", or "undecided: why".
-    """
-
-    metric: str
-    n: int
-    pearson_r: float = math.nan
-    pearson_low: float = math.nan
-    pearson_high: float = math.nan
-    p_value: float = math.nan
-    p_holm: float = math.nan
-    spearman_r: float = math.nan
-    spearman_low: float = math.nan
-    spearman_high: float = math.nan
-    spearman_p: float = math.nan
-    power_at_found: float = math.nan
-    power_at_claimed: float = math.nan
-    smallest_detectable_r: float = math.nan
-    status: str = COMPUTED
-
-
-CLINICIAN_COLUMNS = tuple(ClinicianRow.__dataclass_fields__)
+CLINICIAN_COLUMNS = (
+    *("metric", "n", "pearson_r", "pearson_low", "pearson_high", "p_value", "p_holm"),
+    *("spearman_r", "spearman_low", "spearman_high", "spearman_p"),
+    *("power_at_found", "power_at_claimed", "smallest_detectable_r", "status"),
+)
 
 
 def read_scores(study: Path) -> pd.DataFrame:
@@ -150,9 +119,17 @@ def fit_scores(scores: pd.DataFrame, metric: str) -> LogarithmicFit:
     return fit_logarithm(points["clinician_score"], points["value"])
 
 
-def line_of(fit: LogarithmicFit) -> dict[str, object]:
-    """The columns LINE_COLUMNS of a fit."""
-    return {name: getattr(fit, name) for name in LINE_COLUMNS}
+def line_row(scores: pd.DataFrame, metric: str) -> dict[str, Any]:
+    """A metric's number of points and line: metric, n, LINE_COLUMNS and status.
+
+    Without LINE_COLUMNS where the points allow no line; the status then says why.
+    """
+    row = {"metric": metric, "n": int((scores["metric"] == metric).sum())}
+    try:
+        fit = fit_scores(scores, metric)
+    except UndecidedError as error:
+        return row | {"status": f"undecided: {error}"}
+    return row | {name: getattr(fit, name) for name in LINE_COLUMNS} | {"status": COMPUTED}
 
 
 def refit(study: Path) -> pd.DataFrame:
@@ -193,10 +170,15 @@ def strengths(scores: pd.DataFrame) -> pd.DataFrame:
         scores: points with metric, clinician_score (1 to 5) and value.
 
     Returns:
-        CLINICIAN_COLUMNS, by metric.
+        CLINICIAN_COLUMNS, by metric. pearson_*: correlation with its 95 % bootstrap interval.
+        p_value, p_holm: p of the t test of no correlation, and the same adjusted after Holm (1979)
+        over all metrics of the table. spearman_*: rank correlation with its interval, and p of its
+        permutation test. power_at_found, power_at_claimed: power of the t test were the true r the
+        one found, or CLAIMED_R. smallest_detectable_r: the true r that it finds with a power of
+        WANTED_POWER. status: "computed", or "undecided: why".
     """
     rows = [_strength(str(metric), points) for metric, points in scores.groupby("metric")]
-    table = pd.DataFrame([asdict(row) for row in rows], columns=list(CLINICIAN_COLUMNS))
+    table = pd.DataFrame(rows, columns=list(CLINICIAN_COLUMNS))
     tested = table["status"] == COMPUTED
     table.loc[tested, "p_holm"] = holm(table.loc[tested, "p_value"])
     return table
@@ -228,48 +210,40 @@ def candidates(metrics: pd.DataFrame, *, fid: bool) -> pd.DataFrame:
     return chosen.pivot(index="set", columns="metric", values="value").dropna(axis="columns")
 
 
-def _strength(metric: str, points: pd.DataFrame) -> ClinicianRow:
+def _strength(metric: str, points: pd.DataFrame) -> dict[str, object]:
     n = len(points)
+    row: dict[str, object] = {"metric": metric, "n": n, "p_holm": math.nan}
     logarithm, value = np.log(points["clinician_score"]), points["value"]
     try:
         pearson = correlate(logarithm, value)
         ranks = correlate(logarithm, value, method="spearman")
         # Points on one line leave nothing that could miss them; power is asked just below r = 1.
         found = math.copysign(min(abs(pearson.r), 1 - 1e-9), pearson.r)
-        powers = [correlation_power(n, r) for r in (found, CLAIMED_R)]
-        smallest = smallest_correlation(n, power=WANTED_POWER)
+        row |= {
+            "power_at_found": correlation_power(n, found),
+            "power_at_claimed": correlation_power(n, CLAIMED_R),
+            "smallest_detectable_r": smallest_correlation(n, power=WANTED_POWER),
+        }
     except UndecidedError as error:
-        return ClinicianRow(metric, n, status=f"undecided: {error}")
-    return ClinicianRow(
-        *(metric, n, pearson.r, pearson.low, pearson.high, pearson.p_value),
-        spearman_r=ranks.r,
-        spearman_low=ranks.low,
-        spearman_high=ranks.high,
-        spearman_p=ranks.p_value,
-        power_at_found=powers[0],
-        power_at_claimed=powers[1],
-        smallest_detectable_r=smallest,
-    )
+        return row | {"status": f"undecided: {error}"}
+    for name, one in (("pearson", pearson), ("spearman", ranks)):
+        row |= {f"{name}_r": one.r, f"{name}_low": one.low, f"{name}_high": one.high}
+    return row | {"p_value": pearson.p_value, "spearman_p": ranks.p_value, "status": COMPUTED}
 
 
-def _row(metric: str, scores: pd.DataFrame, published: Any) -> dict[str, object]:
+def _row(metric: str, scores: pd.DataFrame, published: Any) -> dict[str, Any]:
     tolerance = TOLERATED_READING_ERRORS * published.reading_error
-    row: dict[str, object] = {
-        "metric": metric,
-        "n": int((scores["metric"] == metric).sum()),
+    row = line_row(scores, metric) | {
         "a_published": published.a,
         "b_published": published.b,
         "published_lowest": published.lowest,
         "published_highest": published.highest,
         "tolerance": tolerance,
     }
-    try:
-        fit = fit_scores(scores, metric)
-    except UndecidedError as error:
-        return row | {"agrees": "undecided", "status": f"undecided: {error}"}
-    distance = max(abs(fit.a - published.a), abs(fit.b - published.b))
-    agrees = "yes" if distance <= tolerance else "no"
-    return row | line_of(fit) | {"agrees": agrees, "status": COMPUTED}
+    if row["status"] != COMPUTED:
+        return row | {"agrees": "undecided"}
+    distance = max(abs(row["a"] - published.a), abs(row["b"] - published.b))
+    return row | {"agrees": "yes" if distance <= tolerance else "no"}
 
 
 def _check_metrics(table: pd.DataFrame, path: Path) -> None:

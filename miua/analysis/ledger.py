@@ -12,7 +12,14 @@ import pandas as pd
 from pydantic import BaseModel, Field, ValidationError
 
 from miua.analysis.checks import UndecidedError
-from miua.analysis.claim_tests import (
+from miua.analysis.claim_tests import (  # noqa: F401  (importing them registers their tests)
+    clinician_scores,
+    human_study,
+    images,
+    trainings,
+)
+from miua.analysis.claim_tests.base import (
+    GRID,
     NOT_TESTABLE,
     TESTS,
     UNDECIDED,
@@ -22,8 +29,7 @@ from miua.analysis.claim_tests import (
     NotTestableError,
     Verdict,
 )
-from miua.analysis.claim_tests.base import GRID
-from miua.analysis.readers import READER_REGRESSION, READERS, SCORES_OF_OUR_SETS
+from miua.analysis.reader_tables import READER_REGRESSION, READERS, SCORES_OF_OUR_SETS
 from miua.config import Strict, read_config
 from miua.errors import MiuaError
 from miua.files import read_json, write_json
@@ -35,18 +41,8 @@ from miua.study.store import Results, write_table
 SCHEMA = 1
 
 CLAIMS_COLUMNS = (
-    "id",
-    "claim",
-    "section",
-    "experiments",
-    "test",
-    "thresholds",
-    "verdict",
-    "reason",
-    "missing",
-    "power",
-    "n",
-    "sources",
+    *("id", "claim", "section", "experiments", "test", "thresholds", "verdict", "reason"),
+    *("missing", "power", "n", "sources"),
 )
 
 Need = Literal["real_images", "fid", "readers", "clinician_scores_of_our_sets"]
@@ -177,11 +173,10 @@ def write_claims(results: Path, study: Path) -> list[Path]:
         raise MiuaError(
             f"{study / GRID}.yaml is missing. Name the folder of the study's experiments: --study."
         )
-    cache: dict[str, pd.DataFrame | None] = {}
     entries = []
     plan, published = opened.plan, experiments[GRID].published
     for claim in read_claims(study):
-        evidence = Evidence(opened, study, tuple(claim.experiments), cache)
+        evidence = Evidence(opened, study, tuple(claim.experiments))
         # Readers judge the sets of the main grid.
         tested = GRID if set(claim.needs) & set(PEOPLE) else claim.experiments[0]
         epochs = plan.epochs(tested) if REAL_IMAGES in claim.needs else []
@@ -195,24 +190,17 @@ def write_claims(results: Path, study: Path) -> list[Path]:
         "verdicts": count_verdicts(entries),
         "claims": entries,
     }
-    paths = [claims_path(opened), opened.tables / f"{CLAIMS}.csv"]
+    paths = [opened.ledger, opened.table_path(CLAIMS)]
     write_json(paths[0], document)
     write_table(paths[1], pd.DataFrame([_flat(entry) for entry in entries])[list(CLAIMS_COLUMNS)])
     sources = sorted({source for entry in entries for source in entry["sources"]})
-    inputs = [_found(source, results, study) for source in sources]
+    # A source is named as seen from the results folder, or from beside the study.
+    inside = [results / source for source in sources]
+    beside = [study.parent / source for source in sources]
+    inputs = [path if path.exists() else other for path, other in zip(inside, beside, strict=True)]
     inputs.append(study / f"{CLAIMS}.yaml")
     record_step(paths[1].with_suffix(".json"), base=results, inputs=inputs, files=paths)
     return paths
-
-
-def _found(source: str, results: Path, study: Path) -> Path:
-    """The file of a source, which is named as seen from the results folder or beside the study."""
-    inside = results / source
-    return inside if inside.exists() else study.parent / source
-
-
-def claims_path(results: Results) -> Path:
-    return results.folder / f"{CLAIMS}.json"
 
 
 def read_ledger(results: Results) -> dict[str, Any]:
@@ -221,7 +209,7 @@ def read_ledger(results: Results) -> dict[str, Any]:
     Raises:
         MiuaError: it is missing, damaged, or of another version.
     """
-    path = claims_path(results)
+    path = results.ledger
     document = read_json(path)
     if not isinstance(document, dict) or document.get("schema") != SCHEMA:
         raise MiuaError(f"{path} is not of schema {SCHEMA}. Run `miua claims` again.")
@@ -254,14 +242,7 @@ def _explained(model: type[BaseModel], error: ValidationError) -> str:
 
 def _entry(claim: Claim, finding: Finding, sources: list[str]) -> dict[str, Any]:
     return {
-        "id": claim.id,
-        "claim": claim.claim,
-        "section": claim.section,
-        "experiments": claim.experiments,
-        "test": claim.test,
-        "inputs": claim.inputs,
-        "thresholds": claim.thresholds,
-        "needs": claim.needs,
+        **claim.model_dump(exclude={"reproduced"}),
         "means": claim.reproduced,
         "verdict": finding.verdict,
         "reason": finding.reason,

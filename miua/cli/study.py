@@ -60,7 +60,7 @@ def analyse_command(results: Results) -> None:
 def readers_command(results: Results) -> None:
     """Score the readers whose answers are in RESULTS/readers."""
     need("statsmodels", "Scoring readers")
-    from miua.survey.results import write_reader_tables
+    from miua.survey.into_ledger import write_reader_tables
 
     for path in write_reader_tables(results):
         print(path)
@@ -224,7 +224,7 @@ def _print_claims(results: Path) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from miua.analysis.claim_tests import VERDICTS
+    from miua.analysis.claim_tests.base import VERDICTS
     from miua.analysis.ledger import read_ledger
     from miua.study.store import Results
 
@@ -248,7 +248,7 @@ def _print_outcome(folder: Path) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from miua.analysis.claim_tests import VERDICTS
+    from miua.analysis.claim_tests.base import VERDICTS
     from miua.analysis.ledger import read_ledger
     from miua.report import results_summary
     from miua.study.store import Results

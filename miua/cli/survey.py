@@ -18,8 +18,8 @@ from miua.printable import printable
 
 if TYPE_CHECKING:
     from miua.evaluation.reading import Reading
-    from miua.survey.build import Built, Given, Numbers
-    from miua.survey.planning import Design, Finding
+    from miua.survey.build import Built, Given, StudySize
+    from miua.survey.planning import Design, PlanLine
     from miua.survey.words import Words
 
 TITLE = "Real or synthetic ultrasound images?"
@@ -71,10 +71,10 @@ def build_command(
     ] = None,
 ) -> None:
     """Make the page that readers judge images on, and its sealed key."""
-    need("pydantic", "The reader study", extra="survey")
-    need("jinja2", "The reader study", extra="survey")
+    for package in ("pydantic", "jinja2", "statsmodels"):
+        need(package, "The reader study", extra="survey")
     from miua.evaluation.reading import Reading
-    from miua.survey.build import Numbers, build_study, check_place, check_title
+    from miua.survey.build import StudySize, build_study, check_place, check_title
     from miua.survey.planning import plan
 
     check_place(out)
@@ -86,7 +86,7 @@ def build_command(
         )
     if size is None and fit == "crop":
         raise MiuaError("--fit crop needs the size of the square: --size N.")
-    numbers = Numbers(synthetic_images, real_images, practice, repeated, readers)
+    numbers = StudySize(synthetic_images, real_images, practice, repeated, readers)
     text = _words(words, language, consent)
     reading = Reading(size=size, fit=fit, skip_bad=skip_bad)
     stacks = _stacks(real, set_paths(synthetic or [], more or []), results, reading)
@@ -194,17 +194,18 @@ def plan_command(
     json: Annotated[Path | None, typer.Option(help="Write all numbers here.")] = None,
 ) -> None:
     """Say what a reader study of this size can find."""
-    need("pydantic", "The reader study", extra="survey")
+    for package in ("pydantic", "statsmodels"):
+        need(package, "The reader study", extra="survey")
     from dataclasses import asdict, replace
 
-    from miua.survey.build import Numbers, check_sets
+    from miua.survey.build import StudySize, check_sets
     from miua.survey.planning import plan
 
     if detect is not None and not (0 < detect < 1 and detect != 0.5):
         raise MiuaError(f"--detect is a share between 0 and 1 other than 0.5, not {detect:g}.")
     if not math.isfinite(seconds):
         raise MiuaError(f"--seconds is a number of seconds, not {seconds:g}.")
-    numbers = Numbers(synthetic_images, real_images, practice, repeated, readers)
+    numbers = StudySize(synthetic_images, real_images, practice, repeated, readers)
     check_sets(numbers, sets)
     design = replace(_design(numbers, sets), seconds=seconds, image_correlation=image_correlation)
     findings = plan(design, detect)
@@ -217,7 +218,7 @@ def plan_command(
         print(json)
 
 
-def _design(numbers: Numbers, sets: int) -> Design:
+def _design(numbers: StudySize, sets: int) -> Design:
     from miua.survey.planning import Design
 
     return Design(
@@ -230,7 +231,7 @@ def _design(numbers: Numbers, sets: int) -> Design:
     )
 
 
-def print_plan(design: Design, findings: Sequence[Finding]) -> None:
+def print_plan(design: Design, lines: Sequence[PlanLine]) -> None:
     """A line for each thing that can be found, and what it rests on."""
     from rich.console import Console
     from rich.table import Table
@@ -249,7 +250,7 @@ def print_plan(design: Design, findings: Sequence[Finding]) -> None:
     for column in table.columns[1:]:
         column.justify = "right"
         column.no_wrap = True
-    for each in findings:
+    for each in lines:
         table.add_row(each.words, _in_words(each, each.one), _in_words(each, each.all))
     console.print(table)
     together = (
@@ -262,7 +263,7 @@ def print_plan(design: Design, findings: Sequence[Finding]) -> None:
         f"{together if design.readers > 1 else ''} {_images_of_sets(design)}",
         soft_wrap=True,
     )
-    if any(each.one is None or each.all is None for each in findings):
+    if any(each.one is None or each.all is None for each in lines):
         console.print(
             "-: no such number; or the study is too small for one, or too large to compute it.",
             soft_wrap=True,
@@ -276,19 +277,22 @@ def _images_of_sets(design: Design) -> str:
     return f"Of each set {images} images are judged{few}."
 
 
-def _in_words(finding: Finding, value: tuple[float, ...] | None) -> str:
+# How a number of each kind is written.
+_FORMS = {
+    "minutes": "{:.0f}",
+    "count": "{:.0f}",
+    "share": "{:.1%}",
+    "half-width": "± {:.2f}",
+    "number": "{:.2f}",
+}
+
+
+def _in_words(line: PlanLine, value: tuple[float, ...] | None) -> str:
     if value is None:
         return "-"
-    if finding.kind == "interval":
+    if line.kind == "interval":
         return f"{100 * value[0]:.1f} to {100 * value[1]:.1f} %"
-    form = {
-        "minutes": "{:.0f}",
-        "count": "{:.0f}",
-        "share": "{:.1%}",
-        "half-width": "± {:.2f}",
-        "number": "{:.2f}",
-    }[finding.kind]
-    return form.format(value[0]).replace("%", " points")
+    return _FORMS[line.kind].format(value[0]).replace("%", " points")
 
 
 # In the order the work happens.

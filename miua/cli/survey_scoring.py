@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -42,8 +42,8 @@ def score_command(
     for package in ("pandas", "pydantic", "statsmodels"):
         need(package, "Scoring a reader study", "survey")
     from miua.survey.answers import open_study, read_answers
+    from miua.survey.into_ledger import add_readers, check_readers, write_reader_tables
     from miua.survey.outcome import SCORES_FILE, outcome_folder, score, write_outcome
-    from miua.survey.results import add_readers, check_readers, write_reader_tables
 
     if rehearsal and results is not None:
         raise MiuaError("A rehearsal is no result: give either --rehearsal or --results.")
@@ -97,60 +97,20 @@ def print_outcome(outcome: Outcome) -> None:
         console.print(f"{outcome.banner}\n")
     title = printable(outcome.opened.study.title)
     console.print(f"{title} (study {outcome.opened.sha256[:8]})\n", soft_wrap=True)
-    _print_files(console, outcome)
-    note = outcome.banner
-    _print(
-        console,
-        f"Scores, with 95 % intervals{_as_note(note)}",
-        ("role", "reader", "score", "count", "value", "interval", "p"),
-        [_score_row(row) for row in outcome.readers.itertuples()],
-    )
-    _print(
-        console,
-        f"Quality by set, 1 (poor) to 5 (high){_as_note(note)}",
-        ("role", "set", "images", "answers", "called real", "quality", "interval"),
-        [_set_row(row) for row in outcome.sets.itertuples()],
-    )
-    _print(
-        console,
-        f"Agreement{_as_note(note)}",
-        ("", "role", "readers", "question", "measure", "images", "value", "interval"),
-        [_agreement_row(row) for row in outcome.agreement.itertuples()],
-    )
-    _print(
-        console,
-        f"Over the session, by thirds{_as_note(note)}",
-        ("reader", "measure", "first", "middle", "last", "trend (Spearman)", "p"),
-        [_learning_row(row) for row in outcome.learning.itertuples()],
-    )
-    if len(comments := outcome.comments):
-        _print(
-            console,
-            f"Comments{_as_note(note)}",
-            ("reader", "image", "is", "comment"),
-            [_comment_row(row) for row in comments.itertuples()],
-        )
+    note = f" [{outcome.banner}]" if outcome.banner else ""
+    for name, (attribute, cells) in TABLES.items():
+        found = getattr(outcome, attribute)
+        rows = found.itertuples() if hasattr(found, "itertuples") else found
+        texts = [[_cell(row, cell) for cell in cells.values()] for row in rows]
+        if texts:
+            _print(console, f"{name}{note}", list(cells), texts)
     console.print(
         "Exact intervals and p take answers as independent. Those marked 'images resampled' do "
         "not: they keep all answers to an image together.\n"
     )
 
 
-def _print_files(console: Console, outcome: Outcome) -> None:
-    rows = []
-    for file in outcome.files:
-        answers = file.answers
-        judged = len(answers.answers)
-        years = f"{answers.experience_years} years"
-        who = (str(answers.reader), answers.role, years, str(judged), answers.receipt)
-        rows.append((*who, printable(file.path.name)))
-    head = ("reader", "role", "experience", "answers", "receipt", "file")
-    _print(console, f"Readers{_as_note(outcome.banner)}", head, rows)
-
-
-def _print(
-    console: Console, title: str, head: tuple[str, ...], rows: Sequence[tuple[str, ...]]
-) -> None:
+def _print(console: Console, title: str, head: list[str], rows: list[list[str]]) -> None:
     from rich.table import Table
     from rich.text import Text
 
@@ -165,48 +125,33 @@ def _print(
     print_table(console, table)
 
 
-def _score_row(row: Any) -> tuple[str, ...]:
-    count = "" if row.count != row.count else f"{int(row.count)} of {int(row.n)}"
-    value = _number(row.value) if row.status == "computed" else row.status
-    p = "" if row.p_value != row.p_value else _p(row.p_value)
-    return (row.role, row.reader, row.score, count, value, _interval(row), p)
+def _cell(row: Any, cell: str | Callable[[Any], str]) -> str:
+    """What a row has of a name, or what is made of the row."""
+    if callable(cell):
+        return cell(row)
+    value = getattr(row, cell)
+    return _number(value) if isinstance(value, float) else str(value)
 
 
-def _set_row(row: Any) -> tuple[str, ...]:
-    counts = (row.images, row.answers, row.called_real)
-    name = printable(row.set) or "real images"
-    return (row.role, name, *map(str, counts), _number(row.quality), _interval(row))
+def _count(row: Any) -> str:
+    return "" if row.count != row.count else f"{int(row.count)} of {int(row.n)}"
 
 
-def _agreement_row(row: Any) -> tuple[str, ...]:
-    value = _number(row.value) if row.status == "computed" else row.status
-    who = (row.kind, row.role, row.readers, row.question, row.measure)
-    return (*who, str(row.n), value, _interval(row))
+def _trend(row: Any) -> str:
+    if row.status != "computed":
+        return str(row.status)
+    return f"{_number(row.spearman_r)} ({_span(row.low, row.high)})"
 
 
-def _learning_row(row: Any) -> tuple[str, ...]:
-    thirds = [_number(value) for value in (row.first, row.middle, row.last)]
-    trend, p = row.status, ""
-    if row.status == "computed":
-        trend = f"{_number(row.spearman_r)} ({_span(row.low, row.high)})"
-        p = _p(row.p_value)
-    return (str(row.reader), row.measure, *thirds, trend, p)
-
-
-def _comment_row(row: Any) -> tuple[str, ...]:
-    kind = f"{row.kind}, {row.set}" if row.set else row.kind
-    text = " ".join(printable(row.comment).split())
-    return (str(row.reader), row.image, printable(kind), text)
+def _value(row: Any) -> str:
+    return _number(row.value) if row.status == "computed" else str(row.status)
 
 
 def _interval(row: Any) -> str:
-    if row.low != row.low:
-        return (
-            ""
-            if row.interval.removeprefix("none: ") in getattr(row, "status", "")
-            else (row.interval)
-        )
-    return f"{_span(row.low, row.high)} {row.interval}"
+    if row.low == row.low:
+        return f"{_span(row.low, row.high)} {row.interval}"
+    said = row.interval.removeprefix("none: ") in getattr(row, "status", "")
+    return "" if said else row.interval
 
 
 def _span(low: float, high: float) -> str:
@@ -217,9 +162,61 @@ def _number(value: float) -> str:
     return f"{value:.2f}".replace("-", "\N{MINUS SIGN}")
 
 
-def _p(value: float) -> str:
-    return "< 0.001" if value < 0.001 else f"{value:.3f}"
+def _p(row: Any) -> str:
+    if row.p_value != row.p_value:
+        return ""
+    return "< 0.001" if row.p_value < 0.001 else f"{row.p_value:.3f}"
 
 
-def _as_note(banner: str) -> str:
-    return f" [{banner}]" if banner else ""
+# By its title: the attribute of the outcome that a table shows, and what is in each column.
+TABLES: dict[str, tuple[str, dict[str, str | Callable[[Any], str]]]] = {
+    "Readers": (
+        "files",
+        {
+            "reader": lambda file: str(file.answers.reader),
+            "role": lambda file: file.answers.role,
+            "experience": lambda file: f"{file.answers.experience_years} years",
+            "answers": lambda file: str(len(file.answers.answers)),
+            "receipt": lambda file: file.answers.receipt,
+            "file": lambda file: printable(file.path.name),
+        },
+    ),
+    "Scores, with 95 % intervals": (
+        "readers",
+        {
+            **{name: name for name in ("role", "reader", "score")},
+            **{"count": _count, "value": _value, "interval": _interval, "p": _p},
+        },
+    ),
+    "Quality by set, 1 (poor) to 5 (high)": (
+        "sets",
+        {
+            "role": "role",
+            "set": lambda row: printable(row.set) or "real images",
+            **{"images": "images", "answers": "answers", "called real": "called_real"},
+            **{"quality": "quality", "interval": _interval},
+        },
+    ),
+    "Agreement": (
+        "agreement",
+        {
+            **{"": "kind", "role": "role", "readers": "readers", "question": "question"},
+            **{"measure": "measure", "images": "n", "value": _value, "interval": _interval},
+        },
+    ),
+    "Over the session, by thirds": (
+        "learning",
+        {
+            **{name: name for name in ("reader", "measure", "first", "middle", "last")},
+            **{"trend (Spearman)": _trend, "p": _p},
+        },
+    ),
+    "Comments": (
+        "comments",
+        {
+            **{"reader": "reader", "image": "image"},
+            "is": lambda row: printable(f"{row.kind}, {row.set}" if row.set else row.kind),
+            "comment": lambda row: " ".join(printable(row.comment).split()),
+        },
+    ),
+}

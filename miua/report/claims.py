@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from miua.analysis.claim_tests.base import number
-from miua.analysis.ledger import claims_path, read_claims, read_ledger
+from miua.analysis.ledger import read_claims, read_ledger
 from miua.report.value import Value
 from miua.study.store import Results
 
@@ -54,7 +54,7 @@ def judged_claims(results: Results, study: Path) -> list[JudgedClaim]:
         MiuaError: claims.yaml or claims.json is damaged.
     """
     entries = {}
-    if claims_path(results).exists():
+    if results.ledger.exists():
         entries = {entry["id"]: entry for entry in read_ledger(results)["claims"]}
     judged = []
     for claim in read_claims(study):

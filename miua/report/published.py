@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from miua.analysis.ledger import read_claims
-from miua.analysis.readers import (
+from miua.analysis.reader_tables import (
     ALL,
     CLINICIAN,
     ENGINEER,

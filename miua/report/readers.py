@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from miua.analysis.readers import (
+from miua.analysis.reader_tables import (
     READER_CORRELATION,
     READER_FAMILY,
     READER_REGRESSION,

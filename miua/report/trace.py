@@ -14,8 +14,8 @@ from typing import Any
 
 import pandas as pd
 
-from miua.analysis.ledger import claims_path, read_ledger
-from miua.analysis.readers import READER, READERS
+from miua.analysis.ledger import read_ledger
+from miua.analysis.reader_tables import READER, READERS
 from miua.errors import MiuaError
 from miua.files import read_array, read_json, sha256_array, sha256_file
 from miua.report.document import GENERATED
@@ -92,7 +92,7 @@ def _find(
 ) -> tuple[dict[str, Any], dict[str, Any] | None]:
     """The entry of a value, or that of a claim's reason together with the claim."""
     claims: dict[str, dict[str, Any]] = {}
-    if claims_path(results).exists():
+    if results.ledger.exists():
         claims = {claim["id"]: claim for claim in read_ledger(results)["claims"]}
     wanted = name.removeprefix("\\")
     if wanted in values:
@@ -229,7 +229,7 @@ def listing(results: Path) -> list[str]:
     opened = Results.open(results)
     values = read_values(opened)
     lines = []
-    if claims_path(opened).exists():
+    if opened.ledger.exists():
         claims = read_ledger(opened)["claims"]
         lines = [f"{claim['id']}: {claim['verdict']}" for claim in claims]
     return lines + [f"{name}: {entry['text']}" for name, entry in values.items()]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from miua.analysis.clinician import COEFFICIENTS_FILE, TOLERATED_READING_ERRORS
-from miua.analysis.readers import READERS, read_readers
+from miua.analysis.reader_tables import READERS, read_readers
 from miua.config import VARIANTS, TrainingConfig
 from miua.errors import MiuaError
 from miua.metrics.registry import (

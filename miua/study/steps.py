@@ -223,7 +223,7 @@ STEPS = (
         ("tables/readers.csv", "tables/readers.json"),
         "miua readers .",
         ("{readers_files}", "tables/metrics.csv"),
-        modules=("miua.survey.results",),
+        modules=("miua.survey.into_ledger",),
         local=True,
     ),
     _of_tables(

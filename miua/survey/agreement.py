@@ -26,7 +26,7 @@ from miua.analysis.checks import (
     finite_array,
     finite_columns,
 )
-from miua.analysis.readers import ALL, NORMAL
+from miua.analysis.reader_tables import ALL, NORMAL
 from miua.study.store import COMPUTED
 from miua.survey.answers import first_showings
 from miua.survey.estimate import Estimate, attempt, by_images, without_interval

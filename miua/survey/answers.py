@@ -23,18 +23,8 @@ from miua.survey.records import (
 )
 
 JUDGEMENT_COLUMNS = (
-    "reader",
-    "role",
-    "place",
-    "image",
-    "kind",
-    "set",
-    "real",
-    "quality",
-    "confidence",
-    "seconds",
-    "repeat",
-    "comment",
+    *("reader", "role", "place", "image", "kind", "set", "real", "quality", "confidence"),
+    *("seconds", "repeat", "comment"),
 )
 
 
@@ -144,22 +134,16 @@ def judgements(opened: OpenedStudy, files: Sequence[AnswersFile]) -> pd.DataFram
         seen: set[str] = set()
         for answer in file.answers.answers:
             image = opened.key.images[answer.image]
-            rows.append(
-                (
-                    file.answers.reader,
-                    file.answers.role,
-                    answer.place,
-                    answer.image,
-                    image.kind,
-                    image.set,
-                    answer.real,
-                    answer.quality,
-                    answer.confidence,
-                    answer.milliseconds / 1000,
-                    answer.image in seen,
-                    answer.comment,
-                )
-            )
+            known = {
+                **answer.model_dump(),
+                "reader": file.answers.reader,
+                "role": file.answers.role,
+                "kind": image.kind,
+                "set": image.set,
+                "seconds": answer.milliseconds / 1000,
+                "repeat": answer.image in seen,
+            }
+            rows.append([known[name] for name in JUDGEMENT_COLUMNS])
             seen.add(answer.image)
     return pd.DataFrame(rows, columns=list(JUDGEMENT_COLUMNS))
 

@@ -10,7 +10,7 @@ import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -51,7 +51,7 @@ MOST_PAGE_BYTES = 50_000_000  # a page that no one can send by mail
 
 
 @dataclass(frozen=True)
-class Numbers:
+class StudySize:
     """How large a reader study is.
 
     Attributes:
@@ -91,7 +91,7 @@ class Numbers:
         return self.practice // 2
 
 
-def check_sets(numbers: Numbers, sets: int) -> None:
+def check_sets(numbers: StudySize, sets: int) -> None:
     """Refuse fewer synthetic images than sets: some would be without a score.
 
     Raises:
@@ -141,32 +141,10 @@ class Built:
     seed_drawn: bool
 
 
-@dataclass
-class _Drawn:
-    """The images of a study under their ids, and what they are."""
-
-    pixels: dict[str, NDArray[np.uint8]] = field(default_factory=dict)
-    key: dict[str, KeyImage] = field(default_factory=dict)
-
-    def add(self, name: str, given: Given, place: int) -> None:
-        pixels = given.stack.images[place]
-        self.pixels[name] = pixels
-        self.key[name] = KeyImage(
-            kind="synthetic" if given.set else "real",
-            set=given.set,
-            source=given.path,
-            place=place,
-            sha256=sha256_array(pixels),
-        )
-
-    def shown(self, names: Sequence[str]) -> list[ShownImage]:
-        return [ShownImage(id=name, sha256=self.key[name].sha256) for name in names]
-
-
 def build_study(
     out: Path,
     stacks: Sequence[Given],
-    numbers: Numbers,
+    numbers: StudySize,
     words: Words,
     *,
     title: str,
@@ -195,24 +173,24 @@ def build_study(
     chosen = secrets.randbits(SEED_BITS) if seed is None else seed
     pool = pool_of(stacks)
     drawn, practice, judged = _draw(stacks, pool, numbers, chosen)
-    set_of = {name: drawn.key[name].set for name in judged}
-    key = Key(
-        seed=chosen, images=drawn.key, stacks={each.set: each.stack.digest for each in stacks}
-    )
+    images = {name: _key_image(given, place) for name, (given, place) in drawn.items()}
+    set_of = {name: images[name].set for name in judged}
+    key = Key(seed=chosen, images=images, stacks={each.set: each.stack.digest for each in stacks})
     key_bytes = canonical(key.model_dump())
     study = ReaderStudy(
         title=title,
         width=width,
         height=height,
-        practice=drawn.shown(practice),
-        images=drawn.shown(sorted(judged)),
+        practice=[ShownImage(id=name, sha256=images[name].sha256) for name in practice],
+        images=[ShownImage(id=name, sha256=images[name].sha256) for name in sorted(judged)],
         orders=draw_orders(set_of, numbers.repeats, numbers.readers, chosen),
         language=words.language,
         words=words.sentences,
         key_sha256=_sha256(key_bytes),
     )
     study_bytes = canonical(study.model_dump())
-    page = render_page(study, study_bytes, drawn.pixels).encode()
+    pixels = {name: given.stack.images[place] for name, (given, place) in drawn.items()}
+    page = render_page(study, study_bytes, pixels).encode()
     if len(page) > MOST_PAGE_BYTES:
         raise MiuaError(
             f"The page would be {len(page) / 1e6:.0f} MB. Take fewer or smaller images (--size N)."
@@ -228,7 +206,7 @@ def build_study(
         folder=out,
         study_sha256=_sha256(study_bytes),
         counts={each.set: list(set_of.values()).count(each.set) for each in stacks},
-        notes=[*_notes(pool), *_notes_on_size(width, height)],
+        notes=_notes(pool, width, height),
         page_bytes=len(page),
         seed_drawn=seed is None,
     )
@@ -248,45 +226,49 @@ def pool_of(stacks: Sequence[Given]) -> Pool:
     return Pool(places, twice, shared)
 
 
-def _too_few(given: Given, usable: int, pool: Pool, to_judge: int, to_try: int) -> str:
-    shared = ""
-    if pool.shared:
-        shared = f" {pool.shared} images are in another set, too: was the right folder given?"
-    return (
-        f"{given.path} has {usable} usable images; {to_judge} to judge and {to_try} for practice "
-        f"are wanted.{shared} Give more images, or ask for fewer (--synthetic-images, "
-        "--real-images, --practice)."
-    )
-
-
 def _draw(
-    stacks: Sequence[Given], pool: Pool, numbers: Numbers, seed: int
-) -> tuple[_Drawn, list[str], list[str]]:
-    """The images; the ids of those for practice, in order; the ids of those to judge."""
-    by_set = {each.set: each for each in stacks}
-    synthetic = [name for name in by_set if name != REAL]
+    stacks: Sequence[Given], pool: Pool, numbers: StudySize, seed: int
+) -> tuple[dict[str, tuple[Given, int]], list[str], list[str]]:
+    """Stack and place of each image by its id; the ids for practice, in order; those to judge."""
+    synthetic = [each.set for each in stacks if each.set != REAL]
     to_judge = {REAL: numbers.real, **equal_shares(numbers.synthetic, synthetic, seed)}
     rest = numbers.practice - numbers.practice_real
     # Another draw: the set with one more image to judge need not have one more for practice.
     to_try = {REAL: numbers.practice_real, **equal_shares(rest, synthetic, seed + 1)}
-    judged: list[tuple[str, int]] = []
-    tried: list[tuple[str, int]] = []
-    for index, (name, given) in enumerate(by_set.items()):
-        places, wanted = pool.places[name], to_judge[name] + to_try[name]
-        if wanted > len(places):
-            raise MiuaError(_too_few(given, len(places), pool, to_judge[name], to_try[name]))
+    judged: list[tuple[Given, int]] = []
+    tried: list[tuple[Given, int]] = []
+    for index, given in enumerate(stacks):
+        places, judge, practise = pool.places[given.set], to_judge[given.set], to_try[given.set]
+        if judge + practise > len(places):
+            shared = ""
+            if pool.shared:
+                shared = (
+                    f" {pool.shared} images are in another set, too: was the right folder given?"
+                )
+            raise MiuaError(
+                f"{given.path} has {len(places)} usable images; {judge} to judge and {practise} "
+                f"for practice are wanted.{shared} Give more images, or ask for fewer "
+                "(--synthetic-images, --real-images, --practice)."
+            )
         order = places[generator(seed, Stream.IMAGES, index).permutation(len(places))].tolist()
-        judged += [(name, place) for place in order[: to_judge[name]]]
-        tried += [(name, place) for place in order[to_judge[name] : wanted]]
-    drawn = _Drawn()
+        judged += [(given, place) for place in order[:judge]]
+        tried += [(given, place) for place in order[judge : judge + practise]]
     practice = [f"p{number}" for number in range(1, len(tried) + 1)]
     shuffled = generator(seed, Stream.PRACTICE).permutation(len(tried)).tolist()
-    for name, index in zip(practice, shuffled, strict=True):
-        drawn.add(name, by_set[tried[index][0]], tried[index][1])
-    ids = draw_ids([name for name, _ in judged], seed)
-    for name, (of, place) in sorted(zip(ids, judged, strict=True)):
-        drawn.add(name, by_set[of], place)
-    return drawn, practice, ids
+    drawn = {name: tried[index] for name, index in zip(practice, shuffled, strict=True)}
+    ids = draw_ids([given.set for given, _ in judged], seed)
+    by_id = dict(zip(ids, judged, strict=True))
+    return drawn | {name: by_id[name] for name in sorted(ids)}, practice, ids
+
+
+def _key_image(given: Given, place: int) -> KeyImage:
+    return KeyImage(
+        kind="synthetic" if given.set else "real",
+        set=given.set,
+        source=given.path,
+        place=place,
+        sha256=sha256_array(given.stack.images[place]),
+    )
 
 
 def _one_size(stacks: Sequence[Given]) -> tuple[int, int]:
@@ -337,25 +319,22 @@ def _write(out: Path, files: Mapping[str, bytes], record: dict[str, object]) -> 
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _provenance(stacks: Sequence[Given], numbers: Numbers, words: Words) -> dict[str, object]:
+def _provenance(stacks: Sequence[Given], numbers: StudySize, words: Words) -> dict[str, object]:
     """What made the study, without the seed: who knows it can draw the key."""
     record = provenance(
         inputs={each.set or "real images": each.stack.digest for each in stacks},
         settings={**vars(numbers), "language": words.language},
     )
-    return {**record, "command": _without_seed(record["command"])}
+    words_given = record["command"]
+    kept = [
+        word
+        for before, word in zip(["", *words_given], words_given, strict=False)
+        if before != "--seed" and word.partition("=")[0] != "--seed"
+    ]
+    return {**record, "command": kept}
 
 
-def _without_seed(command: Sequence[str]) -> list[str]:
-    kept, skip = [], False
-    for word in command:
-        if not skip and word.partition("=")[0] != "--seed":
-            kept.append(word)
-        skip = word == "--seed"
-    return kept
-
-
-def _notes(pool: Pool) -> list[str]:
+def _notes(pool: Pool, width: int, height: int) -> list[str]:
     notes = []
     if pool.twice:
         notes.append(
@@ -366,17 +345,13 @@ def _notes(pool: Pool) -> list[str]:
             f"Not drawn from: {counted(pool.shared, 'image')}, whose like is in another set, too: "
             "it would be unclear what they are."
         )
+    if max(width, height) > LARGE:
+        window = "{} x {}".format(*smallest_window(width, height))
+        notes.append(
+            f"The images are {width} x {height} pixels, so readers need a window of {window} or "
+            "more. --size N makes them smaller, if they are not of --results."
+        )
     return notes
-
-
-def _notes_on_size(width: int, height: int) -> list[str]:
-    if max(width, height) <= LARGE:
-        return []
-    window = "{} x {}".format(*smallest_window(width, height))
-    return [
-        f"The images are {width} x {height} pixels, so readers need a window of {window} or more. "
-        "--size N makes them smaller, if they are not of --results."
-    ]
 
 
 def _readme(title: str, out: Path) -> str:

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from miua.analysis.checks import Numbers, UndecidedError, check_fraction
-from miua.analysis.readers import NORMAL
+from miua.analysis.reader_tables import NORMAL
 from miua.survey.estimate import Estimate
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from miua.analysis.checks import UndecidedError
-from miua.analysis.readers import NONE, RESAMPLED
+from miua.analysis.reader_tables import NONE, RESAMPLED
 from miua.analysis.resampling import Rows, cluster_bootstrap
 from miua.study.store import COMPUTED
 

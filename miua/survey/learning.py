@@ -7,7 +7,7 @@ is the reader's.
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import pandas as pd
@@ -80,11 +80,11 @@ def _trend(role: str, reader: int, measure: str, places: Numbers, values: Number
     first, middle, last = (
         float(part.mean()) if part.size else math.nan for part in np.array_split(values, 3)
     )
-    known = Trend(role, reader, measure, values.size, first, middle, last)
+    known = (role, reader, measure, values.size, first, middle, last)
     try:
         found = correlate(places, values, method="spearman")
     except UndecidedError as error:
         # correlate calls what is correlated x and y.
         why = str(error).replace("all y values are equal", "all answers are the same")
-        return replace(known, status=f"undecided: {why}")
-    return replace(known, spearman_r=found.r, low=found.low, high=found.high, p_value=found.p_value)
+        return Trend(*known, status=f"undecided: {why}")
+    return Trend(*known, found.r, found.low, found.high, found.p_value)

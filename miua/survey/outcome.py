@@ -142,8 +142,7 @@ def write_outcome(outcome: Outcome, folder: Path) -> list[Path]:
     written = []
     for name, table in outcome.tables.items():
         written.append(folder / f"{name}.csv")
-        shown = _without_formulas(_in_words(table))
-        shown = _with_banner(shown, outcome.banner)
+        shown = _as_written(table, outcome.banner)
         write_table(written[-1], shown, private=name == ANSWERS)
     written.append(folder / SCORES_FILE)
     write_json(written[-1], as_document(outcome), sort_keys=False)
@@ -153,18 +152,16 @@ def write_outcome(outcome: Outcome, folder: Path) -> list[Path]:
     return written
 
 
+# What scores.json says of a reader, by the names of Answers.
+_DESCRIBED = ("reader", "role", "experience_years", "started", "finished", "sittings", "zoom")
+
+
 def _described(file: AnswersFile) -> dict[str, Any]:
     answers = file.answers
     return {
         "file": file.path.name,
         "receipt": answers.receipt,
-        "reader": answers.reader,
-        "role": answers.role,
-        "experience_years": answers.experience_years,
-        "started": answers.started,
-        "finished": answers.finished,
-        "sittings": answers.sittings,
-        "zoom": answers.zoom,
+        **{name: getattr(answers, name) for name in _DESCRIBED},
         "taken_back": sum(answer.changes for answer in answers.answers),
         "automated": answers.automated,
     }
@@ -178,20 +175,16 @@ def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
     ]
 
 
-def _in_words(table: pd.DataFrame) -> pd.DataFrame:
-    """Truth values as the other tables write them."""
+def _as_written(table: pd.DataFrame, banner: str) -> pd.DataFrame:
+    """A table as it goes into a file.
+
+    Truth values are written as the other tables write them, and comments so that a spreadsheet
+    takes them for text, whatever they begin with. In a file without a heading the only place for
+    the banner is in every row.
+    """
     truths = table.select_dtypes("bool").columns
-    return table.assign(**{name: table[name].map({True: "yes", False: "no"}) for name in truths})
-
-
-def _without_formulas(table: pd.DataFrame) -> pd.DataFrame:
-    """Comments as a spreadsheet takes them for text, whatever they begin with."""
-    if "comment" not in table.columns:
-        return table
-    comments = table["comment"]
-    return table.assign(comment=comments.where(~comments.str.match(_FORMULA), "'" + comments))
-
-
-def _with_banner(table: pd.DataFrame, banner: str) -> pd.DataFrame:
-    """In a file without a heading the only place for it is in every row."""
-    return table.assign(note=banner) if banner else table
+    shown = table.assign(**{name: table[name].map({True: "yes", False: "no"}) for name in truths})
+    if "comment" in shown.columns:
+        comments = shown["comment"]
+        shown["comment"] = comments.where(~comments.str.match(_FORMULA), "'" + comments)
+    return shown.assign(note=banner) if banner else shown

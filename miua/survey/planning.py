@@ -80,8 +80,49 @@ class Design:
         return math.floor(images * self.readers / self.design_effect + 1e-9)
 
 
+# What is said of a study: for programs, how its numbers are to be read, and in words.
+SAID: dict[str, tuple[Kind, str]] = {
+    "minutes": ("minutes", "Minutes, at {seconds:g} seconds an image"),
+    "interval_at_half": (
+        "interval",
+        "If half of the synthetic images are called real: 95 % interval of the share",
+    ),
+    "interval_at_none": ("interval", "If none is called real: 95 % interval of the share"),
+    "departure": ("share", "Smallest departure from 50 % called real that is found"),
+    "equivalence_margin": (
+        "share",
+        "Smallest margin around 50 % within which the share is shown to lie, where it is 50 %",
+    ),
+    "discriminability": (
+        "number",
+        "Smallest d' (telling real from synthetic; 0: by chance, 1: 69 % right) that is found",
+    ),
+    "kappa": (
+        "half-width",
+        f"A reader's agreement with earlier answers, if kappa is {SUPPOSED_KAPPA:g}: plus or minus",
+    ),
+    "icc": (
+        "half-width",
+        f"Agreement of readers on quality, if the ICC is {SUPPOSED_ICC:g}: plus or minus",
+    ),
+    "correlation": (
+        "number",
+        "Smallest |r| of sets' scores with one metric that is found, with n = {sets}",
+    ),
+    "correlation_of_several": (
+        "number",
+        f"The same for the first of {METRICS} metrics, corrected as by Holm",
+    ),
+    "images_to_detect": (
+        "count",
+        "Synthetic images needed to tell {percent:g} % called real from 50 %",
+    ),
+}
+Value = tuple[float, ...] | None
+
+
 @dataclass(frozen=True)
-class Finding:
+class PlanLine:
     """One thing that a study can find.
 
     Attributes:
@@ -94,11 +135,11 @@ class Finding:
     name: str
     words: str
     kind: Kind
-    one: tuple[float, ...] | None
-    all: tuple[float, ...] | None
+    one: Value
+    all: Value
 
 
-def plan(design: Design, detect: float | None = None) -> list[Finding]:
+def plan(design: Design, detect: float | None = None) -> list[PlanLine]:
     """All that can be said of a design.
 
     Args:
@@ -112,90 +153,37 @@ def plan(design: Design, detect: float | None = None) -> list[Finding]:
     shown = design.practice + design.synthetic + design.real + design.repeats
     minutes = shown * design.seconds / 60
     one, every = design.synthetic, design.effective(design.synthetic)
-    findings = [
-        Finding(
-            "minutes",
-            f"Minutes, at {design.seconds:g} seconds an image",
-            "minutes",
-            (minutes,),
-            (minutes * design.readers,),
-        ),
-        Finding(
-            "interval_at_half",
-            "If half of the synthetic images are called real: 95 % interval of the share",
-            "interval",
-            _ends(one // 2, one),
-            _ends(every // 2, every),
-        ),
-        Finding(
-            "interval_at_none",
-            "If none is called real: 95 % interval of the share",
-            "interval",
-            _ends(0, one),
-            _ends(0, every),
-        ),
-        Finding(
-            "departure",
-            "Smallest departure from 50 % called real that is found",
-            "share",
-            _or_none(smallest_departure, one),
-            _or_none(smallest_departure, every),
-        ),
-        Finding(
-            "equivalence_margin",
-            "Smallest margin around 50 % within which the share is shown to lie, where it is 50 %",
-            "share",
+    every_real = design.effective(design.real)
+    correlation = _or_none(smallest_correlation, design.sets)
+    of_several = _or_none(partial(smallest_correlation, alpha=ALPHA / METRICS), design.sets)
+    values: dict[str, tuple[Value, Value]] = {
+        "minutes": ((minutes,), (minutes * design.readers,)),
+        "interval_at_half": (_ends(one // 2, one), _ends(every // 2, every)),
+        "interval_at_none": (_ends(0, one), _ends(0, every)),
+        "departure": (_or_none(smallest_departure, one), _or_none(smallest_departure, every)),
+        "equivalence_margin": (
             _or_none(smallest_equivalence_margin, one),
             _or_none(smallest_equivalence_margin, every),
         ),
-        Finding(
-            "discriminability",
-            "Smallest d' (telling real from synthetic; 0: by chance, 1: 69 % right) that is found",
-            "number",
+        "discriminability": (
             _or_none(smallest_discriminability, design.real, one),
-            _or_none(smallest_discriminability, design.effective(design.real), every),
+            _or_none(smallest_discriminability, every_real, every),
         ),
-        Finding(
-            "kappa",
-            "A reader's agreement with earlier answers, if kappa is "
-            f"{SUPPOSED_KAPPA:g}: plus or minus",
-            "half-width",
-            _or_none(kappa_half_width, design.repeats),
-            None,
-        ),
-        Finding(
-            "icc",
-            f"Agreement of readers on quality, if the ICC is {SUPPOSED_ICC:g}: plus or minus",
-            "half-width",
-            None,
-            _or_none(icc_half_width, one + design.real, design.readers),
-        ),
-        Finding(
-            "correlation",
-            f"Smallest |r| of sets' scores with one metric that is found, with n = {design.sets}",
-            "number",
-            *2 * (_or_none(smallest_correlation, design.sets),),
-        ),
-        Finding(
-            "correlation_of_several",
-            f"The same for the first of {METRICS} metrics, corrected as by Holm",
-            "number",
-            *2 * (_or_none(partial(smallest_correlation, alpha=ALPHA / METRICS), design.sets),),
-        ),
-    ]
+        "kappa": (_or_none(kappa_half_width, design.repeats), None),
+        "icc": (None, _or_none(icc_half_width, one + design.real, design.readers)),
+        "correlation": (correlation, correlation),
+        "correlation_of_several": (of_several, of_several),
+    }
     if detect is not None:
         needed = _or_none(images_to_detect, detect)
         shared = design.design_effect / design.readers
-        findings.append(
-            Finding(
-                "images_to_detect",
-                f"Synthetic images needed to tell {100 * detect:g} % called real from 50 %",
-                "count",
-                needed,
-                None if needed is None else (float(math.ceil(needed[0] * shared)),),
-            )
-        )
-    return findings
+        of_all = None if needed is None else (float(math.ceil(needed[0] * shared)),)
+        values["images_to_detect"] = (needed, of_all)
+    numbers = {"seconds": design.seconds, "sets": design.sets, "percent": 100 * (detect or 0)}
+    return [
+        PlanLine(name, SAID[name][1].format(**numbers), SAID[name][0], *both)
+        for name, both in values.items()
+    ]
 
 
 def smallest_departure(trials: int) -> float:

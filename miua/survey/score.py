@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from miua.analysis.checks import Numbers, UndecidedError
 from miua.analysis.proportions import binomial_p, exact_interval
-from miua.analysis.readers import (
+from miua.analysis.reader_tables import (
     ACCURACY,
     ALL,
     AUC,

@@ -13,7 +13,7 @@ from typing import Literal
 
 import pandas as pd
 
-from miua.analysis.readers import READER
+from miua.analysis.reader_tables import READER
 from miua.errors import MiuaError
 from miua.metrics.registry import ALL_MEASURES, COMPUTED, LBPV_TOTAL_DIFFERENCE
 from miua.study.plan import Profile, Seeds

@@ -16,7 +16,7 @@ import numpy as np
 
 from miua.analysis.clinician import refit_clinician
 from miua.analysis.ledger import write_claims
-from miua.analysis.readers import READERS
+from miua.analysis.reader_tables import READERS
 from miua.analysis.tables import analyse, collect
 from miua.files import read_array, read_json, write_text
 from miua.report.document import GENERATED
@@ -24,7 +24,7 @@ from miua.report.html import write_report
 from miua.report.latex import write_latex
 from miua.study.store import Results
 from miua.study.store import read_cells as read_planned
-from miua.survey.results import readers_folder, write_reader_tables
+from miua.survey.into_ledger import write_reader_tables
 from miua.verification.finding import Finding
 from miua.verification.guard import guarded
 from miua.verification.table_comparison import RELATIVE, compare_tables, read_cells
@@ -125,9 +125,9 @@ def _analyse(again: Results) -> Iterator[Finding]:
 
 
 def _readers(again: Results) -> Iterator[Finding]:
-    if readers_folder(again.folder).is_dir():
+    if again.readers.is_dir():
         tables = write_reader_tables(again.folder)
-        answers = len(list(readers_folder(again.folder).rglob("reader-*.json")))
+        answers = len(list(again.readers.rglob("reader-*.json")))
         said = f"{answers} readers' files are of this study and these images; {len(tables)} tables."
         yield Finding(CHECK, f"{READERS}/", "passed", said)
 

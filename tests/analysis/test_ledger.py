@@ -12,8 +12,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from miua.analysis.claim_tests import TESTS, VERDICTS, Evidence, Finding
-from miua.analysis.claim_tests.base import ClaimTest
+from miua.analysis.claim_tests.base import TESTS, VERDICTS, ClaimTest, Evidence, Finding
 from miua.analysis.clinician import clinician_table, refit
 from miua.analysis.ledger import (
     CLAIMS_COLUMNS,

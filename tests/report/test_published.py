@@ -5,7 +5,7 @@ import shutil
 import pandas as pd
 import pytest
 
-from miua.analysis.readers import READERS_COLUMNS, SYNTHETIC_CALLED_REAL
+from miua.analysis.reader_tables import READERS_COLUMNS, SYNTHETIC_CALLED_REAL
 from miua.report import make_report
 from miua.report.claims import judged_claims
 from miua.report.published import comparisons

@@ -6,7 +6,7 @@ import pytest
 from scipy import stats
 
 from miua.analysis.proportions import exact_interval
-from miua.analysis.readers import ALL, EXACT, NORMAL, READERS_COLUMNS, RESAMPLED, SETS_COLUMNS
+from miua.analysis.reader_tables import ALL, EXACT, NORMAL, READERS_COLUMNS, RESAMPLED, SETS_COLUMNS
 from miua.survey.answers import JUDGEMENT_COLUMNS
 from miua.survey.estimate import by_images
 from miua.survey.score import score_readers, score_sets

@@ -11,8 +11,8 @@ from miua.cli import app
 from miua.report.latex import write_latex
 from miua.report.trace import trace
 from miua.study.store import Results
+from miua.survey.into_ledger import write_reader_tables
 from miua.survey.records import canonical, digest_of
-from miua.survey.results import write_reader_tables
 from miua.verification.outcome import results_tables
 from tests.survey.study_maker import drawn_reader, study_of_results
 

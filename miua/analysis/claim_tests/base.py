@@ -23,7 +23,7 @@ from miua.errors import MiuaError
 from miua.metrics.inception_weights import SHA256 as PUBLISHED_WEIGHTS
 from miua.metrics.registry import measure
 from miua.study.plan import SCALES
-from miua.study.store import COMPUTED, Results, read_experiment, read_table
+from miua.study.store import COMPUTED, Results, read_experiment
 
 Verdict = Literal["reproduced", "not reproduced", "undecided", "not testable here"]
 REPRODUCED: Verdict = "reproduced"
@@ -71,7 +71,6 @@ class Evidence:
     results: Results
     study: Path
     experiments: tuple[str, ...]
-    cache: dict[str, pd.DataFrame | None] = field(default_factory=dict)
     sources: list[str] = field(default_factory=list)
 
     def sets(self, experiment: str | None = None, arm: str | None = None) -> pd.DataFrame:
@@ -82,9 +81,7 @@ class Evidence:
         """
         experiment = experiment or self.experiments[0]
         source = f"tables/{experiment}.csv"
-        if experiment not in self.cache:
-            self.cache[experiment] = read_experiment(self.results, experiment)
-        table = self.cache[experiment]
+        table = read_experiment(self.results, experiment)
         if table is None:
             raise NotTestableError(f"the experiment {experiment} ({source} is not there)")
         self._note(source)
@@ -97,10 +94,7 @@ class Evidence:
             NotTestableError: it is not there, as its experiment was not run.
             MiuaError: it is damaged.
         """
-        if name not in self.cache:
-            path = self.results.tables / f"{name}.csv"
-            self.cache[name] = read_table(path, columns, numbers) if path.exists() else None
-        table = self.cache[name]
+        table = self.results.table(name, columns, numbers)
         if table is None:
             raise NotTestableError(f"tables/{name}.csv, which its experiment would have made")
         self._note(f"tables/{name}.csv")
@@ -108,7 +102,7 @@ class Evidence:
 
     def has(self, name: str) -> bool:
         """Whether tables/NAME.csv is there, as the tables of readers are where any answered."""
-        return (self.results.tables / f"{name}.csv").exists()
+        return self.results.table_path(name).exists()
 
     def scores(self) -> pd.DataFrame:
         """The clinician's digitised scores."""

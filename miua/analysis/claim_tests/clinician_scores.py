@@ -8,7 +8,7 @@ from typing import Literal
 import pandas as pd
 from scipy import stats
 
-from miua.analysis import readers
+from miua.analysis import reader_tables as readers
 from miua.analysis.checks import UndecidedError
 from miua.analysis.claim_tests.base import (
     FID,

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from miua.analysis.claim_tests import TESTS
+from miua.analysis.claim_tests.base import TESTS
 from tests.analysis.claim_tests.world import (
     MISSING_FID,
     row,

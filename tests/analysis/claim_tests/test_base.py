@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from miua.analysis.claim_tests import TESTS, Evidence
-from miua.analysis.claim_tests.base import number
+from miua.analysis.claim_tests.base import TESTS, Evidence, number
 from miua.study.store import Results
 from tests.analysis.claim_tests.world import STUDY
 

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from miua.analysis.clinician import CLINICIAN_COLUMNS, refit
-from miua.analysis.readers import FAMILY_COLUMNS
-from miua.analysis.readers import REGRESSION_COLUMNS as READERS_LINES
+from miua.analysis.reader_tables import FAMILY_COLUMNS
+from miua.analysis.reader_tables import REGRESSION_COLUMNS as READERS_LINES
 from miua.metrics.registry import element_name
 from tests.analysis.claim_tests.world import (
     CLINICIAN,

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from miua.analysis.claim_tests import Evidence
+from miua.analysis.claim_tests.base import Evidence
 from miua.analysis.clinician import CLINICIAN_COLUMNS
 from miua.analysis.ledger import Claim, judge
 from miua.analysis.noise_floor import SUMMARY_COLUMNS

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from miua.analysis.readers import (
+from miua.analysis.reader_tables import (
     CLINICIAN,
     FAMILY_COLUMNS,
     READER_CORRELATION,

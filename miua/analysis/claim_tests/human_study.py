@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import Field
 
-from miua.analysis import readers
+from miua.analysis import reader_tables as readers
 from miua.analysis.claim_tests.base import (
     NOT_REPRODUCED,
     REPRODUCED,

@@ -11,9 +11,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-import pandas as pd
-
-from miua.analysis.readers import (
+from miua.analysis.reader_tables import (
     CLINICIAN,
     READER_SETS,
     READER_TABLES,
@@ -32,11 +30,6 @@ ANSWERS_FOLDER = "answers"
 RECORD = f"{READERS}.json"
 
 
-def readers_folder(results: Path) -> Path:
-    """Where a results folder keeps its reader study."""
-    return results / READERS
-
-
 def check_readers(
     results: Path, opened: OpenedStudy, files: Sequence[AnswersFile]
 ) -> dict[int, AnswersFile]:
@@ -52,7 +45,7 @@ def check_readers(
     found = Results.open(results)
     _check_judged(found, opened)
     read_metrics(found)
-    place = readers_folder(results)
+    place = found.readers
     answers = {file.answers.reader: file for file in files}
     for before in _kept(place, opened) if place.exists() else ():
         again = answers.setdefault(before.answers.reader, before)
@@ -76,11 +69,16 @@ def add_readers(results: Path, opened: OpenedStudy, files: Sequence[AnswersFile]
         MiuaError: see `check_readers`.
     """
     answers = check_readers(results, opened, files)
-    place = readers_folder(results)
+    place = Results.open(results).readers
     made = Path(tempfile.mkdtemp(prefix=f"{PARTIAL}{READERS}-", dir=results))
     try:
         _fill(made, opened, answers, results)
-        _put_in_place(made, place)
+        if place.exists():  # what was there is away first, and then removed
+            with tempfile.TemporaryDirectory(prefix=f"{PARTIAL}{READERS}-", dir=results) as old:
+                place.replace(Path(old) / READERS)
+                made.replace(place)
+        else:
+            made.replace(place)
     finally:
         shutil.rmtree(made, ignore_errors=True)
     return place
@@ -97,7 +95,7 @@ def write_reader_tables(results: Path) -> list[Path]:
         MiuaError: there are no answers, one would be refused, or the images are others.
     """
     opened = Results.open(results)
-    folder = readers_folder(results)
+    folder = opened.readers
     if not folder.is_dir():
         raise MiuaError(
             f"{folder} is missing: nobody judged these sets yet. Answers come there with: "
@@ -106,7 +104,12 @@ def write_reader_tables(results: Path) -> list[Path]:
     study = open_study(folder)
     _check_judged(opened, study)
     files = _accepted(study, folder)
-    tables = _tables(judgements(study, files), opened)
+    judged = judgements(study, files)
+    tables = {READERS: score_readers(judged)}
+    sets = score_sets(judged)
+    sets = sets[(sets["role"] == CLINICIAN) & (sets["kind"] == "synthetic")]
+    if len(sets):
+        tables |= {READER_SETS: sets, **against_metrics(sets, read_metrics(opened))}
     written = []
     for name in READER_TABLES:
         path = opened.tables / f"{name}.csv"
@@ -119,16 +122,6 @@ def write_reader_tables(results: Path) -> list[Path]:
     inputs.append(opened.tables / "metrics.csv")
     record_step(opened.tables / RECORD, base=results, inputs=inputs, files=written)
     return written
-
-
-def _tables(judged: pd.DataFrame, results: Results) -> dict[str, pd.DataFrame]:
-    """Every table by its name."""
-    tables = {READERS: score_readers(judged)}
-    sets = score_sets(judged)
-    sets = sets[(sets["role"] == CLINICIAN) & (sets["kind"] == "synthetic")]
-    if sets.empty:
-        return tables
-    return {**tables, READER_SETS: sets, **against_metrics(sets, read_metrics(results))}
 
 
 def _check_judged(results: Results, opened: OpenedStudy) -> None:
@@ -193,13 +186,3 @@ def _fill(made: Path, opened: OpenedStudy, answers: dict[int, AnswersFile], resu
     inputs = [opened.folder / STUDY_FILE, opened.folder / KEY_FILE]
     inputs += [file.path for _, file in sorted(answers.items())]
     record_step(made / PROVENANCE, base=results, inputs=inputs, files=files)
-
-
-def _put_in_place(made: Path, place: Path) -> None:
-    """Rename a finished folder to its place; what was there is away first, and then removed."""
-    if not place.exists():
-        made.replace(place)
-        return
-    with tempfile.TemporaryDirectory(prefix=f"{PARTIAL}{READERS}-", dir=place.parent) as old:
-        place.replace(Path(old) / READERS)
-        made.replace(place)

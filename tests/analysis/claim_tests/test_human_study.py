@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from miua.analysis.readers import READERS_COLUMNS
+from miua.analysis.reader_tables import READERS_COLUMNS
 from tests.analysis.claim_tests.world import CLINICIAN, World
 
 
@@ -62,7 +62,7 @@ def test_a_label_below_one_is_truncated_to_fake(world, monkeypatch):
     given = ("label-is-truncated", {"variant": "notebook-128"}, {"accuracy": 0})
     assert world.judge(*given).verdict == "reproduced"
     monkeypatch.setattr(
-        "miua.analysis.claim_tests.readers.VARIANTS", {"notebook-128": {"real_label": 1.0}}
+        "miua.analysis.claim_tests.human_study.VARIANTS", {"notebook-128": {"real_label": 1.0}}
     )
     assert world.judge(*given).verdict == "not reproduced"
 

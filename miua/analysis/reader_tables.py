@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,13 +19,12 @@ from miua.analysis.clinician import (
     CLINICIAN_COLUMNS,
     LINE_COLUMNS,
     candidates,
-    fit_scores,
-    line_of,
+    line_row,
     strengths,
 )
 from miua.analysis.correlation import largest_correlation
 from miua.metrics.registry import ALL_MEASURES, FID
-from miua.study.store import COMPUTED, Results, not_computed, read_table
+from miua.study.store import COMPUTED, Results, not_computed
 
 ALL = "all"  # stands for the readers of a role together where a table has a reader's number
 CLINICIAN, ENGINEER = "clinician", "engineer"
@@ -106,8 +106,7 @@ def read_readers(results: Results, name: str) -> pd.DataFrame | None:
         MiuaError: the table is damaged.
     """
     columns, numbers = TABLE_COLUMNS[name]
-    path = results.tables / f"{name}.csv"
-    return read_table(path, columns, numbers) if path.exists() else None
+    return results.table(name, columns, numbers)
 
 
 def against_metrics(sets: pd.DataFrame, metrics: pd.DataFrame) -> dict[str, pd.DataFrame]:
@@ -154,19 +153,10 @@ def regression(found: pd.DataFrame, metrics: pd.DataFrame) -> pd.DataFrame:
 
     A metric without a line is there, too; its status says why it has none.
     """
-    rows = []
-    for shown in ALL_MEASURES:
-        n = int((found["metric"] == shown.name).sum())
-        row: dict[str, object] = {"metric": shown.name, "n": n}
-        if missing := not_computed(metrics, shown.name):
-            rows.append(row | {"status": missing})
-            continue
-        try:
-            fit = fit_scores(found, shown.name)
-        except UndecidedError as error:
-            rows.append(row | {"status": f"undecided: {error}"})
-            continue
-        rows.append(row | line_of(fit) | {"status": COMPUTED})
+    rows: list[dict[str, Any]] = []
+    for name in (shown.name for shown in ALL_MEASURES):
+        missing = not_computed(metrics, name)
+        rows.append(line_row(found, name) | ({"status": missing} if missing else {}))
     return pd.DataFrame(rows, columns=list(REGRESSION_COLUMNS))
 
 

@@ -15,7 +15,7 @@ from miua.files import read_json, sha256_file
 from miua.report.readers import reader_tables
 from miua.study.store import Results
 from miua.survey.answers import open_study, read_answers
-from miua.survey.results import add_readers, write_reader_tables
+from miua.survey.into_ledger import add_readers, write_reader_tables
 from tests.drawn_results import STUDY
 from tests.survey.study_maker import drawn_reader, make_study, study_of_results
 
