@@ -15,10 +15,10 @@ from typing import Any
 
 from miua.data.threads import usable_cores
 from miua.files import data_folder
-from miua.forecast.machine import memory_of_machine
 from miua.locked_packages import differences_from_lock, find_lock
 from miua.provenance import code_version
 
+CONTAINER_MEMORY = Path("/sys/fs/cgroup/memory.max")  # a container's limit, if it has one
 PROCESSOR_INFORMATION = Path("/proc/cpuinfo")
 SECONDS_FOR_A_TOOL = 10
 # What makes numbers, and reads and writes files. Others are told where they are not as locked.
@@ -91,7 +91,7 @@ def hardware() -> dict[str, Any]:
         "processor": _processor(),
         "architecture": platform.machine(),
         "cores": usable_cores(),
-        "memory_bytes": int(memory_of_machine()[0]),
+        "memory_bytes": _memory(),
         "gpus": _gpus(),
     }
 
@@ -118,6 +118,13 @@ def _processor() -> str:
     ):
         return brand
     return platform.processor() or platform.machine()
+
+
+def _memory() -> int:
+    whole = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    with suppress(OSError, ValueError):  # no such file, or "max"
+        whole = min(whole, int(CONTAINER_MEMORY.read_text(encoding="ascii")))
+    return whole
 
 
 def _gpus() -> list[dict[str, Any]]:

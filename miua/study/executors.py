@@ -7,8 +7,11 @@ lie in files that Snakemake wrote there, and the plugin would be one more packag
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
 import subprocess
+import sys
 from collections.abc import Iterable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -77,6 +80,18 @@ def find_executor(wanted: str, study: Path) -> Path | None:
     if name == "slurm":
         _need_slurm()
     return folder
+
+
+def steps_environment() -> dict[str, str]:
+    """Environment variables with which the steps' commands are those of this environment.
+
+    Raises:
+        MiuaError: there is no command miua in it.
+    """
+    path = str(Path(sys.executable).parent) + os.pathsep + os.environ.get("PATH", "")
+    if shutil.which("miua", path=path) is None:
+        raise MiuaError("The command miua is not on the path. Install the package first.")
+    return {**os.environ, "PATH": path}
 
 
 def _plugin_of(path: Path) -> str:

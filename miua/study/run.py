@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -26,7 +25,13 @@ from miua.progress import say
 from miua.provenance import PROVENANCE, keep_or_record_step
 from miua.report import latex_problem
 from miua.study.closure import code_hash
-from miua.study.executors import LOCAL, cluster_messages, find_executor, local_messages
+from miua.study.executors import (
+    LOCAL,
+    cluster_messages,
+    find_executor,
+    local_messages,
+    steps_environment,
+)
 from miua.study.plan import Plan, Profile, Seeds, cells_csv, make_plan, read_experiments
 from miua.study.steps import NO_WEIGHTS, STEPS, Study
 from miua.verification.manifest import write_manifest
@@ -110,10 +115,9 @@ def reproduce(
         if problem := latex_problem():
             say(f"Note: {problem} All the rest is made; then run the same command again.")
         if dry_run and predict and cluster is None:
-            from miua.forecast.predict import forecast, print_forecast  # loads torch
+            from miua.study.forecast import forecast, print_forecast  # loads torch
 
-            pending = _pending(command)
-            print_forecast(forecast(plan, folder, here, experiment=experiment, remade=pending))
+            print_forecast(forecast(asked, plan, targets, _pending(command)))
         else:
             command += ["--dry-run"] if dry_run else []
             _run(command, lock, local_messages if cluster is None else cluster_messages)
@@ -278,13 +282,9 @@ def _pending(command: list[str]) -> set[str]:
 
 def _run(command: list[str], lock: int, messages: Callable[[Iterable[str]], Iterator[str]]) -> None:
     """Run Snakemake, showing what `messages` leaves of its words; it holds the lock too."""
-    # The commands of the rules are those of this environment, whatever else is on the path.
-    path = str(Path(sys.executable).parent) + os.pathsep + os.environ.get("PATH", "")
-    if shutil.which("miua", path=path) is None:
-        raise MiuaError("The command miua is not on the path. Install the package first.")
     with subprocess.Popen(
         command,
-        env={**os.environ, "PATH": path},
+        env=steps_environment(),
         stderr=subprocess.PIPE,
         text=True,
         errors="replace",

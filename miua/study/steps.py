@@ -145,8 +145,10 @@ STEPS = (
         "generate",
         # Not images.npy: a training that diverged has none, and its provenance says so.
         ("sets/{run}_e{epoch}/provenance.json",),
-        "miua generate --run runs/{run} --epoch {epoch_number} --images {synthetic_images}"
-        " --allow-divergence --seed {seed} --threads {threads} --out sets/{run}_e{epoch}",
+        # Snakemake removes an output before it is made again; what is left then is no set.
+        "rm -rf sets/{run}_e{epoch} && miua generate --run runs/{run} --epoch {epoch_number}"
+        " --images {synthetic_images} --allow-divergence --seed {seed} --threads {threads}"
+        " --out sets/{run}_e{epoch}",
         ("runs/{run}.done",),
         modules=("miua.sampling",),
         gpu="training",

@@ -114,7 +114,7 @@ def stale(package):
         ("report/html.py", {"report"}),
         ("report/templates/report.css", {"report"}),
         ("report/document.py", {"paper"}),
-        ("analysis/claim_tests/arms.py", {"claims", "paper", "report"}),
+        ("analysis/claim_tests/trainings.py", {"claims", "paper", "report"}),
         ("analysis/tables.py", TABLES | {"report"}),
         ("survey/score.py", {"readers"}),
         ("sampling.py", {"generate"}),
