@@ -26,6 +26,8 @@ from miua.errors import MiuaError
 VARIABLE = "MIUA_INSTRUCTION_SET"
 # One has nothing to share out; the others share most stacks out evenly or unevenly.
 THREADS = (1, 2, 3, 7)
+# Those of this build on this processor, the lowest first.
+instruction_sets = _kernels.instruction_sets
 # The build puts it beside the compiled module.
 FILE = Path(_kernels.__file__).with_name("conformance.json")
 
@@ -51,16 +53,13 @@ class Case:
         """The image stacks, of `shape` each."""
         dtype = np.dtype(self.dtype).newbyteorder("<")
         size = int(np.prod(self.shape)) * dtype.itemsize
-        stacks = []
-        for number in range(self.stacks):
-            seed = f"miua conformance {self.seed} {number}".encode()
-            pixels = np.frombuffer(hashlib.shake_256(seed).digest(size), dtype)
-            stacks.append((pixels.astype(self.dtype) & self.mask).reshape(self.shape))
-        return stacks
+        seeds = (f"miua conformance {self.seed} {number}" for number in range(self.stacks))
+        drawn = (hashlib.shake_256(seed.encode()).digest(size) for seed in seeds)
+        pixels = (np.frombuffer(each, dtype).astype(self.dtype) for each in drawn)
+        return [(each & self.mask).reshape(self.shape) for each in pixels]
 
     def __str__(self) -> str:
-        arguments = ", ".join(str(parameter) for parameter in self.parameters)
-        shape = " x ".join(str(length) for length in self.shape)
+        arguments, shape = ", ".join(map(str, self.parameters)), " x ".join(map(str, self.shape))
         return f"{self.kernel}({arguments}) of {self.dtype} {shape}, mask {self.mask:#x}"
 
 
@@ -69,11 +68,11 @@ Kernel = Callable[[Case, int], bytes]
 
 def read_cases(path: Path = FILE) -> list[Case]:
     """The cases of a conformance file. MiuaError: it is not there, or holds none."""
-    if not path.is_file():
-        raise MiuaError(f"{path} is missing. Install the package anew: pip install .")
-    entries = json.loads(path.read_text(encoding="utf-8"))["cases"]
+    there = path.is_file()
+    entries = json.loads(path.read_text(encoding="utf-8"))["cases"] if there else []
     if not entries:
-        raise MiuaError(f"{path} holds no cases. Install the package anew: pip install .")
+        wrong = "holds no cases" if there else "is missing"
+        raise MiuaError(f"{path} {wrong}. Install the package anew: pip install .")
     return [Case(**{**entry, "shape": tuple(entry["shape"])}) for entry in entries]
 
 
@@ -106,11 +105,6 @@ def runner(command: Sequence[str]) -> Kernel:
     return run
 
 
-def instruction_sets() -> list[str]:
-    """Those of this build on this processor, the lowest first."""
-    return _kernels.instruction_sets()
-
-
 @contextmanager
 def forced(instruction_set: str) -> Iterator[None]:
     """Let the kernels use this instruction set meanwhile."""
@@ -119,10 +113,8 @@ def forced(instruction_set: str) -> Iterator[None]:
     try:
         yield
     finally:
-        if before is None:
-            del os.environ[VARIABLE]
-        else:
-            os.environ[VARIABLE] = before
+        del os.environ[VARIABLE]
+        os.environ.update({} if before is None else {VARIABLE: before})
 
 
 def failures(cases: Sequence[Case], kernel: Kernel, threads: int = 0) -> list[Case]:
@@ -145,4 +137,5 @@ def failures_of_installed(cases: Sequence[Case]) -> dict[str, dict[int, list[Cas
 
 
 def digest(case: Case, kernel: Kernel, threads: int = 0) -> str:
+    """The SHA-256 of what a kernel makes of the case."""
     return hashlib.sha256(kernel(case, threads)).hexdigest()

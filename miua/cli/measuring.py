@@ -8,20 +8,29 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from miua.cli.options import Half, OutTable, Real, Side, Threads, Weights
+from miua.cli.options import (
+    Half,
+    OutTable,
+    Real,
+    Side,
+    Threads,
+    Weights,
+    reads_images,
+    say_skipped,
+)
 
 if TYPE_CHECKING:
     from miua.analysis.real_images import MeasuredImages, Tables
+    from miua.data import ReadingOptions
 
 
+@reads_images()
 def lbpv_command(
     source: Annotated[Path, typer.Argument(help="Folder of images, or an .npy image stack.")],
     out: Annotated[
         Path, typer.Option(help="The .npy to write, 256 numbers, its provenance beside it (.json).")
     ],
-    size: Annotated[
-        int | None, typer.Option(min=2, help="Resize to this square; not if not given.")
-    ] = None,
+    reading: ReadingOptions,
 ) -> None:
     """Write the LBP vector of a set of images."""
     from miua.data import read_stack
@@ -29,9 +38,10 @@ def lbpv_command(
     from miua.metrics import lbp_vector
     from miua.provenance import provenance, write_file_provenance
 
-    stack = read_stack(source, size)
+    stack = read_stack(source, **vars(reading))
+    say_skipped(stack)
     write_lbpv(out, lbp_vector(stack.images))
-    record = provenance(inputs={"images": stack.digest}, settings={"size": size})
+    record = provenance(inputs={"images": stack.digest}, settings=reading.settings())
     write_file_provenance(out.with_suffix(".json"), record, [out])
     print(out)
 

@@ -37,12 +37,12 @@ def open_array(path: Path, name: str | None = None) -> tuple[NDArray[Any], str]:
     try:
         if path.suffix.lower() == ".npz":
             name, array = _of_npz(path, name)
-            shown, digest = f"{path}:{name}", sha256_array(array)
+            shown, digest = f"{path}:{name}", sha256_array(np.asarray(array))
         else:
             array = np.load(path, mmap_mode="r", allow_pickle=False)
-            if not isinstance(array, np.ndarray):  # numpy goes by the content, not by the name
-                raise ValueError("it is an archive")
             shown, digest = str(path), sha256_file(path)
+        if not isinstance(array, np.ndarray):  # numpy goes by the content, not by the name
+            raise ValueError("it holds no array")
     except FileNotFoundError:
         raise MiuaError(f"{path} is missing.") from None
     except MemoryError:
@@ -69,14 +69,11 @@ def check_depth(path: Path, array: NDArray[Any], window: Window | None) -> None:
 def frame_of(array: NDArray[Any], index: int) -> Frame:
     """One image of a stack; it needs a window unless it is uint8."""
     pixels = np.ascontiguousarray(array[index])
-    if pixels.dtype == np.uint8:
-        return Frame(pixels)
-    bits = 8 * pixels.itemsize
-    kind = {"u": f"{bits} bits", "i": f"{bits} bits, signed", "f": f"{bits}-bit floats"}
-    return Frame(pixels, kind[pixels.dtype.kind])
+    depth = {"u": "{} bits", "i": "{} bits, signed", "f": "{}-bit floats"}[pixels.dtype.kind]
+    return Frame(pixels, "" if pixels.dtype == np.uint8 else depth.format(8 * pixels.itemsize))
 
 
-def _of_npz(path: Path, name: str | None) -> tuple[str, NDArray[Any]]:
+def _of_npz(path: Path, name: str | None) -> tuple[str, Any]:
     with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
         if name is None and len(file.files) == 1:
             name = file.files[0]
@@ -89,7 +86,4 @@ def _of_npz(path: Path, name: str | None) -> tuple[str, NDArray[Any]]:
                 f"{path}:{name} is refused: unpacked it would take {member.file_size:,} bytes, "
                 f"more than {MAX_RATIO} times what it takes packed. Save it as an .npy file."
             )
-        array: Any = file[name]
-        if not isinstance(array, np.ndarray):
-            raise ValueError(f"{name} is no array")
-        return name, array
+        return name, file[name]

@@ -51,21 +51,17 @@ class Release:
 _RECORD = "https://zenodo.org/records/1327317/files"
 PUBLISHED = Release(
     archive=Download(
-        url=f"{_RECORD}/training_set.zip",
-        sha256="fd20d7909df892cfbdc0850de18072dbdad4dc3bc0a57202d4cc818d4715de36",
-        size=132_926_838,
-        name="training_set.zip",
-        description="Downloading HC18's images",
+        f"{_RECORD}/training_set.zip",
+        "fd20d7909df892cfbdc0850de18072dbdad4dc3bc0a57202d4cc818d4715de36",
+        132_926_838, "training_set.zip", "Downloading HC18's images",
     ),
     table=Download(
-        url=f"{_RECORD}/{TABLE_NAME}",
-        sha256="1c08fa81c374c5f9509f3aa6a6568e4dc6cc5434ff82d0df731db7e4f25816b3",
-        size=33_688,
-        name=TABLE_NAME,
-        description="Downloading HC18's table",
+        f"{_RECORD}/{TABLE_NAME}",
+        "1c08fa81c374c5f9509f3aa6a6568e4dc6cc5434ff82d0df731db7e4f25816b3",
+        33_688, TABLE_NAME, "Downloading HC18's table",
     ),
     images=999,
-)
+)  # fmt: skip
 
 
 def hc18_folder(release: Release = PUBLISHED) -> Path:

@@ -66,6 +66,15 @@ class ReadingOptions:
         """Whether each pixel is one of the image's; a box that does not widen is one pixel."""
         return self.resize == "nearest" or (self.resize == "box" and not self.antialias)
 
+    def settings(self) -> dict[str, Any]:
+        """For provenance: the size, and what was asked for beyond the defaults."""
+        plain = ReadingOptions()
+        return {
+            name: value
+            for name, value in vars(self).items()
+            if name == "size" or value != getattr(plain, name)
+        }
+
     def side(self, height: int, width: int) -> int | None:
         """Side of the square that is cropped from an image; None where none is."""
         return self.crop_size or min(height, width) if self.fit == "crop" else None

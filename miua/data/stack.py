@@ -193,12 +193,8 @@ def save_stack(
         if images > len(stack):
             raise MiuaError(f"{source} has {len(stack)} images; {images} cannot be drawn from it.")
         stack = drawn(stack, images, seed)
-    settings = {name: getattr(options, name) for name in ("size", "fit", "crop_size")}
-    settings |= {"window": options.window} if options.window else {}
-    settings |= {"skipped": [each.name for each in stack.skipped]} if stack.skipped else {}
-    record = provenance(
-        inputs={"source": stack.digest}, settings={**settings, "images": images, "seed": seed}
-    )
+    always = {"fit": options.fit, "crop_size": options.crop_size, "images": images, "seed": seed}
+    record = provenance(inputs={"source": stack.digest}, settings={**always, **options.settings()})
     record["outputs"] = {"images": sha256_array(stack.images)}
     write_json(out / "names.json", list(stack.names))
     write_provenance(out, record)

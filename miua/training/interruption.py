@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
-
-Handler = Callable[[int, FrameType | None], Any] | int | None
 
 
 class StopRequest:
@@ -36,19 +34,18 @@ def stop_requests() -> Iterator[StopRequest]:
     signals do not arrive there.
     """
     request = StopRequest()
-    before: dict[int, Handler] = {}
-
-    def note(number: int, frame: FrameType | None) -> None:
-        request.signal = number
-        restore()
+    before: dict[int, Any] = {}
 
     def restore() -> None:
         for number, handler in before.items():
             signal.signal(number, handler)
 
+    def note(number: int, frame: FrameType | None) -> None:
+        request.signal = number
+        restore()
+
     if threading.current_thread() is threading.main_thread():
-        for number in (signal.SIGINT, signal.SIGTERM):
-            before[number] = signal.signal(number, note)
+        before = {each: signal.signal(each, note) for each in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield request
     finally:
