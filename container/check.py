@@ -95,7 +95,8 @@ def check_image(engine: str, tag: str, folder: Path, build_seconds: float) -> No
         raise ImageError("Checking an image with buildah needs root, to switch the network off.")
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    user = _user()
+    # Who runs it: the person at the terminal, and for root somebody else.
+    user = f"{os.getuid()}:{os.getgid()}" if os.getuid() != 0 else "1000:1000"
     with (folder / "check.log").open("w", encoding="utf-8") as log, _target(engine, tag) as target:
         check = Check(log)
         results = folder / "results"
@@ -112,7 +113,12 @@ def check_image(engine: str, tag: str, folder: Path, build_seconds: float) -> No
         check.step("miua --help", inside("miua", "--help"))
         reproduce = ("nox", "-s", "reproduce", "--", "--profile", "smoke")
         check.step("nox -s reproduce", inside(*reproduce))
-        _check_results(results, user)
+        missing = [name for name in MADE if not (results / "smoke" / name).is_file()]
+        owners = {f"{path.lstat().st_uid}:{path.lstat().st_gid}" for path in results.rglob("*")}
+        if missing or owners != {user}:
+            raise ImageError(
+                f"In {results}: missing {missing}; owned by {owners}, expected {user}."
+            )
         check.step("nox -s verify", inside("nox", "-s", "verify"))
         check.step("nox -s lint", inside("nox", "-s", "lint"))
         # One work against its peers, and the kernels' cycles: that it runs, not how fast.
@@ -121,14 +127,16 @@ def check_image(engine: str, tag: str, folder: Path, build_seconds: float) -> No
             tests = ("nox", "-s", "tests", "--", "-q", "tests/metrics", "tests/report")
             check.step("user 12345, read-only root: tests", read_only(*tests))
         check.step("nox -s tests", inside("nox", "-s", "tests"))
-        summary = _summary(engine, tag, build_seconds, check.steps, sizes)
+        lines = [
+            f"{tag}, built and run by {output(engine, '--version').splitlines()[0]}",
+            f"on {os.cpu_count()} cores with Python {sys.version.split()[0]} outside",
+            "",
+        ]
+        steps = [("build", build_seconds), *check.steps]
+        lines += [f"{seconds:8.0f} s   {name}" for name, seconds in steps]
+        summary = "\n".join([*lines, "", sizes])
         check.say(summary)
         (folder / "summary.txt").write_text(summary, encoding="utf-8")
-
-
-def _user() -> str:
-    """Who runs it: the person at the terminal, and for root somebody else."""
-    return f"{os.getuid()}:{os.getgid()}" if os.getuid() != 0 else "1000:1000"
 
 
 @contextmanager
@@ -171,21 +179,3 @@ def _read_only(engine: str, target: str, tag: str) -> Iterator[Callable[..., lis
             yield lambda *command: [*start, *command]
     finally:
         subprocess.run(["buildah", "umount", target], check=False, stdout=subprocess.DEVNULL)
-
-
-def _check_results(results: Path, user: str) -> None:
-    """ImageError unless the reproduction is whole and all of it belongs to the user."""
-    missing = [name for name in MADE if not (results / "smoke" / name).is_file()]
-    owners = {f"{path.lstat().st_uid}:{path.lstat().st_gid}" for path in results.rglob("*")}
-    if missing or owners != {user}:
-        raise ImageError(f"In {results}: missing {missing}; owned by {owners}, expected {user}.")
-
-
-def _summary(
-    engine: str, tag: str, build_seconds: float, steps: Sequence[tuple[str, float]], sizes: str
-) -> str:
-    lines = [f"{tag}, built and run by {output(engine, '--version').splitlines()[0]}",
-             f"on {os.cpu_count()} cores with Python {sys.version.split()[0]} outside", "",
-             f"{build_seconds:8.0f} s   build"]  # fmt: skip
-    lines += [f"{seconds:8.0f} s   {name}" for name, seconds in steps]
-    return "\n".join([*lines, "", sizes])
