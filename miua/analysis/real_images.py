@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from miua.analysis import noise_floor, sensitivity
-from miua.data import read_stack, subjects_of
+from miua.data import ReadingOptions, Skipped, read_stack, subjects_of
 from miua.data.degradation import (
     COLLAPSE,
     COLLAPSE_AMOUNTS,
@@ -51,13 +51,15 @@ PAIRINGS: tuple[Pairing, ...] = ("all", "index", "nearest")
 class MeasuredImages:
     """Real images against themselves: what was measured of them serves every table.
 
-    half: images in each half. subjects: of each image. digest: SHA-256 of what was read.
+    half: images in each half. subjects: of each image. digest: SHA-256 of what was read. skipped:
+    the bad files that were left out.
     """
 
     whole: Comparison
     subjects: NDArray[np.int64]
     half: int
     digest: str
+    skipped: tuple[Skipped, ...]
 
     @property
     def fid_status(self) -> str:
@@ -68,24 +70,24 @@ class MeasuredImages:
 
 def measure_images(
     real: Path,
-    size: int,
+    reading: ReadingOptions,
     images: int | None,
     *,
     inception_weights: Path | None = None,
     threads: int | None = None,
 ) -> MeasuredImages:
-    """Read a folder of real images, named as HC18's are, at `size` pixels.
+    """Read a folder of real images, named as HC18's are.
 
     Raises:
         MiuaError: they cannot be read, or halves of so many `images` do not fit.
     """
-    stack = read_stack(real, size)
+    stack = read_stack(real, **vars(reading))
     subjects = subjects_of(stack.names)
     half = half_size(subjects, images)
     extractors = Extractors.ready(inception_weights=inception_weights)
     side = Side(stack.images, extractors, threads=threads or 0)
     whole = Comparison(side, side, resamples=0, threads=threads or 0)
-    return MeasuredImages(whole, subjects, half, stack.digest)
+    return MeasuredImages(whole, subjects, half, stack.digest, stack.skipped)
 
 
 def noise_floor_tables(measured: MeasuredImages, repeats: int, seed: int) -> Tables:

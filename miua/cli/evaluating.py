@@ -11,19 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 from typer.core import TyperCommand, TyperOption
 
-from miua.cli.options import (
-    CropSize,
-    Device,
-    Fit,
-    MoreSets,
-    ResizedTo,
-    SkipBad,
-    Threads,
-    Weights,
-)
+from miua.cli.options import Device, MoreSets, Threads, Weights, reads_images
 from miua.errors import MiuaError
 
 if TYPE_CHECKING:
+    from miua.data import ReadingOptions
     from miua.evaluation.evaluate import EvaluationWithReport
     from miua.metrics.extractors import FeatureExtractor
 
@@ -40,6 +32,7 @@ class WithMetricNames(TyperCommand):
         return super().get_help(ctx)
 
 
+@reads_images()
 def evaluate_command(
     real: Annotated[
         Path, typer.Option(help="Real images: a folder, or a .npy, .npz or DICOM file.")
@@ -49,14 +42,8 @@ def evaluate_command(
         typer.Option(help="Synthetic images, the same; several times, or a pattern: 'sets/*'."),
     ],
     more: MoreSets = None,
-    size: ResizedTo = None,
-    fit: Fit = "stretch",
-    crop_size: CropSize = None,
-    window: Annotated[
-        str | None,
-        typer.Option(help="For images deeper than 8 bits: LOW:HIGH become 0 and 255; or dicom."),
-    ] = None,
-    skip_bad: SkipBad = False,
+    *,
+    reading: ReadingOptions,
     groups: Annotated[
         Path | None,
         typer.Option(help="CSV with the columns file and group: real images of one subject."),
@@ -116,12 +103,12 @@ def evaluate_command(
     threads: Threads = None,
 ) -> None:
     """Measure synthetic images against real ones."""
-    from miua.data import parse_window
     from miua.evaluation.evaluate import evaluate
 
     sets = _named(set_paths(synthetic, more or []), name or [])
     chosen = _metrics(metrics)
-    _check_preparation(size, fit, crop_size, crosswalk)
+    if reading.size is None and crosswalk:
+        raise MiuaError("--crosswalk needs the size that the images are resized to: --size N.")
     _check_outputs(
         sets,
         chosen,
@@ -135,11 +122,11 @@ def evaluate_command(
     evaluation = evaluate(
         real,
         sets,
-        size=size,
-        fit=fit,
-        crop_size=crop_size,
-        window=parse_window(window) if window else None,
-        skip_bad=skip_bad,
+        size=reading.size,
+        fit=reading.fit,
+        crop_size=reading.crop_size,
+        window=reading.window,
+        skip_bad=reading.skip_bad,
         metrics=chosen,
         pairing=pairing,
         groups=groups,
@@ -263,16 +250,6 @@ def _given(**outputs: Path | None) -> dict[str, Path]:
     return {
         f"--{name.replace('_', '-')}": path for name, path in outputs.items() if path is not None
     }
-
-
-def _check_preparation(size: int | None, fit: str, crop_size: int | None, crosswalk: bool) -> None:
-    """Before the work: no option is without effect."""
-    if crop_size is not None and fit != "crop":
-        raise MiuaError("--crop-size needs --fit crop. Add it, or leave --crop-size out.")
-    if size is None and fit == "crop":
-        raise MiuaError("--fit crop needs the size of the square: --size N.")
-    if size is None and crosswalk:
-        raise MiuaError("--crosswalk needs the size that the images are resized to: --size N.")
 
 
 def _check_outputs(

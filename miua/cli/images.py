@@ -58,5 +58,5 @@ def stack_command(
     """Make an image stack of a folder of images."""
     from miua.data.stack import save_stack
 
-    say_skipped(save_stack(source, out, reading, images, seed))
+    say_skipped(save_stack(source, out, reading, images, seed).skipped)
     print(out / "images.npy")

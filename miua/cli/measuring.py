@@ -2,22 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from miua.cli.options import (
-    Half,
-    OutTable,
-    Real,
-    Side,
-    Threads,
-    Weights,
-    reads_images,
-    say_skipped,
-)
+from miua.cli.options import Half, OutTable, Real, Threads, Weights, reads_images, say_skipped
 
 if TYPE_CHECKING:
     from miua.analysis.real_images import MeasuredImages, Tables
@@ -39,17 +29,18 @@ def lbpv_command(
     from miua.provenance import provenance, write_file_provenance
 
     stack = read_stack(source, **vars(reading))
-    say_skipped(stack)
+    say_skipped(stack.skipped)
     write_lbpv(out, lbp_vector(stack.images))
     record = provenance(inputs={"images": stack.digest}, settings=reading.settings())
     write_file_provenance(out.with_suffix(".json"), record, [out])
     print(out)
 
 
+@reads_images(size=64)
 def noise_floor_command(
     real: Real,
     out: OutTable,
-    size: Side = 64,
+    reading: ReadingOptions,
     images: Half = None,
     repeats: Annotated[int, typer.Option(min=1, help="How many splits of each kind.")] = 100,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the splits.")] = 0,
@@ -57,19 +48,19 @@ def noise_floor_command(
     threads: Threads = None,
 ) -> None:
     """Measure real images against other real images."""
-    _one_blas_thread()
     from miua.analysis.real_images import measure_images, noise_floor_tables
 
     measured = measure_images(
-        real, size, images, inception_weights=inception_weights, threads=threads
+        real, reading, images, inception_weights=inception_weights, threads=threads
     )
-    _write(out, measured, noise_floor_tables(measured, repeats, seed), size, repeats, seed)
+    _write(out, measured, noise_floor_tables(measured, repeats, seed), reading, repeats, seed)
 
 
+@reads_images(size=64)
 def sensitivity_command(
     real: Real,
     out: OutTable,
-    size: Side = 64,
+    reading: ReadingOptions,
     images: Half = None,
     repeats: Annotated[int, typer.Option(min=2, help="How many splits.")] = 20,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the splits and the damage.")] = 0,
@@ -77,25 +68,21 @@ def sensitivity_command(
     threads: Threads = None,
 ) -> None:
     """Measure real images that were damaged in known steps."""
-    _one_blas_thread()
     from miua.analysis.real_images import measure_images, sensitivity_tables
 
     measured = measure_images(
-        real, size, images, inception_weights=inception_weights, threads=threads
+        real, reading, images, inception_weights=inception_weights, threads=threads
     )
-    _write(out, measured, sensitivity_tables(measured, repeats, seed), size, repeats, seed)
-
-
-def _one_blas_thread() -> None:
-    """Small matrices by the hundred: threads of numpy's OpenBLAS would only wait for each other.
-
-    It reads this when numpy is loaded, which no command has done before.
-    """
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    _write(out, measured, sensitivity_tables(measured, repeats, seed), reading, repeats, seed)
 
 
 def _write(
-    out: Path, measured: MeasuredImages, tables: Tables, size: int, repeats: int, seed: int
+    out: Path,
+    measured: MeasuredImages,
+    tables: Tables,
+    reading: ReadingOptions,
+    repeats: int,
+    seed: int,
 ) -> None:
     """Write each table beside the first, `out`, then the provenance of all of them."""
     from miua.provenance import provenance, write_file_provenance
@@ -104,7 +91,8 @@ def _write(
     paths = [out.with_name(f"{out.stem}{ending}.csv") for ending in tables]
     for path, table in zip(paths, tables.values(), strict=True):
         write_table(path, table)
-    settings = {"size": size, "images": measured.half, "repeats": repeats, "seed": seed}
+    say_skipped(measured.skipped)
+    settings = {"images": measured.half, "repeats": repeats, "seed": seed, **reading.settings()}
     record = provenance(
         inputs={"real": measured.digest}, settings={**settings, "fid": measured.fid_status}
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
@@ -14,7 +14,7 @@ from miua.errors import MiuaError
 from miua.progress import say
 
 if TYPE_CHECKING:
-    from miua.data import ImageStack, ReadingOptions
+    from miua.data import ReadingOptions, Skipped
 
 STUDY, PAPER, RESULTS = Path("experiments"), Path("paper"), Path("results")
 REPEATS = RESULTS / "repeats"
@@ -112,9 +112,9 @@ def reads_images(
     return decorate
 
 
-def say_skipped(stack: ImageStack) -> None:
+def say_skipped(skipped: Iterable[Skipped]) -> None:
     """Tell of each file that was left out."""
-    for each in stack.skipped:
+    for each in skipped:
         say(f"left out {each.name}: {each.reason}")
 
 

@@ -41,7 +41,7 @@ def train_command(
         window=reading.window,
         skip_bad=reading.skip_bad,
     )
-    say_skipped(stack)
+    say_skipped(stack.skipped)
     # Loading torch takes seconds: what is wrong with the input is said before.
     from miua.training.loop import DivergedError, train
 

@@ -15,6 +15,7 @@ from miua.analysis.real_images import (
     noise_floor_tables,
     sensitivity_tables,
 )
+from miua.data import ReadingOptions
 from miua.errors import MiuaError
 from miua.evaluation.evaluate import evaluate
 from miua.evaluation.records import LBPV_DIFFERENCES, not_computed_records, write_records
@@ -142,7 +143,7 @@ def _real_images(results: Results, plan: Plan, scratch: Path) -> Iterator[Findin
         said = f"The real images are not at hand, so they were not measured. {error}"
         yield from (Finding(CHECK, f"tables/{name}.csv", "not checked", said) for name in scales)
         return
-    measure = cache(partial(measure_images, source, plan.profile.image_size))
+    measure = cache(partial(measure_images, source, ReadingOptions(plan.profile.image_size)))
     for name, scale in scales.items():
         again = partial(_real, results, plan, name, scale, measure, scratch)
         yield from guarded(CHECK, f"tables/{name}.csv", again)
