@@ -12,11 +12,12 @@ import typer
 from miua.cli import survey_scoring
 from miua.cli.evaluating import set_paths
 from miua.cli.extras import need
-from miua.cli.options import Fit, MoreSets, ResizedTo, SkipBad
+from miua.cli.options import MoreSets, reads_images
 from miua.errors import MiuaError
 from miua.printable import printable
 
 if TYPE_CHECKING:
+    from miua.data import ReadingOptions
     from miua.evaluation.reading import Reading
     from miua.survey.build import Built, Given, StudySize
     from miua.survey.planning import Design, PlanLine
@@ -33,6 +34,7 @@ Repeated = Annotated[
 ]
 
 
+@reads_images()
 def build_command(
     out: Annotated[Path, typer.Option(help="A new folder for the page, the study and the key.")],
     real: Annotated[
@@ -47,9 +49,8 @@ def build_command(
         Path | None,
         typer.Option(help="A results folder: its real images, and all sets of its grid."),
     ] = None,
-    size: ResizedTo = None,
-    fit: Fit = "stretch",
-    skip_bad: SkipBad = False,
+    *,
+    reading: ReadingOptions,
     synthetic_images: SyntheticImages = 57,
     real_images: RealImages = 11,
     practice: Practice = 4,
@@ -79,17 +80,15 @@ def build_command(
 
     check_place(out)
     check_title(title)
-    if results is not None and (size is not None or fit == "crop"):
+    if results is not None and reading.size is not None:
         raise MiuaError(
             "--results shows readers the images that its metrics are of, so they keep their size. "
             "Leave out --size and --fit."
         )
-    if size is None and fit == "crop":
-        raise MiuaError("--fit crop needs the size of the square: --size N.")
     numbers = StudySize(synthetic_images, real_images, practice, repeated, readers)
     text = _words(words, language, consent)
-    reading = Reading(size=size, fit=fit, skip_bad=skip_bad)
-    stacks = _stacks(real, set_paths(synthetic or [], more or []), results, reading)
+    given = set_paths(synthetic or [], more or [])
+    stacks = _stacks(real, given, results, Reading(**vars(reading)))
     built = build_study(out, stacks, numbers, text, title=title, seed=seed)
     _print_built(built, numbers.readers)
     design = _design(numbers, len(stacks) - 1)

@@ -298,9 +298,7 @@ def test_the_command_needs_images(tmp_path):
     assert "--real and --synthetic, or --results" in run("build", "--out", tmp_path / "study")
 
 
-@pytest.mark.parametrize(
-    "more", [("--size", 32), ("--fit", "crop"), ("--size", 32, "--fit", "crop")]
-)
+@pytest.mark.parametrize("more", [("--size", 32), ("--size", 32, "--fit", "crop")])
 def test_images_of_a_results_folder_keep_their_size(tmp_path, more):
     said = run("build", "--results", tmp_path / "results", "--out", tmp_path / "study", *more)
     assert "Leave out --size and --fit" in said
