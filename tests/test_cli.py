@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from miua.cli import COMMANDS
+from miua.cli import COMMANDS, main
+from tests.small_study import call
 
 
 def miua(*arguments, **environment):
@@ -26,13 +27,23 @@ def miua(*arguments, **environment):
     )
 
 
-def fails(*arguments, **environment):
-    """Run a command that must fail with one message; return the message."""
+def in_a_process(*arguments, **environment):
+    """Run a command that must fail, in a process of its own; return its one message."""
     result = miua(*arguments, **environment)
     assert result.returncode == 1, result.stderr
     assert "Traceback" not in result.stderr
     assert result.stderr.startswith("miua: ") or "\nmiua: " in result.stderr
     return result.stderr
+
+
+def fails(*arguments):
+    """Run a command that must fail, in this process; return its one message."""
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as stopped:
+        patch.setattr(sys, "argv", ["miua", *map(str, arguments)])
+        main()
+    assert isinstance(stopped.value.code, str), "Python prints a text, and ends with status 1"
+    assert stopped.value.code.startswith("miua: ")
+    return stopped.value.code
 
 
 @pytest.fixture
@@ -55,7 +66,7 @@ def test_help_names_every_command_with_a_sentence():
     for command in COMMANDS:
         assert len(sentences[command]) > 10
         assert not sentences[command].endswith("..."), "cut short, at 80 columns"
-        assert miua(command, "--help").returncode == 0
+        call(command, "--help")
 
 
 def test_the_version_is_the_installed_one():
@@ -99,9 +110,8 @@ def named_as_hc18(folder):
 def test_real_against_real_and_against_itself_damaged(named_as_hc18, tmp_path):
     for command in ("noise-floor", "sensitivity"):
         out = tmp_path / command / "table.csv"
-        result = miua(command, named_as_hc18, "--size", 16, "--repeats", 2, "--out", out)
-        assert result.returncode == 0, result.stderr
-        assert result.stdout.splitlines()[0] == str(out)
+        said = call(command, named_as_hc18, "--size", 16, "--repeats", 2, "--out", out)
+        assert said.splitlines()[0] == str(out)
         head, *rows = out.read_text().splitlines()
         record = json.loads(out.with_suffix(".json").read_text())
         assert record["settings"]["images"] == 5
@@ -132,7 +142,7 @@ def test_real_against_real_needs_subjects_and_enough_images(folder, tmp_path):
 
 def test_printed_configuration_is_valid(folder, tmp_path):
     config = tmp_path / "config.yaml"
-    config.write_text(miua("train-config", "--variant", "notebook-128").stdout)
+    config.write_text(call("train-config", "--variant", "notebook-128"))
     message = fails("train", "--config", config, "--images", folder / "x", "--out", tmp_path / "r")
     assert "x does not exist" in message
 
@@ -163,7 +173,7 @@ def test_truncated_png_is_named(folder, tmp_path):
 
 
 def test_run_without_the_asked_epoch(tmp_path):
-    message = fails("generate", "--run", tmp_path, "--epoch", 3, "--out", tmp_path / "set")
+    message = in_a_process("generate", "--run", tmp_path, "--epoch", 3, "--out", tmp_path / "set")
     assert "is not a run folder" in message
     assert not (tmp_path / "set").exists()
 
@@ -192,7 +202,7 @@ def test_a_command_that_needs_the_study_extra_says_so(tmp_path):
         ["analyse", str(tmp_path)],
         ["reproduce"],
     ):
-        assert "pip install 'miua[study]'" in fails(*arguments, **light)
+        assert "pip install 'miua[study]'" in in_a_process(*arguments, **light)
     assert miua("phantom", "--help", **light).returncode == 0
 
 

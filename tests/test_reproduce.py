@@ -174,7 +174,7 @@ def test_a_results_folder_of_any_name_is_worked_in(tmp_path):
     assert (folder / "tables" / "clinician.csv").exists()
 
 
-def test_without_cuda_the_small_profile_is_taken_and_said(tmp_path, monkeypatch, capsys):
+def test_without_cuda_the_small_profile_is_taken_and_said(tmp_path, command, monkeypatch, capsys):
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     folder = rerun(tmp_path, None, dry_run=True)
     assert folder.name == "smoke"
@@ -184,7 +184,7 @@ def test_without_cuda_the_small_profile_is_taken_and_said(tmp_path, monkeypatch,
     assert "--profile" in said
 
 
-def test_with_cuda_the_full_profile_is_taken(tmp_path, monkeypatch):
+def test_with_cuda_the_full_profile_is_taken(tmp_path, command, monkeypatch):
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)
     assert rerun(tmp_path, None, dry_run=True).name == "paper"
 

@@ -1,34 +1,45 @@
 """Readers in a results folder: their tables are made again, and what was changed is found."""
 
 import json
+import shutil
 
 import pandas as pd
 import pytest
-from typer.testing import CliRunner
 
 from miua.analysis.ledger import write_claims
-from miua.cli import app
 from miua.report.latex import write_latex
 from miua.report.trace import trace
 from miua.study.store import Results
 from miua.survey.into_ledger import write_reader_tables
 from miua.survey.records import canonical, digest_of
 from miua.verification.outcome import results_tables
+from tests.shared import made_once
+from tests.small_study import World, call
 from tests.survey.study_maker import drawn_reader, study_of_results
 
 
+@pytest.fixture(scope="session")
+def with_readers(small_study, tmp_path_factory):
+    """The small study, with an engineer and a clinician who judged its sets. Only to be read."""
+
+    def make(folder):
+        shutil.copytree(small_study.folder, folder)
+        world = World(folder)
+        study = tmp_path_factory.mktemp("readers") / "study"
+        made = study_of_results(Results.open(world.results), study, real=3)
+        paths = [made.reader(1, drawn_reader(made, 1))]
+        quality = {"n0004_e0001": 1, "n0004_e0002": 2, "n0006_e0001": 3, "n0006_e0002": 4}
+        paths.append(made.reader(2, drawn_reader(made, 2, quality=quality), role="clinician"))
+        call("survey", "score", made.folder, *paths, "--results", world.results)
+        ledger(world)
+
+    return made_once(tmp_path_factory, "study-with-readers", make)
+
+
 @pytest.fixture
-def judged(world, tmp_path):
-    """The tiny study, with an engineer and a clinician who judged its sets."""
-    made = study_of_results(Results.open(world.results), tmp_path / "study", real=3)
-    paths = [made.reader(1, drawn_reader(made, 1))]
-    quality = {"n0004_e0001": 1, "n0004_e0002": 2, "n0006_e0001": 3, "n0006_e0002": 4}
-    paths.append(made.reader(2, drawn_reader(made, 2, quality=quality), role="clinician"))
-    words = ["survey", "score", made.folder, *paths, "--results", world.results]
-    done = CliRunner().invoke(app, [str(word) for word in words], catch_exceptions=False)
-    assert done.exit_code == 0, done.output
-    ledger(world)
-    return world
+def judged(with_readers, tmp_path):
+    """A copy of it, to damage."""
+    return World(shutil.copytree(with_readers, tmp_path / "judged"))
 
 
 def ledger(world):
