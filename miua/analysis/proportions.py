@@ -7,12 +7,10 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from fractions import Fraction
 
-import numpy as np
-from numpy.typing import ArrayLike
 from scipy import stats
-from statsmodels.stats.proportion import proportion_confint
 
-from miua.analysis.checks import Numbers, UndecidedError, check_count, check_fraction
+from miua.analysis.checks import UndecidedError, check_count, check_fraction
+from miua.metrics.memorisation import clopper_pearson
 
 
 @dataclass(frozen=True)
@@ -50,14 +48,8 @@ def exact_interval(successes: int, trials: int, level: float = 0.95) -> Proporti
         raise ValueError(f"successes must be no more than trials, not {successes} of {trials}")
     if trials == 0:
         raise UndecidedError("no trials")
-    low, high = exact_ends(successes, trials, level)
-    return Proportion(successes / trials, float(low), float(high), level)
-
-
-def exact_ends(successes: ArrayLike, trials: int, level: float) -> tuple[Numbers, Numbers]:
-    """Both ends of Clopper and Pearson's interval for each number of successes, unchecked."""
-    low, high = proportion_confint(successes, trials, alpha=1 - level, method="beta")
-    return np.asarray(low), np.asarray(high)
+    low, high = map(float, clopper_pearson(successes, trials, 1 - level))
+    return Proportion(successes / trials, low, high, level)
 
 
 def binomial_p(successes: int, trials: int, stated: float) -> float:

@@ -185,8 +185,8 @@ def copied_share(comparison: Comparison) -> list[MetricRecord]:
     if found.status != COMPUTED:
         return [comparison.record(*row, status=found.status)]
     copied = len(found.flagged)
-    bounds = _exact_interval(copied, images)
-    return [comparison.record("copies", copied / images, bounds, "", found.definition)]
+    low, high = map(float, clopper_pearson(copied, images))
+    return [comparison.record("copies", copied / images, (low, high), "", found.definition)]
 
 
 def copies_of(comparison: Comparison) -> Memorisation:
@@ -199,17 +199,22 @@ def copies_of(comparison: Comparison) -> Memorisation:
     return comparison.synthetic.once("copies", search)
 
 
-def _exact_interval(successes: int, trials: int) -> tuple[float, float]:
-    """Clopper and Pearson's 95 % interval, from quantiles of the beta distribution.
+def clopper_pearson(
+    successes: ArrayLike, trials: int, alpha: float = 0.05
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Both ends of Clopper and Pearson's exact interval (Biometrika 26, 1934), of each count.
 
-    statsmodels has it, too, but the light install does not have statsmodels.
+    It covers the true share with a chance of at least 1 - alpha. By quantiles of the beta
+    distribution, since the light install has neither statsmodels nor half a second for scipy.stats.
+    Counts are not checked; there is at least one trial.
     """
     from scipy.special import betaincinv
 
-    failures = trials - successes
-    low = betaincinv(successes, failures + 1, 0.025) if successes else 0.0
-    high = betaincinv(successes + 1, failures, 0.975) if failures else 1.0
-    return float(low), float(high)
+    found, tail = np.asarray(successes), alpha / 2
+    failures = trials - found
+    low = np.where(found == 0, 0.0, betaincinv(found, failures + 1, tail))
+    high = np.where(failures == 0, 1.0, betaincinv(found + 1, failures, 1 - tail))
+    return low, high
 
 
 def _threshold(relative: NDArray[np.float64], groups: NDArray[np.int64]) -> tuple[float, str]:

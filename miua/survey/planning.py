@@ -24,7 +24,8 @@ from miua.analysis.power import (
     smallest_correlation,
     smallest_effect,
 )
-from miua.analysis.proportions import exact_ends, exact_interval
+from miua.analysis.proportions import exact_interval
+from miua.metrics.memorisation import clopper_pearson
 
 CHANCE, ALPHA, POWER = 0.5, 0.05, 0.8
 SUPPOSED_KAPPA, SUPPOSED_ICC = 0.6, 0.6
@@ -232,7 +233,7 @@ def smallest_equivalence_margin(trials: int) -> float:
     if trials > MOST_ANSWERS:
         raise UndecidedError(f"more than {MOST_ANSWERS} answers")
     counts = np.arange(trials + 1)
-    low, high = exact_ends(counts, trials, 1 - ALPHA)
+    low, high = clopper_pearson(counts, trials, ALPHA)
     margins = np.maximum(high - CHANCE, CHANCE - low)
     order = np.argsort(margins, kind="stable")
     reached = np.cumsum(stats.binom.pmf(counts[order], trials, CHANCE)) >= POWER - 1e-12

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from inspect import signature
 from pathlib import Path
@@ -222,6 +223,13 @@ def computed(table: pd.DataFrame, metric: str) -> pd.DataFrame:
     if metric == FID and "definition" in found and found["definition"].map(_stand_in).any():
         raise NotTestableError("FID with the published Inception weights (stand-ins were used)")
     return found
+
+
+def has_computed(table: pd.DataFrame, metric: str) -> bool:
+    """Whether `computed` has rows."""
+    with suppress(NotTestableError):
+        return not computed(table, metric).empty
+    return False
 
 
 def nearest_computed(tables: Sequence[pd.DataFrame], metrics: Sequence[str]) -> str:

@@ -23,6 +23,7 @@ from miua.analysis.claim_tests.base import (
     Positive,
     claim_test,
     computed,
+    has_computed,
     labels,
     number,
     p_text,
@@ -205,7 +206,7 @@ def _published_family(evidence: Evidence, metrics: list[str]) -> _Family:
     scores = evidence.scores()
     score = scores.loc[scores["metric"] == metrics[0], "clinician_score"]
     sets = evidence.sets(GRID, EQUAL_EPOCHS)
-    table = candidates(sets, fid=_has_fid(sets))
+    table = candidates(sets, fid=has_computed(sets, FID))
     if len(table) != len(score):
         raise UndecidedError(
             f"{len(table)} sets cannot take the places of the {len(score)} scored ones"
@@ -282,11 +283,3 @@ def _rows(table: pd.DataFrame, metrics: list[str]) -> pd.DataFrame:
             reason = str(status).removeprefix("undecided: ")
             raise UndecidedError(f"{measure(str(metric)).label}: {reason}")
     return rows
-
-
-def _has_fid(sets: pd.DataFrame) -> bool:
-    """Whether FID with the published weights is there."""
-    try:
-        return not computed(sets, FID).empty
-    except NotTestableError:
-        return False

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import Annotated
 
 import pandas as pd
@@ -37,6 +36,7 @@ from miua.analysis.claim_tests.base import (
     Positive,
     claim_test,
     computed,
+    has_computed,
     labels,
     nearest_computed,
     number,
@@ -98,7 +98,7 @@ def best_arm(
     arms = {arm: of_arm(sets, arm, experiment) for arm in [best, *others, *beside]}
     metric = nearest_computed([arms[best], seeds], distance)
     # An arm without the metric that the best one has gave no images: its training diverged.
-    last = {arm: _last(rows, metric) for arm, rows in arms.items() if _has(rows, metric)}
+    last = {arm: _last(rows, metric) for arm, rows in arms.items() if has_computed(rows, metric)}
     own = last[best]
     failed = [arm for arm in others if arm not in last]
     there = [arm for arm in others if arm in last]
@@ -376,12 +376,6 @@ def _stability(evidence: Evidence) -> pd.DataFrame:
 
 def _signs(signs: str) -> list[str]:
     return [sign for sign in signs.split("; ") if sign]
-
-
-def _has(rows: pd.DataFrame, metric: str) -> bool:
-    with suppress(NotTestableError):
-        return not computed(rows, metric).empty
-    return False
 
 
 def _last(rows: pd.DataFrame, metric: str) -> pd.Series:
