@@ -66,18 +66,33 @@ def test_a_dry_run_plans_every_cell_and_makes_nothing(tmp_path, name, capfd):
     assert made <= {".snakemake", ".lock"}
 
 
+@pytest.fixture
+def command(monkeypatch):
+    """The command that Snakemake would be started with."""
+    commands = []
+    monkeypatch.setattr("miua.study.run._run", lambda command, *rest: commands.append(command))
+    return commands
+
+
 @pytest.mark.parametrize("experiment", list(read_experiments(STUDY)))
-def test_each_experiment_can_be_planned_alone(tmp_path, experiment, capfd):
+def test_each_experiment_is_asked_for_alone(tmp_path, experiment, command):
+    rerun(tmp_path, dry_run=True, experiment=experiment)
+    assert [word for word in command[0] if word.endswith(".csv")] == [f"tables/{experiment}.csv"]
+
+
+# One with trainings, and the three that are rules of their own.
+@pytest.mark.parametrize("experiment", ["image-size", "clinician", "noise-floor", "sensitivity"])
+def test_an_experiment_is_planned_without_what_is_made_of_all(tmp_path, experiment, capfd):
     rerun(tmp_path, dry_run=True, experiment=experiment)
     planned = {line.split()[0] for line in capfd.readouterr().out.splitlines() if line.strip()}
-    trains = experiment not in ("clinician", "noise-floor", "sensitivity")
+    trains = experiment == "image-size"
     assert ("train" in planned) == trains
     rule = "experiment" if trains else experiment.replace("-", "_")
     assert rule in planned
     assert not planned & {"claims", "figures", "paper"}
 
 
-def test_two_reproductions_do_not_work_in_one_folder(tmp_path):
+def test_two_reproductions_do_not_work_in_one_folder(tmp_path, command):
     folder = tmp_path / "results" / "smoke"
     folder.mkdir(parents=True)
     holder = subprocess.Popen(
@@ -96,7 +111,9 @@ def test_two_reproductions_do_not_work_in_one_folder(tmp_path):
         with pytest.raises(MiuaError, match="Another reproduction is at work"):
             rerun(tmp_path, dry_run=True)
         holder.kill()
+    assert not command
     rerun(tmp_path, dry_run=True)
+    assert command
 
 
 def test_unknown_profile_and_experiment_list_the_known_ones(tmp_path):
@@ -106,14 +123,6 @@ def test_unknown_profile_and_experiment_list_the_known_ones(tmp_path):
         rerun(tmp_path, experiment="colour")
     with pytest.raises(MiuaError, match="at the top of the repository"):
         rerun(tmp_path, study=tmp_path / "nowhere")
-
-
-@pytest.fixture
-def command(monkeypatch):
-    """The command that Snakemake would be started with."""
-    commands = []
-    monkeypatch.setattr("miua.study.run._run", lambda command, *rest: commands.append(command))
-    return commands
 
 
 def test_an_executor_hands_its_settings_to_snakemake(tmp_path, command, monkeypatch):
