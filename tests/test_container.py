@@ -382,7 +382,17 @@ def nox(*arguments, **environment):
 def test_in_the_image_nox_makes_no_environment_and_notes_go_home(tmp_path):
     pytest.importorskip("nox", reason="nox is in the environment that starts the tests, not here")
     home, envdir = tmp_path / "home", tmp_path / "environments"
-    command = ("-s", "tests", "--envdir", str(envdir), "--", "-q", "tests/test_config.py")
+    command = (
+        "-s",
+        "tests",
+        "--envdir",
+        str(envdir),
+        "--",
+        "-n",
+        "0",
+        "-q",
+        "tests/test_config.py",
+    )
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     result = nox(*command, MIUA_CONTAINER="1", HOME=str(home), PATH=path)
     assert result.returncode == 0, result.stdout + result.stderr
