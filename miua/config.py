@@ -140,7 +140,8 @@ def read_config(path: Path, model: type[Model], **overrides: Any) -> Model:
     try:
         return model.model_validate({**values, **overrides})
     except ValidationError as error:
-        raise MiuaError(_explain(path, model, error)) from None
+        lines = [f"{path} is not a valid {model.__name__}:", *problems(model, error)]
+        raise MiuaError("\n  ".join(lines)) from None
 
 
 def write_config(path: Path, config: BaseModel) -> None:
@@ -167,15 +168,16 @@ def differences(there: TrainingConfig, asked: TrainingConfig) -> list[str]:
     ]
 
 
-def _explain(path: Path, model: type[BaseModel], error: ValidationError) -> str:
-    lines = [f"{path} is not a valid {model.__name__}:"]
+def problems(model: type[BaseModel], error: ValidationError) -> list[str]:
+    """What is wrong with values of a model: the place of each problem and what is wrong there."""
+    found = []
     for problem in error.errors():
-        place = problem["loc"]
-        said = problem["msg"]
+        place, said = problem["loc"], problem["msg"].removeprefix("Value error, ")
         if problem["type"] == "extra_forbidden":
-            said = f"unknown key. Known keys: {', '.join(_fields_at(model, place[:-1]))}"
-        lines.append(f"  {'.'.join(map(str, place)) or '(whole file)'}: {said}")
-    return "\n".join(lines)
+            known = ", ".join(_fields_at(model, place[:-1])) or "none"
+            said = f"unknown key. Known keys: {known}"
+        found.append(f"{'.'.join(map(str, place)) or '(whole)'}: {said}")
+    return found
 
 
 def _fields_at(model: type[BaseModel], place: tuple[int | str, ...]) -> list[str]:

@@ -30,7 +30,7 @@ from miua.analysis.claim_tests.base import (
     Verdict,
 )
 from miua.analysis.reader_tables import READER_REGRESSION, READERS, SCORES_OF_OUR_SETS
-from miua.config import Strict, read_config
+from miua.config import Strict, problems, read_config
 from miua.errors import MiuaError
 from miua.files import read_json, write_json
 from miua.provenance import record_step
@@ -226,18 +226,7 @@ def _checked(model: type[Model], values: Any, where: str) -> Model:
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        raise MiuaError(f"{where}: {_explained(model, error)}") from None
-
-
-def _explained(model: type[BaseModel], error: ValidationError) -> str:
-    said = []
-    for problem in error.errors():
-        key = ".".join(str(part) for part in problem["loc"]) or "(all)"
-        message = problem["msg"].removeprefix("Value error, ")
-        if problem["type"] == "extra_forbidden":
-            message = f"unknown key. Known keys: {', '.join(model.model_fields) or 'none'}"
-        said.append(f"{key}: {message}")
-    return "; ".join(said)
+        raise MiuaError(f"{where}: {'; '.join(problems(model, error))}") from None
 
 
 def _entry(claim: Claim, finding: Finding, sources: list[str]) -> dict[str, Any]:
