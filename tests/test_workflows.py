@@ -172,3 +172,41 @@ def test_lint_finds_what_is_wrong(checkout, file, right, wrong, complaint):
     assert right in text
     path.write_text(text.replace(right, wrong), encoding="utf-8")
     assert complaint in complaints(checkout)
+
+
+CI = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+GATE = CI[CI.index("sources()") : CI.index("rm -rf results")]
+LISTS = "\n".join(re.findall(r"^\w+=\([^)]+\)", CI, re.MULTILINE))
+
+
+def gate(folder, command, full=""):
+    """Whether a call of the functions of .ci/run succeeds in a folder."""
+    text = f"full={full}\n{GATE}\n{command}"
+    return subprocess.run(["bash", "-euc", text], cwd=folder, check=False).returncode == 0
+
+
+def test_what_passed_is_checked_again_when_its_sources_change(tmp_path):
+    (tmp_path / "csrc").mkdir()
+    source = tmp_path / "csrc" / "a.cpp"
+    source.write_text("1")
+    for words in (["init", "-q"], ["add", "csrc"]):
+        subprocess.run(["git", *words], cwd=tmp_path, check=True)
+    assert gate(tmp_path, "changed kernels csrc")  # nothing has passed here
+    assert gate(tmp_path, "passed kernels csrc")
+    assert not gate(tmp_path, "changed kernels csrc")
+    assert gate(tmp_path, "changed kernels csrc", full="--full")
+    source.write_text("2")
+    assert gate(tmp_path, "changed kernels csrc")
+    assert gate(tmp_path, "passed kernels csrc")
+    source.with_name("b.cpp").write_text("")
+    subprocess.run(["git", "add", "csrc"], cwd=tmp_path, check=True)
+    assert gate(tmp_path, "changed kernels csrc")
+
+
+@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="git knows the sources; here is no git")
+def test_the_sources_that_ci_compares_are_there():
+    names = re.findall(r"^(\w+)=\(", LISTS, re.MULTILINE)
+    assert names == ["kernels", "package"]
+    for name in names:
+        listed = f'{LISTS}\ngit ls-files --error-unmatch -- "${{{name}[@]}}" >/dev/null'
+        assert gate(ROOT, listed), name
