@@ -15,7 +15,7 @@ from miua.metrics.contact_sheet import in_words
 from miua.metrics.registry import DIRECTIONS, STUDY_ELEMENTS, measure
 from miua.pages.evaluation_sets import CrosswalkView, beside_each_other, place_words
 from miua.pages.evaluation_views import SetView, chance_axis, definitions, set_view
-from miua.pages.kit import KIT, render, templates
+from miua.pages.kit import KIT, in_rows, render, templates
 from miua.wording import counted, percent
 
 
@@ -112,18 +112,5 @@ def _floor_view(evaluation: Evaluation) -> dict[str, Any]:
     }
 
 
-def _flat(settings: dict[str, Any], above: str = "") -> list[tuple[str, str]]:
-    """Names and values in words, nested names joined."""
-    found: list[tuple[str, str]] = []
-    for key, value in settings.items():
-        name = f"{above}{str(key).replace('_', ' ')}"
-        if isinstance(value, dict) and value:
-            found += _flat(value, f"{name}: ")
-        elif isinstance(value, bool):
-            found.append((name, "yes" if value else "no"))
-        elif value is None or value == {} or value == []:
-            found.append((name, "none"))
-        else:
-            several = isinstance(value, list | tuple)
-            found.append((name, ", ".join(map(str, value)) if several else str(value)))
-    return found
+def _flat(settings: dict[str, Any]) -> list[tuple[str, str]]:
+    return [(name.replace("_", " "), value) for name, value in in_rows(settings, ": ")]

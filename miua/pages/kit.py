@@ -109,6 +109,22 @@ def rounded(values: Iterable[float]) -> list[float | None]:
     return [round(float(each), 3) if math.isfinite(each) else None for each in values]
 
 
+def in_rows(settings: Mapping[str, Any], joint: str, above: str = "") -> list[tuple[str, str]]:
+    """Names and values in words, nested names joined by `joint`."""
+    found: list[tuple[str, str]] = []
+    for key, value in settings.items():
+        name = f"{above}{key}"
+        if isinstance(value, Mapping) and value:
+            found += in_rows(value, joint, f"{name}{joint}")
+        elif isinstance(value, bool):
+            found.append((name, "yes" if value else "no"))
+        elif isinstance(value, list | tuple) and value:
+            found.append((name, ", ".join(map(str, value))))
+        else:
+            found.append((name, "none" if value in (None, {}, [], ()) else str(value)))
+    return found
+
+
 def source_hash(source: str) -> str:
     """How a Content-Security-Policy allows this script or style and no other."""
     digest = hashlib.sha256(source.encode("utf-8")).digest()

@@ -45,7 +45,7 @@ def make_figures(results: Path, study: Path) -> list[Path]:
 def make_report(results: Path, study: Path) -> Path:
     """Write results/report.html, one file that holds everything; returns it."""
     try:
-        from miua.report.html import write_report
+        from miua.report.page import write_report
     except ModuleNotFoundError as error:
         raise missing_extra("The HTML report", error) from None
     page = write_report(results, study)
@@ -82,7 +82,7 @@ def _tables(results: Path) -> list[Path]:
 
 def latex_problem() -> str:
     """What of LaTeX is missing for the paper and how to get it; "" if nothing is."""
-    from miua.report.latex_check import missing_latex
+    from miua.report.document import missing_latex
 
     return missing_latex()
 

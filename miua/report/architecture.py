@@ -6,11 +6,12 @@ import math
 from collections.abc import Sequence
 
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, Polygon
 
+from miua.charts import style
 from miua.dcgan import Layer, discriminator_layers, generator_layers
-from miua.report import style
 
 # The drawing's units are arbitrary: a row is ROW_WIDTH long, blocks scale with logarithms so that
 # 1 x 1 x 100 and 64 x 64 x 1 both stay visible.
@@ -79,44 +80,17 @@ def _draw_block(axes: Axes, centre: float, size: int, channels: int, colour: str
     """A cuboid: its square face has the image's side, its thickness the number of channels."""
     side, thickness, recess = _side(size), _thickness(channels), _recess(size)
     left, right = centre - thickness / 2 - recess, centre + thickness / 2 - recess
-    bottom, top = -side / 2, side / 2 - recess
-    shift = 2 * recess
-    faces = (
-        (0.20, [(left, bottom), (right, bottom), (right, top), (left, top)]),
-        (
-            0.35,
-            [(left, top), (right, top), (right + shift, top + shift), (left + shift, top + shift)],
-        ),
-        (
-            0.55,
-            [
-                (right, bottom),
-                (right + shift, bottom + shift),
-                (right + shift, top + shift),
-                (right, top),
-            ],
-        ),
-    )
-    for shade, corners in faces:
-        axes.add_patch(
-            Polygon(
-                corners,
-                closed=True,
-                facecolor=_tint(colour, shade),
-                edgecolor=colour,
-                linewidth=0.5,
-                joinstyle="round",
-            )
-        )
-    axes.text(
-        centre,
-        -side / 2 - 1.2,
-        f"{size}×{size}\n×{channels}",
-        ha="center",
-        va="top",
-        fontsize=6,
-        linespacing=0.95,
-    )
+    bottom, top, back = -side / 2, side / 2 - recess, 2 * recess
+    front = [(left, bottom), (right, bottom), (right, top), (left, top)]
+    above = [(left, top), (right, top), (right + back, top + back), (left + back, top + back)]
+    beside = [(right, bottom), (right + back, bottom + back), (right + back, top + back),
+              (right, top)]  # fmt: skip
+    for shade, corners in ((0.20, front), (0.35, above), (0.55, beside)):
+        face = Polygon(corners, facecolor=_tint(colour, shade), edgecolor=colour, linewidth=0.5)
+        face.set_joinstyle("round")
+        axes.add_patch(face)
+    axes.text(centre, -side / 2 - 1.2, f"{size}×{size}\n×{channels}", ha="center", va="top",
+              fontsize=6, linespacing=0.95)  # fmt: skip
 
 
 def _draw_arrow(
@@ -124,30 +98,16 @@ def _draw_arrow(
 ) -> None:
     starts = [_thickness(channels) / 2 + _recess(size) + 0.6 for size, channels in tensors]
     start, end = centres[0] + starts[0], centres[1] - starts[1]
-    axes.add_patch(
-        FancyArrowPatch(
-            (start, 0), (end, 0), arrowstyle="-|>", mutation_scale=5, linewidth=0.7, color="black"
-        )
-    )
-    after = [f"{layer.kernel}×{layer.kernel}", f"stride {layer.stride}"]
-    if layer.batch_norm:
-        after.append("BN")
-    if ACTIVATIONS[layer.activation]:
-        after.append(ACTIVATIONS[layer.activation])
-    axes.text(
-        (start + end) / 2,
-        1.0,
-        "\n".join(after),
-        ha="center",
-        va="bottom",
-        fontsize=5,
-        linespacing=1,
-    )
+    arrow = FancyArrowPatch((start, 0), (end, 0), arrowstyle="-|>", mutation_scale=5, linewidth=0.7)
+    arrow.set_color("black")
+    axes.add_patch(arrow)
+    batch_norm, activation = "BN" if layer.batch_norm else "", ACTIVATIONS[layer.activation]
+    parts = (f"{layer.kernel}×{layer.kernel}", f"stride {layer.stride}", batch_norm, activation)
+    text = "\n".join(part for part in parts if part)
+    axes.text((start + end) / 2, 1.0, text, ha="center", va="bottom", fontsize=5, linespacing=1)
 
 
 def _tint(colour: str, strength: float) -> tuple[float, float, float]:
     """The colour mixed with white: strength 1 is the colour, 0 white."""
-    from matplotlib.colors import to_rgb
-
     red, green, blue = (1 - strength * (1 - channel) for channel in to_rgb(colour))
     return red, green, blue

@@ -13,7 +13,6 @@ from miua.errors import MiuaError
 from miua.files import atomic_path
 from miua.report.figures import study_figures
 from miua.report.latex import write_latex
-from miua.report.latex_check import missing_latex
 from miua.study.store import Results
 
 MAIN = "main.tex"
@@ -22,6 +21,23 @@ SOURCE_ENDINGS = (".tex", ".bib", ".cls", ".sty", ".bst")
 SECONDS_PER_BUILD = 300
 
 LOG_LINES_SHOWN = 12
+# What the sources need, and the Debian package that brings it.
+PROGRAMS = {
+    "latexmk": "latexmk",
+    "pdflatex": "texlive-latex-base",
+    "bibtex": "texlive-binaries",
+    "kpsewhich": "texlive-binaries",
+}
+TEX_FILES = {
+    "llncs.cls": "texlive-publishers",
+    "splncs04.bst": "texlive-publishers",
+    "array.sty": "texlive-latex-base",
+    "longtable.sty": "texlive-latex-base",
+    "booktabs.sty": "texlive-latex-recommended",
+    "microtype.sty": "texlive-latex-recommended",
+    "xcolor.sty": "texlive-latex-recommended",
+    "lmodern.sty": "lmodern",
+}
 
 
 def write_paper(results: Path, study: Path, source: Path) -> Path:
@@ -62,7 +78,8 @@ def build_document(source: Path, generated: Path, output: Path) -> None:
         raise MiuaError(f"{source / MAIN} is missing: {source} holds no paper.")
     if not generated.is_dir():
         raise MiuaError(f"The folder of generated files {generated} is missing.")
-    _check_latex()
+    if problem := missing_latex():
+        raise MiuaError(problem)
     with tempfile.TemporaryDirectory(prefix="miua-paper-") as name:
         build = Path(name)
         for path in sorted(source.iterdir()):
@@ -72,11 +89,6 @@ def build_document(source: Path, generated: Path, output: Path) -> None:
         _run_latexmk(build)
         with atomic_path(output) as temporary:
             shutil.copyfile((build / MAIN).with_suffix(".pdf"), temporary)
-
-
-def _check_latex() -> None:
-    if problem := missing_latex():
-        raise MiuaError(problem)
 
 
 def _run_latexmk(build: Path) -> None:
@@ -128,3 +140,22 @@ def log_errors(log: str) -> str:
             place = next((later for later in lines[index:] if re.match(r"l\.\d+", later)), None)
             shown += [place] if place else []
     return "\n".join(shown[:LOG_LINES_SHOWN])
+
+
+def missing_latex() -> str:
+    """Everything that is missing, and the Debian packages that bring it; "" if all is there."""
+    missing = {name: package for name, package in PROGRAMS.items() if shutil.which(name) is None}
+    if "kpsewhich" not in missing:
+        for name, package in TEX_FILES.items():
+            found = subprocess.run(["kpsewhich", name], capture_output=True, check=False)
+            if found.returncode:
+                missing[name] = package
+    else:
+        missing |= TEX_FILES  # without kpsewhich there is no TeX that could hold them
+    if not missing:
+        return ""
+    packages = " ".join(sorted(set(missing.values())))
+    return (
+        f"The paper needs LaTeX, and {', '.join(missing)} cannot be found. "
+        f"On Debian or Ubuntu: apt-get install {packages}."
+    )

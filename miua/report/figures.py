@@ -4,23 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-import pandas as pd
 from matplotlib.figure import Figure
 
-from miua.analysis.clinician import read_scores
+from miua.charts import style
 from miua.metrics.registry import FID
-from miua.report import sources, style
+from miua.report import study_tables as tables
 from miua.report.architecture import draw_architecture
-from miua.report.arms import draw_arms, draw_stability
-from miua.report.charts import draw_metrics, draw_regression, draw_training_curves
-from miua.report.experiment_charts import (
+from miua.report.chart_figures import (
+    draw_arms,
     draw_equal_updates,
+    draw_metrics,
     draw_noise_floor,
-    draw_sensitivity,
+    draw_regression,
+    draw_stability,
+    draw_training_curves,
 )
-from miua.report.pictures import draw_overview, draw_poster_grids, draw_real_and_synthetic
+from miua.report.image_figures import draw_overview, draw_poster_grids, draw_real_and_synthetic
+from miua.report.sensitivity_figure import draw_sensitivity
 from miua.study.store import (
     Results,
     figure_two_set,
@@ -56,8 +59,7 @@ def study_figures(results: Results, study: Path) -> list[StudyFigure]:
     last = results.sets[-1]
     sizes = listed(poster_sizes(results))
     epochs = listed(poster_epochs(results))
-    metrics = read_metrics(results)
-    missing, stand_in = not_computed(metrics, FID.name), sources.fid_stand_in(metrics)
+    missing, real = not_computed(read_metrics(results), FID.name), tables.real_images(results)
     return [
         StudyFigure(
             "architecture",
@@ -65,7 +67,7 @@ def study_figures(results: Results, study: Path) -> list[StudyFigure]:
             "Each block is a stack of feature maps, written height x width x channels: the "
             "generator doubles the side from block to block, the discriminator halves it down to "
             "one number.",
-            lambda: draw_architecture(plan.image_size, plan.latent_size, plan.feature_maps),
+            partial(draw_architecture, plan.image_size, plan.latent_size, plan.feature_maps),
         ),
         StudyFigure(
             "regression",
@@ -74,7 +76,7 @@ def study_figures(results: Results, study: Path) -> list[StudyFigure]:
             "a score tells about a metric. The points are the original study's, read off its "
             f"plots; the images are ours ({chosen.training_size} training images, "
             f"{chosen.epoch} epochs, the first nine of the set).",
-            lambda: draw_regression(results, read_scores(study)),
+            partial(draw_regression, results, study),
         ),
         StudyFigure(
             "real_and_synthetic",
@@ -83,27 +85,27 @@ def study_figures(results: Results, study: Path) -> list[StudyFigure]:
             "learn from are evenly spread over the reference images; the synthetic "
             f"images are the first of the set with {last.training_size} training images and "
             f"{last.epoch} epochs, not a selection.",
-            lambda: draw_real_and_synthetic(results),
+            partial(draw_real_and_synthetic, results),
         ),
         StudyFigure(
             "overview",
             "Nine synthetic images of every set",
             "Go down a column to see longer training, along a row to see more training images: "
             "with one batch size, more images also mean more updates an epoch.",
-            lambda: draw_overview(results),
+            partial(draw_overview, results),
         ),
         StudyFigure(
             "poster_grids",
             f"Synthetic images for {sizes} training images at {epochs} epochs",
             "Look for images that repeat each other within a grid, the sign of mode collapse.",
-            lambda: draw_poster_grids(results),
+            partial(draw_poster_grids, results),
         ),
         StudyFigure(
             "training_curves",
             f"Losses and discriminator accuracy for {sizes} training images",
             "An accuracy near 1 for both kinds of images means the discriminator wins and the "
             "generator learns little; near 0.5 it cannot tell them apart.",
-            lambda: draw_training_curves(results),
+            partial(draw_training_curves, results),
         ),
         StudyFigure(
             "metrics",
@@ -111,49 +113,41 @@ def study_figures(results: Results, study: Path) -> list[StudyFigure]:
             "See whether a line rises or falls by more than its intervals, which cover the choice "
             "of synthetic images, not a second training."
             + (f" FID was {missing}." if missing else ""),
-            lambda: draw_metrics(results, metrics, stand_in),
+            partial(draw_metrics, results),
         ),
-        *_experiment_figures(results, metrics),
-    ]
-
-
-def _experiment_figures(results: Results, metrics: pd.DataFrame) -> list[StudyFigure]:
-    """The figures of the experiments besides training-size at equal epochs."""
-    stand_in, real = sources.fid_stand_in(metrics), sources.real_images(results)
-    return [
         StudyFigure(
             "equal_updates",
             "Training size at equal epochs and at equal updates",
             "Where the two lines differ, what looks like an effect of training size is one of "
             "training length.",
-            lambda: draw_equal_updates(results, stand_in),
+            partial(draw_equal_updates, results),
         ),
         StudyFigure(
             "stability",
             "Training at several image sizes: samples, losses, accuracies and signs",
             "Below the samples stand the signs of instability that were found, if any. The first "
             "four images of each arm's last set.",
-            lambda: draw_stability(results),
+            partial(draw_stability, results),
         ),
         StudyFigure(
             "arms_learning_rate",
             "Learning rates, batch sizes and the notebooks' settings",
             "Compare points with the blue band, the range of repeated seeds: within it, an arm "
             "cannot be told from the text's settings trained again.",
-            lambda: draw_arms(results, sources.LEARNING_RATE),
+            partial(draw_arms, results, tables.LEARNING_RATE),
         ),
         StudyFigure(
             "arms_augmentation",
             "Augmentation: none, flip, rotation, both, and both with mid-grey corners",
             "Compare points with the blue band, the range of repeated seeds.",
-            lambda: draw_arms(results, sources.AUGMENTATION),
+            partial(draw_arms, results, tables.AUGMENTATION),
         ),
         StudyFigure(
             "noise_floor",
             f"The noise floor: {real} against {real}, beside the synthetic sets",
             "Differences among synthetic sets that are smaller than the spread of these halves "
             "tell nothing. Every mark is one comparison, the black bar their mean.",
-            lambda: draw_noise_floor(results, metrics, stand_in),
+            partial(draw_noise_floor, results),
         ),
         StudyFigure(
             "sensitivity",
@@ -161,7 +155,7 @@ def _experiment_figures(results: Results, metrics: pd.DataFrame) -> list[StudyFi
             "A row is a metric, a column a kind of damage in growing steps. The height is the "
             "metric's change in standard deviations of undamaged halves (grey: two of them), on "
             "one scale in all rows; blue calls the damaged images worse, orange crosses better.",
-            lambda: draw_sensitivity(results, stand_in),
+            partial(draw_sensitivity, results),
         ),
     ]
 

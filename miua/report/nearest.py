@@ -18,10 +18,10 @@ from miua.metrics.memorisation import ROTATIONS, Memorisation, find_copies
 from miua.metrics.registry import COMPUTED
 from miua.metrics.variants import transformed
 from miua.progress import progress
-from miua.report.pictures import read_set, read_stack
+from miua.report.set_images import read_set, read_stack
 from miua.study.plan import Cell
 from miua.study.store import Results
-from miua.wording import MISSING, number
+from miua.wording import number
 
 PAIRS = 6  # of a set, the likeliest copies first
 
@@ -45,14 +45,11 @@ class Pair:
 
 @dataclass(frozen=True)
 class SetPairs:
-    """The pairs of one set. sentence: what was found in all of it; lacking: why there is none."""
+    """The pairs of one set. sentence: what was found in all of it, or why there are none."""
 
-    name: str
-    training_size: int
-    epoch: int
+    chosen: Cell
     pairs: list[Pair]
     sentence: str
-    lacking: str = ""
 
 
 def nearest_pairs(results: Results) -> list[SetPairs]:
@@ -68,9 +65,8 @@ def nearest_pairs(results: Results) -> list[SetPairs]:
 
 def _of_set(results: Results, chosen: Cell) -> SetPairs:
     synthetic = read_set(results, chosen.set)
-    known = (chosen.set, chosen.training_size, chosen.epoch)
     if synthetic is None:
-        return SetPairs(*known, [], "", "The training diverged: there is no set.")
+        return SetPairs(chosen, [], "The training diverged: there is no set.")
     config = read_config(results.run(chosen.run) / "config.yaml", TrainingConfig)
     training, names = _training_images(results, chosen, config)
     found = find_copies(
@@ -83,7 +79,7 @@ def _of_set(results: Results, chosen: Cell) -> SetPairs:
     pairs = [
         _pair(training, synthetic, found, int(index), names) for index in found.closest[:PAIRS]
     ]
-    return SetPairs(*known, pairs, _sentence(found))
+    return SetPairs(chosen, pairs, _sentence(found))
 
 
 def _training_images(
@@ -114,7 +110,6 @@ def _pair(
 ) -> Pair:
     nearest = int(found.index[index])
     flipped, rotation = bool(found.flipped[index]), float(found.rotation[index])
-    relative = float(found.relative_distance[index])
     return Pair(
         synthetic=index,
         training=names[nearest],
@@ -124,7 +119,7 @@ def _pair(
         ),
         turned=in_words(flipped, rotation),
         distance=number(float(found.distance[index]), 1),
-        relative=MISSING if np.isnan(relative) else number(relative, 2),
+        relative=number(found.relative_distance[index], 2),
         copy=index in set(map(int, found.flagged)),
     )
 

@@ -8,8 +8,7 @@ from typing import Any
 import pandas as pd
 
 from miua.analysis.reader_tables import READER_REGRESSION, READERS
-from miua.report.value import Value, macro_name
-from miua.report.values import Conditions
+from miua.report.values import Conditions, Value, macro_name
 from miua.study.store import Results, read_cells
 
 SCHEMA = 1

@@ -32,7 +32,7 @@ class Group:
     @property
     def counts(self) -> dict[str, int]:
         """How many have each verdict, in the ledger's order; unjudged ones where there are any."""
-        return _counts(self.claims)
+        return counts_of(self.claims)
 
     @property
     def main(self) -> list[JudgedClaim]:
@@ -73,7 +73,7 @@ def answer(plan: Profile, paper: Group, full_scale: bool, published: str) -> Ans
     given = [claim for claim in main if not claim.needs]
     rest = ""
     if given:
-        told = _listed(_counts(given))
+        told = _listed(counts_of(given))
         rest = f" The other {len(given)} rest on published numbers alone: {told}."
         if len(given) == 1:
             rest = f" The other one rests on published numbers alone: {given[0].verdict}."
@@ -92,7 +92,7 @@ def answer(plan: Profile, paper: Group, full_scale: bool, published: str) -> Ans
     scale = f"At the study's own scale: {here}."
     if not full_scale:
         scale = f"At another scale than the study's: {here}; the study has {published}."
-    counts = _counts(by_run)
+    counts = counts_of(by_run)
     return Answer(
         _word(counts, len(by_run)),
         f"Of the paper's {len(main)} main claims, {len(by_run)} are for a rerun to decide: "
@@ -101,7 +101,8 @@ def answer(plan: Profile, paper: Group, full_scale: bool, published: str) -> Ans
     )
 
 
-def _counts(claims: Sequence[JudgedClaim]) -> dict[str, int]:
+def counts_of(claims: Sequence[JudgedClaim]) -> dict[str, int]:
+    """How many have each verdict."""
     given = Counter(claim.verdict for claim in claims)
     verdicts = [*MEANINGS, *([NOT_JUDGED] if given[NOT_JUDGED] else [])]
     return {verdict: given[verdict] for verdict in verdicts}

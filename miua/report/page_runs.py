@@ -9,8 +9,11 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+import pandas as pd
+
 from miua.config import TrainingConfig, read_config
 from miua.errors import MiuaError
+from miua.pages.kit import in_rows
 from miua.progress import duration
 from miua.provenance import PROVENANCE, read_provenance
 from miua.study.store import Results, read_cells
@@ -21,20 +24,13 @@ FILES = ("config.yaml", "log.jsonl", SPEED, PROVENANCE)
 
 
 @dataclass(frozen=True)
-class Timing:
-    """What a training's speed.jsonl tells. seconds: of all epochs; rate: median images a second."""
-
-    seconds: float
-    rate: float
-
-
-@dataclass(frozen=True)
 class RunRecord:
     """One training, as its folder tells it.
 
     experiments: what it is part of. settings: its configuration, name and value. made: seed,
     device, code and hashes, name and value. files: those of FILES that there are. sets: its sets
-    of any experiment, with their epochs. threads: of the training; None where it is not told.
+    of any experiment, with their epochs. threads: of the training; seconds: of all its epochs, and
+    rate: median images a second, as speed.jsonl tells; None where it is not told.
     """
 
     name: str
@@ -48,23 +44,25 @@ class RunRecord:
     sets: list[tuple[str, int]]
     device: str
     threads: int | None
-    timing: Timing | None
+    seconds: float | None
+    rate: float | None
 
     @property
     def hours(self) -> float | None:
-        """Hours of training; of one core or GPU if it had one."""
-        return None if self.timing is None else self.timing.seconds / 3600
+        """Hours of a GPU, or of one core: hours times threads; None where they are not known."""
+        cores = 1 if self.on_gpu else self.threads
+        return None if self.seconds is None or cores is None else self.seconds * cores / 3600
 
     @property
     def on_gpu(self) -> bool:
         return self.device.startswith("cuda")
 
     @property
-    def core_hours(self) -> float | None:
-        """Hours times threads, of a training without a GPU."""
-        if self.hours is None or self.threads is None or self.on_gpu:
-            return None
-        return self.hours * self.threads
+    def timing(self) -> list[str]:
+        """Training images, epochs, updates, rate, time, threads and device, as cells."""
+        counts = (self.training_size, self.epochs, self.updates, self.rate)
+        time = MISSING if self.seconds is None else duration(self.seconds)
+        return [*map(number, counts), time, number(self.threads), self.device]
 
 
 @dataclass(frozen=True)
@@ -77,6 +75,17 @@ class Cost:
     gpu_hours: str
 
 
+def cost(records: list[RunRecord]) -> Cost:
+    """Sums over the trainings whose time is known."""
+    hours = {
+        on_gpu: [each.hours for each in records if each.on_gpu == on_gpu and each.hours is not None]
+        for on_gpu in (False, True)
+    }
+    untimed = len(records) - sum(map(len, hours.values()))
+    core_hours, gpu_hours = (_hours(sum(each)) if each else "" for each in hours.values())
+    return Cost(len(records), untimed, core_hours, gpu_hours)
+
+
 def run_records(results: Results) -> list[RunRecord]:
     """Every training of the plan, in its order.
 
@@ -85,21 +94,8 @@ def run_records(results: Results) -> list[RunRecord]:
     """
     cells = read_cells(results)
     return [
-        _run_record(results.folder / "runs" / str(name), part)
-        for name, part in cells.groupby("run", sort=False)
+        _run_record(results.run(str(name)), part) for name, part in cells.groupby("run", sort=False)
     ]
-
-
-def cost(records: list[RunRecord]) -> Cost:
-    """Sums over the trainings whose time is known."""
-    on_gpu = [record.hours for record in records if record.on_gpu and record.hours is not None]
-    on_cores = [record.core_hours for record in records if record.core_hours is not None]
-    return Cost(
-        trainings=len(records),
-        untimed=len(records) - len(on_gpu) - len(on_cores),
-        core_hours=_hours(sum(on_cores)) if on_cores else "",
-        gpu_hours=_hours(sum(on_gpu)) if on_gpu else "",
-    )
 
 
 def commits(records: list[RunRecord]) -> list[str]:
@@ -109,25 +105,15 @@ def commits(records: list[RunRecord]) -> list[str]:
     return list(dict.fromkeys(each.strip() for each in found))
 
 
-def timing_row(record: RunRecord) -> list[str]:
-    """Epochs, updates, training images, rate, time, threads and device, as cells."""
-    rate = time = MISSING
-    if record.timing is not None:
-        rate, time = number(record.timing.rate), duration(record.timing.seconds)
-    threads = MISSING if record.threads is None else str(record.threads)
-    size = str(record.training_size)
-    return [size, number(record.epochs), number(record.updates), rate, time, threads, record.device]
-
-
-def read_timing(run: Path) -> Timing | None:
-    """Time and rate of a training; None where it kept no speed.
+def read_timing(run: Path) -> tuple[float, float] | tuple[None, None]:
+    """Seconds of a training and its median images a second; None where it kept no speed.
 
     Raises:
         MiuaError: the file is damaged.
     """
     path = run / SPEED
     if not path.exists():
-        return None
+        return None, None
     try:
         lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
         seconds = [float(line["seconds"]) for line in lines]
@@ -136,39 +122,30 @@ def read_timing(run: Path) -> Timing | None:
             raise ValueError("a number is not finite, or below 0")
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise MiuaError(f"{path} is damaged ({error}). Remove it: only timings are lost.") from None
-    return Timing(sum(seconds), median(rates)) if lines else None
+    return (sum(seconds), median(rates)) if lines else (None, None)
 
 
-def _run_record(run: Path, cells: Any) -> RunRecord:
+def _run_record(run: Path, cells: pd.DataFrame) -> RunRecord:
     config = read_config(run / "config.yaml", TrainingConfig)
     record = read_provenance(run, "Train the run again.")
     last = cells.sort_values("epoch").iloc[-1]
     threads = record.get("threads")
+    seconds, rate = read_timing(run)
     return RunRecord(
         name=run.name,
         experiments=", ".join(dict.fromkeys(cells["experiment"])),
         training_size=int(last["training_size"]),
         epochs=int(last["epoch"]),
         updates=int(last["updates"]),
-        settings=_settings(config),
+        settings=in_rows(config.model_dump(), "."),
         made=_made(record),
         files=[name for name in FILES if (run / name).is_file()],
         sets=[(str(name), int(part["epoch"].iloc[0])) for name, part in cells.groupby("set")],
         device=str(record.get("device", MISSING)),
         threads=threads if isinstance(threads, int) else None,
-        timing=read_timing(run),
+        seconds=seconds,
+        rate=rate,
     )
-
-
-def _settings(config: TrainingConfig) -> list[tuple[str, str]]:
-    """The configuration in the order of its definition, nested names joined by a dot."""
-    found = []
-    for name, value in config.model_dump().items():
-        if isinstance(value, dict):
-            found += [(f"{name}.{key}", _text(each)) for key, each in value.items()]
-        else:
-            found.append((name, _text(value)))
-    return found
 
 
 def _made(record: dict[str, Any]) -> list[tuple[str, str]]:
@@ -190,9 +167,3 @@ def _made(record: dict[str, Any]) -> list[tuple[str, str]]:
 
 def _hours(hours: float) -> str:
     return number(hours, 2 if hours >= 0.1 else 3)
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, list):
-        return ", ".join(str(each) for each in value)
-    return "none" if value is None else str(value)

@@ -1,24 +1,37 @@
-"""The table of synthetic sets beside the noise floor, and the grid of sets to look at."""
+"""The synthetic sets beside the noise floor, and the 256 elements of their LBP vectors."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
+from scipy import stats
 
+from miua.charts.axes import Axis, labels
 from miua.charts.pictures import Picture
-from miua.metrics.registry import ALL_MEASURES, Measure
+from miua.files import read_array
+from miua.metrics.registry import (
+    ALL_MEASURES,
+    LBPV_ELEMENTS,
+    STUDY_ELEMENTS,
+    Measure,
+    element_name,
+    measure,
+)
+from miua.pages.kit import rounded
 from miua.provenance import read_provenance
-from miua.report import sources
-from miua.report.pictures import MAKE_SET_AGAIN, read_set
-from miua.report.sample_grids import SET_SIDE, reduction, sheet
+from miua.report import study_tables as tables
+from miua.report.set_images import MAKE_SET_AGAIN, SET_SIDE, read_set, reduction, sheet
 from miua.study.plan import Cell, RealImages
-from miua.study.store import COMPUTED, Results
+from miua.study.store import COMPUTED, Results, read_metrics
 from miua.wording import number, span
 
-WITHIN, ABOVE, BELOW = "within", "above", "below"
-BY_SUBJECT = "subject"
+NAMED = 10  # of the closest and of the farthest elements, in the table
+WIDTH, HEIGHT, LINE = 768.0, 180.0, 22  # of the figure and of a line of names, in its own units
+NAMES = [element_name(element) for element in range(LBPV_ELEMENTS)]
 
 
 @dataclass(frozen=True)
@@ -30,18 +43,18 @@ class Floor:
     words: str
 
     def place(self, value: float) -> str:
+        """Where a value stands: below, within or above."""
         if value < self.low:
-            return BELOW
-        return ABOVE if value > self.high else WITHIN
+            return "below"
+        return "above" if value > self.high else "within"
 
 
 @dataclass(frozen=True)
 class MetricCell:
-    """One metric of one set. reason: why there is no value. place: beside the floor, "" if none."""
+    """One metric of one set. place: beside the floor, "" if there is none."""
 
     value: str
     interval: str = ""
-    reason: str = ""
     place: str = ""
 
 
@@ -67,30 +80,30 @@ class SetRow:
 
 def floors(results: Results) -> dict[str, Floor]:
     """The noise floor of each metric, drawn by subject; without those not computed or not run."""
-    table = sources.read_floor_summary(results)
+    table = tables.study_table(results, tables.FLOOR)
     if table is None:
         return {}
-    rows = table[(table["split"] == BY_SUBJECT) & (table["status"] == COMPUTED)]
     found = {}
-    for row in rows.itertuples():
-        low, high, name = float(str(row.low)), float(str(row.high)), str(row.metric)
-        found[name] = Floor(low, high, span(low, high, _decimals(name)))
+    for row in table.to_dict(orient="records"):
+        if row["split"] == "subject" and row["status"] == COMPUTED:
+            words = span(row["low"], row["high"], measure(row["metric"]).decimals)
+            found[row["metric"]] = Floor(row["low"], row["high"], words)
     return found
 
 
 def floor_label(results: Results) -> str:
     """What the noise floor compares, as a row's head wants it."""
-    scale = results.plan.experiments.get(sources.NOISE_FLOOR)
+    scale = results.plan.experiments.get(tables.NOISE_FLOOR)
     images = f"{scale.images} " if isinstance(scale, RealImages) else ""
-    return f"Two halves of {images}{sources.real_images(results)} each"
+    return f"Two halves of {images}{tables.real_images(results)} each"
 
 
 def floor_sentence(results: Results) -> str:
     """Of what images the floor is and what it can be held against, or that it was not measured."""
-    scale = results.plan.experiments.get(sources.NOISE_FLOOR)
-    if not isinstance(scale, RealImages) or sources.read_floor_summary(results) is None:
-        return sources.not_run(sources.NOISE_FLOOR)
-    real, drawn = sources.real_images(results), results.plan.synthetic_images
+    scale = results.plan.experiments.get(tables.NOISE_FLOOR)
+    if not isinstance(scale, RealImages) or tables.study_table(results, tables.FLOOR) is None:
+        return tables.not_run(tables.NOISE_FLOOR)
+    real, drawn = tables.real_images(results), results.plan.synthetic_images
     said = (
         f"{floor_label(results)}, with no subject in common, {scale.repeats} draws; the range "
         "holds the middle 95 % of them. A value within it cannot be told from "
@@ -98,20 +111,20 @@ def floor_sentence(results: Results) -> str:
         f"{results.plan.reference_images}. "
     )
     if drawn != scale.images:
-        narrower, shown = "narrower" if drawn > scale.images else "wider", scale.images / drawn
+        narrower, factor = "narrower" if drawn > scale.images else "wider", scale.images / drawn
         said += (
             f"Between sets of {drawn} images each the ranges of V, MI, PSNR and diversity would be"
             f" {narrower}, by a factor of about √({scale.images}/{drawn}) = "
-            f"{number(shown**0.5, 2)}; they are shown as measured. "
+            f"{number(factor**0.5, 2)}; they are shown as measured. "
         )
     return said + (
         "FID and FD-LBP change with the number of images, so hold them against the range with care."
     )
 
 
-def set_rows(results: Results, metrics: pd.DataFrame, by_floor: dict[str, Floor]) -> list[SetRow]:
+def set_rows(results: Results, by_floor: dict[str, Floor]) -> list[SetRow]:
     """A row a set of the grid, by training size, then epoch."""
-    by_set = dict(tuple(metrics.groupby("set")))
+    by_set = dict(tuple(read_metrics(results).groupby("set")))
     return [_row(results, chosen, by_set[chosen.set], by_floor) for chosen in results.sets]
 
 
@@ -134,24 +147,13 @@ def _row(results: Results, chosen: Cell, rows: pd.DataFrame, by_floor: dict[str,
 
 
 def _cell(rows: pd.DataFrame, shown: Measure, floor: Floor | None) -> MetricCell:
-    """Value and interval of one metric in one set, or the reason why there is none."""
-    found = rows[rows["metric"] == shown.name]
+    """Value and interval of one metric in one set."""
+    found = tables.computed(rows, shown.name)
     if found.empty:
-        return MetricCell("not computed", reason=f"the set has no metric {shown.name}")
-    row = found.iloc[0]
-    if row["status"] != COMPUTED:
-        return MetricCell("not computed", reason=str(row["status"]))
-    value, low, high = (float(row[column]) for column in ("value", "low", "high"))
-    return MetricCell(
-        number(value, shown.decimals),
-        span(low, high, shown.decimals),
-        place=floor.place(value) if floor else "",
-    )
-
-
-def _decimals(name: str) -> int:
-    known = {shown.name: shown.decimals for shown in ALL_MEASURES}
-    return known.get(name, 2)
+        return MetricCell("not computed")
+    value, low, high = (float(found.iloc[0][column]) for column in ("value", "low", "high"))
+    place = floor.place(value) if floor else ""
+    return MetricCell(number(value, shown.decimals), span(low, high, shown.decimals), place)
 
 
 def grid_data(rows: Sequence[SetRow]) -> list[dict[str, object]]:
@@ -167,3 +169,109 @@ def grid_data(rows: Sequence[SetRow]) -> list[dict[str, object]]:
         }
         for row in rows
     ]
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A bar of the elements' figure in its own units, from the left and the top.
+
+    marked: of the study; its name then stands in this line above the bars, from 0.
+    """
+
+    element: int
+    left: float
+    top: float
+    height: float
+    marked: bool
+    line: int
+
+
+@dataclass(frozen=True)
+class Elements:
+    """All elements over the sets of the grid that have images.
+
+    values, low, high: float64 (S, 256), reference minus set in counts per image, and the 95 %
+    interval of that. reference: float64 (256,), mean counts. distance: (256,), mean over the sets
+    of the absolute difference. place: (256,), ranks of the distance from 1, ties share the mean.
+    order: int64 (256,), elements from the closest to the farthest.
+    """
+
+    sets: list[tuple[int, int]]
+    values: NDArray[np.float64]
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+    reference: NDArray[np.float64]
+    distance: NDArray[np.float64]
+    place: NDArray[np.float64]
+    order: NDArray[np.int64]
+
+    @property
+    def bars(self) -> list[Bar]:
+        """The elements from the closest to the farthest, heights compressed as a logarithm is."""
+        most = float(self.distance.max()) or 1.0
+        axis, width = Axis(0, most, 0, HEIGHT, compressed=True), WIDTH / LBPV_ELEMENTS
+        named = {int(np.flatnonzero(self.order == each)[0]): "" for each in STUDY_ELEMENTS}
+        lines = {label.element: label.line for label in labels(named)}
+        found = []
+        for place, element in enumerate(self.order):
+            height = max(1.0, axis.at(float(self.distance[element])))
+            marked, line = place in lines, lines.get(place, 0)
+            bar = Bar(int(element), place * width, HEIGHT - height, height, marked, line)
+            found.append(bar)
+        return found
+
+    @property
+    def named(self) -> list[tuple[int, str]]:
+        """The study's four, then the closest ones, then the farthest; and why they are named."""
+        closest, farthest = self.order[:NAMED].tolist(), self.order[::-1][:NAMED].tolist()
+        groups = {"of the study": STUDY_ELEMENTS, "closest": closest, "farthest": farthest}
+        return [(element, why) for why, elements in groups.items() for element in elements]
+
+    def data(self, by_floor: dict[str, Floor]) -> dict[str, object]:
+        """What the script needs: numbers in counts per image, null where there is none."""
+        ranges = [by_floor.get(name) for name in NAMES]
+        rows = {name: getattr(self, name) for name in ("values", "low", "high")}
+        vectors = {name: getattr(self, name) for name in ("reference", "distance", "place")}
+        return {
+            "sets": [list(each) for each in self.sets],
+            **{name: [rounded(row) for row in matrix] for name, matrix in rows.items()},
+            **{name: rounded(vector) for name, vector in vectors.items()},
+            "order": self.order.tolist(),
+            "floor": [rounded((each.low, each.high)) if each else None for each in ranges],
+            "study": list(STUDY_ELEMENTS),
+        }
+
+
+def read_elements(results: Results) -> Elements | None:
+    """The elements of these results; None where no set has images.
+
+    Raises:
+        MiuaError: the reference's vector is missing.
+    """
+    metrics = read_metrics(results)
+    rows = metrics[metrics["metric"].isin(NAMES) & (metrics["status"] == COMPUTED)]
+    there = [each for each in results.sets if each.set in set(rows["set"])]
+    if not there:
+        return None
+    values, low, high = (
+        rows.pivot(index="set", columns="metric", values=column)
+        .reindex(index=[each.set for each in there], columns=NAMES)
+        .to_numpy(dtype=np.float64)
+        for column in ("value", "low", "high")
+    )
+    distance = np.abs(values).mean(axis=0)
+    return Elements(
+        [(each.training_size, each.epoch) for each in there],
+        values,
+        low,
+        high,
+        read_array(results.reference_lbpv),
+        distance,
+        stats.rankdata(distance),
+        np.argsort(distance, kind="stable").astype(np.int64),
+    )
+
+
+def room_for_names(bars: Sequence[Bar]) -> int:
+    """How high the names above the bars reach, in the figure's units."""
+    return 26 + LINE * max((bar.line for bar in bars), default=0)

@@ -18,16 +18,18 @@ from miua.analysis.reader_tables import (
     SYNTHETIC_CALLED_REAL,
     read_readers,
 )
-from miua.metrics.registry import FID, Measure, measure
-from miua.report import sources
+from miua.metrics.registry import FID, measure
 from miua.report.claims import JudgedClaim
-from miua.report.values import read_facts
+from miua.report.study_tables import fid_stand_in, read_regression
+from miua.report.values import fact, is_full_scale, read_facts
 from miua.study.store import Results
 from miua.wording import MINUS, change, number
 
 RANGE_TEST = "values-in-range"  # of the claims that give a published range of the sets
 SAME_POINTS = "yes: the same points, read off the published plot"
 NO_READERS = "no: nobody has judged these images"
+OTHER_READERS = "with care: other readers, and other images"
+PHANTOMS = "no: phantoms, not real images"
 
 
 @dataclass(frozen=True)
@@ -43,22 +45,15 @@ class Comparison:
     where: str
 
 
-def comparisons(
-    results: Results,
-    study: Path,
-    metrics: pd.DataFrame,
-    regression: pd.DataFrame,
-    claims: Sequence[JudgedClaim],
-    full_scale: bool,
-) -> list[Comparison]:
+def comparisons(results: Results, study: Path, claims: Sequence[JudgedClaim]) -> list[Comparison]:
     """Ranges of the sets, coefficients, correlations, and what readers called real.
 
     Raises:
         MiuaError: a file of the study is missing or damaged.
     """
-    facts = read_facts(study)
+    facts, regression = read_facts(study), read_regression(results)
     return [
-        *_ranges(results, study, metrics, claims, full_scale),
+        *_ranges(results, study, claims, is_full_scale(results, facts)),
         *_coefficients(regression),
         _correlation(regression, facts),
         *_readers(results, facts),
@@ -66,30 +61,21 @@ def comparisons(
 
 
 def _ranges(
-    results: Results,
-    study: Path,
-    metrics: pd.DataFrame,
-    claims: Sequence[JudgedClaim],
-    full_scale: bool,
+    results: Results, study: Path, claims: Sequence[JudgedClaim], full_scale: bool
 ) -> Iterator[Comparison]:
     found = {claim.id: claim.numbers for claim in claims}
     for claim in read_claims(study):
         if claim.test != RANGE_TEST:
             continue
         shown = [measure(str(name)) for name in claim.inputs["metrics"]]
-        names = ", ".join(each.label for each in shown)
-        stand_in = FID in shown and bool(sources.fid_stand_in(metrics))
-        numbers = found.get(claim.id, {})
+        stand_in = FID in shown and bool(fid_stand_in(results))
         for word, threshold in (("lowest", "low"), ("highest", "high")):
-            here = numbers.get(word)
-            yield _row(
-                f"{names}: {word} of all sets",
-                shown[0],
-                float(claim.thresholds[threshold]),
-                math.nan if here is None else here,
-                _of_sets(results, full_scale, stand_in, computed=here is not None),
-                f"claim-{claim.id}",
-            )
+            here = found.get(claim.id, {}).get(word)
+            what = f"{', '.join(each.label for each in shown)}: {word} of all sets"
+            comparable = _of_sets(results, full_scale, stand_in, computed=here is not None)
+            numbers = (float(claim.thresholds[threshold]), math.nan if here is None else here)
+            known = (shown[0].unit, *numbers, shown[0].decimals)
+            yield _row(what, *known, comparable, f"claim-{claim.id}")
 
 
 def _of_sets(results: Results, full_scale: bool, stand_in: bool, computed: bool) -> str:
@@ -98,7 +84,7 @@ def _of_sets(results: Results, full_scale: bool, stand_in: bool, computed: bool)
     if not computed:
         return "no: not computed here"
     if not results.plan.scientific:
-        return "no: phantoms, not real images"
+        return PHANTOMS
     if not full_scale:
         return "with care: at another scale than the study's"
     return "yes: the same scale"
@@ -106,77 +92,47 @@ def _of_sets(results: Results, full_scale: bool, stand_in: bool, computed: bool)
 
 def _coefficients(regression: pd.DataFrame) -> Iterator[Comparison]:
     for row in regression.to_dict(orient="records"):
-        shown = measure(str(row["metric"]))
+        shown = measure(row["metric"])
         for name in ("a", "b"):
-            numbers = (float(row[f"{name}_published"]), float(row[name]))
-            yield _row(
-                f"{shown.label} = a ln(score) + b: {name}",
-                shown,
-                *numbers,
-                SAME_POINTS,
-                "regression",
-                decimals=4,
-            )
+            what = f"{shown.label} = a ln(score) + b: {name}"
+            numbers = (row[f"{name}_published"], row[name])
+            yield _row(what, shown.unit, *numbers, 4, SAME_POINTS, "regression")
 
 
 def _correlation(regression: pd.DataFrame, facts: pd.DataFrame) -> Comparison:
-    least = float(regression["pearson_r"].min())
-    claimed = float(str(facts.loc["claimed_correlation", "value"]))
-    difference = change(least - claimed, 2)
-    return Comparison(
-        "Least correlation r of the five metrics with ln(score)",
-        "",
-        f"above {number(claimed, 1)}",
-        number(least, 2),
-        difference,
-        SAME_POINTS,
-        "claim-correlation",
-    )
+    what = "Least correlation r of the five metrics with ln(score)"
+    numbers = (fact(facts, "claimed_correlation"), regression["pearson_r"].min())
+    return _row(what, "", *numbers, 2, SAME_POINTS, "claim-correlation", bound="above ")
 
 
 def _readers(results: Results, facts: pd.DataFrame) -> Iterator[Comparison]:
     """What share of the synthetic images readers called real, theirs and this study's own."""
-    percent = str(facts.loc["called_real_percent", "value"])
     table = read_readers(results, READERS)
-    for role, published in ((ENGINEER, percent), (CLINICIAN, "0")):
-        here = math.nan
+    for role, published, where in (
+        (ENGINEER, fact(facts, "called_real_percent"), "claim-indistinguishable"),
+        (CLINICIAN, 0.0, "claim-clinician"),
+    ):
+        here, comparable = math.nan, NO_READERS
         if table is not None:
             own = (table["role"] == role) & (table["reader"] == ALL)
             found = table.loc[own & (table["score"] == SYNTHETIC_CALLED_REAL), "value"]
             here = 100 * float(found.iloc[0]) if len(found) else math.nan
-        yield Comparison(
-            f"Synthetic images that {role}s called real",
-            "%",
-            published,
-            number(here, 2),
-            change(here - float(published), 2),
-            NO_READERS if math.isnan(here) else _of_readers(results),
-            "claim-indistinguishable" if role == ENGINEER else "claim-clinician",
-        )
-
-
-def _of_readers(results: Results) -> str:
-    if not results.plan.scientific:
-        return "no: phantoms, not real images"
-    return "with care: other readers, and other images"
+        if not math.isnan(here):
+            comparable = OTHER_READERS if results.plan.scientific else PHANTOMS
+        what = f"Synthetic images that {role}s called real"
+        yield _row(what, "%", published, here, 2, comparable, where)
 
 
 def _row(
     what: str,
-    shown: Measure,
+    unit: str,
     published: float,
     here: float,
+    decimals: int,
     comparable: str,
     where: str,
-    decimals: int | None = None,
+    bound: str = "",
 ) -> Comparison:
-    places = shown.decimals if decimals is None else decimals
-    return Comparison(
-        what,
-        shown.unit,
-        f"{published:.10g}".replace("-", MINUS),  # as it was printed
-        number(here, places),
-        change(here - published, places),
-        comparable,
-        where,
-    )
+    printed = bound + f"{published:.10g}".replace("-", MINUS)
+    numbers = (number(here, decimals), change(here - published, decimals))
+    return Comparison(what, unit, printed, *numbers, comparable, where)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from miua.metrics.registry import MEASURES, Measure
-from miua.report.sources import read_regression
+from miua.report.study_tables import computed, read_regression
 from miua.study.store import COMPUTED, Results, not_computed, read_metrics
 from miua.wording import MISSING, number, span
 
@@ -36,34 +36,26 @@ def summarise(results: Path) -> Summary:
     """
     opened = Results.open(results)
     metrics = read_metrics(opened)
-    regression = read_regression(opened)
     title = f"Metrics by number of training images, after {opened.epochs[-1]} epochs"
     notes = [f"{m.label} {reason}" for m in MEASURES if (reason := not_computed(metrics, m.name))]
-    notes.append(_about_refit(regression))
+    notes.append(_about_refit(read_regression(opened)))
     if opened.plan.banner:
         notes.append(f"{opened.plan.banner}.")
-    return Summary(title, [_row(opened, metrics, regression, each) for each in MEASURES], notes)
+    return Summary(title, [_row(opened, each) for each in MEASURES], notes)
 
 
-def _row(
-    results: Results, metrics: pd.DataFrame, regression: pd.DataFrame, shown: Measure
-) -> dict[str, str]:
-    rows = metrics[metrics["metric"] == shown.name]
-    computed = rows[rows["status"] == COMPUTED]
-    at_last = computed[computed["epoch"] == results.epochs[-1]].set_index("training_size")["value"]
+def _row(results: Results, shown: Measure) -> dict[str, str]:
+    rows = computed(read_metrics(results), shown.name)
+    at_last = rows[rows["epoch"] == results.epochs[-1]].set_index("training_size")["value"]
     row = {"metric": shown.axis_label}
     for size in results.training_sizes:
-        row[str(size)] = number(float(at_last.get(size, float("nan"))), shown.decimals)
-    everywhere, published = f"all {len(results.sets)} sets", "published"
-    row[everywhere] = MISSING
-    if not computed.empty:
-        lowest, highest = float(computed["value"].min()), float(computed["value"].max())
-        row[everywhere] = span(lowest, highest, shown.decimals)
-    line = regression[regression["metric"] == shown.name].dropna(subset=["published_lowest"])
-    row[published] = MISSING
-    if not line.empty:
-        low, high = (float(line[f"published_{end}"].iloc[0]) for end in ("lowest", "highest"))
-        row[published] = span(low, high, 0)
+        row[str(size)] = number(at_last.get(size), shown.decimals)
+    reach = span(rows["value"].min(), rows["value"].max(), shown.decimals)
+    row[f"all {len(results.sets)} sets"] = reach or MISSING
+    regression = read_regression(results)
+    line = regression[regression["metric"] == shown.name]
+    low, high = (line[f"published_{end}"].min() for end in ("lowest", "highest"))
+    row["published"] = span(low, high, 0) or MISSING
     return row
 
 

@@ -1,28 +1,34 @@
-"""Every number that the text of paper and report quotes, with the file that it comes from."""
+"""Every number and sentence that the text of the paper quotes, with what it comes from.
+
+What the paper's sources use is made and nothing else; a test holds the two lists together.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from miua.analysis.clinician import COEFFICIENTS_FILE, TOLERATED_READING_ERRORS
 from miua.analysis.reader_tables import READERS, read_readers
-from miua.config import VARIANTS, TrainingConfig
+from miua.config import TrainingConfig
 from miua.errors import MiuaError
 from miua.metrics.registry import (
-    ALL_MEASURES,
+    FD_LBP,
     FID,
-    LBPV_TOTAL_DIFFERENCE,
     MUTUAL_INFORMATION,
     PSNR,
+    STUDY_ELEMENTS,
+    element_name,
     measure,
 )
-from miua.report import sources
-from miua.report.claims import LEDGER, claim_conditions, claim_values, judged_claims
-from miua.report.experiment_values import experiment_conditions, experiment_values
-from miua.report.value import Value
+from miua.report import study_tables as tables
+from miua.report.claims import LEDGER, JudgedClaim, judged_claims
+from miua.study.plan import EQUAL_UPDATES, RealImages
 from miua.study.store import (
     COMPUTED,
     Results,
@@ -30,43 +36,123 @@ from miua.study.store import (
     not_computed,
     poster_epochs,
     poster_sizes,
+    read_experiment,
     read_log,
+    read_metrics,
     read_table,
 )
-from miua.wording import listed, number
+from miua.wording import MISSING, listed, number, span
 
 FACTS_FILE = Path("data") / "published_facts.csv"
 FACTS_COLUMNS = ("name", "value", "source")
 SIGNIFICANCE = 0.05
 
-PLAN, METRICS, REGRESSION = "plan.yaml", "tables/metrics.csv", "tables/regression.csv"
+PLAN, CELLS, LOGS = "plan.yaml", "sets.csv", "runs/*/log.jsonl"
+METRICS, REGRESSION = "tables/metrics.csv", "tables/regression.csv"
+FLOOR, PAIRING, SEEDS, RESPONSES = (
+    f"tables/{name}.csv" for name in (tables.FLOOR, tables.PAIRING, tables.SEEDS, tables.RESPONSES)
+)
 
+V8, V20, V143, V240 = (measure(element_name(element)) for element in STUDY_ELEMENTS)
+RANGED = (MUTUAL_INFORMATION, PSNR, FID, V8, V143)  # whose lowest and highest value are quoted
+FOLLOWED = (MUTUAL_INFORMATION, PSNR, V8, V20, V143, V240, FD_LBP)  # over seeds and damages
+PLAN_FIELDS = (
+    "profile", "banner", "image_size", "reference_images", "available_images", "synthetic_images",
+    "latent_size", "feature_maps", "batch_size",
+)  # fmt: skip
+# Of the floor by subject: the columns that are quoted of each metric.
+FLOOR_COLUMNS = {
+    MUTUAL_INFORMATION: ("mean", "range"),
+    PSNR: ("mean", "range"),
+    FD_LBP: ("mean",),
+    V8: ("mean_absolute", "range"),
+    V20: ("mean_absolute",),
+    V143: ("mean_absolute", "range"),
+    V240: ("mean_absolute",),
+}
+# The settings of the released notebooks, as this project trains by them.
+NOTEBOOKS = {
+    "notebook-128": (
+        "batch_size", "feature_maps", "latent_size", "learning_rate_generator",
+        "learning_rate_discriminator", "weight_decay", "weight_deviation", "real_label", "seed",
+    ),
+    "notebook-256": ("batch_size", "feature_maps", "latent_size", "crop_size"),
+}  # fmt: skip
+# Published facts that a claim's test reads and the text does not quote.
+FACTS_UNQUOTED = ("called_real", "clinician_years")
+# Claims that stand in the ledger's table alone, not in a sentence.
+CLAIMS_UNQUOTED = re.compile(
+    r"correlation-others|fid-range|stability-larger|sensitivity-(mutual-information|psnr|v\d+)|"
+    r"training-size-(fid|lbpv|mutual-information|psnr)"
+)
+_DIGITS = ("Zero", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine")
 
 Conditions = dict[str, tuple[bool, str]]
 
 
-def study_values(
-    results: Results, study: Path, metrics: pd.DataFrame, regression: pd.DataFrame
-) -> tuple[list[Value], Conditions]:
+@dataclass(frozen=True)
+class Value:
+    """A number or sentence of the text, ready to print.
+
+    Attributes:
+        name: words that name it, such as "plan batch size".
+        text: how it is printed, as plain text.
+        source: the file that it comes from, relative to the results folder or the repository.
+        row: which row of the source holds it, by column; empty if it is not of one row.
+        column: which column of that row.
+        inputs: further files that the source itself was made of.
+        quoted: whether the text prints it; the others can be traced all the same.
+    """
+
+    name: str
+    text: str
+    source: str
+    row: dict[str, str] = field(default_factory=dict)
+    column: str = ""
+    inputs: tuple[str, ...] = ()
+    quoted: bool = True
+
+    @property
+    def id(self) -> str:
+        """The name by which `miua trace` finds it."""
+        return re.sub(r"[^a-z0-9]+", "-", self.name.lower()).strip("-")
+
+    @property
+    def macro(self) -> str:
+        """The LaTeX macro that prints it, without its backslash."""
+        return macro_name(self.name)
+
+
+def macro_name(words: str) -> str:
+    """A macro's name from words such as "sets V8 lowest": letters only, as TeX demands.
+
+    Raises:
+        ValueError: there is no letter or digit in it.
+    """
+    parts = re.findall(r"[0-9]|[A-Za-z]+", words)
+    if not parts:
+        raise ValueError(f"words must hold a letter or digit, not {words!r}")
+    return "".join(
+        _DIGITS[int(part)] if part.isdigit() else part[0].upper() + part[1:] for part in parts
+    )
+
+
+def study_values(results: Results, study: Path) -> tuple[list[Value], Conditions]:
     """All values of the text, and the conditions that its sentences depend on."""
-    facts = read_facts(study)
-    claims = judged_claims(results, study)
+    facts, claims = read_facts(study), judged_claims(results, study)
     values = [
         *_plan_values(results),
         *_fact_values(facts),
         *_notebook_values(),
-        *_metric_values(metrics),
-        *_regression_values(regression, facts),
+        *_metric_values(results),
+        *_regression_values(results, facts),
         *_run_values(results),
-        *experiment_values(results),
-        *claim_values(claims),
+        *_floor_values(results),
+        *_seed_values(results),
+        *_response_values(results),
+        *_claim_values(claims),
     ]
-    conditions = {
-        **_conditions(results, metrics, regression, facts),
-        **experiment_conditions(results),
-        **claim_conditions(claims),
-    }
-    return values, conditions
+    return values, _conditions(results, facts, claims)
 
 
 def read_facts(study: Path) -> pd.DataFrame:
@@ -83,153 +169,209 @@ def read_facts(study: Path) -> pd.DataFrame:
 
 
 def _plan_values(results: Results) -> Iterator[Value]:
-    plan = results.plan
-    chosen, last = figure_two_set(results), results.sets[-1]
+    plan, chosen = results.plan, figure_two_set(results)
+    updates = plan.grid.equal_updates
     entries: dict[str, object] = {
-        "profile": plan.profile,
-        "banner": plan.banner,
-        "image size": plan.image_size,
-        "reference images": plan.reference_images,
-        "available images": plan.available_images,
-        "synthetic images": plan.synthetic_images,
-        "seed": plan.seed,
-        "latent size": plan.latent_size,
-        "feature maps": plan.feature_maps,
-        "batch size": plan.batch_size,
+        **{name: getattr(plan, name) for name in PLAN_FIELDS},
         "training sizes": listed(results.training_sizes),
         "epochs": listed(results.epochs),
-        "number of runs": len(results.training_sizes),
-        "number of epochs": len(results.epochs),
         "number of sets": len(results.sets),
-        "smallest training size": results.training_sizes[0],
         "largest training size": results.training_sizes[-1],
+        "last epoch": results.epochs[-1],
         "figure two size": chosen.training_size,
         "figure two epoch": chosen.epoch,
         "poster sizes": listed(poster_sizes(results)),
         "poster epochs": listed(poster_epochs(results)),
-        "last epoch": last.epoch,
+        "equal updates": number(updates) if updates else MISSING,
     }
+    for name in (tables.NOISE_FLOOR, tables.SENSITIVITY):
+        scale = plan.experiments.get(name)
+        there = scale if isinstance(scale, RealImages) else None
+        entries[f"{name} images"] = there.images if there else MISSING
+        entries[f"{name} repeats"] = there.repeats if there else MISSING
     for name, value in entries.items():
         yield Value(f"plan {name}", str(value), PLAN)
+    for name in (tables.AUGMENTATION, tables.LEARNING_RATE, tables.IMAGE_SIZE, tables.SEEDS):
+        table = read_experiment(results, name)
+        last = None if table is None else tables.last_sets(table)
+        for column in ("training_size", "epoch"):
+            text = MISSING if last is None else str(last[column].max())
+            if (name, column) != (tables.LEARNING_RATE, "epoch"):
+                yield Value(f"plan {name} {column}", text, CELLS)
 
 
 def _fact_values(facts: pd.DataFrame) -> Iterator[Value]:
-    for fact in facts.itertuples():
+    for fact in facts.drop(index=list(FACTS_UNQUOTED)).itertuples():
         source = f"experiments/{FACTS_FILE.as_posix()}: {fact.source}"
         yield Value(f"study {fact.Index}", str(fact.value), source)
 
 
 def _notebook_values() -> Iterator[Value]:
-    """The settings of the released notebooks, as this project trains by them."""
-    for variant in VARIANTS:
-        config = TrainingConfig.model_validate({"variant": variant})
-        for name, value in config.model_dump().items():
-            if isinstance(value, int | float):
-                yield Value(f"{variant} {name}", f"{value:g}", "miua/config.py")
+    for variant, names in NOTEBOOKS.items():
+        config = TrainingConfig.model_validate({"variant": variant}).model_dump()
+        for name in names:
+            yield Value(f"{variant} {name}", f"{config[name]:g}", "miua/config.py")
 
 
-def _metric_values(metrics: pd.DataFrame) -> Iterator[Value]:
-    for shown in (*ALL_MEASURES, LBPV_TOTAL_DIFFERENCE):
-        rows = sources.computed(sources.with_total_difference(metrics), shown.name)
+def _metric_values(results: Results) -> Iterator[Value]:
+    metrics = read_metrics(results)
+    for shown in RANGED:
+        rows = tables.computed(metrics, shown.name)
         for word, value in (("lowest", rows["value"].min()), ("highest", rows["value"].max())):
-            text, row = number(float(value), shown.decimals), {}
-            if len(rows) and shown != LBPV_TOTAL_DIFFERENCE:
+            row = {}
+            if len(rows):
                 extreme = rows.loc[rows["value"] == value, "set"].iloc[0]
                 row = {"set": str(extreme), "metric": shown.name}
+            text = number(value, shown.decimals)
             yield Value(f"sets {shown.label} {word}", text, METRICS, row, "value" if row else "")
-    for shown in ALL_MEASURES:
-        for each in metrics[metrics["metric"] == shown.name].itertuples():
-            text = number(float(str(each.value)), shown.decimals)
-            row = {"set": str(each.set), "metric": shown.name}
-            yield Value(f"set {each.set} {shown.label}", text, METRICS, row, "value")
-    for shown in (MUTUAL_INFORMATION, PSNR, FID):
-        rows = metrics[metrics["metric"] == shown.name]
-        definitions = "; ".join(rows["definition"].unique())
-        yield Value(f"sets {shown.label} definition", definitions, METRICS)
+    for shown in (MUTUAL_INFORMATION, PSNR):
+        definitions = metrics.loc[metrics["metric"] == shown.name, "definition"].unique()
+        yield Value(f"sets {shown.label} definition", "; ".join(definitions), METRICS)
     yield Value("sets FID status", not_computed(metrics, FID.name) or COMPUTED, METRICS)
-    yield Value("sets FID stand in", sources.fid_stand_in(metrics), METRICS)
+    yield Value("sets FID stand in", tables.fid_stand_in(results), METRICS)
 
 
-def _regression_values(regression: pd.DataFrame, facts: pd.DataFrame) -> Iterator[Value]:
+def _regression_values(results: Results, facts: pd.DataFrame) -> Iterator[Value]:
+    regression = tables.read_regression(results)
     fitted = regression[regression["status"] == COMPUTED]
-    for row in fitted.itertuples():
-        label, at = measure(str(row.metric)).label, {"metric": str(row.metric)}
-        for name, column, decimals in (
-            ("a", "a", 3),
-            ("b", "b", 3),
-            ("r", "pearson_r", 2),
-            ("p", "p_value", 3),
-        ):
-            text = number(float(getattr(row, column)), decimals)
-            yield Value(f"refit {label} {name}", text, REGRESSION, at, column)
-    counts = {
-        "number of metrics": len(regression),
-        "number fitted": len(fitted),
-        "number of points": int(regression["n"].max()),
-        "number agreeing": int((regression["agrees"] == "yes").sum()),
-        "number above claim": int((fitted["pearson_r"] > _claimed(facts)).sum()),
-        "number significant": int((fitted["p_value"] < SIGNIFICANCE).sum()),
+    r, p = fitted["pearson_r"], fitted["p_value"]
+    entries = {
+        "number of metrics": number(len(regression)),
+        "number fitted": number(len(fitted)),
+        "number of points": number(regression["n"].max()),
+        "number agreeing": number((regression["agrees"] == "yes").sum()),
+        "number above claim": number((r > fact(facts, "claimed_correlation")).sum()),
+        "number significant": number((p < SIGNIFICANCE).sum()),
+        "lowest r": number(r.min(), 2),
+        "highest r": number(r.max(), 2),
+        "lowest p": number(p.min(), 3),
+        "highest p": number(p.max(), 3),
     }
-    for name, count in counts.items():
-        yield Value(f"refit {name}", number(count), REGRESSION)
-    extremes = {
-        "lowest r": fitted["pearson_r"].min(),
-        "highest r": fitted["pearson_r"].max(),
-        "lowest p": fitted["p_value"].min(),
-        "highest p": fitted["p_value"].max(),
-    }
-    for name, value in extremes.items():
-        decimals = 2 if name.endswith("r") else 3
-        yield Value(f"refit {name}", number(float(value), decimals), REGRESSION)
+    for name, text in entries.items():
+        yield Value(f"refit {name}", text, REGRESSION)
     yield Value("refit tolerance", str(TOLERATED_READING_ERRORS), "miua/analysis/clinician.py")
     published = regression[regression["metric"] == FID.name]
     source = f"experiments/{COEFFICIENTS_FILE.as_posix()}"
     for word in ("lowest", "highest"):
-        value = float(published[f"published_{word}"].min())
-        yield Value(f"study FID {word}", number(value, 0), source)
+        yield Value(f"study FID {word}", number(published[f"published_{word}"].min()), source)
 
 
 def _run_values(results: Results) -> Iterator[Value]:
     updates = [int(read_log(results, size)["updates"].iloc[-1]) for size in results.training_sizes]
-    yield Value("runs fewest updates", number(min(updates)), "runs/*/log.jsonl")
-    yield Value("runs most updates", number(max(updates)), "runs/*/log.jsonl")
-    yield Value("runs ratio of updates", number(max(updates) / min(updates), 1), "runs/*/log.jsonl")
+    yield Value("runs fewest updates", number(min(updates)), LOGS)
+    yield Value("runs most updates", number(max(updates)), LOGS)
+    yield Value("runs ratio of updates", number(max(updates) / min(updates), 1), LOGS)
     for rank, size in zip(("first", "second"), poster_sizes(results), strict=False):
         last = read_log(results, size).iloc[-1]
-        source = f"runs/n{size:04d}/log.jsonl"
+        source = f"runs/{results.cell(size, results.epochs[-1]).run}/log.jsonl"
         yield Value(f"runs {rank} poster size", str(size), source)
         for column in ("accuracy_real", "accuracy_synthetic"):
-            yield Value(f"runs {rank} {column}", number(float(last[column]), 2), source)
+            yield Value(f"runs {rank} {column}", number(last[column], 2), source)
 
 
-def _conditions(
-    results: Results, metrics: pd.DataFrame, regression: pd.DataFrame, facts: pd.DataFrame
-) -> Conditions:
+def _floor_values(results: Results) -> Iterator[Value]:
+    """Halves of real images by subject, and what the pairing of images makes of MI and PSNR."""
+    floor = tables.study_table(results, tables.FLOOR)
+    for shown, columns in FLOOR_COLUMNS.items():
+        at = {"split": "subject", "metric": shown.name}
+        row = _row(floor, at)
+        texts = {
+            "mean": number(row.get("mean"), shown.decimals),
+            "mean_absolute": number(row.get("mean_absolute"), shown.decimals),
+            "range": span(row.get("low"), row.get("high"), shown.decimals) or MISSING,
+        }
+        for column in columns:
+            yield Value(f"floor subject {shown.label} {column}", texts[column], FLOOR, at, column)
+    pairing = tables.study_table(results, tables.PAIRING)
+    for kind in ("all", "index", "nearest"):
+        for shown in (MUTUAL_INFORMATION, PSNR):
+            at = {"pairing": kind, "metric": shown.name}
+            text = number(_row(pairing, at).get("value"), shown.decimals)
+            yield Value(f"pairing {kind} {shown.label}", text, PAIRING, at, "value")
+
+
+def _row(table: pd.DataFrame | None, at: dict[str, str]) -> dict[str, Any]:
+    """The first row of a table with these fields; nothing if there is none."""
+    if table is None:
+        return {}
+    rows = table[(table[list(at)] == list(at.values())).all(axis=1)]
+    return dict(rows.iloc[0]) if len(rows) else {}
+
+
+def _seed_values(results: Results) -> Iterator[Value]:
+    spreads = {shown: tables.seed_spread(results, shown.name) for shown in FOLLOWED}
+    known = [spread for spread in spreads.values() if spread is not None]
+    yield Value("seeds number", str(known[0].seeds) if known else MISSING, SEEDS)
+    for shown, spread in spreads.items():
+        # One place more than the metric itself: a deviation is small beside its metric.
+        text = number(spread.deviation if spread else None, shown.decimals + 1)
+        yield Value(f"seeds {shown.label} deviation", text, SEEDS)
+
+
+def _response_values(results: Results) -> Iterator[Value]:
+    """To how many kinds of damage each metric responds, and how."""
+    summary = tables.study_table(results, tables.RESPONSES)
+    for shown in FOLLOWED:
+        rows = pd.DataFrame() if summary is None else tables.computed(summary, shown.name)
+        for word, response in (("noticed", "as it should"), ("wrong way", "wrong way")):
+            text = str(int((rows["response"] == response).sum())) if len(rows) else MISSING
+            at = {"metric": shown.name}
+            yield Value(f"response {shown.label} {word}", text, RESPONSES, at, "response")
+    damages = MISSING if summary is None else str(summary["degradation"].nunique())
+    yield Value("response damages", damages, RESPONSES)
+
+
+def _claim_values(claims: Sequence[JudgedClaim]) -> Iterator[Value]:
+    """Verdict and reason of every claim, and how many have which verdict."""
+    verdicts = ("reproduced", "not reproduced", "undecided", "not testable here")
+    paper = [claim for claim in claims if claim.of_the_paper]
+    for kind, chosen in (("", claims), ("of the paper ", paper)):
+        yield Value(f"claims {kind}number", str(len(chosen)), LEDGER)
+        for verdict in verdicts:
+            count = sum(claim.verdict == verdict for claim in chosen)
+            yield Value(f"claims {kind}{verdict}", str(count), LEDGER)
+    for claim in claims:
+        quoted = not CLAIMS_UNQUOTED.fullmatch(claim.id)
+        for column, text in (("verdict", claim.verdict), ("reason", claim.reason)):
+            name, row = f"claim {claim.id} {column}", {"id": claim.id}
+            yield Value(name, text, LEDGER, row, column, claim.sources, quoted)
+
+
+def _conditions(results: Results, facts: pd.DataFrame, claims: Sequence[JudgedClaim]) -> Conditions:
+    metrics, regression = read_metrics(results), tables.read_regression(results)
     fitted = regression[regression["status"] == COMPUTED]
+    above = fitted["pearson_r"] > fact(facts, "claimed_correlation")
     slope = fitted.loc[fitted["metric"] == FID.name, "a"]
+    sizes = read_experiment(results, tables.TRAINING_SIZE)
+    held = {claim.id for claim in claims if claim.verdict == "reproduced"}
+    files = {
+        "augmentation": tables.AUGMENTATION,
+        "learning rate": tables.LEARNING_RATE,
+        "seeds": tables.SEEDS,
+        "image size": tables.IMAGE_SIZE,
+        "noise floor": tables.FLOOR,
+        "sensitivity": tables.RESPONSES,
+        "clinician": tables.CLINICIAN,
+    }
+    ran = {name: results.table_path(file).exists() for name, file in files.items()}
+    ran["equal updates"] = sizes is not None and EQUAL_UPDATES in set(sizes["arm"])
     return {
         "scientific": (results.plan.scientific, PLAN),
-        "full scale": (_is_full_scale(results, facts), PLAN),
+        "full scale": (is_full_scale(results, facts), PLAN),
         "FID computed": (not not_computed(metrics, FID.name), METRICS),
-        "FID stand in": (bool(sources.fid_stand_in(metrics)), METRICS),
+        "FID stand in": (bool(tables.fid_stand_in(results)), METRICS),
         "two poster runs": (len(poster_sizes(results)) == 2, PLAN),
-        "all fitted": (len(fitted) == len(regression), REGRESSION),
         "all agree": (bool((regression["agrees"] == "yes").all()), REGRESSION),
-        "all above claim": (
-            len(fitted) > 0 and bool((fitted["pearson_r"] > _claimed(facts)).all()),
-            REGRESSION,
-        ),
+        "all above claim": (len(fitted) > 0 and bool(above.all()), REGRESSION),
         "any significant": (bool((fitted["p_value"] < SIGNIFICANCE).any()), REGRESSION),
         "own readers": (read_readers(results, READERS) is not None, LEDGER),
         "FID slope positive": (bool((slope > 0).any()), REGRESSION),
+        **{f"ran {name}": (there, "tables/") for name, there in ran.items()},
+        "holds training-size-power": ("training-size-power" in held, LEDGER),
     }
 
 
-def _claimed(facts: pd.DataFrame) -> float:
-    return _fact(facts, "claimed_correlation")
-
-
-def _is_full_scale(results: Results, facts: pd.DataFrame) -> bool:
+def is_full_scale(results: Results, facts: pd.DataFrame) -> bool:
     """Whether the grid spans what the published one spans, with as many sets and images."""
     sizes, epochs = results.training_sizes, results.epochs
     ours = {
@@ -240,8 +382,9 @@ def _is_full_scale(results: Results, facts: pd.DataFrame) -> bool:
         "sets": len(results.sets),
         "images_per_set": results.plan.synthetic_images,
     }
-    return all(value == _fact(facts, name) for name, value in ours.items())
+    return all(value == fact(facts, name) for name, value in ours.items())
 
 
-def _fact(facts: pd.DataFrame, name: str) -> float:
+def fact(facts: pd.DataFrame, name: str) -> float:
+    """A published number by its name."""
     return float(str(facts.loc[name, "value"]))

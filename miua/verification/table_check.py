@@ -20,8 +20,8 @@ from miua.analysis.reader_tables import READERS
 from miua.analysis.tables import analyse, collect
 from miua.files import read_array, read_json, write_text
 from miua.report.document import GENERATED
-from miua.report.html import write_report
 from miua.report.latex import write_latex
+from miua.report.page import write_report
 from miua.study.store import Results
 from miua.study.store import read_cells as read_planned
 from miua.survey.into_ledger import write_reader_tables

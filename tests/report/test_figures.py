@@ -10,17 +10,26 @@ import pytest
 from PIL import Image
 
 from miua.analysis.clinician import read_scores
+from miua.charts import style
+from miua.charts.pictures import tile
 from miua.dcgan import discriminator_layers, generator_layers
 from miua.errors import MiuaError
-from miua.report import make_figures, style
+from miua.report import make_figures
 from miua.report.architecture import draw_architecture
-from miua.report.arms import draw_arms, draw_stability
-from miua.report.charts import draw_metrics, draw_regression, draw_training_curves
-from miua.report.experiment_charts import draw_equal_updates, draw_noise_floor, draw_sensitivity
+from miua.report.chart_figures import (
+    draw_arms,
+    draw_equal_updates,
+    draw_metrics,
+    draw_noise_floor,
+    draw_regression,
+    draw_scores,
+    draw_stability,
+    draw_training_curves,
+)
 from miua.report.figures import study_figures
-from miua.report.pictures import tile
-from miua.report.sources import fid_stand_in, seed_spread
-from miua.study.store import Results, read_experiment, read_metrics
+from miua.report.sensitivity_figure import draw_sensitivity
+from miua.report.study_tables import seed_spread
+from miua.study.store import Results, read_experiment
 from tests.drawn_results import BANNER, STUDY
 
 NAMES = [
@@ -100,7 +109,7 @@ def test_the_architecture_names_every_layer():
 
 def test_the_regression_shows_points_curves_and_equations(smoke):
     results = Results.open(smoke)
-    figure = draw_regression(results, read_scores(STUDY))
+    figure = draw_regression(results, STUDY)
     shown = texts(figure)
     assert "FID = 6.96 ln(x) + 240.86  (r = 0.41)" in shown
     assert "V240 = 3.38 ln(x) − 7.88  (r = 0.26)" in shown
@@ -110,30 +119,30 @@ def test_the_regression_shows_points_curves_and_equations(smoke):
     assert [len(line.get_xdata()) for line in right.lines] == [20, 200] * 4
 
 
-def test_an_undecided_regression_has_points_and_no_curve(smoke):
+def test_an_undecided_regression_has_points_and_no_curve():
     scores = read_scores(STUDY)
     scores.loc[scores["metric"] == "fid", "value"] = 240.0
-    figure = draw_regression(Results.open(smoke), scores)
-    assert "FID: undecided" in texts(figure)
-    assert len(figure.axes[0].lines) == 1
+    axes = style.new_figure(1).subplots()
+    labels = [handle.get_label() for handle in draw_scores(axes, scores)]
+    assert "FID: undecided" in labels
+    assert len(axes.lines) == 1
 
 
 def test_a_missing_fid_leaves_a_panel_that_says_so(smoke, single, stand_in):
     results = Results.open(smoke)
-    figure = draw_metrics(results, read_metrics(results))
+    figure = draw_metrics(results)
     panel = figure.axes[2]
     assert panel.get_title() == "FID"
     assert not panel.lines
     assert "not\ncomputed" in texts(panel)
     assert len(panel.get_xticks()) == len(panel.get_yticks()) == 0
     results = Results.open(single)
-    panel = draw_metrics(results, read_metrics(results)).axes[2]
+    panel = draw_metrics(results).axes[2]
     assert len(panel.lines) == 1
     assert "computed" not in texts(panel)
     for folder, title in ((single, "FID"), (stand_in, "FID (stand-in)")):
         results = Results.open(folder)
-        metrics = read_metrics(results)
-        figure = draw_metrics(results, metrics, fid_stand_in(metrics))
+        figure = draw_metrics(results)
         assert figure.axes[2].get_title() == title
 
 
@@ -192,11 +201,10 @@ def test_known_damage_is_marked_by_what_the_metric_makes_of_it(folder):
 
 def test_an_experiment_that_was_not_run_is_said_in_its_figure(single):
     results = Results.open(single)
-    metrics = read_metrics(results)
     for figure, name in (
         (draw_arms(results, "augmentation"), "augmentation"),
         (draw_stability(results), "image-size"),
-        (draw_noise_floor(results, metrics), "noise-floor"),
+        (draw_noise_floor(results), "noise-floor"),
         (draw_sensitivity(results), "sensitivity"),
     ):
         assert f"The experiment {name} is not part of this run." in texts(figure)

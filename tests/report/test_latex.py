@@ -2,18 +2,26 @@
 
 import re
 
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from miua.files import read_json
 from miua.report.claims import judged_claims
-from miua.report.latex import numbers_tex, write_latex
-from miua.report.latex_tables import floor_table, ledger_table, regression_table, sets_table
-from miua.report.latex_text import escape
-from miua.report.sources import read_regression
-from miua.report.value import Value, macro_name
+from miua.report.latex import (
+    VALUES,
+    escape,
+    floor_table,
+    ledger_table,
+    numbers_tex,
+    regression_table,
+    sets_table,
+    write_latex,
+)
+from miua.report.values import Value, macro_name
 from miua.study.store import Results, read_metrics
-from tests.drawn_results import STUDY
+from tests.drawn_results import PAPER, STUDY
 
 COMMAND = re.compile(
     r"\\(text\w+\{\}|allowbreak\{\}|ensuremath\{(-|\\[A-Za-z]+|\^2)\}|'e|,|[{}$&#%_])|\{-\}"
@@ -82,7 +90,7 @@ def test_every_line_of_the_numbers_carries_an_origin(smoke, tmp_path):
     lines = (tmp_path / "numbers.tex").read_text(encoding="utf-8").splitlines()[1:]
     assert len(lines) > 60
     assert all(re.search(r"[}e] % \S+", line) for line in lines)
-    assert r"\newcommand{\RefitFIDA}{6.961} % tables/regression.csv: metric fid" in lines
+    assert r"\newcommand{\RefitLowestR}{0.26} % tables/regression.csv" in lines
     assert r"\newcommand{\PlanPosterSizes}{300 and 800} % plan.yaml" in lines
     assert any(line.startswith(r"\newif\ifAnySignificant\AnySignificantfalse") for line in lines)
 
@@ -114,7 +122,7 @@ def test_a_computed_fid_is_printed(single, tmp_path):
 
 def test_the_table_of_sets_holds_each_set_with_its_updates(smoke):
     results = Results.open(smoke)
-    table = sets_table(results, read_metrics(results))
+    table = sets_table(results)
     for size in results.training_sizes:
         for epoch in results.epochs:
             updates = -(-size // 10) * epoch
@@ -123,13 +131,36 @@ def test_the_table_of_sets_holds_each_set_with_its_updates(smoke):
             assert start in table
 
 
-def test_an_undecided_line_of_the_regression_has_no_numbers(smoke):
-    regression = read_regression(Results.open(smoke))
-    regression.loc[0, ["a", "b", "pearson_r", "p_value"]] = float("nan")
+def test_an_undecided_line_of_the_regression_has_no_numbers(folder):
+    path = folder / "tables" / "regression.csv"
+    regression = pd.read_csv(path, dtype=str, keep_default_na=False)
+    regression.loc[0, ["a", "b", "pearson_r", "p_value"]] = ""
     regression.loc[0, "agrees"] = "undecided"
-    line = regression_table(regression).splitlines()[4]
+    regression.to_csv(path, index=False)
+    line = regression_table(Results.open(folder)).splitlines()[4]
     dash = r"\textendash{}"
     assert line == f"FID & 7.0221 & {dash} & 240.9400 & {dash} & {dash} & {dash} & undecided \\\\"
+
+
+def test_what_the_paper_uses_is_made_and_nothing_else(smoke, tmp_path):
+    write_latex(Results.open(smoke), STUDY, tmp_path)
+    numbers = (tmp_path / "numbers.tex").read_text(encoding="utf-8")
+    made = set(re.findall(r"\\newcommand\{\\([A-Za-z]+)\}|\\newif\\(if[A-Za-z]+)", numbers))
+    made = {macro or condition for macro, condition in made}
+    text = "\n".join(path.read_text(encoding="utf-8") for path in PAPER.glob("*.tex"))
+    text = re.sub(r"(?<!\\)%.*", "", text)
+    own = set(re.findall(r"\\newcommand\{\\([A-Za-z]+)\}", text))
+    used = set(re.findall(r"\\((?:if)?[A-Z][A-Za-z]+)", text)) - own
+    foreign = {"LTpre", "LTpost", "LTcapwidth", "LT"}  # of the package longtable
+    assert used - foreign - made == set()
+    assert made - used == set()
+
+
+def test_every_claim_can_be_traced_though_the_text_quotes_few(smoke, tmp_path):
+    write_latex(Results.open(smoke), STUDY, tmp_path)
+    known = read_json(tmp_path / VALUES)["values"]
+    for claim in judged_claims(Results.open(smoke), STUDY):
+        assert known[f"claim-{claim.id}-reason"]["text"] == claim.reason
 
 
 def test_every_claim_stands_in_the_ledger_with_verdict_and_reason(real):
@@ -144,14 +175,12 @@ def test_every_claim_stands_in_the_ledger_with_verdict_and_reason(real):
 
 def test_the_noise_floor_stands_beside_the_sets_and_says_what_is_missing(smoke, single):
     results = Results.open(smoke)
-    lines = floor_table(results, read_metrics(results)).splitlines()
+    lines = floor_table(results).splitlines()
     (fid,) = [line for line in lines if line.startswith("FID")]
     assert fid.count("n. c.") == 4
     assert len(lines) == 17  # ten metrics
-    results = Results.open(single)
-    assert r"MI (nats) & \textendash{} & \textendash{}" in floor_table(
-        results, read_metrics(results)
-    )
+    missing = r"MI (nats) & \textendash{} & \textendash{}"
+    assert missing in floor_table(Results.open(single))
 
 
 def test_weights_that_stand_in_are_named_wherever_fid_is_shown(stand_in, real, tmp_path):

@@ -2,22 +2,21 @@
 
 import itertools
 import json
+import shutil
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from miua.metrics.registry import STUDY_ELEMENTS
-from miua.report.page_elements import (
-    HEIGHT,
-    NAMED,
-    bars,
-    element_data,
-    named_rows,
-    read_elements,
-    room_for_names,
-)
-from miua.report.page_sets import floors
-from miua.study.store import Results, read_metrics
+from miua.report.page_sets import HEIGHT, NAMED, read_elements, room_for_names
+from miua.study.store import Results
+
+
+@pytest.fixture
+def few(single, tmp_path):
+    shutil.copytree(single, tmp_path / "results")
+    return tmp_path / "results"
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +26,7 @@ def results(smoke):
 
 @pytest.fixture(scope="module")
 def elements(results):
-    return read_elements(results, read_metrics(results))
+    return read_elements(results)
 
 
 def test_distance_is_the_mean_absolute_difference_of_the_vectors(results, elements):
@@ -53,7 +52,7 @@ def test_the_ledger_gives_the_same_places(results, elements):
 
 
 def test_bars_rise_and_mark_the_studys_elements(elements):
-    drawn = bars(elements)
+    drawn = elements.bars
     heights = [bar.height for bar in drawn]
     assert heights == sorted(heights)
     assert heights[-1] == pytest.approx(HEIGHT)
@@ -64,23 +63,25 @@ def test_bars_rise_and_mark_the_studys_elements(elements):
     assert room_for_names(drawn) > 22 * max(bar.line for bar in marked)
 
 
-def test_the_table_names_the_four_the_closest_and_the_farthest(results, elements):
-    rows = named_rows(elements, floors(results))
-    assert [row.element for row in rows[:4]] == list(STUDY_ELEMENTS)
-    assert rows[4].element == elements.order[0]
-    assert rows[-NAMED].element == elements.order[-1]
-    assert " to " in rows[0].floor
-    assert named_rows(elements, {})[0].floor == "–"
+def test_the_table_names_the_four_the_closest_and_the_farthest(elements):
+    named = elements.named
+    assert named[:4] == [(element, "of the study") for element in STUDY_ELEMENTS]
+    assert named[4] == (elements.order[0], "closest")
+    assert named[-NAMED] == (elements.order[-1], "farthest")
 
 
 def test_what_the_script_gets_is_json_of_256(elements):
-    data = element_data(elements, {})
+    data = elements.data({})
     assert json.loads(json.dumps(data, allow_nan=False)) == data
     assert len(data["values"]) == len(data["sets"]) == 20
     assert {len(row) for row in data["values"]} == {256}
     assert data["floor"] == [None] * 256
 
 
-def test_without_images_there_are_no_elements(results):
-    metrics = read_metrics(results)
-    assert read_elements(results, metrics.assign(status="not computed: diverged")) is None
+def test_without_images_there_are_no_elements(few):
+    path = few / "tables" / "metrics.csv"
+    metrics = pd.read_csv(path, dtype=str, keep_default_na=False)
+    metrics[["value", "low", "high"]] = ""
+    metrics["status"] = "not computed: diverged"
+    metrics.to_csv(path, index=False)
+    assert read_elements(Results.open(few)) is None

@@ -7,8 +7,8 @@ import shutil
 import pytest
 
 from miua.errors import MiuaError
-from miua.report.page_charts import run_charts
-from miua.report.page_runs import cost, read_timing, run_records, timing_row
+from miua.report.page_runs import cost, read_timing, run_records
+from miua.report.regression_and_curves import run_charts
 from miua.study.store import Results
 
 
@@ -52,10 +52,10 @@ def test_core_hours_are_hours_times_threads(records):
     """The made-up trainings take 1.5 s an epoch on two threads."""
     record = next(record for record in records if record.name == "n0300")
     lines = sum(1 for _ in range(1000))
-    assert record.timing.seconds == pytest.approx(1.5 * lines)
-    assert record.core_hours == pytest.approx(2 * 1.5 * lines / 3600)
-    assert timing_row(record) == ["300", "1000", "30\u202f000", "200", "25 min 00 s", "2", "cpu"]
-    total = sum(each.core_hours for each in records)
+    assert record.seconds == pytest.approx(1.5 * lines)
+    assert record.hours == pytest.approx(2 * 1.5 * lines / 3600)
+    assert record.timing == ["300", "1000", "30\u202f000", "200", "25 min 00 s", "2", "cpu"]
+    total = sum(each.hours for each in records)
     found = cost(records)
     assert float(found.core_hours) == pytest.approx(total, abs=0.006)
     assert (found.gpu_hours, found.untimed) == ("", 0)
@@ -74,8 +74,8 @@ def test_a_gpu_is_counted_in_gpu_hours(few):
 def test_a_run_that_kept_no_speed_is_counted_as_such(few):
     (few / "runs" / "n0300" / "speed.jsonl").unlink()
     (record,) = run_records(Results.open(few))
-    assert record.timing is None
-    assert timing_row(record)[3:5] == ["–", "–"]
+    assert record.seconds is None
+    assert record.timing[3:5] == ["–", "–"]
     assert cost([record]).untimed == 1
     assert cost([record]).core_hours == ""
 
@@ -104,4 +104,4 @@ def test_an_infinite_loss_is_a_gap_in_the_curves_and_in_what_the_script_gets(few
     log.write_text("".join(f"{json.dumps(line)}\n" for line in lines), encoding="utf-8")
     (chart,) = run_charts(Results.open(few))
     assert chart.data[3][:2] == [4, None]
-    assert chart.losses[0].path.count("M") == 2
+    assert chart.paths[0][1].count("M") == 2

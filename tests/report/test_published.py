@@ -6,24 +6,16 @@ import pandas as pd
 import pytest
 
 from miua.analysis.reader_tables import READERS_COLUMNS, SYNTHETIC_CALLED_REAL
-from miua.report import make_report
+from miua.report import make_report, published
 from miua.report.claims import judged_claims
 from miua.report.published import comparisons
-from miua.report.sources import read_regression
 from miua.study.store import Results, read_metrics
 from tests.drawn_results import STUDY
 
 
-def compared(folder, full_scale=False):
+def compared(folder):
     results = Results.open(folder)
-    rows = comparisons(
-        results,
-        STUDY,
-        read_metrics(results),
-        read_regression(results),
-        judged_claims(results, STUDY),
-        full_scale,
-    )
+    rows = comparisons(results, STUDY, judged_claims(results, STUDY))
     return {row.what: row for row in rows}
 
 
@@ -39,7 +31,7 @@ def test_coefficients_are_compared_as_they_were_printed(phantoms):
     assert phantoms["V20 = a ln(score) + b: b"].difference == "+0.0100"
 
 
-def test_ranges_are_those_of_the_claims(real):
+def test_ranges_are_those_of_the_claims(real, monkeypatch):
     rows = compared(real)
     low, high = (rows[f"FID: {word} of all sets"] for word in ("lowest", "highest"))
     assert (low.published, high.published) == ("234", "256")
@@ -47,7 +39,8 @@ def test_ranges_are_those_of_the_claims(real):
     assert (low.here, high.here) == (f"{values.min():.1f}", f"{values.max():.1f}")
     assert float(low.difference.replace("−", "-")) == pytest.approx(values.min() - 234, abs=0.06)
     assert low.comparable == "with care: at another scale than the study's"
-    assert compared(real, full_scale=True)[low.what].comparable == "yes: the same scale"
+    monkeypatch.setattr(published, "is_full_scale", lambda *_: True)
+    assert compared(real)[low.what].comparable == "yes: the same scale"
 
 
 def test_phantoms_and_missing_values_are_not_comparable(phantoms):

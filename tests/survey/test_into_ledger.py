@@ -12,7 +12,7 @@ from miua.analysis.ledger import read_ledger, write_claims
 from miua.cli import app
 from miua.errors import MiuaError
 from miua.files import read_json, sha256_file
-from miua.report.readers import reader_tables
+from miua.report.printed_tables import reader_tables
 from miua.study.store import Results
 from miua.survey.answers import open_study, read_answers
 from miua.survey.into_ledger import add_readers, write_reader_tables

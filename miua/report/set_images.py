@@ -1,30 +1,48 @@
-"""The grids that a training draws of one latent batch: how the same images form, epoch by epoch."""
+"""The images of sets and runs as page and figures show them, reduced where they are large."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from miua.charts.pictures import Picture, picture
+from miua.charts.pictures import Picture, Stack, picture, tile
 from miua.errors import MiuaError
-from miua.report.pictures import tile
+from miua.files import read_array
+from miua.provenance import PROVENANCE, read_provenance
+from miua.study.store import Results
 
 SET_SIDE, STEP_SIDE = 4, 3  # images in a row and a column of what is shown of a set, of a step
 SHOWN_PIXELS = 64  # of a side, at most: larger images are shown reduced by a whole factor
+MAKE_SET_AGAIN = "Make the set again."
 _NAME = re.compile(r"epoch_(\d{4,})\.png")
 
 
-@dataclass(frozen=True)
-class Step:
-    """The first images of the latent batch after an epoch."""
+def read_stack(path: Path) -> Stack:
+    """An image stack: uint8 (N, H, W).
 
-    epoch: int
-    picture: Picture
+    Raises:
+        MiuaError: the stack is missing or is none.
+    """
+    stack = read_array(path)
+    if stack.dtype != np.uint8 or stack.ndim != 3 or not len(stack):
+        raise MiuaError(f"{path} holds {stack.dtype} {stack.shape}, not a uint8 (N, H, W) stack.")
+    return stack
+
+
+def read_set(results: Results, name: str) -> Stack | None:
+    """The images of a synthetic set; None if it has none, as its training diverged.
+
+    Raises:
+        MiuaError: the images are missing without that reason, or are none.
+    """
+    folder = results.set(name)
+    recorded = (folder / PROVENANCE).exists()
+    if recorded and read_provenance(folder, MAKE_SET_AGAIN).get("not_made"):
+        return None
+    return read_stack(results.set_stack(name))
 
 
 def reduction(side: int) -> int:
@@ -32,7 +50,7 @@ def reduction(side: int) -> int:
     return -(-side // SHOWN_PIXELS)
 
 
-def sheet(stack: NDArray[np.uint8], count: int) -> Picture:
+def sheet(stack: Stack, count: int) -> Picture:
     """The first images of a stack (N, H, W) as one picture of `count` rows and columns."""
     first, factor = stack[: count**2], reduction(stack.shape[1])
     if factor > 1:
@@ -40,8 +58,10 @@ def sheet(stack: NDArray[np.uint8], count: int) -> Picture:
     return picture(tile(first, count, count))
 
 
-def sample_steps(run: Path, side: int, last_epoch: int) -> list[Step]:
-    """What a run kept of its latent batch up to an epoch, in order; images have side x side pixels.
+def sample_steps(run: Path, side: int, last_epoch: int) -> list[tuple[int, Picture]]:
+    """How the images of one latent batch form: the first of them after each epoch that a run kept.
+
+    Up to an epoch, in order; images have side x side pixels.
 
     Raises:
         MiuaError: a grid is not a grey PNG of whole images.
@@ -49,13 +69,13 @@ def sample_steps(run: Path, side: int, last_epoch: int) -> list[Step]:
     named = [(int(match[1]), path) for path in (run / "samples").glob("*.png")
              if (match := _NAME.fullmatch(path.name))]  # fmt: skip
     return [
-        Step(epoch, sheet(_images(path, side), STEP_SIDE))
+        (epoch, sheet(_images(path, side), STEP_SIDE))
         for epoch, path in sorted(named)
         if epoch <= last_epoch
     ]
 
 
-def _images(path: Path, side: int) -> NDArray[np.uint8]:
+def _images(path: Path, side: int) -> Stack:
     """The images of a grid without gaps, row by row: uint8 (N, side, side)."""
     try:
         with Image.open(path, formats=("PNG",)) as opened:

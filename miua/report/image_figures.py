@@ -2,65 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
-from miua.errors import MiuaError
-from miua.files import read_array
-from miua.provenance import PROVENANCE, read_provenance
-from miua.report import style
+from miua.charts import style
+from miua.charts.pictures import WHITE, Stack, evenly, tile
+from miua.report.set_images import read_set, read_stack
 from miua.study.store import Results, poster_epochs, poster_sizes
 
-WHITE = 255
-MAKE_SET_AGAIN = "Make the set again."
-GAP = 2  # pixels between the images of a grid
-
-Stack = NDArray[np.uint8]
-
-
-def read_stack(path: Path) -> Stack:
-    """An image stack: uint8 (N, H, W).
-
-    Raises:
-        MiuaError: the stack is missing or is none.
-    """
-    stack = read_array(path)
-    if stack.dtype != np.uint8 or stack.ndim != 3 or not len(stack):
-        raise MiuaError(f"{path} holds {stack.dtype} {stack.shape}, not a uint8 (N, H, W) stack.")
-    return stack
-
-
-def read_set(results: Results, name: str) -> Stack | None:
-    """The images of a synthetic set; None if it has none, as its training diverged.
-
-    Raises:
-        MiuaError: the images are missing without that reason, or are none.
-    """
-    folder = results.folder / "sets" / name
-    recorded = (folder / PROVENANCE).exists()
-    if recorded and read_provenance(folder, MAKE_SET_AGAIN).get("not_made"):
-        return None
-    return read_stack(folder / "images.npy")
-
-
-def tile(stack: Stack, rows: int, columns: int) -> Stack:
-    """The first rows x columns images of a stack side by side, on white, with a gap between.
-
-    The first images, never chosen ones. Places without an image stay white.
-    """
-    height, width = stack.shape[1:]
-    tiled = np.full(
-        (rows * (height + GAP) - GAP, columns * (width + GAP) - GAP), WHITE, dtype=np.uint8
-    )
-    for index, image in enumerate(stack[: rows * columns]):
-        top = index // columns * (height + GAP)
-        left = index % columns * (width + GAP)
-        tiled[top : top + height, left : left + width] = image
-    return tiled
+IN_A_ROW = 10
 
 
 def show_set(axes: Axes, results: Results, name: str, rows: int, columns: int) -> None:
@@ -118,26 +68,17 @@ def draw_overview(results: Results) -> Figure:
     return figure
 
 
-IN_A_ROW = 10
-
-
 def draw_real_and_synthetic(results: Results) -> Figure:
     """Reference images above synthetic images of the largest training size at the last epoch."""
     last = results.sets[-1]
     figure = style.new_figure(height=36 * style.MILLIMETRE)
     panels = figure.subplots(2, 1)
     kind = "Real images (HC18)" if results.plan.scientific else "Phantom images"
-    captions = (
-        (None, kind),
-        (last, f"Synthetic images ({last.training_size} training images, {last.epoch} epochs)"),
-    )
-    for axes, (chosen, caption) in zip(panels, captions, strict=True):
+    made = f"Synthetic images ({last.training_size} training images, {last.epoch} epochs)"
+    for axes, caption in zip(panels, (kind, made), strict=True):
         axes.set_title(caption, loc="left", pad=3)
-        if chosen is not None:
-            show_set(axes, results, chosen.set, 1, IN_A_ROW)
-            continue
-        stack = read_stack(results.reference_stack)
-        # HC18 is roughly in order of head size: evenly spread images show all of it.
-        stack = stack[np.linspace(0, len(stack) - 1, min(len(stack), IN_A_ROW)).astype(int)]
-        show(axes, tile(stack, 1, IN_A_ROW))
+    # HC18 is roughly in order of head size: evenly spread images show all of it.
+    shown = evenly(read_stack(results.reference_stack), IN_A_ROW)
+    show(panels[0], tile(shown, 1, IN_A_ROW))
+    show_set(panels[1], results, last.set, 1, IN_A_ROW)
     return figure

@@ -88,13 +88,16 @@ def series(index: int) -> dict[str, Any]:
     }
 
 
-def annotate_missing(axes: Axes, text: str) -> None:
-    """Say in an empty panel what is missing there and why."""
+def empty_figure(text: str) -> Figure:
+    """A low figure that says what is missing."""
+    figure = new_figure(height=12 * MILLIMETRE)
+    axes = figure.subplots()
     axes.set_axis_off()
-    # Off the layout's books, or a long text would shrink the other panels.
+    # Off the layout's books, or a long text would shrink the panel.
     axes.text(
         0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", color=GREY
     ).set_in_layout(False)
+    return figure
 
 
 def say_not_computed(axes: Axes) -> None:

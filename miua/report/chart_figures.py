@@ -1,0 +1,334 @@
+"""Figures that show numbers: regression, curves, metrics by size and by arm, the noise floor."""
+
+from __future__ import annotations
+
+import textwrap
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
+
+from miua.analysis.clinician import HIGHEST_SCORE, LOWEST_SCORE, read_scores
+from miua.charts import style
+from miua.metrics.registry import (
+    ALL_MEASURES,
+    DIVERSITY,
+    FD_LBP,
+    FID,
+    MUTUAL_INFORMATION,
+    PSNR,
+    Measure,
+)
+from miua.report import study_tables as tables
+from miua.report.image_figures import show_set
+from miua.report.regression_and_curves import (
+    ACCURACIES,
+    CURVES,
+    LOSSES,
+    Curve,
+    fitted_metrics,
+)
+from miua.report.study_tables import computed, last_sets, shown_measure, study_table
+from miua.study.plan import EQUAL_EPOCHS, EQUAL_UPDATES
+from miua.study.store import (
+    Results,
+    figure_two_set,
+    poster_sizes,
+    read_experiment,
+    read_log,
+    read_metrics,
+    read_run_log,
+)
+from miua.wording import number
+
+CURVE_SCORES = np.linspace(LOWEST_SCORE, HIGHEST_SCORE, 200)
+COMPARED = (FD_LBP, MUTUAL_INFORMATION, PSNR, DIVERSITY)  # over arms
+SMALL = 5.5  # font size
+LOSS_TICKS = [0, 1, 10, 100], ["0", "1", "10", "100"]
+
+
+def draw_regression(results: Results, study: Path) -> Figure:
+    """Figure 2: metrics against the clinician's score, and nine synthetic images."""
+    figure = style.new_figure(height=60 * style.MILLIMETRE)
+    left, right = figure.subplots(1, 2, width_ratios=(1.6, 1))
+    handles = draw_scores(left, read_scores(study))
+    figure.legend(handles=handles, loc="outside lower center", ncols=2)
+    chosen = figure_two_set(results)
+    show_set(right, results, chosen.set, 3, 3)
+    right.set_title(f"{chosen.training_size} images, {chosen.epoch} epochs", pad=3)
+    return figure
+
+
+def draw_scores(left: Axes, scores: pd.DataFrame) -> list[Line2D]:
+    """Points and fitted curves, FID on the left axis, the rest on the right; the legend's lines."""
+    right = left.twinx()
+    right.spines["right"].set_visible(True)
+    handles = []
+    for index, each in enumerate(fitted_metrics(scores)):
+        axes = left if each.shown == FID else right
+        look, fit = style.series(index), each.fit
+        axes.plot(each.scores, each.values, **{**look, "linestyle": ""}, alpha=0.75)
+        label = f"{each.shown.label}: undecided"
+        if fit is not None:
+            axes.plot(CURVE_SCORES, fit.predict(CURVE_SCORES), **{**look, "marker": ""})
+            band = fit.band(CURVE_SCORES)
+            axes.fill_between(CURVE_SCORES, *band, color=look["color"], alpha=0.1, linewidth=0)
+            sign = "+" if fit.b >= 0 else "−"
+            label = (
+                f"{each.shown.label} = {number(fit.a, 2)} ln(x) {sign} {abs(fit.b):.2f}"
+                f"  (r = {fit.pearson_r:.2f})"
+            )
+        handles.append(Line2D([], [], **look, label=label))
+    left.set_xlabel("Clinician score x (1 poor to 5 high)")
+    left.set_ylabel("FID")
+    right.set_ylabel("V8, V20, V143, V240 (counts)")
+    left.set_xlim(LOWEST_SCORE, HIGHEST_SCORE)
+    return handles
+
+
+def draw_training_curves(results: Results) -> Figure:
+    """Of the poster's two runs: losses, accuracies, and accuracies as the notebook counts them."""
+    sizes = poster_sizes(results)
+    figure = style.new_figure(height=64 * style.MILLIMETRE)
+    panels = figure.subplots(3, len(sizes), squeeze=False, sharex=True, sharey="row")
+    for column, size in enumerate(sizes):
+        log = read_log(results, size)
+        losses, accuracies, published = panels[:, column]
+        _draw_curves(losses, log, LOSSES)
+        _draw_curves(accuracies, log, ACCURACIES)
+        # The notebook casts the label 0.9 of a real image to an integer, which is 0, that of a
+        # synthetic one: it counts the real images that were called fake.
+        _draw_curves(published, log.assign(accuracy_real=1 - log["accuracy_real"]), ACCURACIES)
+        for axes in (accuracies, published):
+            axes.set_ylim(-0.03, 1.03)
+        losses.set_title(f"{size} training images", pad=3)
+        published.set_xlabel("Epoch")
+        published.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+    for row, label in enumerate(("Loss", "Accuracy", "As in the\nnotebook")):
+        panels[row, 0].set_ylabel(label)
+    _curves_legend(figure)
+    return figure
+
+
+def _draw_curves(axes: Axes, log: pd.DataFrame, curves: tuple[Curve, ...]) -> None:
+    for curve in curves:
+        x, y = log["epoch"], log[curve.column]
+        axes.plot(x, y, color=curve.colour, linestyle=curve.line, linewidth=0.8)
+
+
+def _curves_legend(figure: Figure) -> None:
+    handles = [
+        Line2D([], [], color=curve.colour, linestyle=curve.line, label=curve.label, linewidth=0.8)
+        for curve in CURVES
+    ]
+    figure.legend(handles=handles, loc="outside lower center", ncols=4, columnspacing=1.2)
+
+
+def draw_metrics(results: Results) -> Figure:
+    """Each metric against training size, one line an epoch, with 95 % intervals."""
+    metrics = read_metrics(results)
+    lines = {epoch: metrics[metrics["epoch"] == epoch] for epoch in results.epochs}
+    figure = style.new_figure(height=56 * style.MILLIMETRE)
+    panels = figure.subplots(2, 5).ravel()
+    for axes, each in zip(panels, ALL_MEASURES, strict=False):
+        axes.set_title(shown_measure(results, each.name).axis_label, fontsize=6.5, pad=3)
+        _draw_by_size(axes, results, list(lines.values()), each, apart=0.09)
+    handles = [
+        Line2D([], [], **style.series(index), label=f"{epoch} epochs")
+        for index, epoch in enumerate(lines)
+    ]
+    legend = panels[len(ALL_MEASURES)]
+    legend.set_axis_off()
+    legend.legend(handles=handles, loc="center", title="Trained for")
+    figure.supxlabel("Training images", fontsize=7)
+    return figure
+
+
+def draw_equal_updates(results: Results) -> Figure:
+    """Each metric against training size, at equal epochs and at equal updates."""
+    table = read_experiment(results, tables.TRAINING_SIZE)
+    if table is None or EQUAL_UPDATES not in set(table["arm"]):
+        return style.empty_figure("Equal updates are not part of this run.")
+    figure = style.new_figure(height=56 * style.MILLIMETRE)
+    panels = figure.subplots(2, 5)
+    table = tables.with_total_difference(table)
+    epochs, updates = (
+        last_sets(table[table["arm"] == arm]) for arm in (EQUAL_EPOCHS, EQUAL_UPDATES)
+    )
+    for axes, each in zip(panels.ravel(), tables.MEASURED, strict=True):
+        axes.set_title(shown_measure(results, each.name).axis_label, fontsize=6.5, pad=3)
+        _draw_by_size(axes, results, [epochs, updates], each, apart=0.12)
+    for axes in panels[-1]:
+        axes.set_xlabel("Training images", fontsize=6)
+    labels = (
+        f"{epochs['epoch'].max()} epochs each",
+        f"{number(updates['updates'].max())} updates each",
+    )
+    handles = [Line2D([], [], **style.series(i), label=label) for i, label in enumerate(labels)]
+    figure.legend(handles=handles, loc="outside lower center", ncols=2)
+    return figure
+
+
+def _draw_by_size(
+    axes: Axes, results: Results, lines: list[pd.DataFrame], shown: Measure, apart: float
+) -> None:
+    """A metric against training size, a line a table of sets, with 95 % intervals.
+
+    Lines stand a little apart, so that their intervals can be told apart.
+    """
+    places = {size: place for place, size in enumerate(results.training_sizes)}
+    there = [computed(line, shown.name).sort_values("training_size") for line in lines]
+    if all(line.empty for line in there):
+        style.say_not_computed(axes)
+        return
+    for index, line in enumerate(there):
+        x = line["training_size"].map(places) + apart * (index - (len(there) - 1) / 2)
+        axes.plot(x, line["value"], **style.series(index), linewidth=0.8, markersize=2.6)
+        axes.vlines(x, line["low"], line["high"], color=style.series(index)["color"], linewidth=0.8)
+    axes.xaxis.set_major_locator(FixedLocator(list(places.values())))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.set_xticklabels([str(size) for size in places], fontsize=5, rotation=45)
+    axes.yaxis.set_major_locator(MaxNLocator(3))
+    axes.tick_params(axis="y", labelsize=SMALL)
+
+
+def draw_noise_floor(results: Results) -> Figure:
+    """Real halves against each other beside the synthetic sets, a panel a metric."""
+    floor = study_table(results, tables.NOISE_FLOOR)
+    if floor is None:
+        return style.empty_figure(tables.not_run(tables.NOISE_FLOOR))
+    sets = tables.with_total_difference(read_metrics(results))
+    figure = style.new_figure(height=54 * style.MILLIMETRE)
+    panels = figure.subplots(2, 5, sharey=True)
+    kinds = [
+        ("By subject", floor[floor["split"] == "subject"], style.REAL_COLOUR, "|"),
+        ("By image", floor[floor["split"] == "image"], style.SKY, "|"),
+        ("In file order", floor[floor["split"] == "order"], style.PURPLE, "D"),
+        ("Synthetic sets", sets, style.SYNTHETIC_COLOUR, "o"),
+    ]
+    for axes, each in zip(panels.ravel(), tables.MEASURED, strict=True):
+        axes.set_title(shown_measure(results, each.name).axis_label, fontsize=6.5, pad=3)
+        drawn = False
+        for place, (_, table, colour, marker) in enumerate(kinds):
+            values = computed(table, each.name)["value"]
+            drawn = drawn or not values.empty
+            _draw_strip(axes, values, place, colour, marker)
+        if not drawn:
+            style.say_not_computed(axes)
+        axes.set_yticks(range(len(kinds)), [kind[0] for kind in kinds])
+        axes.set_ylim(len(kinds) - 0.5, -0.5)
+        if drawn:
+            axes.xaxis.set_major_locator(MaxNLocator(2))
+        axes.tick_params(axis="x", labelsize=SMALL)
+        axes.tick_params(axis="y", length=0, labelsize=6)
+    return figure
+
+
+def _draw_strip(axes: Axes, values: pd.Series[float], place: int, colour: str, marker: str) -> None:
+    """Every value as a mark, their mean as a bar, in one row of a panel."""
+    if values.empty:
+        return
+    size, edge = (5, 0.5) if marker == "|" else (2.4, 0)
+    rows = np.full(len(values), place)
+    axes.plot(values, rows, marker, color=colour, alpha=0.6, markersize=size, markeredgewidth=edge)
+    if len(values) > 1:
+        axes.vlines(values.mean(), place - 0.34, place + 0.34, color="black", linewidth=1.2)
+
+
+def draw_arms(results: Results, experiment: str) -> Figure:
+    """First images of each arm, and below them the metrics, with the seeds' range as a band."""
+    table = read_experiment(results, experiment)
+    if table is None:
+        return style.empty_figure(tables.not_run(experiment))
+    last = last_sets(table)
+    arms = tables.arms_of(last)
+    side = style.TEXT_WIDTH / (max(len(arms), 6) + 1.2)
+    height = side + (8 + 9 * len(COMPARED)) * style.MILLIMETRE
+    figure = style.new_figure(height=height)
+    ratios = [side / style.MILLIMETRE, *[8] * len(COMPARED)]
+    grid = figure.add_gridspec(1 + len(COMPARED), len(arms), height_ratios=ratios)
+    for column, arm in enumerate(arms):
+        axes = figure.add_subplot(grid[0, column])
+        show_set(axes, results, str(last.loc[last["arm"] == arm, "set"].iloc[0]), 3, 3)
+        axes.set_title(_arm_label(arm, 11), fontsize=6, pad=3)
+    for row, each in enumerate(COMPARED, start=1):
+        axes = figure.add_subplot(grid[row, :])
+        values = computed(last, each.name).drop_duplicates("arm").set_index("arm")
+        _draw_arm_values(axes, results, each.name, arms, values)
+        label = each.axis_label.replace(" (", "\n(")
+        axes.set_ylabel(label, fontsize=6, rotation=0, ha="right", va="center")
+    return figure
+
+
+def _arm_label(arm: str, width: int) -> str:
+    """An arm's name in short lines."""
+    return "\n".join(textwrap.wrap(arm.replace("-", " "), width))
+
+
+def _draw_arm_values(
+    axes: Axes, results: Results, metric: str, arms: list[str], values: pd.DataFrame
+) -> None:
+    spread = tables.seed_spread(results, metric)
+    if spread is not None:
+        axes.axhspan(spread.low, spread.high, color=style.SKY, alpha=0.3, linewidth=0)
+    for place, arm in enumerate(arms):
+        if arm not in values.index:
+            axes.text(place, 0.5, "–", transform=axes.get_xaxis_transform(), ha="center",
+                      va="center", color=style.GREY)  # fmt: skip
+            continue
+        row = values.loc[arm]
+        axes.plot(place, row["value"], "o", color=style.SYNTHETIC_COLOUR, markersize=3)
+        axes.vlines(place, row["low"], row["high"], color=style.SYNTHETIC_COLOUR, linewidth=1)
+    axes.set_xlim(-0.42, len(arms) - 0.58)  # so that points stand below their arm's images
+    axes.margins(y=0.15)
+    axes.set_xticks(range(len(arms)), [""] * len(arms))
+    axes.grid(axis="x", color="#dddddd", linewidth=0.5)
+    axes.set_axisbelow(True)
+    axes.yaxis.set_major_locator(MaxNLocator(3))
+    axes.tick_params(axis="y", labelsize=SMALL)
+
+
+def draw_stability(results: Results) -> Figure:
+    """Image sizes: samples, losses and accuracies of each arm, and the signs of instability."""
+    table = read_experiment(results, tables.IMAGE_SIZE)
+    signs = study_table(results, tables.STABILITY)
+    if table is None or signs is None:
+        return style.empty_figure(tables.not_run(tables.IMAGE_SIZE))
+    signs = signs[signs["experiment"] == tables.IMAGE_SIZE].set_index("arm")
+    cells = last_sets(table).drop_duplicates("arm").set_index("arm")
+    logs = {
+        str(arm): read_run_log(results.run(cell["run"]), cell["epoch"])
+        for arm, cell in cells.iterrows()
+    }
+    side = style.TEXT_WIDTH / (len(logs) + 0.8)
+    figure = style.new_figure(height=side + 47 * style.MILLIMETRE)
+    losses_seen = pd.concat(logs.values())[[curve.column for curve in LOSSES]].to_numpy()
+    highest = 1.3 * max(1.0, float(np.nanmax(np.where(np.isfinite(losses_seen), losses_seen, 0))))
+    ratios = [side / style.MILLIMETRE, 14, 14]
+    panels = figure.subplots(3, len(logs), height_ratios=ratios, squeeze=False)
+    for column, (arm, log) in enumerate(logs.items()):
+        pictures, losses, accuracies = panels[:, column]
+        show_set(pictures, results, str(cells.loc[arm, "set"]), 2, 2)
+        pictures.set_title(f"{arm} pixels" if arm.isdigit() else _arm_label(arm, 16), pad=3)
+        found = textwrap.fill(str(signs.loc[arm, "signs"]) or "no sign", 15)
+        pictures.set_xlabel(found, fontsize=SMALL)
+        _draw_curves(losses, log, LOSSES)
+        _draw_curves(accuracies, log, ACCURACIES)
+        losses.set_yscale("symlog", linthresh=1)
+        losses.set_yticks(*LOSS_TICKS)
+        losses.yaxis.set_minor_locator(NullLocator())
+        losses.set_ylim(0, highest)
+        accuracies.set_ylim(-0.04, 1.04)
+        for axes in (losses, accuracies):
+            axes.tick_params(labelsize=SMALL, labelleft=column == 0)
+            axes.xaxis.set_major_locator(MaxNLocator(2, integer=True))
+        losses.tick_params(labelbottom=False)
+        accuracies.set_xlabel("Epoch", fontsize=6)
+    panels[1, 0].set_ylabel("Loss")
+    panels[2, 0].set_ylabel("Accuracy")
+    _curves_legend(figure)
+    return figure

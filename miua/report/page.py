@@ -1,0 +1,152 @@
+"""The HTML report: one file with everything in it, beside the runs that it links to.
+
+`page_content` is all that its templates show, by name; each section's part from its own module.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from miua.charts.pictures import Picture, png_file
+from miua.files import write_text
+from miua.metrics.registry import ALL_MEASURES, DIRECTIONS, FID
+from miua.pages.kit import json_block, render, templates
+from miua.report import page_answer, page_runs, page_sets
+from miua.report import printed_tables as printed
+from miua.report.claims import judged_claims
+from miua.report.figures import study_figures
+from miua.report.nearest import nearest_pairs
+from miua.report.published import comparisons
+from miua.report.regression_and_curves import CURVES, regression_charts, run_charts
+from miua.report.set_images import sample_steps
+from miua.report.study_tables import fid_stand_in, real_images, shown_measure
+from miua.report.values import study_values
+from miua.study.store import Results, not_computed, read_metrics
+
+# Which section shows which figure; the others stand among those of the paper.
+FIGURES_OF = {
+    "sets": ("metrics", "noise_floor"),
+    "grid": ("overview",),
+    "regression": ("regression",),
+    "sensitivity": ("sensitivity",),
+    "experiments": ("equal_updates", "arms_learning_rate", "arms_augmentation"),
+    "stability": ("training_curves", "stability"),
+}
+
+
+@dataclass(frozen=True)
+class EmbeddedFigure:
+    """A figure as the page holds it: its name, what it is, what to see, its picture in pixels."""
+
+    name: str
+    title: str
+    see: str
+    picture: Picture
+
+
+def write_report(results: Path, study: Path) -> Path:
+    """Write results/report.html from tables, figures, stacks and logs; returns it.
+
+    Raises:
+        MiuaError: a table, a figure, a stack or a log is missing or damaged.
+    """
+    environment = templates("miua.report", "The HTML report", "study")
+    opened = Results.open(results)
+    text = render(
+        environment,
+        "report.html",
+        page_content(opened, study),
+        styles=("page.css", "report.css"),
+        scripts=("report.js",),
+    )
+    write_text(opened.report, text)
+    return opened.report
+
+
+def page_content(results: Results, study: Path) -> dict[str, Any]:
+    """What the templates show. "data" is what the script needs, as JSON.
+
+    Raises:
+        MiuaError: a table, a figure, a stack or a log is missing or damaged.
+    """
+    values, conditions = study_values(results, study)
+    texts = {value.name: value.text for value in values}
+    claims = judged_claims(results, study)
+    paper, reader = page_answer.groups(claims)
+    scale = ("study sets", "study images_per_set", "study most_epochs")
+    published = page_answer.grid_in_words(*(texts[name] for name in scale))
+    full_scale = conditions["full scale"][0]
+    floors, elements = page_sets.floors(results), page_sets.read_elements(results)
+    sets, charts = page_sets.set_rows(results, floors), run_charts(results)
+    measures = [shown_measure(results, each.name) for each in ALL_MEASURES]
+    side, last = results.plan.image_size, results.epochs[-1]
+    runs = page_runs.run_records(results)
+    data = {
+        "grid": page_sets.grid_data(sets),
+        "measures": [each.axis_label for each in measures],
+        "real": real_images(results),
+        "curves": {chart.run: chart.data for chart in charts},
+        "elements": None if elements is None else elements.data(floors),
+    }
+    return {
+        "plan": results.plan,
+        "values": texts,
+        "training_sizes": results.training_sizes,
+        "epochs": results.epochs,
+        "answer": page_answer.answer(results.plan, paper, full_scale, published),
+        "groups": (paper, reader),
+        "meanings": page_answer.MEANINGS,
+        "signs": page_answer.SIGNS,
+        "fid_missing": not_computed(read_metrics(results), FID.name),
+        "fid_stand_in": fid_stand_in(results),
+        "measures": measures,
+        "directions": DIRECTIONS,
+        "sets": sets,
+        "floors": floors,
+        "floor_sentence": page_sets.floor_sentence(results),
+        "floor_label": page_sets.floor_label(results),
+        "real_images": real_images(results),
+        "films": {chart.run: sample_steps(results.run(chart.run), side, last) for chart in charts},
+        "run_charts": charts,
+        "curves": CURVES,
+        "elements": elements,
+        "element_names": page_sets.NAMES,
+        "room_for_names": page_sets.room_for_names,
+        "regression": printed.regression_rows(results),
+        "regression_charts": regression_charts(results, study),
+        "comparisons": comparisons(results, study, claims),
+        "experiment_tables": printed.experiment_tables(results),
+        "stability_tables": printed.stability_tables(results),
+        "reader_tables": printed.reader_tables(results),
+        "scale_table": printed.scale_table(results, study),
+        "nearest": nearest_pairs(results),
+        "figures": _figures(results, study),
+        "runs": runs,
+        "commits": page_runs.commits(runs),
+        "cost": page_runs.cost(runs),
+        "links": _links(results),
+        "paper": (results.paper / "main.pdf").exists(),
+        "data": json_block(data),
+    }
+
+
+def _figures(results: Results, study: Path) -> dict[str, list[EmbeddedFigure]]:
+    """The figures of each section, in their order; "figures" has those of no other section."""
+    place = {name: section for section, names in FIGURES_OF.items() for name in names}
+    found: dict[str, list[EmbeddedFigure]] = {section: [] for section in (*FIGURES_OF, "figures")}
+    for figure in study_figures(results, study):
+        drawn = png_file(results.figures / f"{figure.name}.png")
+        shown = EmbeddedFigure(figure.name, figure.title, figure.see, drawn)
+        found[place.get(figure.name, "figures")].append(shown)
+    return found
+
+
+def _links(results: Results) -> frozenset[str]:
+    """Files of the results that the page may link to, as seen from it."""
+    folder = results.folder
+    tables = [path for path in results.tables.glob("*") if path.suffix in (".csv", ".npy")]
+    others = [folder / name for name in ("plan.yaml", "sets.csv", "claims.json")]
+    found = [path for path in (*others, *tables, *folder.glob("metrics/*.*")) if path.is_file()]
+    return frozenset(path.relative_to(folder).as_posix() for path in found)

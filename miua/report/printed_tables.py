@@ -1,0 +1,335 @@
+"""Tables that report and paper print, as plain text: their heads, and rows made once for both."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from miua.analysis.reader_tables import (
+    READER_CORRELATION,
+    READER_FAMILY,
+    READER_REGRESSION,
+    READER_SETS,
+    READERS,
+    read_readers,
+)
+from miua.analysis.tables import SATURATED_SHARE
+from miua.metrics.registry import ALL_MEASURES, Measure, measure
+from miua.report import study_tables as tables
+from miua.report.study_tables import computed, last_sets, shown_measure, study_table
+from miua.study.plan import Experiment, RealImages, read_experiments
+from miua.study.store import COMPUTED, Results, read_experiment, read_metrics
+from miua.training.signs import COLLAPSED_DIVERSITY, SATURATED_ACCURACY
+from miua.wording import MISSING, number, p_value, span
+
+NOT_COMPUTED = "n. c."
+ARMED = (tables.IMAGE_SIZE, tables.LEARNING_RATE, tables.AUGMENTATION)
+SHOWN_CANDIDATES = 5  # of all candidates the report shows so many, the strongest
+
+Rows = list[list[str]]
+
+
+@dataclass(frozen=True)
+class PrintedTable:
+    """A table of an experiment: what it is, its heads and rows; no rows if it was not run.
+
+    in_words: its cells are sentences rather than numbers, and may break. runs: of which training
+    each row is; none where a row is of several. source: the table of the results that it is from.
+    """
+
+    experiment: str
+    title: str
+    head: list[str]
+    rows: Rows
+    in_words: bool = False
+    runs: list[str] = field(default_factory=list)
+    source: str = ""
+
+
+def regression_rows(results: Results) -> Rows:
+    """The published coefficients beside the refit, a row a metric."""
+    rows = []
+    for row in tables.read_regression(results).to_dict(orient="records"):
+        cells = [measure(row["metric"]).label, number(row["n"])]
+        cells += [number(row[key], 4) for key in ("a_published", "a", "b_published", "b")]
+        cells += [number(row["pearson_r"], 2), p_value(row["p_value"])]
+        rows.append([*cells, row["agrees"]])
+    return rows
+
+
+def correlation_rows(results: Results) -> Rows:
+    """What each published correlation carries: intervals, adjusted p, power."""
+    table = study_table(results, tables.CLINICIAN)
+    if table is None:
+        return []
+    return [
+        [
+            measure(row["metric"]).label,
+            number(row["n"]),
+            _with_interval(row, "pearson"),
+            p_value(row["p_value"]),
+            p_value(row["p_holm"]),
+            _with_interval(row, "spearman"),
+            p_value(row["spearman_p"]),
+            number(row["power_at_claimed"], 2),
+            number(row["smallest_detectable_r"], 2),
+        ]
+        for row in table.to_dict(orient="records")
+    ]
+
+
+def _with_interval(row: dict[Any, Any], kind: str) -> str:
+    value, low, high = (row[f"{kind}_{end}"] for end in ("r", "low", "high"))
+    return MISSING if math.isnan(value) else f"{number(value, 2)} ({span(low, high, 2)})"
+
+
+def floor_rows(results: Results) -> Rows:
+    """Real halves against each other, the seeds' spread and the range of sets, by metric."""
+    floor = study_table(results, tables.FLOOR)
+    sets = tables.with_total_difference(read_metrics(results))
+    rows = []
+    for shown in (shown_measure(results, each.name) for each in tables.MEASURED):
+        by_subject, by_image = (_floor_row(floor, split, shown) for split in ("subject", "image"))
+        values = computed(sets, shown.name)["value"]
+        spread = tables.seed_spread(results, shown.name)
+        deviation = number(spread.deviation if spread else None, shown.decimals + 1)
+        reach = span(values.min(), values.max(), shown.decimals) or NOT_COMPUTED
+        rows.append([shown.axis_label, *by_subject, by_image[0], deviation, reach])
+    return rows
+
+
+def _floor_row(floor: pd.DataFrame | None, split: str, shown: Measure) -> list[str]:
+    """Mean and range of the splits."""
+    if floor is None:
+        return [MISSING, MISSING]
+    rows = computed(floor[floor["split"] == split], shown.name)
+    if rows.empty:
+        return [NOT_COMPUTED, NOT_COMPUTED]
+    row = rows.iloc[0]
+    return [number(row["mean"], shown.decimals), span(row["low"], row["high"], shown.decimals)]
+
+
+def stability_rows(results: Results) -> dict[str, Rows]:
+    """What shows how stable each arm was, by experiment; without those that were not run."""
+    table, rows = study_table(results, tables.STABILITY), {}
+    for experiment in ARMED:
+        planned = read_experiment(results, experiment)
+        if table is not None and planned is not None:
+            part = {
+                str(row["arm"]): row
+                for row in table.to_dict(orient="records")
+                if row["experiment"] == experiment
+            }
+            rows[experiment] = [_stability_row(part[arm]) for arm in tables.arms_of(planned)]
+    return rows
+
+
+def _stability_row(row: Any) -> list[str]:
+    shares = (row["accuracy_real_last"], row["accuracy_synthetic_last"], row["saturated_share"])
+    signs = row["signs"].replace(" discriminator", " D").replace(" samples", "")
+    return [
+        str(row["arm"]),
+        *(number(row[column]) for column in ("image_size", "epochs", "updates")),
+        *(number(share, 2) for share in (*shares, row["diversity"])),
+        signs.replace("; ", ", ") or "none",
+    ]
+
+
+def _event_rows(results: Results) -> Rows:
+    """What each training's log says of its stability, and the experiments that it is part of."""
+    table = study_table(results, tables.STABILITY)
+    if table is None:
+        return []
+    rows = []
+    for run, part in table.groupby("run", sort=False):
+        longest = part.sort_values("epochs", ascending=False).iloc[0]
+        experiments = ", ".join(dict.fromkeys(part["experiment"]))
+        rows.append([str(run), experiments, number(longest["epochs"]), longest["events"] or "none"])
+    return rows
+
+
+def _arm_rows(results: Results, experiment: str) -> Rows:
+    """The metrics of every arm's last set, its epoch and updates; nothing if it was not run."""
+    table = read_experiment(results, experiment)
+    rows = []
+    for arm, part in [] if table is None else last_sets(table).groupby("arm", sort=False):
+        row = [str(arm), str(part["epoch"].iloc[0]), number(part["updates"].iloc[0])]
+        for shown in ALL_MEASURES:
+            values = computed(part, shown.name)["value"]
+            row.append(number(values.iloc[0], shown.decimals) if len(values) else NOT_COMPUTED)
+        rows.append(row)
+    return rows
+
+
+def _runs_of_arms(results: Results, experiment: str) -> list[str]:
+    """The training of each arm, in the arms' order."""
+    table = read_experiment(results, experiment)
+    if table is None:
+        return []
+    return [str(part["run"].iloc[0]) for _, part in last_sets(table).groupby("arm", sort=False)]
+
+
+def scale_rows(results: Results, study: Path) -> Rows:
+    """What each experiment asks, and how large it is in these results."""
+    planned = read_experiments(study)
+    return [[name, each.question, _scale(results, each)] for name, each in planned.items()]
+
+
+def _scale(results: Results, experiment: Experiment) -> str:
+    if experiment.name == tables.CLINICIAN:
+        return "published points, no training"
+    scale = results.plan.experiments.get(experiment.name)
+    if not results.table_path(experiment.name).exists():
+        return "not run"
+    if isinstance(scale, RealImages):
+        return f"{scale.repeats} pairs of halves of {scale.images} images each"
+    table = read_experiment(results, experiment.name)
+    assert table is not None
+    runs, sets = table["run"].nunique(), table["set"].nunique()
+    images, epochs = (_reach(table[column]) for column in ("training_size", "epoch"))
+    return f"{runs} trainings on {images} images, {epochs} epochs; {sets} sets"
+
+
+def _reach(values: pd.Series[int]) -> str:
+    low, high = values.min(), values.max()
+    return f"{low}" if low == high else f"{low} to {high}"
+
+
+def experiment_tables(results: Results) -> list[PrintedTable]:
+    """The metrics of every arm, and what correlations and halves of real images tell."""
+    floor_there = study_table(results, tables.FLOOR) is not None
+    arms = ["Arm", "Epochs", "Updates"]
+    arms += [shown_measure(results, shown.name).axis_label for shown in ALL_MEASURES]
+    found = [
+        PrintedTable(
+            tables.CLINICIAN,
+            "What the published correlations can carry: 95 % bootstrap intervals, p adjusted "
+            "after Holm, power at r = 0.2, and the least r found with a power of 0.8",
+            ["Metric", "n", "Pearson's r", "p", "p (Holm)", "Spearman's r", "p", "Power",
+             "Least r"],
+            correlation_rows(results),
+            source="tables/clinician.csv",
+        ),
+        PrintedTable(
+            tables.NOISE_FLOOR,
+            "Real halves against each other, the seeds' deviation, and the synthetic sets",
+            ["Metric", "By subject, mean", "By subject, 95 % of splits", "By image, mean",
+             "Deviation over seeds", "Synthetic sets"],
+            floor_rows(results) if floor_there else [],
+            source="tables/noise-floor-summary.csv",
+        ),
+    ]  # fmt: skip
+    for experiment in (*ARMED, tables.SEEDS):
+        each = "seed" if experiment == tables.SEEDS else "arm"
+        title, source = f"Metrics of each {each} at its end", f"tables/{experiment}.csv"
+        rows, runs = _arm_rows(results, experiment), _runs_of_arms(results, experiment)
+        found.append(PrintedTable(experiment, title, arms, rows, runs=runs, source=source))
+    return found
+
+
+def stability_tables(results: Results) -> list[PrintedTable]:
+    """The events in every training's log, and the signs of instability in each arm."""
+    bounds = (
+        "Epochs in which a loss is not finite, the discriminator is right on at least "
+        f"{100 * SATURATED_ACCURACY:.0f} % of both kinds of images, or synthetic images of a batch "
+        f"differ from each other by less than {COLLAPSED_DIVERSITY} of what real ones do. An event "
+        "is no verdict: a training has a sign of instability only if it is saturated in more than "
+        f"{100 * SATURATED_SHARE:.0f} % of the last half of its epochs, its last set is collapsed, "
+        "or it diverged"
+    )
+    events = _event_rows(results)
+    head, source = ["Training", "For", "Epochs", "Events in its log"], "tables/stability.csv"
+    signs = ["Arm", "Pixels", "Epochs", "Updates", "D right on real, last epoch",
+             "D right on synthetic, last epoch", "Saturated, share of last half",
+             "Diversity, last set", "Signs of instability"]  # fmt: skip
+    runs = [row[0] for row in events]
+    found = [PrintedTable("all trainings", bounds, head, events, True, runs, source)]
+    rows = stability_rows(results)
+    for name in ARMED:
+        runs, source = _runs_of_arms(results, name), f"tables/{name}-stability.csv"
+        there = rows.get(name, [])
+        found.append(PrintedTable(name, "Signs of instability", signs, there, False, runs, source))
+    return found
+
+
+def scale_table(results: Results, study: Path) -> PrintedTable:
+    """What each experiment asks, and how large it is here."""
+    title, rows = "What each asks, and its scale here", scale_rows(results, study)
+    return PrintedTable("Experiments", title, ["Experiment", "Question", "Here"], rows, True)
+
+
+def reader_tables(results: Results) -> list[PrintedTable]:
+    """What this study's own readers answered; empty where nobody judged these sets."""
+    return [
+        PrintedTable("Readers", title, head.split("|"), rows)
+        for title, head, rows in _reader_tables(results)
+    ]
+
+
+def _reader_tables(results: Results) -> Iterator[tuple[str, str, Rows]]:
+    if (scores := read_readers(results, READERS)) is not None:
+        yield (
+            "What this study's own readers answered, with 95 % intervals; p of guessing",
+            "Role|Reader|Score|Count|Value|95 % interval|Interval|p",
+            [_score(row) for row in scores.itertuples()],
+        )
+    if (sets := read_readers(results, READER_SETS)) is not None:
+        yield (
+            "Clinicians' mean quality of each set, 1 (poor) to 5 (high); intervals resample images",
+            "Set|Images|Answers|Called real|Quality|95 % interval",
+            [_set(row) for row in sets.itertuples()],
+        )
+    lines = read_readers(results, READER_REGRESSION)
+    strengths = read_readers(results, READER_CORRELATION)
+    if lines is not None and strengths is not None:
+        known = {str(row.metric): row for row in strengths.itertuples()}
+        yield (
+            "Metric against the clinicians' quality, value = a ln(quality) + b, over sets; p "
+            "adjusted after Holm",
+            "Metric|Sets|a|b|Pearson's r|p|p (Holm)|Spearman's r",
+            [_line(results, row, known.get(str(row.metric))) for row in lines.itertuples()],
+        )
+    if (family := read_readers(results, READER_FAMILY)) is not None:
+        critical = number(family["critical_r"].iloc[0], 2)
+        yield (
+            f"The strongest of all {len(family)} candidates; the largest |r| by chance alone "
+            f"exceeds {critical} in 5 % of permutations",
+            "Metric|Pearson's r|p over all candidates",
+            [_candidate(results, row) for row in family.head(SHOWN_CANDIDATES).itertuples()],
+        )
+
+
+def _score(row: Any) -> list[str]:
+    count = MISSING if math.isnan(row.count) else f"{int(row.count)} of {int(row.n)}"
+    value = number(row.value, 2) if row.status == COMPUTED else row.status
+    within = span(row.low, row.high, 2) or MISSING
+    known = [row.role, row.reader, row.score, count, value, within, row.interval]
+    return [*known, p_value(row.p_value)]
+
+
+def _set(row: Any) -> list[str]:
+    counts = (row.images, row.answers, row.called_real)
+    within = span(row.low, row.high, 2) or MISSING
+    return [row.set, *(str(int(count)) for count in counts), number(row.quality, 2), within]
+
+
+def _line(results: Results, row: Any, strength: Any) -> list[str]:
+    label, n = shown_measure(results, row.metric).axis_label, str(int(row.n))
+    if row.status != COMPUTED:
+        return [label, n, row.status, *[MISSING] * 5]
+    line = [number(row.a, 3), number(row.b, 3), number(row.pearson_r, 2), p_value(row.p_value)]
+    if strength is None:
+        return [label, n, *line, MISSING, MISSING]
+    return [label, n, *line, p_value(strength.p_holm), number(strength.spearman_r, 2)]
+
+
+def _candidate(results: Results, row: Any) -> list[str]:
+    if row.status != COMPUTED:
+        return [row.status, MISSING, MISSING]
+    label = shown_measure(results, row.metric).axis_label
+    return [label, number(row.pearson_r, 2), p_value(row.adjusted_p)]

@@ -1,0 +1,171 @@
+"""The published regressions and the trainings' curves: what figures and page both draw of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from miua.analysis.checks import UndecidedError
+from miua.analysis.clinician import HIGHEST_SCORE, LOWEST_SCORE, fit_scores, read_scores
+from miua.analysis.regression import LogarithmicFit
+from miua.charts import style
+from miua.charts.axes import Axis, Tick, outline, path
+from miua.metrics.registry import Measure, measure
+from miua.pages.kit import rounded
+from miua.report.study_tables import read_regression
+from miua.study.store import Results, read_log
+from miua.wording import number
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A column of a run's log: how it is called, its colour and line in figures.
+
+    series: the name of both in the page's style.
+    """
+
+    column: str
+    label: str
+    colour: str
+    line: Literal["-", "--"]
+    series: str
+
+
+LOSSES = (
+    Curve("generator_loss", "generator loss", style.GREEN, "-", "a"),
+    Curve("discriminator_loss", "discriminator loss", style.ORANGE, "--", "b"),
+)
+ACCURACIES = (
+    Curve("accuracy_real", "accuracy on real", style.REAL_COLOUR, "-", "c"),
+    Curve("accuracy_synthetic", "accuracy on synthetic", style.SYNTHETIC_COLOUR, "--", "d"),
+)
+CURVES = (*LOSSES, *ACCURACIES)
+
+LEFT, RIGHT, TOP = 48.0, 352.0, 10.0  # of a plot, in a chart 360 units wide
+BOTTOM = 168.0
+SCORES = np.linspace(1.2, 4.5, 45)  # where lines are drawn: as far as the points reach
+
+
+@dataclass(frozen=True)
+class FittedMetric:
+    """A metric's digitised points and their refit; problem: why there is none, or "".
+
+    scores, values: of the points, a clinician's score and the metric.
+    """
+
+    shown: Measure
+    scores: list[float]
+    values: list[float]
+    fit: LogarithmicFit | None
+    problem: str = ""
+
+
+def fitted_metrics(scores: pd.DataFrame) -> list[FittedMetric]:
+    """Every metric of the digitised points, in their order."""
+    found = []
+    for name, points in scores.groupby("metric", sort=False):
+        known = (measure(str(name)), points["clinician_score"].tolist(), points["value"].tolist())
+        try:
+            found.append(FittedMetric(*known, fit_scores(scores, str(name))))
+        except UndecidedError as error:
+            found.append(FittedMetric(*known, None, str(error)))
+    return found
+
+
+@dataclass(frozen=True)
+class RegressionChart:
+    """One published regression: the digitised points, the published line and the refit.
+
+    points: places and what they are; line, published, band: the `d` of SVG paths; line and band
+    are "" where no fit is possible. see: what to see in it.
+    """
+
+    shown: Measure
+    points: list[tuple[float, float, str]]
+    x_ticks: list[Tick]
+    y_ticks: list[Tick]
+    line: str
+    band: str
+    published: str
+    see: str
+
+
+def regression_charts(results: Results, study: Path) -> list[RegressionChart]:
+    """A chart for each metric with a published regression."""
+    published = read_regression(results).set_index("metric")
+    charts = []
+    for fitted in fitted_metrics(read_scores(study)):
+        row, decimals = published.loc[fitted.shown.name], fitted.shown.decimals
+        line = row["a_published"] * np.log(SCORES) + row["b_published"]
+        x = Axis(LOWEST_SCORE, HIGHEST_SCORE, LEFT, RIGHT)
+        y = Axis.over([*fitted.values, *line], BOTTOM, TOP)
+        refit, band, see = "", "", f"No refit: {fitted.problem}."
+        if fitted.fit is not None:
+            refit = path(x, y, SCORES.tolist(), fitted.fit.predict(SCORES).tolist())
+            low, high = (end.tolist() for end in fitted.fit.band(SCORES))
+            band = outline(x, y, SCORES.tolist(), low, high)
+            see = (
+                f"r = {number(fitted.fit.pearson_r, 2)}, n = {fitted.fit.n}. See whether the "
+                "points follow the line, or scatter beside it."
+            )
+        points = [
+            (x.at(score), y.at(value), f"score {score:.2f}: {number(value, decimals)}")
+            for score, value in zip(fitted.scores, fitted.values, strict=True)
+        ]
+        drawn = path(x, y, SCORES.tolist(), line.tolist())
+        chart = RegressionChart(fitted.shown, points, x.ticks, y.ticks, refit, band, drawn, see)
+        charts.append(chart)
+    return charts
+
+
+@dataclass(frozen=True)
+class RunChart:
+    """Losses and accuracies of one run by epoch.
+
+    x: the epochs' axis. paths: the `d` of each of CURVES. data: a row an epoch, for the script: the
+    epoch and the four values.
+    """
+
+    run: str
+    training_size: int
+    x: Axis
+    paths: list[tuple[Curve, str]]
+    loss_ticks: list[Tick]
+    accuracy_ticks: list[Tick]
+    data: list[list[float | int | None]]
+
+
+def run_charts(results: Results) -> list[RunChart]:
+    """The curves of every run of the grid, up to its last epoch.
+
+    Raises:
+        MiuaError: a log is missing or damaged.
+    """
+    return [_run_chart(results, size) for size in results.training_sizes]
+
+
+def _run_chart(results: Results, size: int) -> RunChart:
+    log = read_log(results, size)
+    epochs = log["epoch"].tolist()
+    x = Axis(0, max(1, results.epochs[-1]), LEFT, RIGHT)
+    columns = {curve.column: log[curve.column].astype(float).tolist() for curve in CURVES}
+    losses = [v for curve in LOSSES for v in columns[curve.column] if np.isfinite(v)]
+    loss = Axis(0, 1.05 * max([*losses, 1.0]), 110, TOP)
+    accuracy = Axis(0, 1, 210, 132)
+    axes = {**dict.fromkeys(LOSSES, loss), **dict.fromkeys(ACCURACIES, accuracy)}
+    return RunChart(
+        run=results.cell(size, results.epochs[-1]).run,
+        training_size=size,
+        x=x,
+        paths=[(curve, path(x, y, epochs, columns[curve.column])) for curve, y in axes.items()],
+        loss_ticks=loss.ticks,
+        accuracy_ticks=[Tick(accuracy.at(value), f"{value:g}") for value in (0, 0.5, 1)],
+        data=[
+            [int(epoch), *rounded(values)]
+            for epoch, *values in zip(epochs, *columns.values(), strict=True)
+        ],
+    )

@@ -1,0 +1,149 @@
+"""The study's tables as figures, paper and report read them, and what all of them say of these."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from miua.analysis import noise_floor, sensitivity
+from miua.analysis.clinician import CLINICIAN_COLUMNS, REGRESSION_COLUMNS
+from miua.metrics.inception_weights import SHA256
+from miua.metrics.registry import (
+    ALL_MEASURES,
+    FID,
+    LBPV_ELEMENTS,
+    LBPV_TOTAL_DIFFERENCE,
+    Measure,
+    element_name,
+    measure,
+)
+from miua.study.store import (
+    COMPUTED,
+    STABILITY_COLUMNS,
+    Results,
+    read_experiment,
+    read_metrics,
+    read_table,
+)
+
+AUGMENTATION, LEARNING_RATE, SEEDS = "augmentation", "learning-rate", "seeds"
+TRAINING_SIZE, IMAGE_SIZE = "training-size", "image-size"
+NOISE_FLOOR, SENSITIVITY = "noise-floor", "sensitivity"
+FLOOR, PAIRING = f"{NOISE_FLOOR}-summary", f"{NOISE_FLOOR}-pairing"
+RESPONSES = f"{SENSITIVITY}-summary"
+CLINICIAN, REGRESSION, STABILITY = "clinician", "regression", "stability"
+MEASURED = (*ALL_MEASURES, LBPV_TOTAL_DIFFERENCE)
+
+_COLUMNS = {
+    NOISE_FLOOR: noise_floor.COLUMNS,
+    FLOOR: noise_floor.SUMMARY_COLUMNS,
+    PAIRING: noise_floor.PAIRING_COLUMNS,
+    SENSITIVITY: sensitivity.COLUMNS,
+    RESPONSES: sensitivity.SUMMARY_COLUMNS,
+    CLINICIAN: CLINICIAN_COLUMNS,
+    REGRESSION: REGRESSION_COLUMNS,
+    STABILITY: STABILITY_COLUMNS,
+}
+_TEXT = frozenset(
+    ("split", "metric", "status", "pairing", "degradation", "unit", "monotone", "direction",
+     "response", "agrees", "experiment", "arm", "run", "signs", "stable", "events")
+)  # fmt: skip
+_WEIGHTS = ", weights "  # what the definition of FID says before the first digits of their hash
+
+
+def study_table(results: Results, name: str) -> pd.DataFrame | None:
+    """tables/NAME.csv of an experiment, or None if that was not run.
+
+    Raises:
+        MiuaError: it is damaged.
+    """
+    columns = _COLUMNS[name]
+    return results.table(name, columns, [each for each in columns if each not in _TEXT])
+
+
+def read_regression(results: Results) -> pd.DataFrame:
+    """tables/regression.csv as analysis wrote it.
+
+    Raises:
+        MiuaError: it is missing or damaged.
+    """
+    table = study_table(results, REGRESSION)
+    return read_table(results.table_path(REGRESSION), (), ()) if table is None else table
+
+
+def not_run(experiment: str) -> str:
+    """What stands where an experiment's numbers would."""
+    return f"The experiment {experiment} is not part of this run."
+
+
+def real_images(results: Results) -> str:
+    """What the images to learn from are called: phantoms are none of a patient."""
+    return "phantoms" if results.plan.data.source == "phantom" else "real images"
+
+
+def arms_of(table: pd.DataFrame) -> list[str]:
+    """The arms of an experiment in the order of its plan."""
+    return list(dict.fromkeys(table["arm"]))
+
+
+def last_sets(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows of each run's last set within each arm."""
+    last = table.groupby(["arm", "run"])["epoch"].transform("max")
+    rows: pd.DataFrame = table[table["epoch"] == last]
+    return rows
+
+
+def computed(table: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """The rows of one metric that hold a number."""
+    rows: pd.DataFrame = table[(table["metric"] == metric) & (table["status"] == COMPUTED)]
+    return rows
+
+
+def with_total_difference(table: pd.DataFrame) -> pd.DataFrame:
+    """A table of sets, with the sum of each set's 256 absolute LBPv differences added to it."""
+    names = [element_name(element) for element in range(LBPV_ELEMENTS)]
+    elements = table[table["metric"].isin(names) & (table["status"] == COMPUTED)]
+    totals = elements.groupby("set")["value"].agg(lambda each: np.abs(each).sum())
+    added = elements.drop_duplicates([*elements.columns.intersection(["arm"]), "set"])
+    added = added.assign(
+        metric=LBPV_TOTAL_DIFFERENCE.name, value=added["set"].map(totals), low=np.nan, high=np.nan
+    )
+    return pd.concat([table, added], ignore_index=True)
+
+
+@dataclass(frozen=True)
+class Spread:
+    """What a metric varies by when nothing but the seed changes: how many seeds, their values'
+    range and standard deviation."""
+
+    seeds: int
+    low: float
+    high: float
+    deviation: float
+
+
+def seed_spread(results: Results, metric: str) -> Spread | None:
+    """How far repeated seeds spread a metric at the last epoch; None if that is not known."""
+    table = read_experiment(results, SEEDS)
+    values = None if table is None else computed(last_sets(table), metric)["value"]
+    if values is None or len(values) < 2:
+        return None
+    return Spread(len(values), values.min(), values.max(), float(values.std(ddof=1)))
+
+
+def fid_stand_in(results: Results) -> str:
+    """The first digits of the weights' hash, if FID rests on others than the published; else ""."""
+    for definition in computed(read_metrics(results), FID.name)["definition"]:
+        _, there, digest = str(definition).partition(_WEIGHTS)
+        if there and digest[:8] != SHA256[:8]:
+            return digest[:8]
+    return ""
+
+
+def shown_measure(results: Results, metric: str) -> Measure:
+    """The measure, or FID with the word for weights that stand in where its unit would be."""
+    shown = measure(metric)
+    stands_in = metric == FID.name and fid_stand_in(results)
+    return replace(shown, unit="stand-in") if stands_in else shown
