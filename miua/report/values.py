@@ -1,6 +1,7 @@
 """Every number and sentence that the text of the paper quotes, with what it comes from.
 
-What the paper's sources use is made and nothing else; a test holds the two lists together.
+Macros are made of what the paper's sources use and nothing else; a test holds the two together.
+Values of its tables, which no sentence quotes, can be traced as well.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from miua.analysis.reader_tables import READERS, read_readers
 from miua.config import TrainingConfig
 from miua.errors import MiuaError
 from miua.metrics.registry import (
+    ALL_MEASURES,
     FD_LBP,
     FID,
     MUTUAL_INFORMATION,
@@ -145,6 +148,7 @@ def study_values(results: Results, study: Path) -> tuple[list[Value], Conditions
         *_fact_values(facts),
         *_notebook_values(),
         *_metric_values(results),
+        *_set_values(results),
         *_regression_values(results, facts),
         *_run_values(results),
         *_floor_values(results),
@@ -215,7 +219,7 @@ def _notebook_values() -> Iterator[Value]:
 
 def _metric_values(results: Results) -> Iterator[Value]:
     metrics = read_metrics(results)
-    for shown in RANGED:
+    for shown in ALL_MEASURES:
         rows = tables.computed(metrics, shown.name)
         for word, value in (("lowest", rows["value"].min()), ("highest", rows["value"].max())):
             row = {}
@@ -223,12 +227,33 @@ def _metric_values(results: Results) -> Iterator[Value]:
                 extreme = rows.loc[rows["value"] == value, "set"].iloc[0]
                 row = {"set": str(extreme), "metric": shown.name}
             text = number(value, shown.decimals)
-            yield Value(f"sets {shown.label} {word}", text, METRICS, row, "value" if row else "")
+            name, column, quoted = (
+                f"sets {shown.label} {word}",
+                "value" if row else "",
+                shown in RANGED,
+            )
+            yield Value(name, text, METRICS, row, column, quoted=quoted)
     for shown in (MUTUAL_INFORMATION, PSNR):
         definitions = metrics.loc[metrics["metric"] == shown.name, "definition"].unique()
         yield Value(f"sets {shown.label} definition", "; ".join(definitions), METRICS)
     yield Value("sets FID status", not_computed(metrics, FID.name) or COMPUTED, METRICS)
     yield Value("sets FID stand in", tables.fid_stand_in(results), METRICS)
+
+
+def _set_values(results: Results) -> Iterator[Value]:
+    """Every metric of every set and of every arm's last set: tables print them, no sentence."""
+    found = [("set", METRICS, "set", read_metrics(results))]
+    for name in (tables.AUGMENTATION, tables.LEARNING_RATE, tables.IMAGE_SIZE):
+        if (table := read_experiment(results, name)) is not None:
+            last = tables.last_sets(table).drop_duplicates(["arm", "metric"])
+            found.append((f"arm {name}", f"tables/{name}.csv", "arm", last))
+    for kind, source, key, table in found:
+        for shown in ALL_MEASURES:
+            for _, row in table[table["metric"] == shown.name].iterrows():
+                at = {column: str(row[column]) for column in (key, "set", "metric")}
+                name = f"{kind} {row[key]} {shown.label}"
+                text = number(row["value"], shown.decimals)
+                yield Value(name, text, source, at, "value", quoted=False)
 
 
 def _regression_values(results: Results, facts: pd.DataFrame) -> Iterator[Value]:
@@ -250,6 +275,11 @@ def _regression_values(results: Results, facts: pd.DataFrame) -> Iterator[Value]
     for name, text in entries.items():
         yield Value(f"refit {name}", text, REGRESSION)
     yield Value("refit tolerance", str(TOLERATED_READING_ERRORS), "miua/analysis/clinician.py")
+    for row in fitted.to_dict(orient="records"):
+        for word, column in (("a", "a"), ("b", "b"), ("r", "pearson_r"), ("p", "p_value")):
+            name, at = f"refit {measure(row['metric']).label} {word}", {"metric": row["metric"]}
+            text = number(row[column], 2 if word == "r" else 3)
+            yield Value(name, text, REGRESSION, at, column, quoted=False)
     published = regression[regression["metric"] == FID.name]
     source = f"experiments/{COEFFICIENTS_FILE.as_posix()}"
     for word in ("lowest", "highest"):
@@ -272,16 +302,18 @@ def _run_values(results: Results) -> Iterator[Value]:
 def _floor_values(results: Results) -> Iterator[Value]:
     """Halves of real images by subject, and what the pairing of images makes of MI and PSNR."""
     floor = tables.study_table(results, tables.FLOOR)
-    for shown, columns in FLOOR_COLUMNS.items():
-        at = {"split": "subject", "metric": shown.name}
+    for split, shown in product(("subject", "image", "order"), tables.MEASURED):
+        at = {"split": split, "metric": shown.name}
         row = _row(floor, at)
         texts = {
             "mean": number(row.get("mean"), shown.decimals),
             "mean_absolute": number(row.get("mean_absolute"), shown.decimals),
             "range": span(row.get("low"), row.get("high"), shown.decimals) or MISSING,
         }
-        for column in columns:
-            yield Value(f"floor subject {shown.label} {column}", texts[column], FLOOR, at, column)
+        for column, text in texts.items():
+            quoted = split == "subject" and column in FLOOR_COLUMNS.get(shown, ())
+            name = f"floor {split} {shown.label} {column}"
+            yield Value(name, text, FLOOR, at, column, quoted=quoted)
     pairing = tables.study_table(results, tables.PAIRING)
     for kind in ("all", "index", "nearest"):
         for shown in (MUTUAL_INFORMATION, PSNR):
@@ -299,24 +331,26 @@ def _row(table: pd.DataFrame | None, at: dict[str, str]) -> dict[str, Any]:
 
 
 def _seed_values(results: Results) -> Iterator[Value]:
-    spreads = {shown: tables.seed_spread(results, shown.name) for shown in FOLLOWED}
+    spreads = {shown: tables.seed_spread(results, shown.name) for shown in ALL_MEASURES}
     known = [spread for spread in spreads.values() if spread is not None]
     yield Value("seeds number", str(known[0].seeds) if known else MISSING, SEEDS)
     for shown, spread in spreads.items():
         # One place more than the metric itself: a deviation is small beside its metric.
         text = number(spread.deviation if spread else None, shown.decimals + 1)
-        yield Value(f"seeds {shown.label} deviation", text, SEEDS)
+        yield Value(f"seeds {shown.label} deviation", text, SEEDS, quoted=shown in FOLLOWED)
 
 
 def _response_values(results: Results) -> Iterator[Value]:
     """To how many kinds of damage each metric responds, and how."""
     summary = tables.study_table(results, tables.RESPONSES)
-    for shown in FOLLOWED:
+    words = {"noticed": "as it should", "wrong way": "wrong way", "unnoticed": "none"}
+    for shown in tables.MEASURED:
         rows = pd.DataFrame() if summary is None else tables.computed(summary, shown.name)
-        for word, response in (("noticed", "as it should"), ("wrong way", "wrong way")):
+        at, quoted = {"metric": shown.name}, shown in FOLLOWED
+        for word, response in words.items():
             text = str(int((rows["response"] == response).sum())) if len(rows) else MISSING
-            at = {"metric": shown.name}
-            yield Value(f"response {shown.label} {word}", text, RESPONSES, at, "response")
+            name, printed = f"response {shown.label} {word}", quoted and word != "unnoticed"
+            yield Value(name, text, RESPONSES, at, "response", quoted=printed)
     damages = MISSING if summary is None else str(summary["degradation"].nunique())
     yield Value("response damages", damages, RESPONSES)
 

@@ -52,7 +52,7 @@ def test_a_training_that_diverged_has_no_pairs(few):
     record.write_text('{"not_made": "diverged"}', encoding="utf-8")
     (found,) = nearest_pairs(Results.open(few))
     assert found.pairs == []
-    assert "diverged" in found.lacking
+    assert "diverged" in found.sentence
 
 
 def test_names_that_do_not_fit_are_an_error(few):
