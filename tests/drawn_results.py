@@ -272,7 +272,7 @@ def _write_real_against_real(tables: Path, draws: Draws) -> None:
     images = heads(draws, 24, SIDE, blur=0.0)
     subjects = np.arange(24) // 2
     side = Side(images, Extractors.ready())
-    measured = MeasuredImages(Comparison(side, side, resamples=0), subjects, 8, "")
+    measured = MeasuredImages(Comparison(side, side, resamples=0), subjects, 8, "", ())
     floor = noise_floor_tables(measured, 6, 0)
     response = sensitivity_tables(measured, 3, 0)
     written = {f"noise-floor{end}": table for end, table in floor.items()}
