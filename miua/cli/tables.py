@@ -10,9 +10,10 @@ from rich.measure import Measurement
 from rich.table import Table
 
 from miua.evaluation.records import COMPUTED, LBPV_DIFFERENCES, MetricRecord
+from miua.evaluation.result import Choice, Crosswalk, in_per_cent
 from miua.evaluation.standing import chance_outside, standing
 from miua.metrics.registry import REGISTRY, STUDY_ELEMENTS, Measure, element_name, measure
-from miua.wording import number, percent, span
+from miua.wording import change, number, percent, span
 
 if TYPE_CHECKING:
     from miua.evaluation.result import Copies, Evaluation, FloorRecord, Ranking, SetResult, Source
@@ -53,8 +54,6 @@ def print_evaluation(evaluation: Evaluation) -> None:
         _print_rankings(console, evaluation.rankings)
     _print_missing(console, evaluation)
     if evaluation.crosswalk is not None:
-        from miua.cli.crosswalk_table import print_crosswalk
-
         print_crosswalk(console, evaluation.crosswalk)
     for warning in evaluation.warnings:
         console.print(f"Note: {warning}")
@@ -248,3 +247,57 @@ def _print_missing(console: Console, evaluation: Evaluation) -> None:
     for floor in evaluation.floor.records.values():
         if floor.status != COMPUTED and floor.metric in computed:
             console.print(f"{measure(floor.metric).label}, real against real: {floor.status}")
+
+
+def print_crosswalk(console: Console, crosswalk: Crosswalk) -> None:
+    """A table a set: the values as measured, then how far each choice moves them.
+
+    In per cent, where that means something, and else in the metric's unit.
+    """
+    baseline = crosswalk.choices[0]
+    for name in baseline.values:
+        console.print(
+            f"{name}: what other ways to prepare the images would give. As measured: "
+            f"{baseline.choice}.",
+        )
+        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+        table.add_column("choice", no_wrap=True)
+        for metric in crosswalk.metrics:
+            table.add_column(measure(metric).label, justify="right", no_wrap=True)
+        for choice in crosswalk.choices:
+            cells = [_moved(choice, baseline, name, measure(m)) for m in crosswalk.metrics]
+            table.add_row(_choice_name(choice), *cells)
+        print_table(console, table)
+    for choice in crosswalk.choices:
+        if choice.status != COMPUTED:
+            console.print(f"{choice.aspect}, {choice.choice}: {choice.status}")
+    for flip in crosswalk.flips:
+        console.print(
+            f"{measure(flip.metric).label} ranks {' before '.join(flip.order)} with {flip.choice}, "
+            f"and {' before '.join(flip.baseline_order)} as measured.",
+        )
+    if len(baseline.values) > 1 and not crosswalk.flips:
+        console.print("No choice turns a ranking of the sets over.")
+    console.print()
+
+
+def _choice_name(choice: Choice) -> str:
+    """A choice in two words, as the table is wide."""
+    words = {
+        "as measured": "as measured",
+        "resize filter": f"{choice.choice} filter",
+        "antialiasing": f"antialiasing {choice.choice}",
+        "Inception layer": f"layer {choice.choice}",
+    }
+    return words.get(choice.aspect, choice.choice)
+
+
+def _moved(choice: Choice, baseline: Choice, name: str, shown: Measure) -> str:
+    value, before = choice.values[name][shown.name], baseline.values[name][shown.name]
+    if value is None:
+        return "-"
+    if choice.baseline or before is None or not isfinite(value - before):
+        return number(value, shown.decimals)
+    if not in_per_cent(shown, value, before):
+        return change(value - before, shown.decimals)
+    return f"{change(100 * (value / before - 1), 1)} %"

@@ -8,7 +8,7 @@ every choice is changed by itself, the others staying as they are in the evaluat
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import permutations
 from typing import Any, get_args
 
@@ -21,57 +21,13 @@ from miua.errors import MiuaError
 from miua.evaluation.measure import measured
 from miua.evaluation.ranking import ranks_of
 from miua.evaluation.reading import Images, Reading
+from miua.evaluation.result import Choice, Crosswalk, Flip, Values
 from miua.metrics.comparison import Comparison, Extractors, Side
 from miua.metrics.inception import InceptionNetwork, Layer
-from miua.metrics.records import COMPUTED
-from miua.metrics.registry import INCEPTION, REGISTRY, Entry, Measure, measure
+from miua.metrics.registry import INCEPTION, REGISTRY, Entry, measure
 from miua.progress import progress
 
 METRICS = ("mutual_information", "psnr", "ssim", "lbpv_total_difference", "fd_lbp", "fid", "kid")
-
-Values = dict[str, float | None]
-
-
-@dataclass(frozen=True)
-class Choice:
-    """One way to prepare the images, and what the metrics then are.
-
-    Attributes:
-        aspect: what was chosen: "as measured", "resize filter", "antialiasing", "fit",
-            "bit depth" or "Inception layer".
-        choice: which: "bicubic", "crop", "16 bits", ...
-        baseline: whether it is the evaluation's own.
-        values: by set and metric; None where it was not computed.
-        status: "computed", or "not computed: <why>".
-    """
-
-    aspect: str
-    choice: str
-    baseline: bool
-    values: dict[str, Values]
-    status: str = COMPUTED
-
-
-@dataclass(frozen=True)
-class Flip:
-    """A ranking that another choice turns over: `metric` under `choice`, and both orders.
-
-    Two sets at least have changed places; a tie turns nothing over.
-    """
-
-    metric: str
-    choice: str
-    order: tuple[str, ...]
-    baseline_order: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Crosswalk:
-    """All choices, the evaluation's own first, and the rankings they flip."""
-
-    metrics: tuple[str, ...]
-    choices: tuple[Choice, ...]
-    flips: tuple[Flip, ...]
 
 
 def walk(
@@ -145,12 +101,6 @@ def check_walk(real: Images, reading: Reading, metrics: Sequence[str] = METRICS)
             f"A crosswalk measures {', '.join(METRICS)}, and none of them is asked for. "
             "Add one to the metrics, or leave the crosswalk out."
         )
-
-
-def in_per_cent(metric: Measure, value: float, before: float) -> bool:
-    """Whether a change is fit to be told as a share: not of a value at 0 or below, nor of KID,
-    which is unbiased and so lies around 0 for sets that hardly differ."""
-    return metric.name != "kid" and value > 0 and before > 0
 
 
 def _other_readings(reading: Reading) -> Iterator[tuple[str, str, Reading]]:

@@ -14,12 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from miua.data.stack import Skipped
-from miua.evaluation.records import COLUMNS, MetricRecord, write_records
+from miua.evaluation.records import COLUMNS, COMPUTED, MetricRecord, write_records
 from miua.files import write_json
-from miua.metrics.registry import measure
+from miua.metrics.registry import Measure, measure
 
 if TYPE_CHECKING:
-    from miua.evaluation.crosswalk import Crosswalk
     from miua.metrics.memorisation import Memorisation
 
 CLOSEST_PAIRS = 16
@@ -184,6 +183,57 @@ class Ranking:
     metric: str
     places: tuple[Place, ...]
     decided: bool
+
+
+Values = dict[str, float | None]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One way to prepare the images, and what the metrics then are.
+
+    Attributes:
+        aspect: what was chosen: "as measured", "resize filter", "antialiasing", "fit",
+            "bit depth" or "Inception layer".
+        choice: which: "bicubic", "crop", "16 bits", ...
+        baseline: whether it is the evaluation's own.
+        values: by set and metric; None where it was not computed.
+        status: "computed", or "not computed: <why>".
+    """
+
+    aspect: str
+    choice: str
+    baseline: bool
+    values: dict[str, Values]
+    status: str = COMPUTED
+
+
+@dataclass(frozen=True)
+class Flip:
+    """A ranking that another choice turns over: `metric` under `choice`, and both orders.
+
+    Two sets at least have changed places; a tie turns nothing over.
+    """
+
+    metric: str
+    choice: str
+    order: tuple[str, ...]
+    baseline_order: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Crosswalk:
+    """All choices, the evaluation's own first, and the rankings they flip."""
+
+    metrics: tuple[str, ...]
+    choices: tuple[Choice, ...]
+    flips: tuple[Flip, ...]
+
+
+def in_per_cent(metric: Measure, value: float, before: float) -> bool:
+    """Whether a change is fit to be told as a share: not of a value at 0 or below, nor of KID,
+    which is unbiased and so lies around 0 for sets that hardly differ."""
+    return metric.name != "kid" and value > 0 and before > 0
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,16 @@ from itertools import product
 from typing import TypeVar
 
 from miua.charts.axes import EDGE, Axis
-from miua.evaluation.crosswalk import Choice, Crosswalk, in_per_cent
 from miua.evaluation.records import COMPUTED
-from miua.evaluation.result import Evaluation, FloorRecord, Place, Ranking
+from miua.evaluation.result import (
+    Choice,
+    Crosswalk,
+    Evaluation,
+    FloorRecord,
+    Place,
+    Ranking,
+    in_per_cent,
+)
 from miua.metrics.registry import STUDY_ELEMENTS, Measure, element_name, measure
 from miua.pages.evaluation_views import Row, metrics_of, row_of
 from miua.wording import change, listed, number, percent

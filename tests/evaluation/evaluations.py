@@ -5,11 +5,13 @@ import math
 import numpy as np
 
 from miua.data.stack import Skipped
-from miua.evaluation.crosswalk import Choice, Crosswalk, Flip
 from miua.evaluation.records import LBPV_DIFFERENCES, MetricRecord
 from miua.evaluation.result import (
+    Choice,
     Copies,
+    Crosswalk,
     Evaluation,
+    Flip,
     Floor,
     FloorRecord,
     Place,

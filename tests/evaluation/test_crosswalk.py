@@ -9,12 +9,13 @@ from PIL import Image
 from rich.console import Console
 
 from miua import _kernels
-from miua.cli.crosswalk_table import print_crosswalk
+from miua.cli.tables import print_crosswalk
 from miua.data import read_stack
 from miua.errors import MiuaError
-from miua.evaluation.crosswalk import METRICS, Choice, Crosswalk, _flips, walk
+from miua.evaluation.crosswalk import METRICS, _flips, walk
 from miua.evaluation.measure import measure_set
 from miua.evaluation.reading import Reading
+from miua.evaluation.result import Choice, Crosswalk
 from miua.metrics import comparison, mutual_information
 from miua.metrics.comparison import Extractors
 from tests.evaluation.textures import textures
