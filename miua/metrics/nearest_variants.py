@@ -24,7 +24,6 @@ QUERIES = 64  # whose bounds are held at once, for each thread
 FULL = 256  # pairs of one image that are compared in full at once
 GRID = 32  # blocks along the shorter side of an image, or a few more
 SEEDS = 8  # reference images compared first, to have a limit for the others
-SEGMENT = 256  # pixels whose products add up exactly in float32: 256 * 255^2 < 2^24
 NONE = np.iinfo(np.int64).max  # the squared distance of no image
 
 
@@ -210,7 +209,8 @@ class _Comparison:
 
     def __init__(self, forms: NDArray[np.uint8], block: _Block) -> None:
         self._block = block
-        self._forms = _segments(forms.reshape(len(forms), -1))
+        # Sums of products of bytes are exact in float64.
+        self._forms = forms.reshape(len(forms), -1).astype(np.float64)
         self._norm = int(_squared_lengths(forms[0].reshape(1, -1))[0])
 
     def with_variants(self, variants: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -221,28 +221,10 @@ class _Comparison:
         products = np.empty(len(variants), dtype=np.int64)
         for form, row in enumerate(self._forms):
             of_form = variant // angles == form
-            pixels = _segments(self._block.pixels[angle[of_form], column[of_form]])
-            products[of_form] = _exact_products(pixels, row)
+            pixels = self._block.pixels[angle[of_form], column[of_form]]
+            products[of_form] = pixels.astype(np.float64) @ row
         squared = self._norm + self._block.norms[angle, column] - 2 * products
         return np.stack([squared, self._block.start + column, variant], axis=1)
-
-
-def _exact_products(rows: NDArray[np.float32], row: NDArray[np.float32]) -> NDArray[np.int64]:
-    """The inner product of each of k images with one, both in segments: whole numbers."""
-    sums = np.matmul(rows.transpose(1, 0, 2), row[:, :, None])[..., 0]
-    products: NDArray[np.int64] = sums.astype(np.int64).sum(axis=0)
-    return products
-
-
-def _segments(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Images (k, P) as float32 (k, segments, SEGMENT), filled up with zeros."""
-    count, length = pixels.shape
-    segments = -(-length // SEGMENT)
-    if length == segments * SEGMENT:
-        return pixels.astype(np.float32).reshape(count, segments, SEGMENT)
-    padded = np.zeros((count, segments * SEGMENT), dtype=np.float32)
-    padded[:, :length] = pixels
-    return padded.reshape(count, segments, SEGMENT)
 
 
 def _squared_lengths(pixels: NDArray[np.uint8]) -> NDArray[np.int64]:

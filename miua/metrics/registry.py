@@ -169,23 +169,14 @@ def feature_measures(extractor: str) -> dict[str, Measure]:
         f"fd{end}", f"FD{label}", f"Fréchet distance of {of} features", unit, decimals
     )
     infinity = {INCEPTION: "FID∞", LBP: "FD-LBP∞"}.get(extractor, f"FD∞{label}")
-    kernel = {INCEPTION: "KID", LBP: "KD-LBP"}.get(extractor, f"KD{label}")
+    unbiased = f"{known.label} at infinitely many images"
+    kernel = {INCEPTION: ("kid", "KID"), LBP: ("kd_lbp", "KD-LBP")}.get(
+        extractor, (f"kd{end}", f"KD{label}")
+    )
     found = {
         "distance": known,
-        "infinity": Measure(
-            f"{known.name}_infinity",
-            infinity,
-            f"{known.label} at infinitely many images",
-            unit,
-            decimals,
-        ),
-        "kernel": Measure(
-            "kid" if extractor == INCEPTION else f"kd{end}",
-            kernel,
-            f"kernel distance of {of} features",
-            "",
-            4,
-        ),
+        "infinity": Measure(f"{known.name}_infinity", infinity, unbiased, unit, decimals),
+        "kernel": Measure(*kernel, f"kernel distance of {of} features", "", 4),
     }
     for name, (meaning, better) in SHARES.items():
         shown = f"{name.capitalize()}{label}"
