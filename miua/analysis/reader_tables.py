@@ -77,7 +77,7 @@ SETS_COLUMNS = (
     *("quality", "low", "high", "interval"),
 )
 SETS_NUMBERS = SETS_COLUMNS[3:-1]
-REGRESSION_COLUMNS = ("metric", "n", *LINE_COLUMNS, "status")
+READER_LINES_COLUMNS = ("metric", "n", *LINE_COLUMNS, "status")
 FAMILY_COLUMNS = ("metric", "n", "pearson_r", "adjusted_p", "critical_r", "permutations", "status")
 
 READER = "reader"  # how the names of all of their tables begin
@@ -90,7 +90,7 @@ STRENGTHS = (CLINICIAN_COLUMNS, CLINICIAN_COLUMNS[1:-1])
 TABLE_COLUMNS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     READERS: (READERS_COLUMNS, READERS_NUMBERS),
     READER_SETS: (SETS_COLUMNS, SETS_NUMBERS),
-    READER_REGRESSION: (REGRESSION_COLUMNS, REGRESSION_COLUMNS[1:-1]),
+    READER_REGRESSION: (READER_LINES_COLUMNS, READER_LINES_COLUMNS[1:-1]),
     READER_CORRELATION: STRENGTHS,
     READER_FAMILY: (FAMILY_COLUMNS, FAMILY_COLUMNS[1:-1]),
 }
@@ -149,7 +149,7 @@ def points(scores: pd.Series[float], metrics: pd.DataFrame) -> pd.DataFrame:
 
 
 def regression(found: pd.DataFrame, metrics: pd.DataFrame) -> pd.DataFrame:
-    """The line of each metric, value = a ln(score) + b: REGRESSION_COLUMNS.
+    """The line of each metric, value = a ln(score) + b: READER_LINES_COLUMNS.
 
     A metric without a line is there, too; its status says why it has none.
     """
@@ -157,7 +157,7 @@ def regression(found: pd.DataFrame, metrics: pd.DataFrame) -> pd.DataFrame:
     for name in (shown.name for shown in ALL_MEASURES):
         missing = not_computed(metrics, name)
         rows.append(line_row(found, name) | ({"status": missing} if missing else {}))
-    return pd.DataFrame(rows, columns=list(REGRESSION_COLUMNS))
+    return pd.DataFrame(rows, columns=list(READER_LINES_COLUMNS))
 
 
 def family(scores: pd.Series[float], metrics: pd.DataFrame) -> pd.DataFrame:

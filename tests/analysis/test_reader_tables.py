@@ -12,9 +12,9 @@ from miua.analysis.reader_tables import (
     FAMILY_COLUMNS,
     READER_CORRELATION,
     READER_FAMILY,
+    READER_LINES_COLUMNS,
     READER_REGRESSION,
     READERS,
-    REGRESSION_COLUMNS,
     SETS_COLUMNS,
     against_metrics,
     read_readers,
@@ -61,7 +61,7 @@ def found(drawn):
 
 def test_the_lines_are_least_squares_in_the_logarithm_of_the_score(found, drawn):
     table = found[READER_REGRESSION].set_index("metric")
-    assert (table.index.name, *table.columns) == REGRESSION_COLUMNS
+    assert (table.index.name, *table.columns) == READER_LINES_COLUMNS
     assert table.index.tolist() == [shown.name for shown in ALL_MEASURES]
     assert table.loc["psnr", ["a", "b", "pearson_r"]].tolist() == pytest.approx([3, 5, 1])
     theirs = stats.linregress(np.log(QUALITY), drawn["fid"])

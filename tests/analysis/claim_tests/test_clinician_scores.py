@@ -7,8 +7,7 @@ import pandas as pd
 import pytest
 
 from miua.analysis.clinician import CLINICIAN_COLUMNS, refit
-from miua.analysis.reader_tables import FAMILY_COLUMNS
-from miua.analysis.reader_tables import REGRESSION_COLUMNS as READERS_LINES
+from miua.analysis.reader_tables import FAMILY_COLUMNS, READER_LINES_COLUMNS
 from miua.metrics.registry import element_name
 from tests.analysis.claim_tests.world import (
     CLINICIAN,
@@ -83,11 +82,11 @@ def test_correlations_stronger_needs_the_weak_ones_and_compares_them(world, stud
 def plant_lines(world, r):
     """r: {metric: correlation of this study's own clinicians' scores}."""
     rows = [
-        dict.fromkeys(READERS_LINES, 1) | {"metric": metric, "n": 20, "pearson_r": value,
+        dict.fromkeys(READER_LINES_COLUMNS, 1) | {"metric": metric, "n": 20, "pearson_r": value,
                                            "status": "computed"}
         for metric, value in r.items()
     ]  # fmt: skip
-    world.write("reader-regression", rows, READERS_LINES)
+    world.write("reader-regression", rows, READER_LINES_COLUMNS)
 
 
 def test_correlations_stronger_goes_by_our_own_clinicians_where_there_are_any(world):
