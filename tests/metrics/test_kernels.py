@@ -106,7 +106,7 @@ def run(program: str, **options) -> subprocess.CompletedProcess:
         [sys.executable, "-W", "ignore", "-c", head + program],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=600,
         **options,
     )
 

@@ -215,7 +215,7 @@ def test_pipes_and_devices_among_images_are_refused(tmp_path):
     program = f"from miua.data import read_stack; read_stack({str(tmp_path)!r}, None)"
     # In a process of its own, which the time limit can end: what it guards against never does.
     done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=600, check=False
     )
     assert "a.png: is a pipe, a device or a link to one" in done.stderr
     assert "b.png: is a pipe, a device or a link to one" in done.stderr
