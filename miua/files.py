@@ -56,14 +56,17 @@ def remove_partial_files(folder: Path) -> None:
 
 
 @contextmanager
-def atomic_folder(path: Path) -> Iterator[Path]:
-    """A new folder that takes the place of `path`, whole, when the block succeeds."""
+def atomic_folder(path: Path, *, replace: bool = False) -> Iterator[Path]:
+    """A new folder that appears as `path`, whole, when the block succeeds.
+
+    OSError: something that is no empty folder is there by then, and it was not to be replaced.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=PARTIAL, dir=path.parent) as temporary:
         made = Path(temporary) / "made"
         made.mkdir()
         yield made
-        if path.exists():
+        if replace and path.exists():
             path.replace(Path(temporary) / "replaced")
         made.replace(path)
 

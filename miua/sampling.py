@@ -141,7 +141,7 @@ def _draw(generator: Generator, images: int, seed: int, device: torch.device) ->
 
 
 def _save(out: Path, stack: NDArray[np.uint8], record: dict[str, object], as_png: bool) -> None:
-    with atomic_folder(out) as made:
+    with atomic_folder(out, replace=True) as made:
         if as_png:
             digits = max(4, len(str(len(stack) - 1)))
             for index, image in enumerate(stack):

@@ -10,6 +10,7 @@ import pytest
 
 from miua.errors import MiuaError
 from miua.files import (
+    atomic_folder,
     atomic_open,
     atomic_path,
     data_folder,
@@ -42,6 +43,29 @@ def test_a_failure_keeps_the_old_file_and_leaves_no_part(tmp_path: Path) -> None
         raise RuntimeError
     assert path.read_text() == "old"
     assert [child.name for child in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_a_folder_appears_whole_or_not_at_all(tmp_path: Path) -> None:
+    place = tmp_path / "new" / "folder"
+    with pytest.raises(RuntimeError), atomic_folder(place) as made:
+        (made / "half").touch()
+        raise RuntimeError
+    with atomic_folder(place) as made:
+        (made / "a").write_text("whole")
+        assert not place.exists()
+    assert [path.name for path in place.parent.rglob("*")] == ["folder", "a"]
+
+
+def test_a_folder_replaces_another_only_when_asked(tmp_path: Path) -> None:
+    place = tmp_path / "folder"
+    place.mkdir()
+    (place / "old").touch()
+    with pytest.raises(OSError, match="not empty"), atomic_folder(place) as made:
+        (made / "new").touch()
+    assert [path.name for path in tmp_path.rglob("*")] == ["folder", "old"]
+    with atomic_folder(place, replace=True) as made:
+        (made / "new").touch()
+    assert [path.name for path in tmp_path.rglob("*")] == ["folder", "new"]
 
 
 def test_writers_that_go_by_suffix_see_it(tmp_path: Path) -> None:

@@ -6,8 +6,6 @@ import hashlib
 import os
 import secrets
 import shlex
-import shutil
-import tempfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +16,7 @@ from numpy.typing import NDArray
 
 from miua.data import ImageStack
 from miua.errors import MiuaError
-from miua.files import PARTIAL, sha256_array
+from miua.files import atomic_folder, sha256_array
 from miua.printable import has_control
 from miua.provenance import PROVENANCE, provenance, write_file_provenance
 from miua.survey.design import (
@@ -301,22 +299,15 @@ def check_title(title: str) -> None:
 
 def _write(out: Path, files: Mapping[str, bytes], record: dict[str, object]) -> None:
     """The folder with its files, whole or not at all; the key for its owner's eyes alone."""
-    out = out.absolute()
-    out.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=PARTIAL, dir=out.parent))
-    try:
+    with atomic_folder(out.absolute()) as made:
         for name, content in files.items():
             mode = 0o600 if name == KEY_FILE else 0o644
-            handle = os.open(temporary / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+            handle = os.open(made / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
             with os.fdopen(handle, "wb") as file:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
-        write_file_provenance(temporary / PROVENANCE, record, [temporary / name for name in files])
-        temporary.chmod(0o755)
-        temporary.replace(out)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        write_file_provenance(made / PROVENANCE, record, [made / name for name in files])
 
 
 def _provenance(stacks: Sequence[Given], numbers: StudySize, words: Words) -> dict[str, object]:
