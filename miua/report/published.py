@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from miua.analysis.clinician import read_facts
 from miua.analysis.ledger import read_claims
 from miua.analysis.reader_tables import (
     ALL,
@@ -20,8 +21,11 @@ from miua.analysis.reader_tables import (
 )
 from miua.metrics.registry import FID, measure
 from miua.report.claims import JudgedClaim
-from miua.report.study_tables import fid_stand_in, read_regression
-from miua.report.values import fact, is_full_scale, read_facts
+from miua.report.study_tables import (
+    fid_stand_in,
+    is_full_scale,
+    read_regression,
+)
 from miua.study.store import Results
 from miua.wording import MINUS, change, number
 
@@ -99,17 +103,17 @@ def _coefficients(regression: pd.DataFrame) -> Iterator[Comparison]:
             yield _row(what, shown.unit, *numbers, 4, SAME_POINTS, "regression")
 
 
-def _correlation(regression: pd.DataFrame, facts: pd.DataFrame) -> Comparison:
+def _correlation(regression: pd.DataFrame, facts: dict[str, str]) -> Comparison:
     what = "Least correlation r of the five metrics with ln(score)"
-    numbers = (fact(facts, "claimed_correlation"), regression["pearson_r"].min())
+    numbers = (float(facts["claimed_correlation"]), regression["pearson_r"].min())
     return _row(what, "", *numbers, 2, SAME_POINTS, "claim-correlation", bound="above ")
 
 
-def _readers(results: Results, facts: pd.DataFrame) -> Iterator[Comparison]:
+def _readers(results: Results, facts: dict[str, str]) -> Iterator[Comparison]:
     """What share of the synthetic images readers called real, theirs and this study's own."""
     table = read_readers(results, READERS)
     for role, published, where in (
-        (ENGINEER, fact(facts, "called_real_percent"), "claim-indistinguishable"),
+        (ENGINEER, float(facts["called_real_percent"]), "claim-indistinguishable"),
         (CLINICIAN, 0.0, "claim-clinician"),
     ):
         here, comparable = math.nan, NO_READERS

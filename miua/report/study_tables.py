@@ -147,3 +147,17 @@ def shown_measure(results: Results, metric: str) -> Measure:
     shown = measure(metric)
     stands_in = metric == FID.name and fid_stand_in(results)
     return replace(shown, unit="stand-in") if stands_in else shown
+
+
+def is_full_scale(results: Results, facts: dict[str, str]) -> bool:
+    """Whether the grid spans what the published one spans, with as many sets and images."""
+    sizes, epochs = results.training_sizes, results.epochs
+    ours = {
+        "smallest_training_size": sizes[0],
+        "largest_training_size": sizes[-1],
+        "fewest_epochs": epochs[0],
+        "most_epochs": epochs[-1],
+        "sets": len(results.sets),
+        "images_per_set": results.plan.synthetic_images,
+    }
+    return all(value == float(facts[name]) for name, value in ours.items())

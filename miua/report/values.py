@@ -15,10 +15,15 @@ from typing import Any
 
 import pandas as pd
 
-from miua.analysis.clinician import COEFFICIENTS_FILE, TOLERATED_READING_ERRORS
+from miua.analysis.clinician import (
+    COEFFICIENTS_FILE,
+    FACTS_COLUMNS,
+    FACTS_FILE,
+    TOLERATED_READING_ERRORS,
+    read_facts,
+)
 from miua.analysis.reader_tables import READERS, read_readers
 from miua.config import TrainingConfig
-from miua.errors import MiuaError
 from miua.metrics.registry import (
     ALL_MEASURES,
     FD_LBP,
@@ -31,6 +36,7 @@ from miua.metrics.registry import (
 )
 from miua.report import study_tables as tables
 from miua.report.claims import LEDGER, JudgedClaim, judged_claims
+from miua.report.study_tables import is_full_scale
 from miua.study.plan import EQUAL_UPDATES, RealImages
 from miua.study.store import (
     COMPUTED,
@@ -46,8 +52,6 @@ from miua.study.store import (
 )
 from miua.wording import MISSING, listed, number, span
 
-FACTS_FILE = Path("data") / "published_facts.csv"
-FACTS_COLUMNS = ("name", "value", "source")
 SIGNIFICANCE = 0.05
 
 PLAN, CELLS, LOGS = "plan.yaml", "sets.csv", "runs/*/log.jsonl"
@@ -145,7 +149,7 @@ def study_values(results: Results, study: Path) -> tuple[list[Value], Conditions
     facts, claims = read_facts(study), judged_claims(results, study)
     values = [
         *_plan_values(results),
-        *_fact_values(facts),
+        *_fact_values(study),
         *_notebook_values(),
         *_metric_values(results),
         *_set_values(results),
@@ -157,19 +161,6 @@ def study_values(results: Results, study: Path) -> tuple[list[Value], Conditions
         *_claim_values(claims),
     ]
     return values, _conditions(results, facts, claims)
-
-
-def read_facts(study: Path) -> pd.DataFrame:
-    """The published numbers that the text quotes, indexed by name.
-
-    Raises:
-        MiuaError: the file is missing or damaged, or names a fact twice.
-    """
-    path = study / FACTS_FILE
-    table = read_table(path, FACTS_COLUMNS, numbers=())
-    if table["name"].duplicated().any():
-        raise MiuaError(f"{path} names a fact twice.")
-    return table.set_index("name")
 
 
 def _plan_values(results: Results) -> Iterator[Value]:
@@ -204,10 +195,11 @@ def _plan_values(results: Results) -> Iterator[Value]:
                 yield Value(f"plan {name} {column}", text, CELLS)
 
 
-def _fact_values(facts: pd.DataFrame) -> Iterator[Value]:
-    for fact in facts.drop(index=list(FACTS_UNQUOTED)).itertuples():
-        source = f"experiments/{FACTS_FILE.as_posix()}: {fact.source}"
-        yield Value(f"study {fact.Index}", str(fact.value), source)
+def _fact_values(study: Path) -> Iterator[Value]:
+    table = read_table(study / FACTS_FILE, FACTS_COLUMNS, numbers=())
+    for row in table[~table["name"].isin(FACTS_UNQUOTED)].itertuples():
+        source = f"experiments/{FACTS_FILE.as_posix()}: {row.source}"
+        yield Value(f"study {row.name}", str(row.value), source)
 
 
 def _notebook_values() -> Iterator[Value]:
@@ -256,7 +248,7 @@ def _set_values(results: Results) -> Iterator[Value]:
                 yield Value(name, text, source, at, "value", quoted=False)
 
 
-def _regression_values(results: Results, facts: pd.DataFrame) -> Iterator[Value]:
+def _regression_values(results: Results, facts: dict[str, str]) -> Iterator[Value]:
     regression = tables.read_regression(results)
     fitted = regression[regression["status"] == COMPUTED]
     r, p = fitted["pearson_r"], fitted["p_value"]
@@ -265,7 +257,7 @@ def _regression_values(results: Results, facts: pd.DataFrame) -> Iterator[Value]
         "number fitted": number(len(fitted)),
         "number of points": number(regression["n"].max()),
         "number agreeing": number((regression["agrees"] == "yes").sum()),
-        "number above claim": number((r > fact(facts, "claimed_correlation")).sum()),
+        "number above claim": number((r > float(facts["claimed_correlation"])).sum()),
         "number significant": number((p < SIGNIFICANCE).sum()),
         "lowest r": number(r.min(), 2),
         "highest r": number(r.max(), 2),
@@ -371,10 +363,12 @@ def _claim_values(claims: Sequence[JudgedClaim]) -> Iterator[Value]:
             yield Value(name, text, LEDGER, row, column, claim.sources, quoted)
 
 
-def _conditions(results: Results, facts: pd.DataFrame, claims: Sequence[JudgedClaim]) -> Conditions:
+def _conditions(
+    results: Results, facts: dict[str, str], claims: Sequence[JudgedClaim]
+) -> Conditions:
     metrics, regression = read_metrics(results), tables.read_regression(results)
     fitted = regression[regression["status"] == COMPUTED]
-    above = fitted["pearson_r"] > fact(facts, "claimed_correlation")
+    above = fitted["pearson_r"] > float(facts["claimed_correlation"])
     slope = fitted.loc[fitted["metric"] == FID.name, "a"]
     sizes = read_experiment(results, tables.TRAINING_SIZE)
     held = {claim.id for claim in claims if claim.verdict == "reproduced"}
@@ -403,22 +397,3 @@ def _conditions(results: Results, facts: pd.DataFrame, claims: Sequence[JudgedCl
         **{f"ran {name}": (there, "tables/") for name, there in ran.items()},
         "holds training-size-power": ("training-size-power" in held, LEDGER),
     }
-
-
-def is_full_scale(results: Results, facts: pd.DataFrame) -> bool:
-    """Whether the grid spans what the published one spans, with as many sets and images."""
-    sizes, epochs = results.training_sizes, results.epochs
-    ours = {
-        "smallest_training_size": sizes[0],
-        "largest_training_size": sizes[-1],
-        "fewest_epochs": epochs[0],
-        "most_epochs": epochs[-1],
-        "sets": len(results.sets),
-        "images_per_set": results.plan.synthetic_images,
-    }
-    return all(value == fact(facts, name) for name, value in ours.items())
-
-
-def fact(facts: pd.DataFrame, name: str) -> float:
-    """A published number by its name."""
-    return float(str(facts.loc[name, "value"]))
