@@ -64,7 +64,7 @@ def pairs_in_loops(real: Stack, synthetic: Stack) -> Array:
 def pairs_agree(theirs: Array, ours: Array) -> bool:
     """Of the part that the peer was timed on."""
     real, synthetic = two_sets()
-    records = measure_set(real[:PART], synthetic[:PART], metrics=PAIRS, resamples=0).records
+    records = measure_set(real[:PART], synthetic[:PART], metrics=PAIRS, resamples=0)
     return np.allclose(theirs, [record.value for record in records], rtol=1e-9)
 
 
@@ -86,7 +86,7 @@ def textures_in_loops(real: Stack, synthetic: Stack) -> Array:
 def textures(real: Stack, synthetic: Stack, threads: int) -> Array:
     """The same numbers of ours."""
     metrics = ("lbpv_total_difference", "fd_lbp", "neighbourhood_lbp")
-    records = measure_set(real, synthetic, metrics=metrics, resamples=0, threads=threads).records
+    records = measure_set(real, synthetic, metrics=metrics, resamples=0, threads=threads)
     return np.array([record.value for record in records[:3]])
 
 

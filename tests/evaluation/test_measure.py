@@ -133,7 +133,7 @@ def test_interval_has_the_width_of_the_standard_error():
 
 
 def test_a_single_synthetic_image_has_an_interval_of_no_width():
-    for record in measure_set(images(1, 3), images(2, 1), metrics=LIGHT).records:
+    for record in measure_set(images(1, 3), images(2, 1), metrics=LIGHT):
         assert record.low == pytest.approx(record.value)
         assert record.high == pytest.approx(record.value)
 
