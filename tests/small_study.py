@@ -16,11 +16,11 @@ from miua.config import read_config
 from miua.files import write_text
 from miua.provenance import record_step
 from miua.report.latex import write_latex
+from miua.study.check import CHECKS, verify
+from miua.study.manifest import write_manifest
 from miua.study.plan import Profile, make_plan, read_experiments
 from miua.study.run import _write_plan
 from miua.study.store import Results
-from miua.verification.manifest import write_manifest
-from miua.verification.verify import CHECKS, verify
 
 STUDY = Path(__file__).parents[1] / "experiments"
 TINY = {

@@ -19,9 +19,9 @@ from miua.config import read_config
 from miua.data import ReadingOptions, subset
 from miua.data.stack import save_stack
 from miua.errors import MiuaError
+from miua.study.manifest import MANIFEST
 from miua.study.plan import Profile, make_plan, read_experiments
 from miua.study.run import _on_one_line, _survives, reproduce
-from miua.verification.manifest import MANIFEST
 from tests.small_study import write_profile
 
 STUDY = Path(__file__).parents[1] / "experiments"

@@ -129,9 +129,9 @@ def expected_command(
     ] = None,
 ) -> None:
     """Write the small outcome of a run, to keep and compare."""
+    from miua.study.expected import write_expected
     from miua.study.run import find_repeats
     from miua.study.store import Results as ResultsFolder
-    from miua.verification.expected import write_expected
 
     opened = ResultsFolder.open(results)
     found = [] if repeats is None else find_repeats(repeats, opened.plan.profile)

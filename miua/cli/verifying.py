@@ -11,11 +11,12 @@ from miua.cli.extras import need
 from miua.cli.options import STUDY, Results, Study
 from miua.errors import MiuaError
 from miua.printable import printable
+from miua.wording import counted
 
 if TYPE_CHECKING:
     from rich.text import Text
 
-    from miua.verification.finding import Finding, Verification
+    from miua.study.finding import Finding, Verification
 
 SHOWN = 20  # findings of one verdict that are named; --json has all of them
 STYLES = {"failed": "red", "outside": "red", "undecided": "yellow", "not checked": "yellow"}
@@ -29,7 +30,7 @@ def manifest_command(
 ) -> None:
     """List every file by its SHA-256, and sign off."""
     from miua.files import sha256_file
-    from miua.verification.manifest import read_manifest, sign_off, write_manifest
+    from miua.study.manifest import read_manifest, sign_off, write_manifest
 
     path = write_manifest(results, signed_off_by)
     manifest = read_manifest(results)
@@ -48,7 +49,7 @@ def verify_command(
         str | None, typer.Option(help="Only these checks, with commas between: files,plan.")
     ] = None,
     strict: Annotated[
-        bool, typer.Option("--strict", help="What cannot be checked here is wrong, too.")
+        bool, typer.Option("--strict", help="What cannot be checked or decided here is wrong, too.")
     ] = False,
     json: Annotated[Path | None, typer.Option(help="Write all findings here.")] = None,
 ) -> None:
@@ -56,7 +57,7 @@ def verify_command(
     need("torch", "Verifying")
     from miua.locked_packages import lock_warning
     from miua.progress import say
-    from miua.verification.verify import CHECKS, verify
+    from miua.study.check import CHECKS, verify
 
     if json is not None:
         _check_place(json, results)
@@ -67,10 +68,10 @@ def verify_command(
     print_verification(verification)
     if json is not None:
         _write_json(json, results, verification)
-    unchecked = verification.counts().get("not checked", 0)
-    if strict and unchecked:
-        print(f"--strict: what was not checked counts as wrong ({unchecked}).")
-    if not verification.ok or (strict and unchecked):
+    left = sum(finding.open for finding in verification.findings)
+    if strict and left:
+        print(f"--strict: what was not checked, or left undecided, counts as wrong ({left}).")
+    if not verification.ok or (strict and left):
         raise typer.Exit(1)
 
 
@@ -118,22 +119,18 @@ def _line(finding: Finding) -> Text:
 
 
 def _sentence(verification: Verification) -> str:
-    counts = verification.counts()
-    bad = counts.get("failed", 0) + counts.get("outside", 0)
-    of = _counted(len(verification.findings))
+    from miua.study.finding import BAD
+
+    bad = len(verification.of(*BAD))
+    left = len(verification.of("not checked", "undecided"))
+    of = counted(len(verification.findings), "finding")
     if bad:
         return (
             f"Do not trust these results as they are: {bad} of {of} "
             f"{'is' if bad == 1 else 'are'} bad. The lines above say where and what to do."
         )
-    left = counts.get("not checked", 0) + counts.get("undecided", 0)
-    verb = "is" if left == 1 else "are"
-    rest = f" {_counted(left)} {verb} open, as said above." if left else ""
-    return f"Nothing is wrong in {of}.{rest}"
-
-
-def _counted(findings: int) -> str:
-    return f"{findings} finding" if findings == 1 else f"{findings} findings"
+    rest = f" {counted(left, 'finding')} {'is' if left == 1 else 'are'} open, as said above."
+    return f"Nothing is wrong in {of}.{rest if left else ''}"
 
 
 def _write_json(path: Path, results: Path, verification: Verification) -> None:

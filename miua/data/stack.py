@@ -174,7 +174,13 @@ def subset(n: int, count: int, seed: int) -> NDArray[np.int64]:
 
 
 def save_stack(
-    source: Path, out: Path, options: ReadingOptions, images: int | None = None, seed: int = 0
+    source: Path,
+    out: Path,
+    options: ReadingOptions,
+    images: int | None = None,
+    seed: int = 0,
+    *,
+    cache: bool = True,
 ) -> ImageStack:
     """Read `source` as an image stack and save it, or a random part of it, in the folder `out`.
 
@@ -184,11 +190,12 @@ def save_stack(
         options: how the images are read.
         images: how many to draw, without repetition; all of them, in order, if None.
         seed: seed of the draw.
+        cache: see `read_stack`.
 
     Raises:
         MiuaError: the source cannot be read, or has fewer images than asked.
     """
-    stack = read_stack(source, **vars(options))
+    stack = read_stack(source, **vars(options), cache=cache)
     if images is not None:
         if images > len(stack):
             raise MiuaError(f"{source} has {len(stack)} images; {images} cannot be drawn from it.")

@@ -32,9 +32,9 @@ from miua.study.executors import (
     local_messages,
     steps_environment,
 )
+from miua.study.manifest import write_manifest
 from miua.study.plan import Plan, Profile, Seeds, cells_csv, make_plan, read_experiments
 from miua.study.steps import NO_WEIGHTS, STEPS, Study
-from miua.verification.manifest import write_manifest
 
 WITH_GPU, WITHOUT_GPU = "paper", "smoke"
 # The seeds of neighbouring repeats are this far apart, so that none is used twice.

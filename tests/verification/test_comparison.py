@@ -10,10 +10,9 @@ import pytest
 
 from miua.errors import MiuaError
 from miua.metrics.registry import DIVERSITY, element_name
+from miua.study.expected import REFERENCE, read_expected, write_expected
 from miua.study.store import Results
-from miua.verification.comparison import compare_numbers, compare_with_expected
-from miua.verification.expected import write_expected
-from miua.verification.reference import REFERENCE, read_expected
+from miua.study.verdicts import compare_numbers, compare_with_expected
 from tests.verification.kept_results import SMOKE, STUDY, edit_table, make_results
 
 ARM = "equal epochs"

@@ -3,12 +3,13 @@
 import numpy as np
 import pytest
 
-from miua.verification.distribution import (
+from miua.study.verdicts import (
     LARGEST_SCORE,
     mean_square_score,
-    median_scores,
+    median_score,
     prediction_interval,
     scores,
+    with_repeats,
 )
 
 N = 10
@@ -59,11 +60,11 @@ def test_scores_know_no_scatter_and_their_sign():
 def test_a_small_shift_of_all_numbers_moves_the_median_score_and_few_large_ones_do_not():
     draws = np.random.default_rng(5).normal(size=(200, N + 1))
     values, earlier = draws[:, 0], draws[:, 1:]
-    before, others = median_scores(values, earlier)
-    shifted, same = median_scores(values + 0.8, earlier)
+    before, others = with_repeats(median_score, values, earlier)
+    shifted, same = with_repeats(median_score, values + 0.8, earlier)
     few = values.copy()
     few[:10] = 100
-    kept, _ = median_scores(few, earlier)
+    kept, _ = with_repeats(median_score, few, earlier)
     scatter = others.std()
     assert np.array_equal(others, same)
     assert abs(before) < 4 * scatter
@@ -84,11 +85,11 @@ def test_the_mean_square_score_is_one_for_the_same_scatter_and_grows_with_it():
     draws = np.random.default_rng(6).normal(size=(400, N + 1))
     values, earlier = draws[:, 0], draws[:, 1:]
     earlier[:, 0] = np.where(np.arange(400) % 3 == 0, np.nan, earlier[:, 0])
-    same, others = mean_square_score(values, earlier, 3.0)
-    wide, _ = mean_square_score(2 * values, earlier, 3.0)
+    same, others = with_repeats(mean_square_score, values, earlier)
+    wide, _ = with_repeats(mean_square_score, 2 * values, earlier)
     few = values.copy()
     few[:5] = 100
-    pulled, _ = mean_square_score(few, earlier, 3.0)
+    pulled, _ = with_repeats(mean_square_score, few, earlier)
     assert same == pytest.approx(1, abs=0.2)
     assert others == pytest.approx(1, abs=0.2)
     assert wide > 2

@@ -5,9 +5,8 @@ import pytest
 
 from miua.errors import MiuaError
 from miua.files import read_json, write_json, write_text
+from miua.study.expected import COPIED, PLAN, REFERENCE, REPEATS, write_expected
 from miua.study.store import Results
-from miua.verification.expected import COPIED, write_expected
-from miua.verification.reference import PLAN, REFERENCE, REPEATS
 from tests.verification.kept_results import make_results
 
 

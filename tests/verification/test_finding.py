@@ -3,8 +3,7 @@
 import pytest
 
 from miua.cli.verifying import _line
-from miua.verification.finding import VERDICTS, Finding, Verification
-from miua.verification.guard import guarded
+from miua.study.finding import VERDICTS, Finding, Verification, guarded
 
 
 @pytest.mark.parametrize("verdict", VERDICTS)

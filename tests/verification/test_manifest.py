@@ -6,7 +6,7 @@ from typer.testing import CliRunner
 from miua.cli import app
 from miua.errors import MiuaError
 from miua.files import read_json, sha256_file
-from miua.verification.manifest import MANIFEST, read_contents, write_manifest
+from miua.study.manifest import MANIFEST, read_contents, write_manifest
 
 
 def test_it_lists_every_file_but_its_own_and_the_tools(world):
@@ -59,4 +59,4 @@ def test_it_is_of_a_results_folder(tmp_path):
 
 def test_links_are_not_followed(world):
     (world.results / "link").symlink_to(world.folder / "experiments")
-    assert read_contents(world.results)["link"].sha256 == ""
+    assert read_contents(world.results)["link"]["sha256"] == ""

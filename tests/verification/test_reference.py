@@ -7,16 +7,18 @@ import pytest
 
 from miua.errors import MiuaError
 from miua.files import read_json, sha256_file, write_json
-from miua.study.store import Results
-from miua.verification.expected import write_expected
-from miua.verification.outcome import COLUMNS, numbers, results_tables
-from miua.verification.reference import (
+from miua.study.expected import (
+    COLUMNS,
     PLAN,
     REFERENCE,
     REPEATS,
+    numbers,
     plan_differences,
     read_expected,
+    results_tables,
+    write_expected,
 )
+from miua.study.store import Results
 from tests.verification.kept_results import SMOKE, edit_table, make_results
 
 ORIGIN = {

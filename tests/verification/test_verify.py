@@ -14,9 +14,9 @@ from miua.cli.verifying import print_verification
 from miua.conformance import THREADS
 from miua.errors import MiuaError
 from miua.files import read_json, sha256_array, sha256_file, write_json
-from miua.verification.finding import Finding, Verification
-from miua.verification.manifest import MANIFEST, write_manifest
-from miua.verification.verify import verify
+from miua.study.check import verify
+from miua.study.finding import Finding, Verification
+from miua.study.manifest import MANIFEST, write_manifest
 from tests.verification.kept_results import STUDY
 
 SET = "n0004_e0002"
@@ -140,7 +140,10 @@ def test_a_swapped_checkpoint_is_found(world):
 def test_a_swapped_checkpoint_is_found_though_every_hash_was_made_anew(world):
     swap_checkpoints(world, restated=True)
     world.sign_anew()
-    assert world.wrong("files", "plan", "images") == {("images", f"sets/{SET}")}
+    assert world.wrong("files", "plan", "images") == {
+        ("images", f"sets/{SET}"),
+        ("plan", "runs/n0006/checkpoints/epoch_0002"),  # whose weights they are
+    }
 
 
 def test_edited_weights_are_found_though_every_hash_was_made_anew(world):
@@ -247,7 +250,7 @@ def test_an_edited_verdict_is_found(world, anew):
         world.sign_anew()
     found = [f for f in world.verify("tables").of("failed") if f.check == "tables"]
     assert [f.subject for f in found] == ["claims.json"]
-    assert "judged again it is 'undecided'" in found[0].detail
+    assert "made again it is 'undecided'" in found[0].detail
 
 
 @anew
@@ -294,7 +297,7 @@ def test_damaged_records_are_findings_and_no_crash(world):
     wrong = world.wrong("files", "plan", "metrics")
     assert ("plan", f"sets/{SET}") in wrong
     assert ("plan", "runs/n0006") in wrong
-    assert ("metrics", "metrics/n0006_e0001.csv") in wrong
+    assert ("metrics", "metrics/n0006_e0001.npy") in wrong
 
 
 def test_an_experiment_that_was_not_run_is_not_checked(world):
@@ -314,7 +317,7 @@ def test_real_images_are_measured_once_for_all_that_is_asked_of_them(made, monke
         measured.append(words)
         return measure_images(*words)
 
-    monkeypatch.setattr("miua.verification.metric_check.measure_images", measure)
+    monkeypatch.setattr("miua.study.remake.measure_images", measure)
     assert made.verify("metrics").of("failed") == ()
     assert len(measured) == 1
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal, get_args
+
+from miua.errors import MissingExtraError, MiuaError
 
 # Of what can be checked exactly; "undecided" is for what only another machine can check so.
 Integrity = Literal["passed", "failed", "not checked"]
@@ -14,6 +17,7 @@ Verdict = Literal[Integrity, Comparison]
 
 VERDICTS: tuple[Verdict, ...] = (*get_args(Integrity), *get_args(Comparison))
 BAD: tuple[Verdict, ...] = ("failed", "outside")
+EXPECTED = "expected"  # the check that holds numbers against repeated runs
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,15 @@ class Finding:
         """Whether it makes the whole verification fail."""
         return self.verdict in BAD
 
+    @property
+    def open(self) -> bool:
+        """Whether an integrity check could not tell: a strict verification fails on it.
+
+        A number between "within" and "outside" is no such case: right runs have some, too.
+        """
+        undecided = self.verdict == "undecided" and self.check != EXPECTED
+        return undecided or self.verdict == "not checked"
+
 
 @dataclass(frozen=True)
 class Verification:
@@ -69,3 +82,28 @@ class Verification:
     def of(self, *verdicts: Verdict) -> tuple[Finding, ...]:
         """The findings with one of these verdicts."""
         return tuple(finding for finding in self.findings if finding.verdict in verdicts)
+
+
+def guarded(check: str, subject: str, find: Callable[[], Iterable[Finding]]) -> Iterator[Finding]:
+    """The findings of `find`; if something that it reads is missing or damaged, one that says so.
+
+    Raises:
+        MissingExtraError: what is missing is a package.
+    """
+    try:
+        yield from find()
+    except MissingExtraError:
+        raise
+    except Exception as error:
+        yield Finding(check, subject, "failed", problem(error))
+
+
+def problem(error: Exception) -> str:
+    """What went wrong, in words.
+
+    A stranger's content can make any library raise anything. Whatever it is, the other checks must
+    go on, and this one must not pass.
+    """
+    if isinstance(error, MiuaError):
+        return str(error)
+    return f"It cannot be read as what it should be ({type(error).__name__}: {error})."

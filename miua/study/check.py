@@ -1,0 +1,294 @@
+"""`miua verify`: what can be made again is made again, and compared.
+
+What should be there is read from the study, never from the results.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from miua import conformance
+from miua.checkpoint import saved_epochs
+from miua.config import TrainingConfig, config_hash, differences, read_config
+from miua.errors import MiuaError
+from miua.files import read_array, sha256_array, sha256_file
+from miua.progress import say
+from miua.provenance import PROVENANCE
+from miua.study.expected import read_expected
+from miua.study.finding import EXPECTED, Finding, Verification, guarded
+from miua.study.manifest import check_files, read_record
+from miua.study.plan import (
+    Cell,
+    Plan,
+    Profile,
+    RealImages,
+    cells_csv,
+    make_plan,
+    preparation,
+    read_experiments,
+)
+from miua.study.remake import IMAGES, METRICS, TABLES, Remake
+from miua.study.store import Results
+from miua.study.verdicts import compare_with_expected
+from miua.training.run_folder import divergence, training_images
+
+FILES, PLAN, KERNELS = "files", "plan", "kernels"
+TITLES = {
+    FILES: "hashes and provenance",
+    PLAN: "configurations, checkpoints, seeds",
+    IMAGES: "phantoms, stacks and synthetic sets, made again",
+    METRICS: "measured again",
+    TABLES: "tables, claims, paper and report, made again",
+    KERNELS: "the conformance file",
+    EXPECTED: "beside repeated runs",
+}
+CHECKS = tuple(TITLES)
+
+
+def verify(
+    folder: Path, study: Path, expected: Path | None = None, only: Collection[str] = CHECKS
+) -> Verification:
+    """Check a results folder in seven parts; nothing in it is changed, and no part stops another.
+
+    Args:
+        folder: a results folder.
+        study: the folder that says what the study is.
+        expected: the reference distribution to compare with; STUDY/expected/PROFILE if None.
+        only: which of CHECKS to do.
+
+    Returns:
+        The findings, in the order of CHECKS.
+
+    Raises:
+        MiuaError: there is no results folder, study or check to begin with, or `expected` is not
+            of the study's plan.
+    """
+    if not only:
+        raise MiuaError(f"No check is named. There are {', '.join(CHECKS)}.")
+    if unknown := sorted(set(only) - set(CHECKS)):
+        raise MiuaError(f"Unknown check {', '.join(unknown)}. There are {', '.join(CHECKS)}.")
+    if not folder.is_dir():
+        raise MiuaError(f"There is no folder {folder}, seen from {Path.cwd()}.")
+    results = Results.open(folder)
+    plan = _planned(results, study)
+    if expected is not None:
+        read_expected(expected, plan.profile, whose=study)
+    # Reading a pipe waits for ever, and some devices have no end.
+    if endless := sorted(path for path in folder.rglob("*") if not _ends(path)):
+        said = "It is a pipe or a device, so nothing was read here. Remove it."
+        return Verification(tuple(Finding(FILES, str(path), "failed", said) for path in endless))
+    again = Remake(results, plan, study)
+    finders: dict[str, Callable[[], Iterable[Finding]]] = {
+        FILES: lambda: check_files(folder),
+        PLAN: lambda: _check_plan(results, plan),
+        IMAGES: lambda: again.check(IMAGES),
+        METRICS: lambda: again.check(METRICS),
+        TABLES: lambda: again.check(TABLES),
+        KERNELS: _check_kernels,
+        EXPECTED: lambda: _check_expected(results, study, expected),
+    }
+    findings: list[Finding] = []
+    for number, (check, find) in enumerate(finders.items(), start=1):
+        if check in only:
+            say(f"{number}/{len(finders)} {check}: {TITLES[check]}")
+            findings += guarded(check, str(folder), find)
+    return Verification(tuple(findings))
+
+
+def _check_kernels() -> Iterator[Finding]:
+    """The installed kernels, which measure above, against the results on file."""
+    cases = conformance.read_cases()
+    for name, found in conformance.failures_of_installed(cases).items():
+        for threads, wrong in found.items():
+            subject = f"{name}, {threads} threads"
+            if wrong:
+                said = f"{len(wrong)} of {len(cases)} results are not those on file: {wrong[0]}"
+                yield Finding(KERNELS, subject, "failed", f"{said}. Install the package anew.")
+            else:
+                said = f"All {len(cases)} results are those on file, bit for bit."
+                yield Finding(KERNELS, subject, "passed", said)
+
+
+def _check_expected(results: Results, study: Path, expected: Path | None) -> Iterable[Finding]:
+    place = expected or study / EXPECTED / results.plan.profile
+    if not (place / "plan.yaml").is_file():
+        said = f"There is no {place}, so no number was compared with repeated runs."
+        return [Finding(EXPECTED, str(place), "not checked", said)]
+    return compare_with_expected(results.folder, place)
+
+
+def _planned(results: Results, study: Path) -> Plan:
+    """The plan that the study has for the profile of these results.
+
+    Raises:
+        MiuaError: the study has no such profile, or is damaged.
+    """
+    known = sorted(path.stem for path in (study / "profiles").glob("*.yaml"))
+    if not known:
+        raise MiuaError(f"{study} holds no profiles. Name the study's folder with --study.")
+    name = results.plan.profile
+    if name not in known:
+        raise MiuaError(
+            f"The study in {study} has no profile {name!r}, of which these results are. "
+            f"Known: {', '.join(known)}. Name another study with --study."
+        )
+    profile = read_config(study / "profiles" / f"{name}.yaml", Profile)
+    return make_plan(profile, read_experiments(study))
+
+
+def _was_run(results: Results, experiment: str) -> bool:
+    return results.table_path(experiment).exists()
+
+
+def _made_cells(results: Results, plan: Plan) -> list[Cell]:
+    """One cell for each set that the folder should hold: of the experiments that were run."""
+    run = {cell.experiment for cell in plan.cells if _was_run(results, cell.experiment)}
+    return list({cell.set: cell for cell in plan.cells if cell.experiment in run}.values())
+
+
+def _check_plan(results: Results, plan: Plan) -> Iterator[Finding]:
+    """Findings on the plan's files, every training, every checkpoint, every set and seed."""
+    profile = plan.profile
+    planned = _apart(results.plan.model_dump(), profile.model_dump())
+    yield _judged("plan.yaml", planned, "It is the study's.")
+    yield from guarded(PLAN, "sets.csv", lambda: _sets_csv(results, plan))
+    for name in profile.experiments:
+        if not _was_run(results, name):
+            said = f"The experiment was not run: tables/{name}.csv is not there."
+            yield Finding(PLAN, name, "not checked", said)
+    cells = _made_cells(results, plan)
+    weights: dict[str, str] = {}  # where each was seen first
+    for run in dict.fromkeys(cell.run for cell in cells):
+        yield from guarded(PLAN, f"runs/{run}", partial(_run, results, run, plan.runs[run]))
+        diverged = divergence(results.folder / "runs" / run)
+        if diverged is not None:
+            yield from guarded(
+                PLAN, f"runs/{run}/diverged.json", partial(_diverged, results, run, diverged)
+            )
+        for epoch in sorted({cell.epoch for cell in cells if cell.run == run}):
+            if diverged is None or epoch < diverged["epoch"]:
+                name = f"runs/{run}/checkpoints/epoch_{epoch:04d}"
+                yield from guarded(
+                    PLAN, name, partial(_checkpoint, results, name, epoch, plan.runs[run], weights)
+                )
+    for cell in cells:
+        yield from guarded(PLAN, f"sets/{cell.set}", partial(_set, results, profile, cell))
+    for name, scale in profile.experiments.items():
+        if isinstance(scale, RealImages) and _was_run(results, name):
+            yield from guarded(
+                PLAN, f"tables/{name}.json", partial(_real, results, profile, name, scale)
+            )
+
+
+def _judged(subject: str, wrong: list[str], said: str) -> Finding:
+    if wrong:
+        return Finding(PLAN, subject, "failed", "; ".join(wrong) + ".")
+    return Finding(PLAN, subject, "passed", said)
+
+
+def _apart(there: Mapping[str, Any], asked: Mapping[str, Any]) -> list[str]:
+    """What is not as asked, in words."""
+    return [
+        f"{key} is {there.get(key)}, the study says {value}"
+        for key, value in asked.items()
+        if there.get(key) != value
+    ]
+
+
+def _sets_csv(results: Results, plan: Plan) -> Iterator[Finding]:
+    text = (results.folder / "sets.csv").read_text(encoding="utf-8")
+    wrong = [] if text == cells_csv(plan.cells) else ["It lists other sets than the study plans"]
+    yield _judged("sets.csv", wrong, "It lists the sets that the study plans.")
+
+
+def _run(results: Results, run: str, asked: TrainingConfig) -> Iterator[Finding]:
+    folder = results.folder / "runs" / run
+    config = read_config(results.folder / "configs" / f"{run}.yaml", TrainingConfig)
+    wrong = [f"configs/{run}.yaml: {s}" for s in _apart(config.model_dump(), asked.model_dump())]
+    config = read_config(folder / "config.yaml", TrainingConfig)
+    wrong += [f"config.yaml: {said}" for said in differences(config, asked)]
+    record = read_record(folder / PROVENANCE)
+    settings = {**record["settings"]}
+    hashed = settings.pop("config_sha256")
+    trained = TrainingConfig.model_validate(settings)
+    wrong += [f"provenance.json: {said}" for said in differences(trained, asked)]
+    if hashed != config_hash(trained):
+        wrong.append("provenance.json: config_sha256 is not that of its settings")
+    stack = read_array(results.folder / "real" / preparation(asked) / "images.npy")
+    if record["inputs"]["images"] != sha256_array(training_images(asked, stack)):
+        wrong.append("provenance.json: it was trained on other images than those in real/")
+    yield _judged(f"runs/{run}", wrong, "Configuration, seed and training images are the study's.")
+
+
+def _diverged(results: Results, run: str, diverged: dict[str, Any]) -> Iterator[Finding]:
+    """A training that diverged stops there: its log ends with a loss that is no number."""
+    folder, epoch = results.folder / "runs" / run, diverged["epoch"]
+    last = json.loads((folder / "log.jsonl").read_text(encoding="utf-8").splitlines()[-1])
+    losses = last["generator_loss"], last["discriminator_loss"]
+    wrong = []
+    if last["epoch"] != epoch or None not in losses:
+        wrong.append(
+            f"it says that the training diverged at epoch {epoch}, but log.jsonl ends at epoch "
+            f"{last['epoch']} with losses {losses[0]} and {losses[1]}"
+        )
+    if later := [saved for saved in saved_epochs(folder) if saved >= epoch]:
+        wrong.append(f"there are checkpoints of later epochs: {later}")
+    said = f"The training diverged at epoch {epoch}, as its log says."
+    yield _judged(f"runs/{run}/diverged.json", wrong, said)
+
+
+def _checkpoint(
+    results: Results, name: str, epoch: int, asked: TrainingConfig, seen: dict[str, str]
+) -> Iterator[Finding]:
+    """seen: of the weights that were checked before, where they are."""
+    facts = read_record(results.folder / f"{name}.json")
+    wrong = differences(TrainingConfig.model_validate(facts["config"]), asked)
+    if (facts["epoch"], facts.get("batch", 0)) != (epoch, 0):
+        wrong.append(f"it says that it is of epoch {facts['epoch']}")
+    digest = sha256_file(results.folder / f"{name}.safetensors")
+    if facts["sha256"] != digest:
+        wrong.append("the weights are others: their SHA-256 is not the recorded one")
+    if (other := seen.setdefault(digest, name)) != name:
+        wrong.append(f"its weights are those of {other}")
+    yield _judged(name, wrong, "The weights are those recorded, of this training and epoch.")
+
+
+def _set(results: Results, profile: Profile, cell: Cell) -> Iterator[Finding]:
+    subject = f"sets/{cell.set}"
+    run = results.folder / "runs" / cell.run
+    record = read_record(results.folder / subject / PROVENANCE)
+    asked: dict[str, Any] = {"run": cell.run, "epoch": cell.epoch}
+    if record.get("not_made"):
+        wrong = _apart(record["settings"], asked)
+        diverged = divergence(run)
+        if diverged is None or diverged["epoch"] > cell.epoch:
+            wrong.append("it has no images, although its training went on to this epoch")
+        yield _judged(subject, wrong, "It has no images, as its training had diverged.")
+        return
+    asked |= {"images": profile.synthetic_images, "seed": profile.seed}
+    wrong = _apart(record["settings"], asked)
+    checkpoint = f"checkpoints/epoch_{cell.epoch:04d}.json"
+    if record["inputs"]["checkpoint"] != read_record(run / checkpoint)["sha256"]:
+        wrong.append(f"it was made of another checkpoint than runs/{cell.run}/{checkpoint}")
+    stack = read_array(results.folder / subject / "images.npy")
+    if record["outputs"]["images"] != sha256_array(stack):
+        wrong.append("images.npy holds other images than were generated")
+    yield _judged(subject, wrong, "Run, epoch, seed and checkpoint are the study's.")
+    trained = read_record(run / PROVENANCE)
+    if (record["device"] == "cpu") != (trained["device"] == "cpu"):
+        said = f"on {record['device']}, but its training on {trained['device']}"
+        yield Finding(PLAN, subject, "undecided", f"It says that it was made {said}.")
+
+
+def _real(results: Results, profile: Profile, name: str, scale: RealImages) -> Iterator[Finding]:
+    asked = {"size": profile.image_size, "seed": profile.seed, **scale.model_dump()}
+    wrong = _apart(read_record(results.tables / f"{name}.json")["settings"], asked)
+    yield _judged(f"tables/{name}.json", wrong, "Images, repeats and seed are the study's.")
+
+
+def _ends(path: Path) -> bool:
+    return path.is_file() or path.is_dir() or not path.exists()

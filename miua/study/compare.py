@@ -1,0 +1,294 @@
+"""One comparator for what a step made and what it makes again, file by file.
+
+Files with the same bytes agree. Of others, tables are compared cell by cell, JSON value by value,
+arrays and image stacks element by element, other text line by line; anything else must have the
+same bytes. Tables and JSON are read strictly: where two readers could see different content, the
+file fails.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any, NoReturn
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from miua.errors import MiuaError
+from miua.files import read_array
+from miua.metrics.registry import FID
+from miua.study.finding import Finding
+from miua.study.store import COMPUTED, NOT_COMPUTED
+
+Array = NDArray[Any]
+Row = dict[str, str]
+# Sums of floats depend on the order of summation, which differs between processors and libraries.
+RELATIVE = 1e-9
+NAMED = 5  # differences of a file that are named
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """How far a file that is made again may be off.
+
+    Attributes:
+        relative: of the numbers in tables and JSON.
+        metrics: other such tolerances, for the rows of a table by their metric.
+        exact: metrics whose values and counts must be equal.
+        levels, share: image stacks that are off by so many grey levels in so large a share of the
+            pixels are undecided; beyond that they are wrong.
+        why: what allows images to be off.
+    """
+
+    relative: float = RELATIVE
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    exact: frozenset[str] = frozenset()
+    levels: int = 0
+    share: float = 0.0
+    why: str = "made on this processor with this torch"
+
+    def of(self, metric: str, column: str) -> float:
+        """Of a cell of a table, relative."""
+        if metric in self.exact and column in ("value", "n_reference", "n_synthetic"):
+            return 0.0
+        return self.metrics.get(metric, self.relative)
+
+
+def compare(
+    check: str, subject: str, there: Path, again: Path, tolerance: Tolerance
+) -> Iterator[Finding]:
+    """One finding if they agree; else one for each of the first differences, and one on the rest.
+
+    Args:
+        check, subject: of the findings.
+        there: a file of the results.
+        again: the same file, as it should be.
+        tolerance: how far it may be off.
+
+    Raises:
+        MiuaError: it is missing, or cannot be read as what its name says.
+    """
+    if not there.is_file():
+        raise MiuaError("It is missing, and made again it is there.")
+    if there.read_bytes() == again.read_bytes():
+        yield Finding(check, subject, "passed", "Made again, it has the same bytes.")
+        return
+    content = {".csv": _tables, ".json": _json, ".npy": _arrays}.get(again.suffix, _texts)
+    found = [
+        replace(each, check=check, subject=subject + each.subject)
+        for each in content(there, again, tolerance)
+    ]
+    failed = [each for each in found if each.bad]
+    yield from failed[:NAMED]
+    if len(failed) > NAMED:
+        yield Finding(check, subject, "failed", f"{len(failed) - NAMED} more places differ.")
+    yield from (each for each in found if not each.bad)
+    if not any(each.bad or each.verdict == "undecided" for each in found):
+        yield Finding(check, subject, "passed", "Made again, it agrees within the tolerance.")
+
+
+def read_cells(path: Path) -> pd.DataFrame:
+    """A table as text, as it stands in its file: every row has a cell for each column.
+
+    Raises:
+        MiuaError: it is missing or no such table.
+    """
+    head, *rows = _cells(path)
+    return pd.DataFrame(rows, columns=head, dtype=str)
+
+
+def read_strict_json(path: Path) -> Any:
+    """JSON in which each object has a key once. MiuaError: it is missing or none."""
+    try:
+        text = path.read_text(encoding="utf-8")
+        return json.loads(text, object_pairs_hook=_once, parse_constant=_refused)
+    except FileNotFoundError:
+        raise MiuaError(f"{path} is missing.") from None
+    except (ValueError, RecursionError) as error:
+        raise MiuaError(f"{path} is not valid JSON ({error}). Make it again.") from None
+
+
+def differences(there: Any, again: Any, place: str = "") -> Iterator[tuple[str, Any, Any]]:
+    """The places at which two JSON values differ, numbers by more than RELATIVE, and both values.
+
+    A list that holds objects with an `id` is named by these.
+    """
+    if isinstance(there, dict) and isinstance(again, dict):
+        for key in dict.fromkeys([*again, *there]):
+            yield from differences(there.get(key), again.get(key), f"{place}.{key}".lstrip("."))
+    elif isinstance(there, list) and isinstance(again, list) and len(there) == len(again):
+        for index, (found, right) in enumerate(zip(there, again, strict=True)):
+            name = right.get("id", index) if isinstance(right, dict) else index
+            yield from differences(found, right, f"{place}[{name}]")
+    elif isinstance(there, float) and isinstance(again, float):
+        if not math.isclose(there, again, rel_tol=RELATIVE, abs_tol=1e-12):
+            yield place, there, again
+    elif there != again or type(there) is not type(again):
+        yield place, there, again
+
+
+def agree(there: str, again: str, relative: float) -> bool:
+    """Whether two cells are the same text, or numbers within a relative tolerance."""
+    if there == again:
+        return True
+    found, wanted = as_number(there), as_number(again)
+    if found is None or wanted is None:
+        return False
+    # Near 0 a sum of terms of order 1 keeps an absolute error.
+    return math.isclose(found, wanted, rel_tol=relative, abs_tol=min(relative, RELATIVE) * 1e-3)
+
+
+def as_number(text: str) -> float | None:
+    """The finite number that a cell holds, or None."""
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _tables(there: Path, again: Path, tolerance: Tolerance) -> Iterator[Finding]:
+    head, *_ = _cells(there)
+    columns, *_ = _cells(again)
+    if head != columns:
+        yield _failed(f"Its columns are {', '.join(head)}, not {', '.join(columns)}.")
+        return
+    found, wanted, missing = _comparable(_rows(there), _rows(again))
+    if missing:
+        yield Finding("", f", {FID.label}", "not checked", missing)
+    if len(found) != len(wanted):
+        yield _failed(f"It has {len(found)} rows; made again there are {len(wanted)}.")
+        return
+    for line, (row, right) in enumerate(zip(found, wanted, strict=True), 2):
+        for column in columns:
+            was, should = row[column], right[column]
+            allowed = tolerance.of(right.get("metric", ""), column)
+            if not agree(was, should, allowed):
+                said = (
+                    f"Line {line} ({', '.join([*right.values()][:4])}), column {column}: "
+                    f"{was or 'nothing'} stands there, made again it is {should or 'nothing'} "
+                    f"(relative tolerance {allowed:g})."
+                )
+                yield _failed(said, as_number(was), as_number(should), allowed)
+
+
+def _comparable(there: list[Row], again: list[Row]) -> tuple[list[Row], list[Row], str]:
+    """Both tables, without FID if only one side has the weights for it, and that in words."""
+    computed = []
+    for rows in (there, again):
+        fid = [row for row in rows if row.get("metric") == FID.name and "status" in row]
+        computed.append(any(row["status"] == COMPUTED for row in fid))
+        for row in fid:
+            if row["status"].startswith(NOT_COMPUTED):  # the reason has a machine's own words
+                row["status"] = NOT_COMPUTED
+    if computed[0] == computed[1]:
+        return there, again, ""
+    side = "there but not here" if computed[0] else "here but not there"
+    kept = [[row for row in rows if row["metric"] != FID.name] for rows in (there, again)]
+    return kept[0], kept[1], f"The Inception weights are {side}, so FID was not compared."
+
+
+def _json(there: Path, again: Path, tolerance: Tolerance) -> Iterator[Finding]:
+    for place, found, right in differences(read_strict_json(there), read_strict_json(again)):
+        yield _failed(f"{place}: {found!r} stands there, made again it is {right!r}.")
+
+
+def _arrays(there: Path, again: Path, tolerance: Tolerance) -> Iterator[Finding]:
+    """Equal elements; of image stacks, those within the tolerance are undecided."""
+    found, wanted = read_array(there), read_array(again)
+    if (found.dtype, found.shape) != (wanted.dtype, wanted.shape):
+        here, made = (f"{array.dtype} {array.shape}" for array in (found, wanted))
+        yield _failed(f"It holds {here}; made again it is {made}.")
+    elif wanted.dtype == np.uint8 and wanted.ndim == 3:
+        yield from _images(found, wanted, tolerance)
+    elif not np.array_equal(found, wanted, equal_nan=True):
+        different = np.flatnonzero((found != wanted) & ~(np.isnan(found) & np.isnan(wanted)))
+        said = f"{len(different)} of {wanted.size} elements are others, the first number"
+        yield _failed(f"{said} {different[0]}, from 0. No difference is allowed.")
+
+
+def _images(found: Array, wanted: Array, tolerance: Tolerance) -> Iterator[Finding]:
+    apart = np.abs(found.astype(np.int16) - wanted.astype(np.int16))
+    levels, share = int(apart.max(initial=0)), float((apart > 0).mean())
+    if not levels:
+        return
+    off = np.flatnonzero(apart.any(axis=(1, 2)))
+    listed = ", ".join(map(str, off[:NAMED])) + (", ..." if len(off) > NAMED else "")
+    said = (
+        f"{len(off)} of {len(wanted)} images (number {listed}, from 0) are not what is made again:"
+        f" up to {levels} grey levels off in {100 * share:.2g} % of the pixels (allowed: "
+        f"{tolerance.levels} grey levels in {100 * tolerance.share:g} %, as it was "
+        f"{tolerance.why})."
+    )
+    numbers = levels, 0, tolerance.levels
+    if levels > tolerance.levels or share > tolerance.share:
+        yield _failed(f"{said} Make it again, or find out who changed it.", *numbers)
+    else:
+        said += " Only a machine of the kind that made it can tell rounding from tampering."
+        yield Finding("", "", "undecided", said, *numbers)
+
+
+def _texts(there: Path, again: Path, tolerance: Tolerance) -> Iterator[Finding]:
+    try:
+        found, wanted = (path.read_bytes().decode() for path in (there, again))
+    except UnicodeDecodeError:
+        yield _failed("Its bytes are others than those of the file that is made again.")
+        return
+    pairs = zip_longest(found.split("\n"), wanted.split("\n"), fillvalue="")
+    line, was, should = next((i, a, b) for i, (a, b) in enumerate(pairs, 1) if a != b)
+    was, should = (json.dumps(text[:120], ensure_ascii=False) for text in (was, should))
+    yield _failed(f"Line {line}: {was} stands there, made again it is {should}.")
+
+
+def _failed(
+    detail: str,
+    value: float | None = None,
+    expected: float | None = None,
+    tolerance: float | None = None,
+) -> Finding:
+    return Finding("", "", "failed", detail, value, expected, tolerance)
+
+
+def _cells(path: Path) -> list[list[str]]:
+    """The rows of a CSV file, each with as many cells as the first, whose names are all others."""
+    try:
+        text = path.read_bytes().decode()
+        rows = list(csv.reader(io.StringIO(text, newline=""), strict=True))
+    except FileNotFoundError:
+        raise MiuaError(f"{path} is missing.") from None
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise MiuaError(f"{path} is not a readable CSV table ({error}).") from None
+    if "\r" in text or not rows or len({*rows[0]}) < len(rows[0]):
+        raise MiuaError(
+            f"{path} is no table as miua writes them: its head or its line ends differ."
+        )
+    for line, row in enumerate(rows, 1):
+        if len(row) != len(rows[0]):
+            raise MiuaError(f"{path}: row {line} has {len(row)} cells for {len(rows[0])} columns.")
+    return rows
+
+
+def _rows(path: Path) -> list[Row]:
+    head, *rows = _cells(path)
+    return [dict(zip(head, row, strict=True)) for row in rows]
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        twice = next(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
+        raise ValueError(f"the key {twice!r} stands there twice")
+    return found
+
+
+def _refused(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is no number of JSON")

@@ -1,0 +1,394 @@
+"""What a rerun should give: a run's small outcome, and its numbers in repeats with other seeds.
+
+Of each synthetic set it holds the measures that have a name, not all 256 LBPv elements; of every
+run the provenance, which leads to its images, configuration and commit. The same numbers come out
+of a results folder and out of the small outcome kept of one. They have the names of the kept plan,
+with the seeds counted from the profile's own, so that numbers of repeats with other seeds meet.
+"""
+
+from __future__ import annotations
+
+import csv
+import shutil
+import tempfile
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import pandas as pd
+
+from miua.analysis.reader_tables import READER
+from miua.config import config_hash, read_config
+from miua.errors import MiuaError
+from miua.files import read_json, sha256_file, write_json
+from miua.metrics.registry import ALL_MEASURES, COMPUTED, LBPV_TOTAL_DIFFERENCE
+from miua.study.compare import read_cells
+from miua.study.plan import Profile, Seeds
+from miua.study.store import NOT_COMPUTED, Results, write_table
+from miua.study.store import read_cells as read_planned
+
+PLAN, REFERENCE, REPEATS = "plan.yaml", "reference.csv", "repeats.json"
+# What is promised of a number. "exact": the same in every run, as it follows from published data.
+# "seeded": the same for the same seeds, as nothing is trained. "chaotic": a training amplifies the
+# last bit, so that it is the same on one kind of machine only; elsewhere it is one more draw.
+Promise = Literal["exact", "seeded", "chaotic"]
+EXACT: Promise = "exact"
+SEEDED: Promise = "seeded"
+CHAOTIC: Promise = "chaotic"
+
+NAMED = [known.name for known in (*ALL_MEASURES, LBPV_TOTAL_DIFFERENCE)]
+SEPARATOR = "; "  # joins the parts of a row's key
+PLACE = ["table", "key", "column"]
+COLUMNS = (*PLACE, "promise", "type")
+# The same for every set of a plan, and long: the results folder says it.
+LEFT_OUT = ["preparation", "unit", "definition"]
+# A number is kept to so many digits: far more than repeats share.
+DIGITS = 9
+# Settings of a profile that change neither what is computed nor how much of it.
+WITHOUT_EFFECT = {"description", "banner", "threads_per_training", "gpus_per_training"}
+
+
+@dataclass(frozen=True)
+class _Table:
+    """Which cells of a table are compared, and by what each row is known.
+
+    key: columns that name a row. numbers, words: columns that are compared; numbers empty means all
+    others that are neither of these nor `status`.
+    """
+
+    promise: Promise
+    key: tuple[str, ...]
+    numbers: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
+
+
+# Reasons, sources and events are words about these numbers, and not compared; summary.csv shows
+# numbers of the sets a second time.
+TABLES: dict[str, _Table] = {
+    "claims": _Table(CHAOTIC, ("id",), ("power", "n"), ("verdict",)),
+    "clinician": _Table(EXACT, ("metric",)),
+    "regression": _Table(EXACT, ("metric",), words=("agrees",)),
+    "noise-floor-summary": _Table(
+        SEEDED, ("split", "metric"), ("mean", "deviation", "mean_absolute", "low", "high")
+    ),
+    "noise-floor-pairing": _Table(SEEDED, ("pairing", "metric"), ("value",)),
+    "sensitivity-summary": _Table(
+        SEEDED,
+        ("degradation", "metric"),
+        ("spearman",),
+        ("monotone", "direction", "first_level_beyond_floor", "response"),
+    ),
+    "stability": _Table(
+        CHAOTIC,
+        ("experiment", "arm", "training_size", "epochs"),
+        (
+            "saturated_share", "accuracy_real_last", "accuracy_synthetic_last",
+            "generator_loss_last", "discriminator_loss_last", "diversity",
+        ),
+        ("diverged_epoch", "signs", "stable"),
+    ),
+    "sets": _Table(
+        CHAOTIC,
+        ("experiment", "arm", "training_size", "epoch", "metric"),
+        ("value", "low", "high"),
+    ),
+}  # fmt: skip
+# The claims that rest on published data alone, and the halves of real images that no seed draws.
+_EXACT_ROWS = {"claims": ("experiments", "clinician"), "noise-floor-summary": ("split", "order")}
+# Copied whole where the results hold them: what is compared, and what sums it up for people.
+COPIED = sorted(f"{name}.csv" for name in {*TABLES, "summary"} - {"sets"})
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What a rerun is held against.
+
+    Attributes:
+        plan: the profile of the run that was kept.
+        kept: its numbers, as `numbers` gives them.
+        repeats: a row for each row of `kept`, a column for each repeat; no columns if none were
+            kept. Values are text, as in the tables.
+    """
+
+    plan: Profile
+    kept: pd.DataFrame
+    repeats: pd.DataFrame
+
+
+def write_expected(results: Results, out: Path, repeats: Sequence[Results] = ()) -> list[Path]:
+    """Write the outcome of a results folder into the folder `out`, in place of an older one.
+
+    It is meant to be handed on, so commands name the places of one machine by their last part.
+
+    Returns:
+        The files written: plan.yaml, claims.csv and the others of COPIED that there are, sets.csv
+        (a row a set and measure), provenance/ (one file a run, one for the noise floor and
+        sensitivity); with repeats, reference.csv (every compared number in each of them) and
+        repeats.json.
+
+    Raises:
+        MiuaError: nothing was judged yet, `out` is no folder that this made, or a repeat is of
+            another plan, shares a seed, lacks numbers, or breaks a promise.
+    """
+    if not results.table_path("claims").exists():
+        raise MiuaError(f"{results.folder} holds no ledger yet. Make it with: miua claims")
+    if out.exists() and not (out / PLAN).exists() and any(out.iterdir()):
+        raise MiuaError(f"{out} holds other files. Choose an empty or new folder for --out.")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".partial-", dir=out.parent) as name:
+        made = Path(name) / out.name
+        provenance = made / "provenance"
+        provenance.mkdir(parents=True)
+        for path in (results.folder / PLAN, *(results.tables / name for name in COPIED)):
+            if path.exists():
+                shutil.copyfile(path, made / path.name)
+        write_table(made / "sets.csv", _sets(results))
+        for run in sorted((results.folder / "runs").glob("*/provenance.json")):
+            _copy_provenance(run, provenance / f"{run.parent.name}.json")
+        for path in (results.tables / f"{name}.json" for name in ("noise-floor", "sensitivity")):
+            if path.exists():
+                _copy_provenance(path, provenance / path.name)
+        if repeats:
+            _write_reference(made, results, repeats)
+        if out.exists():
+            out.replace(Path(name) / "replaced")
+        made.replace(out)
+    return sorted(path for path in out.rglob("*") if path.is_file())
+
+
+def read_expected(folder: Path, plan: Profile | None = None, whose: Path | None = None) -> Expected:
+    """Read what `write_expected` wrote.
+
+    Args:
+        folder: where it lies.
+        plan: of what is to be compared with it.
+        whose: the folder of that plan, for the message.
+
+    Raises:
+        MiuaError: the folder is none, a file in it is damaged or of other numbers, or its results
+            are of another plan.
+    """
+    if not (folder / PLAN).is_file():
+        raise MiuaError(
+            f"{folder} is no folder of expected results: it has no {PLAN}. "
+            "Name one such as experiments/expected/smoke."
+        )
+    kept_plan = read_config(folder / PLAN, Profile)
+    if plan is not None and (problems := plan_differences(kept_plan, plan)):
+        raise MiuaError(
+            f"{whose} is of another plan than {folder}, so that nothing can be compared:\n  "
+            + "\n  ".join(problems)
+            + "\nCompare with results of the same profile, or make expected ones for this: "
+            "docs/expected.md."
+        )
+    tables = _read_tables(folder, TABLES)
+    if not tables:
+        raise MiuaError(f"{folder} holds no tables. Get it anew from the repository.")
+    kept = numbers(tables, kept_plan, kept_plan)
+    path = folder / REFERENCE
+    if not path.exists():
+        return Expected(kept_plan, kept, pd.DataFrame(index=kept.index))
+    table = read_cells(path)
+    if not {*COLUMNS} <= {*table.columns} or not table[PLACE].equals(kept[PLACE]):
+        raise MiuaError(
+            f"{path} does not hold the numbers of the tables beside it. Get the folder anew from "
+            "the repository, or make it with: miua expected"
+        )
+    return Expected(kept_plan, kept, table.drop(columns=list(COLUMNS)).set_axis(kept.index))
+
+
+def results_tables(results: Results) -> dict[str, pd.DataFrame]:
+    """The tables of a results folder that hold numbers to compare, as text, by name.
+
+    Of each synthetic set the measures that have a name, not all 256 elements of its LBP vector:
+    these are summed up in FD-LBP, and 252 more numbers a set would make every tolerance wider.
+
+    Raises:
+        MiuaError: a table is damaged, or there is no table of any experiment.
+    """
+    tables = _read_tables(results.tables, {*TABLES} - {"sets"})
+    if "sources" in tables.get("claims", ()):
+        # No other run has the answers of this study's own readers.
+        by_readers = tables["claims"]["sources"].str.contains(f"tables/{READER}", regex=False)
+        tables["claims"] = tables["claims"][~by_readers]
+    return {**tables, "sets": _sets(results)}
+
+
+def numbers(tables: dict[str, pd.DataFrame], plan: Profile, kept_plan: Profile) -> pd.DataFrame:
+    """Every number and word that is compared, one row each.
+
+    Args:
+        tables: see `results_tables`.
+        plan: their profile.
+        kept_plan: the profile whose names are used: the same but for the seeds.
+
+    Returns:
+        COLUMNS, and `value` as text: NOT_COMPUTED where the table says so, else as it stands
+        there. `type` is "number" or "word".
+
+    Raises:
+        MiuaError: a table lacks a column, or names a row twice.
+    """
+    arms = _seed_arms(plan, kept_plan)
+    found = pd.concat(
+        [_cells_of(name, table, arms) for name, table in tables.items()], ignore_index=True
+    )
+    twice = found[found.duplicated(PLACE)]
+    if not twice.empty:
+        first = twice.iloc[0]
+        raise MiuaError(f"{first['table']}.csv names a row twice: {first['key']}.")
+    return found
+
+
+def plan_differences(kept: Profile, other: Profile) -> list[str]:
+    """What makes `other` another plan than `kept`, in words; seeds may all be moved alike."""
+    moved = kept.with_seeds_moved(other.seed - kept.seed)
+    before, after = (
+        pd.json_normalize(plan.model_dump(exclude=WITHOUT_EFFECT)).loc[0].to_dict()
+        for plan in (moved, other)
+    )
+    return [
+        f"{key}: {before.get(key, 'absent')} expected, {after.get(key, 'absent')} here"
+        for key in {**before, **after}
+        if before.get(key) != after.get(key)
+    ]
+
+
+def _read_tables(folder: Path, names: Iterable[str]) -> dict[str, pd.DataFrame]:
+    """Those of these tables that a folder holds, in the order of TABLES."""
+    paths = {name: folder / f"{name}.csv" for name in TABLES if name in names}
+    return {name: read_cells(path) for name, path in paths.items() if path.exists()}
+
+
+def _sets(results: Results) -> pd.DataFrame:
+    """All experiments' sets with the named measures."""
+    measures = [known.name for known in ALL_MEASURES]
+    tables = [
+        table[table["metric"].isin(measures)].drop(columns=LEFT_OUT, errors="ignore")
+        for experiment in read_planned(results)["experiment"].unique()
+        if (path := results.table_path(experiment)).exists()
+        and "metric" in (table := read_cells(path))
+    ]
+    if not tables:
+        raise MiuaError(f"{results.tables} holds the table of no experiment.")
+    return pd.concat(tables, ignore_index=True)
+
+
+def _cells_of(name: str, table: pd.DataFrame, arms: dict[str, str]) -> pd.DataFrame:
+    """One row for each compared cell of a table, by its rows, then columns.
+
+    arms: what arms of the experiment on seeds are called in the kept plan.
+    """
+    spec = TABLES[name]
+    missing = {*spec.key, *spec.numbers, *spec.words} - {*table}
+    if missing:
+        raise MiuaError(f"{name}.csv lacks the column {', '.join(sorted(missing))}.")
+    if "metric" in spec.key:
+        table = table[table["metric"].isin(NAMED)]
+    if "arm" in spec.key:
+        moved = table["experiment"].eq("seeds")
+        table = table.assign(arm=table["arm"].mask(moved, table["arm"].replace(arms)))
+    key = table[spec.key[0]]
+    for column in spec.key[1:]:
+        form = {"training_size": "{} images", "epoch": "epoch {}", "epochs": "{} epochs"}
+        key = key + SEPARATOR + table[column].map(_whole).map(form.get(column, "{}").format)
+    promise = pd.Series(spec.promise, index=table.index)
+    if name in _EXACT_ROWS:
+        column, word = _EXACT_ROWS[name]
+        promise[table[column] == word] = EXACT
+    others = {*spec.key, *spec.words, "status"}
+    columns = spec.numbers or tuple(column for column in table.columns if column not in others)
+    cells = table[[*columns, *spec.words]].copy()
+    for column in spec.words:
+        cells[column] = cells[column].map(_whole)
+    if "status" in table:
+        cells = cells.where(table["status"].eq(COMPUTED), NOT_COMPUTED, axis=0)
+    by_row = cells.rename_axis(columns="column").stack(future_stack=True)
+    found = pd.Series(by_row, name="value").reset_index("column")
+    kind = found["column"].isin(spec.words).map({True: "word", False: "number"})
+    found = found.assign(table=name, key=key, promise=promise, type=kind)
+    return found[[*COLUMNS, "value"]]
+
+
+def _seed_arms(plan: Profile, kept_plan: Profile) -> dict[str, str]:
+    here, there = plan.experiments.get("seeds"), kept_plan.experiments.get("seeds")
+    if not isinstance(here, Seeds) or not isinstance(there, Seeds):
+        return {}
+    pairs = zip(here.seeds, there.seeds, strict=True)
+    return {f"seed-{own}": f"seed-{kept}" for own, kept in pairs}
+
+
+def _whole(text: str) -> str:
+    """72.0, as some tables write whole numbers, is 72."""
+    return text.removesuffix(".0")
+
+
+def _copy_provenance(source: Path, target: Path) -> None:
+    record = read_json(source)
+    for started in (record, *record.get("resumed", [])):
+        started["command"] = [
+            Path(word).name if Path(word).is_absolute() else word
+            for word in started.get("command", [])
+        ]
+    write_json(target, record)
+
+
+def _write_reference(folder: Path, results: Results, repeats: Sequence[Results]) -> None:
+    """Write reference.csv and repeats.json: the numbers of `results` in each of its repeats."""
+    kept = numbers(results_tables(results), results.plan, results.plan)
+    wide = kept[list(COLUMNS)].copy()
+    seeds = [results.plan.seed]
+    for repeat in repeats:
+        if problems := plan_differences(results.plan, repeat.plan):
+            raise MiuaError(f"{repeat.folder} is of another plan: {'; '.join(problems)}.")
+        if repeat.plan.seed in seeds:
+            raise MiuaError(f"{repeat.folder}: another repeat has its seed {repeat.plan.seed}.")
+        seeds.append(repeat.plan.seed)
+        found = numbers(results_tables(repeat), repeat.plan, results.plan)
+        values = found.set_index(PLACE)["value"].reindex(pd.MultiIndex.from_frame(kept[PLACE]))
+        if len(found) != len(kept) or values.isna().any():
+            raise MiuaError(
+                f"{repeat.folder} does not hold the numbers that {results.folder} holds. "
+                "Make both with the same code, to their end."
+            )
+        wide[f"seed-{repeat.plan.seed}"] = [_short(text) for text in values]
+    same = wide.drop(columns=list(COLUMNS)).assign(kept=kept["value"].map(_short))
+    broken = wide[wide["promise"].eq(EXACT) & (same.nunique(axis=1) > 1)]
+    if not broken.empty:
+        row = broken.iloc[0]
+        raise MiuaError(
+            f"{row['table']}: {row['key']}, {row['column']} is promised to be the same in every "
+            f"run, and is {' and '.join(sorted({*same.loc[broken.index[0]]}))}."
+        )
+    wide.to_csv(
+        folder / REFERENCE, index=False, lineterminator="\n", encoding="utf-8",
+        quoting=csv.QUOTE_MINIMAL,
+    )  # fmt: skip
+    origins = {f"seed-{repeat.plan.seed}": _origin(repeat) for repeat in repeats}
+    write_json(folder / REPEATS, origins)
+
+
+def _short(text: str) -> str:
+    """A number to DIGITS significant digits; other words as they are."""
+    try:
+        return f"{float(text):.{DIGITS}g}"
+    except ValueError:
+        return text
+
+
+def _origin(repeat: Results) -> dict[str, Any]:
+    """Where a repeat's numbers come from, in short."""
+    records = [read_json(path) for path in sorted(repeat.folder.glob("runs/*/provenance.json"))]
+    said = {
+        key: sorted({str(record[key]) for record in records if key in record})
+        for key in ("commit", "uncommitted_changes", "python", "platform", "device")
+    }
+    versions = [item for record in records for item in record["packages"].items()]
+    return {
+        "seed": repeat.plan.seed,
+        "plan": config_hash(repeat.plan),
+        **said,
+        "packages": sorted({f"{name} {number}" for name, number in versions}),
+        "tables": {path.name: sha256_file(path) for path in sorted(repeat.tables.glob("*.csv"))},
+    }

@@ -1,0 +1,213 @@
+"""MANIFEST.json: every file of a results folder by its SHA-256, what made them, who vouches.
+
+And whether the files are those of the manifest, each with a provenance.
+"""
+
+from __future__ import annotations
+
+import platform
+import posixpath
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from miua.data.threads import in_threads, usable_cores
+from miua.environment import hardware
+from miua.errors import MiuaError
+from miua.files import read_json, sha256_file, write_json
+from miua.locked_packages import installed_packages
+from miua.progress import Progress
+from miua.provenance import FILES, PROVENANCE, code_version, platform_name
+from miua.study.finding import Finding, guarded
+from miua.study.store import Results
+
+CHECK = "files"
+MANIFEST = "MANIFEST.json"
+# What is no part of the results: Snakemake's notes, the lock, the manifest and its signature.
+LEFT_OUT = (".snakemake", ".lock", MANIFEST, f"{MANIFEST}.sig")
+MARK = ".done"  # the ending of the empty files that Snakemake leaves where a step has ended
+NOT_SIGNED_OFF = "not signed off"
+# Raised by one whenever a key of the manifest changes its name or meaning.
+SCHEMA = 1
+
+# By a file's path in the folder its `size` in bytes and its `sha256`; "" for what is no file.
+Contents = dict[str, dict[str, Any]]
+
+
+def read_contents(folder: Path) -> Contents:
+    """Every file of a results folder by its path in it, sorted; links are not followed."""
+    paths = sorted(
+        path
+        for path in folder.rglob("*")
+        if path.relative_to(folder).parts[0] not in LEFT_OUT
+        and (path.is_symlink() or not path.is_dir())
+    )
+    sizes = [path.lstat().st_size for path in paths]
+    found: Contents = {}
+    with Progress("Hashing files", sum(sizes), "B") as shown:
+        digests = in_threads(_digest, paths, usable_cores())
+        for path, size, digest in zip(paths, sizes, digests, strict=True):
+            found[path.relative_to(folder).as_posix()] = {"size": size, "sha256": digest}
+            shown.advance(size)
+    return found
+
+
+def write_manifest(folder: Path, signed_off_by: str | None = None) -> Path:
+    """Write the manifest of a results folder; returns its path.
+
+    Where the files are those of the manifest that is there, that stays as it is, with its
+    sign-off; a new sign-off takes the place of the old one. Else it is made anew: packages and
+    hardware are those of the machine that makes it, and nobody vouches until someone signs off.
+
+    Args:
+        folder: a results folder.
+        signed_off_by: who vouches for it: a name, a mail address, or both.
+
+    Raises:
+        MiuaError: it is no results folder, or the name is empty.
+    """
+    results = Results.open(folder)
+    if signed_off_by is not None and not signed_off_by.strip():
+        raise MiuaError('Nobody signs off. Give a name: --signed-off-by "Name <mail>".')
+    contents = read_contents(folder)
+    try:
+        before = read_manifest(folder)
+    except MiuaError:
+        before = {}  # missing or damaged: it says nothing that could stay
+    if before.get("files") == contents:
+        manifest = before
+    else:
+        manifest = {
+            "schema": SCHEMA,
+            "profile": results.plan.profile,
+            "scientific": results.plan.scientific,
+            "signed_off_by": NOT_SIGNED_OFF,
+            **code_version(),
+            "python": platform.python_version(),
+            "platform": platform_name(),
+            "packages": installed_packages(),
+            "hardware": hardware(),
+            "files": contents,
+        }
+    if signed_off_by is not None:
+        manifest = {**manifest, "signed_off_by": signed_off_by.strip()}
+    if manifest != before:
+        write_json(folder / MANIFEST, manifest)
+    return folder / MANIFEST
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """The manifest of a results folder.
+
+    Raises:
+        MiuaError: it is missing, damaged, or of another version.
+    """
+    path = folder / MANIFEST
+    if not path.is_file():
+        raise MiuaError(
+            f"{path} is missing. Whoever made the results can make it: miua manifest {folder}. "
+            "Made by somebody else or later, it says nothing of what happened before."
+        )
+    document = read_record(path)
+    if document.get("schema") != SCHEMA:
+        raise MiuaError(f"{path} is not of schema {SCHEMA}. Make it anew: miua manifest {folder}")
+    files = document.get("files")
+    if not isinstance(files, dict) or not all(_is_entry(entry) for entry in files.values()):
+        raise MiuaError(f"{path} is damaged: its files have no size or SHA-256.")
+    return document
+
+
+def sign_off(manifest: dict[str, Any]) -> str:
+    """Who vouches for the results, in words."""
+    said = str(manifest["signed_off_by"])
+    return said if said == NOT_SIGNED_OFF else f"signed off by {said}"
+
+
+def read_record(path: Path) -> dict[str, Any]:
+    """A provenance record or other JSON object. MiuaError: it is missing or none."""
+    record = read_json(path)
+    if not isinstance(record, dict):
+        raise MiuaError(f"{path} holds no record. Make it again.")
+    return record
+
+
+def check_files(folder: Path) -> Iterator[Finding]:
+    """Findings on the manifest, every file against it, and every file's provenance."""
+    contents = read_contents(folder)
+    yield from guarded(CHECK, MANIFEST, lambda: _against_manifest(folder, contents))
+    for name, content in contents.items():
+        if not content["sha256"]:
+            said = "It is no file but a link, a pipe or a device. Put a file there."
+            yield Finding(CHECK, name, "failed", said)
+    yield from _provenance(folder, contents)
+
+
+def _against_manifest(folder: Path, contents: Contents) -> Iterator[Finding]:
+    manifest = read_manifest(folder)
+    listed: Contents = manifest["files"]
+    for name in sorted({*listed, *contents}):
+        if name not in contents:
+            yield Finding(CHECK, name, "failed", "It is missing: the manifest lists it.")
+        elif name not in listed:
+            yield Finding(CHECK, name, "failed", "It was added: the manifest does not list it.")
+        elif listed[name] != contents[name]:
+            yield Finding(CHECK, name, "failed", "It was changed: its SHA-256 is another one.")
+    agreeing = sum(contents.get(name) == entry for name, entry in listed.items())
+    said = f"{agreeing} of {len(listed)} files are as listed; {sign_off(manifest)}."
+    yield Finding(CHECK, MANIFEST, "passed", said)
+
+
+def _provenance(folder: Path, contents: Contents) -> Iterator[Finding]:
+    """Each file needs a record that names it, or one that is of its whole folder."""
+    marks = {name for name, it in contents.items() if name.endswith(MARK) and not it["size"]}
+    records = [name for name in contents if posixpath.basename(name) == PROVENANCE]
+    whole = {PurePosixPath(name).parent for name in records if named_files(folder / name) is None}
+    whole.discard(PurePosixPath("."))
+    inside = {name for name in contents if not whole.isdisjoint(PurePosixPath(name).parents)}
+    records += [name for name in {*contents} - inside - {*records} if name.endswith(".json")]
+    covered = {*marks, *inside}
+    for record in sorted(records):
+        named = named_files(folder / record)
+        if named is not None:
+            covered.add(record)
+            yield from guarded(CHECK, record, partial(_of_record, record, named, contents, covered))
+    for name in sorted(contents.keys() - covered):
+        yield Finding(CHECK, name, "failed", "No provenance says what made it. Make it again.")
+    said = f"{len(contents.keys() & covered)} of {len(contents)} files have one."
+    yield Finding(CHECK, "provenance", "passed", said)
+
+
+def _of_record(
+    record: str, named: dict[str, str], contents: Contents, covered: set[str]
+) -> Iterator[Finding]:
+    """Add the files that a record names to `covered`; findings on those that are others now."""
+    for relative, digest in named.items():
+        name = posixpath.normpath(posixpath.join(posixpath.dirname(record), relative))
+        covered.add(name)
+        if name not in contents:
+            yield Finding(CHECK, name, "failed", f"It is missing: {record} says that it was made.")
+        elif contents[name]["sha256"] != digest:
+            said = f"It is not what was made: {record} has another SHA-256."
+            yield Finding(CHECK, name, "failed", said)
+
+
+def named_files(path: Path) -> Any:
+    """What a record of provenance says of each file it names; None if it is none or names none."""
+    try:
+        record = read_record(path)
+    except MiuaError:
+        return None
+    return record.get(FILES) if path.name == PROVENANCE or "inputs" in record else None
+
+
+def _digest(path: Path) -> str:
+    return sha256_file(path) if path.is_file() and not path.is_symlink() else ""
+
+
+def _is_entry(entry: object) -> bool:
+    return (
+        isinstance(entry, dict)
+        and isinstance(entry.get("size"), int)
+        and isinstance(entry.get("sha256"), str)
+    )

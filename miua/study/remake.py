@@ -1,0 +1,350 @@
+"""Steps of the study made again beside their results, and compared.
+
+A step is repeated in a scratch folder that links to the results, so that it has their inputs and
+not its own outputs; what it makes there is held against theirs by one comparator. All steps can be
+repeated but training, and but the printing of the paper, whose numbers and tables are made again.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import shutil
+import tempfile
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import replace
+from functools import cache, cached_property, partial
+from importlib.metadata import version
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+import torch
+
+from miua.analysis.clinician import refit_clinician
+from miua.analysis.ledger import write_claims
+from miua.analysis.real_images import (
+    MeasuredImages,
+    measure_images,
+    noise_floor_tables,
+    sensitivity_tables,
+)
+from miua.analysis.tables import analyse, collect
+from miua.data import ReadingOptions, write_phantoms
+from miua.data.hc18 import hc18_folder
+from miua.data.stack import save_stack
+from miua.data.threads import usable_cores
+from miua.environment import hardware
+from miua.errors import MissingExtraError, MiuaError
+from miua.evaluation.evaluate import evaluate
+from miua.evaluation.records import LBPV_DIFFERENCES, not_computed_records, write_records
+from miua.files import read_array, write_array
+from miua.metrics import lbp_vector
+from miua.metrics.blas import one_blas_thread
+from miua.metrics.registry import LBPV_ELEMENTS, STUDY_METRICS
+from miua.progress import Progress
+from miua.provenance import PROVENANCE, platform_name
+from miua.report.document import GENERATED
+from miua.report.latex import write_latex
+from miua.report.page import write_report
+from miua.sampling import generate
+from miua.study.compare import Tolerance, compare
+from miua.study.finding import Finding, Verdict, guarded, problem
+from miua.study.manifest import named_files, read_manifest, read_record
+from miua.study.plan import Plan, RealImages
+from miua.study.steps import Job, Study
+from miua.study.store import Results, write_table
+from miua.survey.into_ledger import write_reader_tables
+
+IMAGES, METRICS, TABLES = "images", "metrics", "tables"
+CHECK_OF = {
+    "phantoms": IMAGES, "real_images": IMAGES, "reference": IMAGES, "generate": IMAGES,
+    "evaluate": METRICS, "reference_lbpv": METRICS, "noise_floor": METRICS, "sensitivity": METRICS,
+    "experiment": TABLES, "clinician": TABLES, "analyse": TABLES, "readers": TABLES,
+    "claims": TABLES, "paper": TABLES, "report": TABLES,
+}  # fmt: skip
+# What is compared where that is not the first output.
+OUTPUTS = {"phantoms": "data", "paper": f"paper/{GENERATED}"}
+ABSENT = {
+    "claims": "There is no ledger: not all experiments were run.",
+    "paper": "There is no paper: it was not printed.",
+    "report": "There is no report: it was not written.",
+}
+FORMER_REPORT = "report/index.html"  # where the report was before it was one file
+
+# Measured: at most 1 level in 0.001 % of the pixels, between AVX-512, AVX2 and SSE4.1.
+OTHER_PROCESSOR = Tolerance(
+    levels=1, share=1e-3, why="made on another processor or with another torch"
+)
+# A GPU that torch is left to convolves with 10 bits of mantissa (TensorFloat-32): 1/1000 of the
+# range of 255, and the error of a layer goes through the next. An estimate, not measured.
+OTHER_DEVICE = Tolerance(levels=4, share=1.0, why="made on another kind of device")
+# Distances of covariances come from singular values, which libraries give to about six digits
+# where features are nearly dependent; Inception's features also depend on the device.
+LOOSE = {"fd_lbp": 1e-6, "fid": 1e-3}
+
+
+class _NotHereError(MiuaError):
+    """What a step is made from is not at hand on this machine."""
+
+
+class Remake:
+    """The steps of a results folder, made again.
+
+    Args:
+        results: the folder; nothing in it is changed.
+        plan: what the study says.
+        study: the folder that says what the study is.
+    """
+
+    def __init__(self, results: Results, plan: Plan, study: Path) -> None:
+        self.folder, self.plan, self.study = results.folder, plan, study
+        steps = Study(plan.profile, tuple(plan.cells), study, study, folder=results.folder)
+        self._known = steps.jobs()
+        made = (job.name for job in self._known if self._is_there(job))
+        self._jobs = steps.jobs(made)  # all that is there, and what it is made from
+
+    def check(self, check: str) -> Iterator[Finding]:
+        """Findings on all that the steps of one of the three checks make.
+
+        They follow each other in one scratch folder, so that what is wrong is named where it came
+        in, and not again in all that follows from it.
+        """
+        jobs = [job for job in self._jobs if CHECK_OF.get(job.step.name) == check]
+        outputs = [output for job in jobs for output in _compared(job)]
+        seen = set()
+        with (
+            tempfile.TemporaryDirectory(prefix="miua-verify-") as name,
+            Progress(f"Making {check} again", len(jobs), "steps") as shown,
+        ):
+            _link(self.folder, Path(name), outputs)
+            for job in jobs:
+                for finding in self._again(check, job, Path(name)):
+                    seen.add(finding.subject)
+                    yield finding
+                shown.advance(note=job.name)
+        if check == TABLES:
+            yield from self._rest(seen)
+
+    def _rest(self, seen: set[str]) -> Iterator[Finding]:
+        """What of the tables' check no step has made again."""
+        for job in self._known:
+            if job.step.name in ABSENT and not self._is_there(job):
+                yield Finding(TABLES, job.name, "not checked", ABSENT[job.step.name])
+        of_metrics = (job for job in self._jobs if CHECK_OF.get(job.step.name) == METRICS)
+        seen |= {output for job in of_metrics for output in job.outputs}
+        for name in sorted(_files_in(self.folder, "tables") - seen):
+            said = "Nothing makes it here: what it is made of is missing, or it does not belong."
+            yield Finding(TABLES, name, "failed", said)
+        if (self.folder / FORMER_REPORT).exists():
+            said = "A page of an earlier version, which nothing makes or checks. Remove its folder."
+            yield Finding(TABLES, FORMER_REPORT, "failed", said)
+
+    def _is_there(self, job: Job) -> bool:
+        return any((self.folder / path).exists() for path in (*job.outputs, *_compared(job)))
+
+    def _again(self, check: str, job: Job, scratch: Path) -> Iterator[Finding]:
+        outputs, before = _compared(job), _files_in(scratch, ".")
+        try:
+            self._make(job, scratch)
+            tolerance = self._tolerance(job)
+        except MissingExtraError:
+            raise
+        except Exception as error:
+            verdict: Verdict = "not checked" if isinstance(error, _NotHereError) else "failed"
+            for output in outputs:
+                yield Finding(check, output, verdict, problem(error))
+                if (self.folder / output).exists() and not (scratch / output).exists():
+                    (scratch / output).parent.mkdir(parents=True, exist_ok=True)
+                    (scratch / output).symlink_to((self.folder / output).resolve())
+            return
+        made = _files_in(scratch, ".") - before
+        others = {each for each in made if not any(_lies_in(each, o) for o in outputs)}
+        for output in (*outputs, *sorted(others)):
+            names = {n for n in made if _lies_in(n, output)} | _files_in(self.folder, output)
+            found: list[Finding] = []
+            for each in sorted(names):
+                subject = each.removesuffix("/images.npy")
+                both = self.folder / each, scratch / each
+                find = partial(compare, check, subject, *both, tolerance)
+                found += guarded(check, subject, find)
+            if len(found) > 1 and all(finding.verdict == "passed" for finding in found):
+                said = f"Made again, all {len(names)} files have the same content."
+                found = [Finding(check, output, "passed", said)]
+            yield from found
+
+    def _make(self, job: Job, at: Path) -> None:
+        """What the step makes, in a folder where everything else of the results is."""
+        profile, study = self.plan.profile, self.study
+        match job.step.name:
+            case "phantoms":
+                assert profile.data.images is not None
+                write_phantoms(at / "data", profile.data.images, profile.data.seed)
+            case "real_images":
+                name = job.wildcards["preparation"]
+                config = self.plan.preparations()[name]
+                how = ReadingOptions(config.image_size, config.fit, config.crop_size)
+                save_stack(self._real_images, at / "real" / name, how, cache=False)
+            case "reference":
+                name = job.wildcards["preparation"]
+                source, out = at / "real" / name / "images.npy", at / "reference" / name
+                count, seed = profile.reference_images, profile.seed
+                save_stack(source, out, ReadingOptions(), count, seed, cache=False)
+            case "generate":
+                self._generate(job.wildcards["run"], int(job.wildcards["epoch"]), at)
+            case "evaluate":
+                self._evaluate(f"{job.wildcards['run']}_e{job.wildcards['epoch']}", at)
+            case "reference_lbpv":
+                results = Results(at, profile)
+                write_array(results.reference_lbpv, lbp_vector(read_array(results.reference_stack)))
+            case "noise_floor" | "sensitivity" as name:
+                self._measure_real_images(name, at)
+            case "experiment":
+                collect(at, job.wildcards["experiment"])
+            case "clinician":
+                refit_clinician(at, study)
+            case "analyse":
+                analyse(at)
+            case "readers":
+                write_reader_tables(at)
+            case "claims":
+                write_claims(at, study)
+            case "paper":
+                write_latex(Results.open(at), study, at / OUTPUTS["paper"])
+                for figure in (at / "figures").glob("*.pdf"):  # the paper has copies of them
+                    shutil.copyfile(figure, at / OUTPUTS["paper"] / figure.name)
+            case "report":
+                write_report(at, study)
+
+    def _generate(self, run: str, epoch: int, at: Path) -> None:
+        """On a device of the kind that made the set, where there is one."""
+        record = self._record(run, epoch)
+        cuda = record["device"] != "cpu" and torch.cuda.is_available()
+        generate(
+            at / "runs" / run,
+            epoch,
+            at / "sets" / f"{run}_e{epoch:04d}",
+            images=self.plan.profile.synthetic_images,
+            seed=self.plan.profile.seed,
+            device="cuda" if cuda else "cpu",
+            threads=min(max(1, int(record["threads"])), usable_cores()),
+            record_divergence=True,
+        )
+
+    def _evaluate(self, name: str, at: Path) -> None:
+        folder, table = at / "sets" / name, at / "metrics" / f"{name}.csv"
+        vector = np.full(LBPV_ELEMENTS, np.nan)
+        if reason := read_record(folder / PROVENANCE).get("not_made"):
+            write_records(table, not_computed_records(name, str(reason)))
+        else:
+            preparation = next(c.preparation for c in self.plan.cells if c.set == name)
+            reference = at / "reference" / preparation / "images.npy"
+            seed = self.plan.profile.seed
+            with one_blas_thread():
+                found = evaluate(
+                    reference, {name: folder}, metrics=STUDY_METRICS, floor_splits=0, seed=seed
+                )
+            found.write_csv(table)
+            vector = found.sets[0].lbpv
+        write_array(table.with_suffix(".npy"), vector)
+
+    def _measure_real_images(self, step: str, at: Path) -> None:
+        name = step.replace("_", "-")
+        scale = self.plan.profile.experiments[name]
+        assert isinstance(scale, RealImages)
+        make = {"noise_floor": noise_floor_tables, "sensitivity": sensitivity_tables}[step]
+        with one_blas_thread():
+            tables = make(self._measured(scale.images), scale.repeats, self.plan.profile.seed)
+        for ending, table in tables.items():
+            write_table(at / "tables" / f"{name}{ending}.csv", table)
+
+    @cached_property
+    def _measured(self) -> Callable[[int], MeasuredImages]:
+        """Halves of so many real images, measured once for all that is asked of them."""
+        options = ReadingOptions(self.plan.profile.image_size)
+        return cache(lambda images: measure_images(self._real_images, options, images))
+
+    @cached_property
+    def _real_images(self) -> Path:
+        """The folder of the images that the study is of."""
+        if self.plan.profile.data.source == "phantom":
+            return self.folder / "data" / "training_set"
+        try:
+            return hc18_folder()
+        except MiuaError as error:
+            raise _NotHereError(f"The real images are not at hand. {error}") from None
+
+    def _record(self, run: str, epoch: int) -> dict[str, Any]:
+        return read_record(self.folder / "sets" / f"{run}_e{epoch:04d}" / PROVENANCE)
+
+    def _tolerance(self, job: Job) -> Tolerance:
+        """Of a set by where and with what it was made, as its provenance and the manifest say.
+
+        A network's arithmetic is the same to the bit on the same processor with the same torch.
+        Another one sums in another order, and some grey values are rounded to the neighbour. A set
+        that is a little off is then undecided: anybody can write a record, so it never makes a set
+        agree.
+        """
+        usual = Tolerance(relative=job.step.tolerance)
+        match job.step.name:
+            case "noise_floor" | "sensitivity":
+                return replace(usual, metrics=LOOSE)
+            case "evaluate":  # the LBP vectors come from integer counts
+                return replace(usual, metrics=LOOSE, exact=frozenset(LBPV_DIFFERENCES))
+            case "generate":
+                record = self._record(job.wildcards["run"], int(job.wildcards["epoch"]))
+                if record["device"] != "cpu":
+                    return OTHER_DEVICE
+                here = version("torch"), platform_name(), hardware()["processor"]
+                made = record["packages"].get("torch"), record["platform"], self._processor
+                return usual if made == here else OTHER_PROCESSOR
+        return usual
+
+    @cached_property
+    def _processor(self) -> str | None:
+        """Of the machine that made the results, as their manifest says."""
+        try:
+            return str(read_manifest(self.folder)["hardware"]["processor"])
+        except (MiuaError, KeyError, TypeError):
+            return None
+
+
+def _compared(job: Job) -> tuple[str, ...]:
+    """What is compared of a job's outputs, files or folders."""
+    if job.step.name in OUTPUTS:
+        return (OUTPUTS[job.step.name],)
+    if CHECK_OF.get(job.step.name) == IMAGES:
+        return (posixpath.dirname(job.name),)
+    return job.outputs
+
+
+def _link(folder: Path, scratch: Path, without: Collection[str]) -> None:
+    """Fill a folder with links to all that is in another, but for these paths in it."""
+    parts = [path.partition("/") for path in without]
+    for path in folder.iterdir():
+        inner = [rest for first, _, rest in parts if first == path.name]
+        if not inner:
+            (scratch / path.name).symlink_to(path.resolve())
+        elif "" not in inner and path.is_dir():
+            (scratch / path.name).mkdir()
+            _link(path, scratch / path.name, inner)
+
+
+def _files_in(folder: Path, place: str) -> set[str]:
+    """The files at a place in a folder, as seen from it, without links and records."""
+    start = folder / place
+    return {
+        path.relative_to(folder).as_posix()
+        for path in (start.rglob("*") if start.is_dir() else [start])
+        if path.is_file() and not path.is_symlink() and not _is_record(path)
+    }
+
+
+def _is_record(path: Path) -> bool:
+    """Whether a file says what made others: `files` and `plan` check those."""
+    if path.name == PROVENANCE:
+        return True
+    return path.suffix == ".json" and named_files(path) is not None
+
+
+def _lies_in(name: str, place: str) -> bool:
+    return PurePosixPath(name).is_relative_to(place)

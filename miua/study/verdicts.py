@@ -1,0 +1,487 @@
+"""A results folder held against what is expected: each number within, outside or undecided.
+
+A number that is promised to be the same is compared with that of the kept run. A number that a
+training made is compared with its distribution over repeats with other seeds:
+
+- within: where 99 of 100 new runs have it, by a prediction interval of the repeats;
+- outside: so far away that a right run rarely has even one such number among all (Bonferroni, with
+  room for tails that are heavier than normal);
+- undecided: between, or where too little is known to say.
+
+A training collapses now and then: its images become alike, and all its numbers go anywhere. That is
+no normal scatter, so such a set is held against the collapsed sets of the repeats only, and it is
+never outside by itself. Trends are judged over all sets at once: how far they are off in one
+direction with the collapsed ones, how far they scatter without them.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import stats
+
+from miua.metrics.registry import DIVERSITY, FD_LBP, FID, LBPV_TOTAL_DIFFERENCE, MUTUAL_INFORMATION
+from miua.study.compare import as_number
+from miua.study.expected import (
+    CHAOTIC,
+    EXACT,
+    PLACE,
+    SEEDED,
+    SEPARATOR,
+    Expected,
+    numbers,
+    read_expected,
+    results_tables,
+)
+from miua.study.finding import EXPECTED, Comparison, Finding
+from miua.study.store import NOT_COMPUTED, Results
+
+Floats = NDArray[np.float64]
+
+# Fewer repeats say too little about where a new run may lie.
+LEAST_REPEATS = 10
+# Fewer draws of the same state (collapsed or not) give no interval.
+LEAST_DRAWS = 3
+WITHIN_LEVEL = 0.99
+# How often a right run may have anything outside: half for single numbers, half for trends.
+FAMILY_LEVEL = 0.01
+# Far out the numbers of trainings have heavier tails than normal ones: beyond the points that 1e-3,
+# 1e-4 and 1e-5 of normal draws pass lay 4, 6 and 8 times as many, each of ten repeats of smoke held
+# against the other nine (docs/expected.md).
+TAIL_EXCESS = 10
+# A set is collapsed where pairs of its images differ by less than this share of what pairs of real
+# ones do. Where a set's diversity is larger, repeats of smoke scatter as normal draws do.
+COLLAPSED_BELOW = 0.1
+# As far as a score goes; where draws have no scatter, any difference is infinitely unusual.
+LARGEST_SCORE = 8.0
+# In the mean square a score beyond this counts as this much, so that no few values decide.
+COUNTED_AT_MOST = 3.0
+# Sums in another order, as on another processor, differ by far less; a wrong number by far more.
+RELATIVE, ABSOLUTE = 1e-6, 1e-9
+
+# Cannot be negative: their logarithms scatter evenly, not they themselves.
+LOGARITHMIC_MEASURES = {
+    measure.name for measure in (MUTUAL_INFORMATION, FID, FD_LBP, DIVERSITY, LBPV_TOTAL_DIFFERENCE)
+}
+LOGARITHMIC_COLUMNS = {
+    "generator_loss_last", "discriminator_loss_last", "diversity", "deviation", "mean_absolute",
+}  # fmt: skip
+# Shares and the like, with few values and an end that many runs reach: nothing near normal.
+STEPPED_COLUMNS = {
+    "saturated_share", "accuracy_real_last", "accuracy_synthetic_last", "spearman", "power", "n",
+}  # fmt: skip
+ABSENT = "absent"
+
+
+@dataclass(frozen=True)
+class _Number:
+    """One compared cell: what it is here, in the kept run, and in each repeat, as text.
+
+    collapsed: whether its set or training is; those: the same in each repeat.
+    """
+
+    table: str
+    key: str
+    column: str
+    promise: str
+    is_word: bool
+    here: str
+    kept: str
+    repeats: tuple[str, ...]
+    set: str
+    collapsed: bool
+    those: NDArray[np.bool_]
+
+    @property
+    def subject(self) -> str:
+        return f"{self.table}: {self.key}; {self.column}"
+
+    @property
+    def metric(self) -> str:
+        return self.key.rsplit(SEPARATOR, 1)[-1]
+
+    @property
+    def stepped(self) -> bool:
+        return self.is_word or self.column in STEPPED_COLUMNS
+
+    @property
+    def logarithmic(self) -> bool:
+        by_measure = self.column in ("value", "mean", "low", "high")
+        by_measure &= self.metric in LOGARITHMIC_MEASURES
+        return by_measure or self.column in LOGARITHMIC_COLUMNS
+
+    @property
+    def value(self) -> float | None:
+        return as_number(self.here)
+
+    @property
+    def draws(self) -> Floats | None:
+        found = [as_number(text) for text in self.repeats]
+        return None if None in found or not found else np.array(found, dtype=np.float64)
+
+
+class _Unknown(NamedTuple):
+    """Why a whole group of numbers cannot be decided; one finding for all of them."""
+
+    group: str
+    reason: str
+
+
+class Interval(NamedTuple):
+    """From `low` to `high`, and what lies in the middle."""
+
+    low: float
+    centre: float
+    high: float
+
+    def holds(self, value: float) -> bool:
+        return self.low <= value <= self.high
+
+    @property
+    def reach(self) -> float:
+        """The larger distance from the centre to an end."""
+        return max(self.high - self.centre, self.centre - self.low)
+
+
+def compare_with_expected(results: Path, expected: Path) -> list[Finding]:
+    """Hold every number of a results folder against a folder of expected results.
+
+    Args:
+        results: a results folder whose claims were judged.
+        expected: what `miua expected` wrote, such as experiments/expected/smoke.
+
+    Returns:
+        One finding for each number that can be decided, and for each trend over all sets; and one
+        for each group of numbers of which too little is known.
+
+    Raises:
+        MiuaError: a folder is none or damaged, or the results are of another plan.
+    """
+    opened = Results.open(results)
+    wanted = read_expected(expected, opened.plan, whose=results)
+    found = numbers(results_tables(opened), opened.plan, wanted.plan)
+    return compare_numbers(found, wanted, same_seed=opened.plan.seed == wanted.plan.seed)
+
+
+def compare_numbers(
+    found: pd.DataFrame,
+    expected: Expected,
+    *,
+    same_seed: bool,
+    least_repeats: int = LEAST_REPEATS,
+) -> list[Finding]:
+    """The findings on numbers that were read already (`miua.study.expected.numbers`).
+
+    Args:
+        found: the numbers of a run, named as in `expected`.
+        expected: the kept run and its repeats.
+        same_seed: whether the run has the seed of the kept run, so that what is promised for the
+            same seeds can be held against it.
+        least_repeats: with fewer, no number that a training made is decided.
+    """
+    lines, others = _joined(found, expected)
+    repeats = expected.repeats.shape[1]
+    promised = (EXACT, SEEDED) if same_seed else (EXACT,)
+    decidable = sum(line.promise not in promised and not line.stepped for line in lines)
+    findings: list[Finding] = []
+    unknown: Counter[_Unknown] = Counter()
+    for line in lines:
+        if (reason := _not_comparable(line)) is not None:
+            decided: Finding | _Unknown = reason
+        elif line.promise in promised:
+            decided = _by_promise(line)
+        elif repeats < least_repeats:
+            few = f"{repeats} repeats are too few: {least_repeats} are needed"
+            said = few if repeats else "one run is no distribution"
+            decided = _Unknown(line.table, f"made by trainings, and {said}")
+        elif line.stepped:
+            decided = _by_range(line)
+        else:
+            decided = _by_interval(line, decidable)
+        if isinstance(decided, Finding):
+            findings.append(decided)
+        else:
+            unknown[decided] += 1
+    for table, count in others.items():
+        unknown[_Unknown(str(table), "expected results do not hold them")] = int(count)
+    findings += _trends(lines) if repeats >= least_repeats else []
+    return findings + [
+        Finding(EXPECTED, group, "undecided", f"{count} numbers: {reason}.")
+        for (group, reason), count in unknown.items()
+    ]
+
+
+def prediction_interval(values: Floats, level: float, *, logarithmic: bool = False) -> Interval:
+    """Where one more draw from a normal distribution lies with probability `level`.
+
+    mean ± t s sqrt(1 + 1/n), with Student's t for n - 1 degrees of freedom: it allows for the n
+    draws being few. (Hahn and Meeker, Statistical Intervals, Wiley 1991, section 4.7.)
+
+    Args:
+        values: n draws, (n,), n of 2 or more; positive if logarithmic.
+        level: from 0 to 1.
+        logarithmic: their logarithms are normal, not they. The centre is the geometric mean then.
+    """
+    drawn = np.log(values) if logarithmic else values
+    n = drawn.size
+    if n < 2:
+        raise ValueError(f"an interval needs two values or more, not {n}")
+    centre = float(drawn.mean())
+    # From the upper tail: so near to 1, the level has no digits left for `stats.t.interval`.
+    half = stats.t.isf((1 - level) / 2, n - 1) * drawn.std(ddof=1) * np.sqrt(1 + 1 / n)
+    ends = np.array([centre - half, centre, centre + half])
+    if logarithmic:
+        with np.errstate(over="ignore", under="ignore"):  # so wide that it excludes nothing
+            ends = np.exp(ends)
+    return Interval(*ends.tolist())
+
+
+def scores(values: Floats, draws: Floats) -> Floats:
+    """How unusual each value is among its draws, as a standard normal variable would be.
+
+    The probability that Student's t gives to the value beside the draws, as a quantile of the
+    normal distribution, and no further from 0 than LARGEST_SCORE.
+
+    Args:
+        values: (k,).
+        draws: (k, n); NaN where there is none.
+
+    Returns:
+        (k,); NaN where the value is, or where there are fewer than two draws.
+    """
+    known = np.ma.masked_invalid(draws)
+    n = known.count(axis=1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        scatter = known.std(axis=1, ddof=1).filled(np.nan) * np.sqrt(1 + 1 / n)
+        away = values - known.mean(axis=1).filled(np.nan)
+        ratio = np.where(away == 0, 0.0, away / scatter)
+        size = stats.norm.isf(stats.t.sf(np.abs(ratio), n - 1))
+    return np.where(n >= 2, np.sign(ratio) * np.minimum(size, LARGEST_SCORE), np.nan)
+
+
+def median_score(found: Floats) -> float:
+    """Many small differences one way move it, a few large ones do not."""
+    return float(np.median(found))
+
+
+def mean_square_score(found: Floats) -> float:
+    """About 1 where values scatter as their draws do."""
+    return float(np.nanmean(np.minimum(np.abs(found), COUNTED_AT_MOST) ** 2))
+
+
+def with_repeats(
+    statistic: Callable[[Floats], float], values: Floats, draws: Floats
+) -> tuple[float, Floats]:
+    """A statistic of the scores of many values, (k,), and that of each of n draws of them, (k, n).
+
+    Each draw is scored among the others, so that the n results, (n,), say how the first scatters.
+    """
+    others = [
+        statistic(scores(draws[:, each], np.delete(draws, each, axis=1)))
+        for each in range(draws.shape[1])
+    ]
+    return statistic(scores(values, draws)), np.array(others)
+
+
+def _joined(found: pd.DataFrame, expected: Expected) -> tuple[list[_Number], pd.Series[int]]:
+    """Every expected number with what it is here; how many others there are here, by table."""
+    here = found.set_index(PLACE)["value"]
+    places = pd.MultiIndex.from_frame(expected.kept[PLACE])
+    kept = expected.kept.assign(here=here.reindex(places).fillna(ABSENT).to_numpy())
+    repeats = list(expected.repeats.itertuples(index=False, name=None))
+    end = SEPARATOR + DIVERSITY.name
+    states: dict[tuple[str, str], tuple[bool, NDArray[np.bool_]]] = {}
+    for row, draws in zip(kept.itertuples(), repeats, strict=True):
+        of_set = str(row.key).endswith(end) and row.column == "value"
+        if of_set or row.column == DIVERSITY.name:
+            state = np.array([_collapsed(text) for text in draws], dtype=bool)
+            place = str(row.table), str(row.key).removesuffix(end)
+            states[place] = _collapsed(str(row.here)), state
+    none = False, np.zeros(expected.repeats.shape[1], dtype=bool)
+    lines = []
+    for row, draws in zip(kept.itertuples(), repeats, strict=True):
+        table, key = str(row.table), str(row.key)
+        its_set = key if (table, key) in states else key.rsplit(SEPARATOR, 1)[0]
+        lines.append(
+            _Number(
+                table, key, str(row.column), str(row.promise), str(row.type) == "word",
+                str(row.here), str(row.value), draws, its_set, *states.get((table, its_set), none),
+            )
+        )  # fmt: skip
+    others = here.index.difference(places).get_level_values("table")
+    return lines, others.value_counts(sort=False)
+
+
+def _collapsed(diversity: str) -> bool:
+    value = as_number(diversity)
+    return value is not None and value < COLLAPSED_BELOW
+
+
+def _not_comparable(line: _Number) -> _Unknown | None:
+    """Why there is nothing to compare, if there is nothing."""
+    group = f"{line.table}: {line.metric}"
+    if line.here == ABSENT:
+        return _Unknown(line.table, "these results do not hold them")
+    known = NOT_COMPUTED not in (line.kept, *line.repeats)
+    if line.here == NOT_COMPUTED:
+        beside = "where expected results have them" if known else "nor in expected results"
+        return _Unknown(group, f"not computed here, {beside}")
+    return None if known else _Unknown(group, "computed here, and not in all expected results")
+
+
+def _by_promise(line: _Number) -> Finding:
+    """The same as in the kept run, but for the order of sums."""
+    here, kept = line.value, as_number(line.kept)
+    if line.is_word or here is None or kept is None:
+        if line.here == line.kept:
+            return Finding(EXPECTED, line.subject, "within", f"{_said(line.here)}, as promised")
+        detail = f"{_said(line.here)} here, and promised to be {_said(line.kept)}"
+        return Finding(EXPECTED, line.subject, "outside", detail)
+    tolerance = max(RELATIVE * abs(kept), ABSOLUTE)
+    detail = (
+        f"{here:.9g} here, and promised to be {kept:.9g}; at most {tolerance:.1g} apart, "
+        "for sums in another order"
+    )
+    verdict: Comparison = "within" if abs(here - kept) <= tolerance else "outside"
+    return Finding(EXPECTED, line.subject, verdict, detail, here, kept, tolerance)
+
+
+def _by_range(line: _Number) -> Finding:
+    """Whether it occurred in the repeats; ten that agree do not exclude another value."""
+    here, draws = line.value, line.draws
+    said = f"here; in {len(line.repeats)} repeats"
+    if line.is_word or here is None or draws is None:
+        # Long words, such as a list of signs, are compared whole.
+        words = sorted(Counter(line.repeats).items())
+        told = ", ".join(f"{count} times {_said(word)}" for word, count in words)
+        verdict: Comparison = "within" if line.here in line.repeats else "undecided"
+        return Finding(EXPECTED, line.subject, verdict, f"{_said(line.here)} {said} {told}")
+    span = Interval(float(draws.min()), float(np.median(draws)), float(draws.max()))
+    verdict = "within" if span.holds(here) or _occurred(here, draws) else "undecided"
+    detail = f"{here:.6g} {said} {span.low:.6g} to {span.high:.6g}; it moves in steps, not normally"
+    return Finding(EXPECTED, line.subject, verdict, detail, here, span.centre, span.reach)
+
+
+def _by_interval(line: _Number, decidable: int) -> Finding | _Unknown:
+    """By prediction intervals of the repeats whose set is in the same state.
+
+    decidable: how many numbers are judged so.
+    """
+    collapsed, those = line.collapsed, line.those
+    if collapsed and those.sum() < LEAST_DRAWS:
+        few = f"the set is collapsed here, and in {those.sum()} of {those.size} repeats"
+        return _Unknown(f"{line.table}: {line.set}", few)
+    here, draws = line.value, line.draws
+    if here is None or draws is None:
+        return _by_range(line)
+    alike = draws[those == collapsed]
+    if not collapsed and alike.size < LEAST_DRAWS:
+        alike = draws  # early in a training all sets are alike, and none has collapsed
+    if _occurred(here, alike):
+        return Finding(EXPECTED, line.subject, "within", "as in a repeat", here, here, 0.0)
+    logarithmic = line.logarithmic and min(here, *alike) > 0
+    level = 1 - FAMILY_LEVEL / 2 / TAIL_EXCESS / max(decidable, 1)
+    likely = prediction_interval(alike, WITHIN_LEVEL, logarithmic=logarithmic)
+    possible = prediction_interval(alike, level, logarithmic=logarithmic)
+    told = f"{here:.6g} here; {WITHIN_LEVEL:.0%} of runs have {likely.low:.6g} to {likely.high:.6g}"
+    if alike.size < draws.size:
+        state = "collapsed" if collapsed else "not collapsed"
+        told += f" where the set is {state}, by {alike.size} repeats"
+    if likely.holds(here):
+        verdict: Comparison = "within"
+    elif collapsed or possible.holds(here) or not likely.reach:
+        verdict = "undecided"
+    else:
+        verdict = "outside"
+    if verdict != "within" and not collapsed:
+        told += (
+            f"; outside is beyond {possible.low:.6g} to {possible.high:.6g} "
+            f"(where a right run rarely has any of {decidable} numbers)"
+        )
+    tolerance = likely.reach if np.isfinite(likely.reach) else None
+    return Finding(EXPECTED, line.subject, verdict, told, here, likely.centre, tolerance)
+
+
+def _trends(lines: list[_Number]) -> list[Finding]:
+    """A finding for each metric of the synthetic sets, and one for all numbers of trainings.
+
+    Many small differences are a large one: whether most sets are off in the same direction,
+    collapsed ones and all; and whether all numbers of sets that have not collapsed are further off
+    than they should be.
+    """
+    drawn = [
+        line
+        for line in lines
+        if line.promise == CHAOTIC
+        and not line.stepped
+        and line.value is not None
+        and line.draws is not None
+    ]
+    of_sets = [line for line in drawn if (line.table, line.column) == ("sets", "value")]
+    metrics = list(dict.fromkeys(line.metric for line in of_sets))
+    level = 1 - FAMILY_LEVEL / 2 / (len(metrics) + 1)
+    found = []
+    for metric in metrics:
+        chosen = [line for line in of_sets if line.metric == metric]
+        here, others = with_repeats(median_score, *_arrays(chosen))
+        likely = prediction_interval(others, WITHIN_LEVEL)
+        possible = prediction_interval(others, level)
+        subject = f"{metric} of all {len(chosen)} sets together"
+        told = (
+            f"median score {here:.3g} here, in standard deviations; {WITHIN_LEVEL:.0%} of runs "
+            f"have {likely.low:.3g} to {likely.high:.3g}; outside is beyond {possible.low:.3g} to "
+            f"{possible.high:.3g}"
+        )
+        found.append(_trend(subject, told, here, likely, possible))
+    if not drawn:
+        return found
+    values, draws = _arrays(drawn)
+    values[[line.collapsed for line in drawn]] = np.nan
+    draws[[line.those for line in drawn]] = np.nan
+    if np.isnan(values).all():
+        told = "every set of these results is collapsed, so that no scatter can be told"
+        return [*found, Finding(EXPECTED, "all sets together", "undecided", told)]
+    here, others = with_repeats(mean_square_score, values, draws)
+    # One-sided: numbers that are nearer to the middle than they should be are no fault.
+    likely = prediction_interval(others, 2 * WITHIN_LEVEL - 1)._replace(low=-np.inf)
+    possible = prediction_interval(others, 2 * level - 1)._replace(low=-np.inf)
+    subject = f"all {len(drawn)} numbers of trainings together"
+    told = (
+        f"mean square score {here:.3g} here, 1 where numbers scatter as in the repeats; "
+        f"{WITHIN_LEVEL:.0%} of runs have at most {likely.high:.3g}; outside is above "
+        f"{possible.high:.3g}"
+    )
+    return [*found, _trend(subject, told, here, likely, possible)]
+
+
+def _trend(subject: str, told: str, here: float, likely: Interval, possible: Interval) -> Finding:
+    verdict: Comparison = "undecided"
+    if likely.holds(here):
+        verdict = "within"
+    elif not possible.holds(here):
+        verdict = "outside"
+    reach = likely.high - likely.centre
+    return Finding(EXPECTED, subject, verdict, told, here, likely.centre, reach)
+
+
+def _arrays(lines: list[_Number]) -> tuple[Floats, Floats]:
+    """What they are here, (k,), and in the n repeats, (k, n); logarithms where those scatter."""
+    both = np.array([[float(text) for text in (line.here, *line.repeats)] for line in lines])
+    logarithmic = np.array([line.logarithmic for line in lines]) & (both > 0).all(axis=1)
+    both[logarithmic] = np.log(both[logarithmic])
+    return both[:, 0], both[:, 1:]
+
+
+def _occurred(here: float, draws: Floats) -> bool:
+    return bool(np.isclose(draws, here, rtol=RELATIVE, atol=ABSOLUTE).any())
+
+
+def _said(text: str) -> str:
+    return repr(text) if text else "nothing"
