@@ -257,7 +257,7 @@ STEPS = (
         ("report.html",),
         "miua report . --study {study}",
         ("figures/.done", "paper/main.pdf"),
-        modules=("miua.report.html",),
+        modules=("miua.report.page",),
     ),
 )  # fmt: skip
 

@@ -111,7 +111,7 @@ def stale(package):
 @pytest.mark.parametrize(
     ("name", "steps"),
     [
-        ("report/html.py", {"report"}),
+        ("report/page.py", {"report"}),
         ("report/templates/report.css", {"report"}),
         ("report/document.py", {"paper"}),
         ("analysis/claim_tests/trainings.py", {"claims", "paper", "report"}),
