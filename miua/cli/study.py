@@ -110,14 +110,14 @@ def trace_command(
     ] = None,
 ) -> None:
     """Trace a number of the paper back to the run that made it."""
-    from miua.report import list_values, trace_value
+    from miua.study.trace import as_lines, listing, trace
 
     if listed is not None:
-        lines = list_values(listed)
+        lines = listing(listed)
     elif value is None or results is None:
         raise MiuaError("Name a value and a results folder: miua trace VALUE-ID RESULTS.")
     else:
-        lines = trace_value(results, value)
+        lines = as_lines(trace(results, value))
     print(*(printable(line) for line in lines), sep="\n")
 
 

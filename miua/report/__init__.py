@@ -15,12 +15,10 @@ if TYPE_CHECKING:
     from miua.report.summary import Summary
 
 __all__ = [
-    "list_values",
     "make_figures",
     "make_paper",
     "make_report",
     "results_summary",
-    "trace_value",
 ]
 
 
@@ -85,28 +83,6 @@ def latex_problem() -> str:
     from miua.report.document import missing_latex
 
     return missing_latex()
-
-
-def trace_value(results: Path, name: str) -> list[str]:
-    """Where a number of the paper, or a claim's verdict, comes from: lines of text.
-
-    Raises:
-        MiuaError: the paper was not made, or it holds no such value; the message names near ones.
-    """
-    try:
-        from miua.report.trace import as_lines, trace
-    except ModuleNotFoundError as error:
-        raise missing_extra("Tracing a value", error) from None
-    return as_lines(trace(results, name))
-
-
-def list_values(results: Path) -> list[str]:
-    """Every claim and value that `trace_value` knows, one a line."""
-    try:
-        from miua.report.trace import listing
-    except ModuleNotFoundError as error:
-        raise missing_extra("Tracing a value", error) from None
-    return listing(results)
 
 
 def results_summary(results: Path) -> Summary:

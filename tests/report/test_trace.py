@@ -11,10 +11,9 @@ from typer.testing import CliRunner
 from miua.cli import app
 from miua.errors import MiuaError
 from miua.files import read_json, write_json
-from miua.report import list_values, trace_value
 from miua.report.latex import write_latex
-from miua.report.trace import read_values, trace
 from miua.study.store import Results
+from miua.study.trace import as_lines, listing, read_values, trace
 from tests.drawn_results import STUDY
 
 
@@ -49,16 +48,16 @@ def test_a_number_of_a_set_leads_to_its_row_set_run_and_images(printed):
 def test_images_that_were_changed_are_found_out(printed):
     path = printed / "sets" / "n0300_e0500" / "images.npy"
     np.save(path, 255 - np.load(path))
-    assert "NOT that of images.npy" in "\n".join(trace_value(printed, "set-n0300-e0500-psnr"))
+    assert "NOT that of images.npy" in "\n".join(as_lines(trace(printed, "set-n0300-e0500-psnr")))
 
 
 def test_a_claim_leads_to_its_test_and_tables(printed):
-    text = "\n".join(trace_value(printed, "correlation-significance"))
+    text = "\n".join(as_lines(trace(printed, "correlation-significance")))
     assert "verdict: undecided" in text
     assert "correlations-significant, thresholds alpha 0.05" in text
     assert "p fid = 0.0758" in text
     assert "read from: tables/clinician.csv" in text
-    text = "\n".join(trace_value(printed, "augmentation"))
+    text = "\n".join(as_lines(trace(printed, "augmentation")))
     assert "run    runs/augmentation_none" in text
 
 
@@ -70,7 +69,7 @@ def test_macros_are_found_with_and_without_their_backslash(printed):
 
 
 def test_a_set_that_was_not_made_says_why(printed):
-    text = "\n".join(trace_value(printed, "arm-learning-rate-rate-times-10-mi"))
+    text = "\n".join(as_lines(trace(printed, "arm-learning-rate-rate-times-10-mi")))
     assert "no images: a loss is not finite at epoch 5" in text
 
 
@@ -101,7 +100,7 @@ def test_without_a_paper_there_is_nothing_to_trace(folder):
 
 
 def test_the_list_holds_every_claim_and_every_macro_of_the_paper(printed):
-    lines = list_values(printed)
+    lines = listing(printed)
     assert "augmentation: not testable here" in lines
     assert any(line.startswith("sets-psnr-lowest: ") for line in lines)
     numbers = (printed / "paper" / "generated" / "numbers.tex").read_text(encoding="utf-8")

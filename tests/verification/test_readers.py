@@ -8,9 +8,9 @@ import pytest
 
 from miua.analysis.ledger import write_claims
 from miua.report.latex import write_latex
-from miua.report.trace import trace
 from miua.study.expected import results_tables
 from miua.study.store import Results
+from miua.study.trace import trace
 from miua.survey.into_ledger import write_reader_tables
 from miua.survey.records import canonical, digest_of
 from tests.shared import made_once

@@ -18,6 +18,7 @@ from miua.analysis.ledger import read_ledger
 from miua.analysis.reader_tables import READER, READERS
 from miua.errors import MiuaError
 from miua.files import read_array, read_json, sha256_array, sha256_file
+from miua.provenance import PROVENANCE
 from miua.report.document import GENERATED
 from miua.report.latex import VALUES
 from miua.report.origins import SCHEMA
@@ -29,7 +30,7 @@ LIKE_THE_UNKNOWN = 5
 
 
 @dataclass(frozen=True)
-class Step:
+class Link:
     """One link of the chain: what it is, which file or folder, and what that says."""
 
     kind: str
@@ -37,7 +38,7 @@ class Step:
     facts: tuple[str, ...] = ()
 
 
-def trace(results: Path, name: str) -> list[Step]:
+def trace(results: Path, name: str) -> list[Link]:
     """The chain of a value or claim, from the printed text to the training images.
 
     Args:
@@ -55,16 +56,16 @@ def trace(results: Path, name: str) -> list[Step]:
         steps = [*_claim_steps(claim), *_reader_steps(opened, claim["sources"])]
     else:
         sets, runs = entry.get("sets", []), entry.get("runs", [])
-        steps = [Step("text", f"\\{entry['macro']}", (f"prints: {entry['text']}",))]
+        steps = [Link("text", f"\\{entry['macro']}", (f"prints: {entry['text']}",))]
         steps += [*_source_steps(opened, entry), *_reader_steps(opened, entry["sources"])]
     if len(sets) == 1:
         steps.append(_set_step(opened, sets[0]))
     elif sets:
-        steps.append(Step("sets", "sets/", (f"{len(sets)}: {', '.join(sets)}",)))
+        steps.append(Link("sets", "sets/", (f"{len(sets)}: {', '.join(sets)}",)))
     epoch = _epoch(opened, sets[0]) if len(sets) == 1 else None
     steps += [_run_step(opened, run, epoch) for run in runs[:SHOWN_IN_FULL]]
     if rest := runs[SHOWN_IN_FULL:]:
-        steps.append(Step("runs", "runs/", (f"and {len(rest)} more: {', '.join(rest)}",)))
+        steps.append(Link("runs", "runs/", (f"and {len(rest)} more: {', '.join(rest)}",)))
     return steps
 
 
@@ -111,16 +112,16 @@ def _find(
     )
 
 
-def _claim_steps(claim: dict[str, Any]) -> Iterator[Step]:
+def _claim_steps(claim: dict[str, Any]) -> Iterator[Link]:
     verdict = f"verdict: {claim['verdict']}"
     facts = (claim["claim"], verdict, f"reason: {claim['reason']}")
-    yield Step("claim", f"claims.json, {claim['id']}", facts)
+    yield Link("claim", f"claims.json, {claim['id']}", facts)
     test = f"{claim['test']}, thresholds {_pairs(claim['thresholds'])}"
     numbers = [f"{word} = {value}" for word, value in claim["numbers"].items()]
-    yield Step("test", test, (*numbers, f"read from: {', '.join(claim['sources']) or 'no table'}"))
+    yield Link("test", test, (*numbers, f"read from: {', '.join(claim['sources']) or 'no table'}"))
 
 
-def _source_steps(results: Results, entry: dict[str, Any]) -> Iterator[Step]:
+def _source_steps(results: Results, entry: dict[str, Any]) -> Iterator[Link]:
     for place, source in enumerate(entry["sources"]):
         path = results.folder / source
         facts: tuple[str, ...] = ()
@@ -130,10 +131,10 @@ def _source_steps(results: Results, entry: dict[str, Any]) -> Iterator[Step]:
                 facts += _fields(path, entry["row"])
         elif path.suffix == ".csv":
             facts = ("from all of its rows that apply",)
-        yield Step("table" if path.suffix == ".csv" else "file", source, facts)
+        yield Link("table" if path.suffix == ".csv" else "file", source, facts)
 
 
-def _reader_steps(results: Results, sources: Sequence[str]) -> Iterator[Step]:
+def _reader_steps(results: Results, sources: Sequence[str]) -> Iterator[Link]:
     """The readers' files that their tables rest on, where one of these is among the sources."""
     if not any(source.startswith(f"tables/{READER}") for source in sources):
         return
@@ -144,7 +145,7 @@ def _reader_steps(results: Results, sources: Sequence[str]) -> Iterator[Step]:
         for name, digest in inputs.items()
         if name.startswith(f"{READERS}/")
     )
-    yield Step("readers", f"{READERS}/", facts)
+    yield Link("readers", f"{READERS}/", facts)
 
 
 def _is(path: Path, digest: str) -> bool:
@@ -165,13 +166,12 @@ def _fields(path: Path, row: dict[str, str]) -> tuple[str, ...]:
     return tuple(f"{name}: {text}" for name, text in fields.items() if text and name not in row)
 
 
-def _set_step(results: Results, name: str) -> Step:
-    folder = results.folder / "sets" / name
-    record = read_json(folder / "provenance.json")
+def _set_step(results: Results, name: str) -> Link:
+    record = read_json(results.set(name) / PROVENANCE)
     if record.get("not_made"):
-        return Step("set", f"sets/{name}", (f"no images: {record['not_made']}",))
+        return Link("set", f"sets/{name}", (f"no images: {record['not_made']}",))
     settings, digest = record["settings"], record["outputs"]["images"]
-    stack = folder / "images.npy"
+    stack = results.set_stack(name)
     found = sha256_array(read_array(stack)) if stack.exists() else ""
     agrees = "as images.npy has it" if found == digest else "NOT that of images.npy"
     facts = [
@@ -179,21 +179,20 @@ def _set_step(results: Results, name: str) -> Step:
         f"checkpoint sha256: {record['inputs']['checkpoint']}",
         f"images sha256: {digest} ({agrees})",
     ]
-    measured = results.folder / "metrics" / f"{name}.json"
+    measured = results.set_metrics(name).with_suffix(".json")
     if measured.exists():
         reference = read_json(measured)["inputs"]["real"]
         facts.append(f"measured against the images of sha256: {reference}")
-    return Step("set", f"sets/{name}", tuple(facts))
+    return Link("set", f"sets/{name}", tuple(facts))
 
 
 def _epoch(results: Results, name: str) -> int:
-    record = read_json(results.folder / "sets" / name / "provenance.json")
-    return int(record["settings"]["epoch"])
+    return int(read_json(results.set(name) / PROVENANCE)["settings"]["epoch"])
 
 
-def _run_step(results: Results, run: str, epoch: int | None) -> Step:
-    folder = results.folder / "runs" / run
-    record = read_json(folder / "provenance.json")
+def _run_step(results: Results, run: str, epoch: int | None) -> Link:
+    folder = results.run(run)
+    record = read_json(folder / PROVENANCE)
     settings = record["settings"]
     commit = str(record.get("commit") or "unknown")
     dirty = " with uncommitted changes" if record.get("uncommitted_changes") else ""
@@ -208,14 +207,14 @@ def _run_step(results: Results, run: str, epoch: int | None) -> Step:
     checkpoint = folder / "checkpoints" / f"epoch_{epoch or 0:04d}.json"
     if checkpoint.exists():
         facts.insert(0, f"checkpoint sha256: {read_json(checkpoint)['sha256']}")
-    return Step("run", f"runs/{run}", tuple(facts))
+    return Link("run", f"runs/{run}", tuple(facts))
 
 
 def _pairs(values: dict[str, Any]) -> str:
     return ", ".join(f"{name} {value}" for name, value in values.items())
 
 
-def as_lines(steps: Sequence[Step]) -> list[str]:
+def as_lines(steps: Sequence[Link]) -> list[str]:
     """The chain as text: a line a link, what it says indented below."""
     lines = []
     for step in steps:
