@@ -96,7 +96,9 @@ def write_file_provenance(place: Path, record: dict[str, Any], files: Iterable[P
     write_json(place, {**record, FILES: _seen_from(place, files)})
 
 
-def record_step(place: Path, *, base: Path, inputs: Iterable[Path], files: Iterable[Path]) -> None:
+def record_step(
+    place: Path, *, base: Path, inputs: Iterable[Path], files: Iterable[Path], keep: bool = False
+) -> None:
     """Write the provenance of a step that makes files from files.
 
     Args:
@@ -105,17 +107,10 @@ def record_step(place: Path, *, base: Path, inputs: Iterable[Path], files: Itera
             three parts of their path.
         inputs: files, each once; those that are not there are left out.
         files: what the step wrote.
+        keep: leave a record that is there as it is, if it is of the same inputs and files.
     """
-    record = provenance(inputs=_hashes(inputs, base), settings={})
-    write_file_provenance(place, record, files)
-
-
-def keep_or_record_step(
-    place: Path, *, base: Path, inputs: Iterable[Path], files: Iterable[Path]
-) -> None:
-    """`record_step`, unless the record there is of the same inputs and files: then it stays."""
     hashes, named = _hashes(inputs, base), _seen_from(place, files)
-    before = read_json(place) if place.is_file() else {}
+    before = read_json(place) if keep and place.is_file() else {}
     if (before.get("inputs"), before.get(FILES)) != (hashes, named):
         write_json(place, {**provenance(inputs=hashes, settings={}), FILES: named})
 

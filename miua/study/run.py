@@ -22,7 +22,7 @@ from miua.files import locked, write_text
 from miua.locked_packages import lock_warning
 from miua.metrics.inception_weights import NotComputedError, find_inception_weights
 from miua.progress import say
-from miua.provenance import PROVENANCE, keep_or_record_step
+from miua.provenance import PROVENANCE, record_step
 from miua.report import latex_problem
 from miua.study.closure import code_hash
 from miua.study.executors import (
@@ -185,11 +185,12 @@ def _write_plan(folder: Path, plan: Plan, study: Path) -> None:
     for name, text in texts.items():
         _write_if_changed(folder / name, text)
     profile = study / "profiles" / f"{plan.profile.profile}.yaml"
-    keep_or_record_step(
+    record_step(
         folder / PROVENANCE,
         base=folder,
         inputs=[profile, *sorted(study.glob("*.yaml"))],
         files=[folder / name for name in texts],
+        keep=True,
     )
 
 

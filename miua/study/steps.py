@@ -98,10 +98,7 @@ STEPS = (
         ("data/training_set_pixel_size_and_HC.csv",),
         # Snakemake makes the folder of an output beforehand; phantoms want to make it themselves.
         "rm -rf data && miua phantom --out data --images {phantom_images} --seed {phantom_seed}",
-        modules=("miua.data.phantom",),
-        threads="cores",
-        priority=FIRST,
-        local=True,
+        modules=("miua.data.phantom",), threads="cores", priority=FIRST, local=True,
         tolerance=_GREY_AS_RECORDED,
     ),
     Step(
@@ -109,10 +106,7 @@ STEPS = (
         ("real/{preparation}/images.npy",),
         "miua stack {real} --size {size}{crop} --out real/{preparation}",
         ("{phantoms}",),
-        modules=("miua.data.stack", "miua.data.hc18"),
-        threads="cores",
-        priority=FIRST,
-        local=True,
+        modules=("miua.data.stack", "miua.data.hc18"), threads="cores", priority=FIRST, local=True,
         tolerance=_GREY_AS_RECORDED,
     ),
     Step(
@@ -121,10 +115,7 @@ STEPS = (
         "miua stack real/{preparation}/images.npy --images {reference_images} --seed {seed}"
         " --size {size} --out reference/{preparation}",
         ("real/{preparation}/images.npy",),
-        modules=("miua.data.stack",),
-        priority=FIRST,
-        local=True,
-        tolerance=_GREY_AS_RECORDED,
+        modules=("miua.data.stack",), priority=FIRST, local=True, tolerance=_GREY_AS_RECORDED,
     ),
     Step(
         "train",
@@ -133,13 +124,10 @@ STEPS = (
         "miua train --config configs/{run}.yaml --images real/{preparation}/images.npy"
         " --allow-divergence --out runs/{run} --threads {threads}",
         ("real/{preparation}/images.npy",),
-        also=("epochs",),
-        threads="threads_per_training",
-        gpu="training",
-        megabytes=8000,
+        also=("epochs",), threads="threads_per_training", gpu="training", megabytes=8000,
         minutes=720,
-        priority="training_size",  # the longest first, so that no core idles at the end
         mark=True,
+        priority="training_size",  # the longest first, so that no core idles at the end
     ),
     Step(
         "generate",
@@ -150,11 +138,7 @@ STEPS = (
         " --images {synthetic_images} --allow-divergence --seed {seed} --threads {threads}"
         " --out sets/{run}_e{epoch}",
         ("runs/{run}.done",),
-        modules=("miua.sampling",),
-        gpu="training",
-        megabytes=8000,
-        minutes=10,
-        group="sets_{run}",
+        modules=("miua.sampling",), gpu="training", megabytes=8000, minutes=10, group="sets_{run}",
         tolerance=_GREY_AS_RECORDED,
     ),
     Step(
@@ -165,20 +149,15 @@ STEPS = (
         " --metrics study --floor-splits 0 --quiet --seed {seed} --threads {threads}"
         " --csv metrics/{run}_e{epoch}.csv --lbpv metrics/{run}_e{epoch}.npy",
         ("reference/{preparation}/images.npy", "sets/{run}_e{epoch}/provenance.json"),
-        modules=("miua.evaluation.measure", "miua.data.stack"),
-        also=("weights",),
-        gpu="training",
-        megabytes=8000,
-        minutes=20,
-        group="sets_{run}",
+        modules=("miua.evaluation.measure", "miua.data.stack"), also=("weights",), gpu="training",
+        megabytes=8000, minutes=20, group="sets_{run}",
     ),
     Step(
         "reference_lbpv",
         ("metrics/reference.npy",),
         "miua lbpv reference/{main}/images.npy --out metrics/reference.npy",
         ("reference/{main}/images.npy",),
-        modules=("miua.metrics.lbp",),
-        local=True,
+        modules=("miua.metrics.lbp",), local=True,
     ),
     _of_tables(
         "experiment",
@@ -192,8 +171,7 @@ STEPS = (
         ("tables/clinician.csv", "tables/regression.csv"),
         "miua clinician . --study {study}",
         ("{study_files}",),
-        modules=("miua.analysis.clinician",),
-        local=True,
+        modules=("miua.analysis.clinician",), local=True,
     ),
     # Measured on the images' own files, whose names tell which subject each is of.
     _of_real_images(
@@ -225,8 +203,7 @@ STEPS = (
         ("tables/readers.csv", "tables/readers.json"),
         "miua readers .",
         ("{readers_files}", "tables/metrics.csv"),
-        modules=("miua.survey.into_ledger",),
-        local=True,
+        modules=("miua.survey.into_ledger",), local=True,
     ),
     _of_tables(
         "claims",
@@ -241,8 +218,7 @@ STEPS = (
         ("figures/.done",),
         "miua figures . --study {study}",
         ("claims.json", "tables/claims.csv"),
-        modules=("miua.report.figures",),
-        mark=True,
+        modules=("miua.report.figures",), mark=True,
     ),
     _of_tables(
         "paper",

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from miua.config import read_config
 from miua.errors import MiuaError
+from miua.evaluation.records import COLUMNS as SET_COLUMNS
 from miua.files import atomic_path, read_array, read_json
 from miua.metrics.registry import COMPUTED as COMPUTED
 from miua.metrics.registry import measure
@@ -23,10 +24,6 @@ from miua.study.plan import Cell, Profile, grid_cells
 NOT_COMPUTED = "not computed"  # how the status of such a metric begins
 CELL_COLUMNS = tuple(each.name for each in fields(Cell))
 CELL_NUMBERS = ("epoch", "updates", "training_size", "batch_size", "image_size", "seed")
-SET_COLUMNS = (
-    "set", "metric", "value", "low", "high", "unit", "n_reference", "n_synthetic", "definition",
-    "status",
-)  # fmt: skip
 NUMBERS = ("value", "low", "high", "n_reference", "n_synthetic")
 METRICS_COLUMNS = ("set", "training_size", "epoch", *SET_COLUMNS[1:])
 EXPERIMENT_COLUMNS = (*CELL_COLUMNS, *SET_COLUMNS[1:])
