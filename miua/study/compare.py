@@ -77,8 +77,10 @@ def compare(
     Raises:
         MiuaError: it is missing, or cannot be read as what its name says.
     """
+    if not again.is_file():
+        raise MiuaError("It does not belong here: made again, it is not there.")
     if not there.is_file():
-        raise MiuaError("It is missing, and made again it is there.")
+        raise MiuaError("It is missing: made again, it is there.")
     if there.read_bytes() == again.read_bytes():
         yield Finding(check, subject, "passed", "Made again, it has the same bytes.")
         return
@@ -243,9 +245,11 @@ def _texts(there: Path, again: Path, tolerance: Tolerance) -> Iterator[Finding]:
     except UnicodeDecodeError:
         yield _failed("Its bytes are others than those of the file that is made again.")
         return
-    pairs = zip_longest(found.split("\n"), wanted.split("\n"), fillvalue="")
-    line, was, should = next((i, a, b) for i, (a, b) in enumerate(pairs, 1) if a != b)
-    was, should = (json.dumps(text[:120], ensure_ascii=False) for text in (was, should))
+    pairs = enumerate(zip_longest(found.split("\n"), wanted.split("\n")), 1)
+    line, lines = next((line, both) for line, both in pairs if both[0] != both[1])
+    was, should = (
+        "nothing" if text is None else json.dumps(text[:120], ensure_ascii=False) for text in lines
+    )
     yield _failed(f"Line {line}: {was} stands there, made again it is {should}.")
 
 

@@ -1,0 +1,124 @@
+"""The comparator: right within the tolerance; what two readers could see differently fails."""
+
+import json
+
+import numpy as np
+import pytest
+
+from miua.errors import MiuaError
+from miua.study.compare import NAMED, Tolerance, compare, read_cells, read_strict_json
+
+HEAD = "metric,value,status\n"
+
+
+@pytest.fixture
+def beside(tmp_path):
+    """The verdicts and details on a file of such content beside another one."""
+
+    def compared(name, there, again, **tolerance):
+        paths = tmp_path / "there" / name, tmp_path / "again" / name
+        for path, content in zip(paths, (there, again), strict=True):
+            path.parent.mkdir(exist_ok=True)
+            if isinstance(content, np.ndarray):
+                np.save(path, content)
+            else:
+                path.write_bytes(content.encode())
+        found = compare("tables", name, *paths, Tolerance(**tolerance))
+        return [(finding.verdict, finding.detail) for finding in found]
+
+    return compared
+
+
+def verdicts(found):
+    return [verdict for verdict, _ in found]
+
+
+def test_cells_agree_within_the_tolerance_of_their_metric(beside):
+    there, again = HEAD + "psnr,1.0000001,computed\n", HEAD + "psnr,1,computed\n"
+    assert verdicts(beside("a.csv", there, again)) == ["failed"]
+    assert verdicts(beside("a.csv", there, again, metrics={"psnr": 1e-6})) == ["passed"]
+    exact = {"metrics": {"psnr": 1e-6}, "exact": frozenset({"psnr"})}
+    assert verdicts(beside("a.csv", there, again, **exact)) == ["failed"]
+    assert "Line 2 (psnr, 1, computed), column value" in beside("a.csv", there, again)[0][1]
+
+
+def test_the_first_differences_are_named_and_the_rest_counted(beside):
+    rows = ["".join(f"m{i},{i + d},computed\n" for i in range(9)) for d in (0, 1)]
+    found = beside("a.csv", HEAD + rows[0], HEAD + rows[1])
+    assert verdicts(found) == ["failed"] * (NAMED + 1)
+    assert found[-1][1] == "4 more places differ."
+
+
+def test_fid_is_compared_only_where_both_sides_have_it(beside):
+    without = HEAD + "fid,,not computed: no weights\npsnr,1,computed\n"
+    other = HEAD + "fid,,not computed: none here\npsnr,1,computed\n"
+    computed = HEAD + "fid,200,computed\npsnr,1,computed\n"
+    assert verdicts(beside("a.csv", without, other)) == ["passed"]
+    assert verdicts(beside("a.csv", computed, without)) == ["not checked", "passed"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        HEAD + "psnr,2,computed,psnr,1,computed\n",  # pandas takes the first ones as an index
+        HEAD + "psnr,1\n",
+        "metric,value,value\npsnr,1,2\n",
+        HEAD + "psnr,1,computed\r\n",
+        HEAD + '"psnr,1,computed\n',
+        "",
+    ],
+)
+def test_a_table_that_two_readers_could_see_differently_is_refused(tmp_path, text):
+    path = tmp_path / "a.csv"
+    path.write_bytes(text.encode())
+    with pytest.raises(MiuaError, match=r"a\.csv"):
+        read_cells(path)
+
+
+@pytest.mark.parametrize("text", ['{"a": 1, "a": 2}', '{"a": NaN}', '{"b": {"a": 1, "a": 1}}', "{"])
+def test_json_with_a_key_twice_or_no_number_is_refused(tmp_path, text):
+    path = tmp_path / "a.json"
+    path.write_text(text)
+    with pytest.raises(MiuaError, match=r"a\.json is not valid JSON"):
+        read_strict_json(path)
+
+
+def test_json_is_compared_value_by_value_and_type_by_type(beside):
+    again = {"claims": [{"id": "x", "n": 1, "p": 0.5, "ok": True}]}
+    same = json.dumps(again, indent=4)
+    assert verdicts(beside("a.json", same, json.dumps(again))) == ["passed"]
+    for change in ({"n": 1.5}, {"p": 0.6}, {"ok": 1}, {"more": ""}):
+        there = {"claims": [{**again["claims"][0], **change}]}
+        (found,) = beside("a.json", json.dumps(there), json.dumps(again))
+        assert found[1].startswith(f"claims[x].{next(iter(change))}: ")
+
+
+def test_image_stacks_are_equal_undecided_within_the_tolerance_or_wrong(beside):
+    images = np.full((4, 5, 5), 100, np.uint8)
+    moved = images.copy()
+    moved[2, 0, 0] += 2
+    (found,) = beside("images.npy", moved, images)
+    assert found[0] == "failed"
+    assert "1 of 4 images (number 2, from 0)" in found[1]
+    assert verdicts(beside("images.npy", moved, images, levels=2, share=0.01)) == ["undecided"]
+    assert verdicts(beside("images.npy", moved, images, levels=2, share=0.001)) == ["failed"]
+    assert verdicts(beside("images.npy", moved, images, levels=1, share=1.0)) == ["failed"]
+    assert verdicts(beside("images.npy", moved[:3], images)) == ["failed"]
+
+
+def test_vectors_must_be_equal(beside):
+    vector = np.array([1.0, np.nan])
+    assert verdicts(beside("v.npy", np.array([1 + 1e-15, np.nan]), vector)) == ["failed"]
+
+
+def test_other_files_differ_at_a_line_or_in_their_bytes(beside):
+    (found,) = beside("a.tex", "one\ntwo", "one\nthree\n")
+    assert found == ("failed", 'Line 2: "two" stands there, made again it is "three".')
+    assert verdicts(beside("a.tex", "one", "one\n")) == ["failed"]
+
+
+@pytest.mark.parametrize(("kept", "said"), [("there", "does not belong"), ("again", "is missing")])
+def test_a_file_on_one_side_alone_is_told(tmp_path, kept, said):
+    (tmp_path / kept).write_text("a")
+    with pytest.raises(MiuaError, match=said):
+        list(compare("tables", "a", tmp_path / "there", tmp_path / "again", Tolerance()))
