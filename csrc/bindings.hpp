@@ -77,7 +77,8 @@ inline Execution execution_argument(int threads) {
     if (threads < 0) throw py::value_error("threads must be 0 (OpenMP's default) or more");
     return {threads, chosen_instruction_set(), [] {
                 const py::gil_scoped_acquire acquire;
-                return PyErr_CheckSignals() != 0;
+                // What an earlier loop of the same call was stopped by, stops the later ones, too.
+                return PyErr_Occurred() != nullptr || PyErr_CheckSignals() != 0;
             }};
 }
 
