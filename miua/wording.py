@@ -68,3 +68,8 @@ def first_few(items: Iterable[str], shown: int = 3) -> str:
     words = list(items)
     more = len(words) - shown
     return ", ".join(words[:shown]) + (f" and {number(more)} more" if more > 0 else "")
+
+
+def rounded(values: Iterable[float]) -> list[float | None]:
+    """Numbers with three places; JSON has no NaN."""
+    return [round(float(each), 3) if math.isfinite(each) else None for each in values]

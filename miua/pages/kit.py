@@ -9,8 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from miua import wording
@@ -102,11 +101,6 @@ def json_block(value: Any) -> Markup:
     for sign, escape in _UNSAFE.items():
         text = text.replace(sign, escape)
     return Markup(text)
-
-
-def rounded(values: Iterable[float]) -> list[float | None]:
-    """Numbers with three places; JSON has no NaN."""
-    return [round(float(each), 3) if math.isfinite(each) else None for each in values]
 
 
 def in_rows(settings: Mapping[str, Any], joint: str, above: str = "") -> list[tuple[str, str]]:

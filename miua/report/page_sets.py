@@ -21,13 +21,12 @@ from miua.metrics.registry import (
     element_name,
     measure,
 )
-from miua.pages.kit import rounded
 from miua.provenance import read_provenance
 from miua.report import study_tables as tables
 from miua.report.set_images import MAKE_SET_AGAIN, SET_SIDE, read_set, reduction, sheet
 from miua.study.plan import Cell, RealImages
 from miua.study.store import COMPUTED, Results, read_metrics
-from miua.wording import number, span
+from miua.wording import number, rounded, span
 
 NAMED = 10  # of the closest and of the farthest elements, in the table
 WIDTH, HEIGHT, LINE = 768.0, 180.0, 22  # of the figure and of a line of names, in its own units

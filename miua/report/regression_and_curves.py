@@ -15,10 +15,9 @@ from miua.analysis.regression import LogarithmicFit
 from miua.charts import style
 from miua.charts.axes import Axis, Tick, outline, path
 from miua.metrics.registry import Measure, measure
-from miua.pages.kit import rounded
 from miua.report.study_tables import read_regression
 from miua.study.store import Results, read_log
-from miua.wording import number
+from miua.wording import number, rounded
 
 
 @dataclass(frozen=True)

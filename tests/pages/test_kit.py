@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from miua.pages.kit import json_block, rounded, source_hash
+from miua.pages.kit import json_block, source_hash
+from miua.wording import rounded
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
