@@ -152,7 +152,8 @@ class Remake:
         except Exception as error:
             verdict: Verdict = "not checked" if isinstance(error, _NotHereError) else "failed"
             for output in outputs:
-                yield Finding(check, output, verdict, problem(error))
+                said = problem(error).replace(str(scratch), str(self.folder))
+                yield Finding(check, output, verdict, said)
                 if (self.folder / output).exists() and not (scratch / output).exists():
                     (scratch / output).parent.mkdir(parents=True, exist_ok=True)
                     (scratch / output).symlink_to((self.folder / output).resolve())
