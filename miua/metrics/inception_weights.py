@@ -31,7 +31,7 @@ class NotComputedError(MiuaError):
     """
 
     def __init__(self, reason: str, remedy: str = "", definition: str = "") -> None:
-        self.definition = definition
+        self.reason, self.remedy, self.definition = reason, remedy, definition
         super().__init__(f"{reason}; {remedy}" if remedy else reason)
 
 
