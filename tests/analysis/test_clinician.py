@@ -150,9 +150,9 @@ def test_holm_multiplies_the_smallest_by_their_number_and_keeps_the_order():
     assert holm([0.9, 0.01, 0.03, 0.02]) == pytest.approx([0.9, 0.04, 0.06, 0.06])
     assert holm([0.7, 0.6]) == pytest.approx([1.0, 1.0])
     assert holm([]).size == 0
-    draws = np.random.default_rng(0).uniform(size=(4000, 5))
-    false_findings = np.mean([(holm(row) < 0.05).any() for row in draws])
-    assert false_findings == pytest.approx(0.05, abs=0.011)
+    # The smallest is Bonferroni's: any of five is below alpha with a probability of alpha at most.
+    for row in np.random.default_rng(0).uniform(size=(20, 5)):
+        assert holm(row).min() == pytest.approx(min(1.0, 5 * row.min()))
 
 
 def test_holm_is_over_the_metrics_that_have_a_p_value(study):
