@@ -280,7 +280,7 @@ class Remake:
     def _tolerance(self, job: Job) -> Tolerance:
         """Of a set by where and with what it was made, as its provenance and the manifest say.
 
-        A network's arithmetic is the same to the bit on the same processor with the same torch.
+        A network's arithmetic is the same bit for bit on the same processor with the same torch.
         Another one sums in another order, and some grey values are rounded to the neighbour. A set
         that is a little off is then undecided: anybody can write a record, so it never makes a set
         agree.

@@ -303,7 +303,7 @@ def _run(command: list[str], lock: int, messages: Callable[[Iterable[str]], Iter
             raise
     if process.returncode != 0:
         raise MiuaError(
-            "A step failed; its message is above. Mend the cause and run the same command again: "
+            "A step failed; its message is above. Fix the cause and run the same command again: "
             "what is finished is kept."
         )
 

@@ -1,4 +1,4 @@
-"""Small trainings, and what of a run must be the same to the bit."""
+"""Small trainings, and what of a run must be the same bit for bit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The real trainer, run small: learns, repeats to the bit, and is refused what would mix two
+"""The real trainer, run small: learns, repeats bit for bit, and is refused what would mix two
 trainings."""
 
 import json

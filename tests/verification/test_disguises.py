@@ -50,7 +50,7 @@ def test_a_set_of_another_device_than_its_training_is_told(world):
     (told,) = [f for f in world.verify("plan").of("undecided") if f.subject == f"sets/{SET}"]
     (made_again,) = of_the_set(world)
     assert "on cuda, but its training on cpu" in told.detail
-    assert made_again.verdict == "passed", "the images are the same to the bit, whatever it says"
+    assert made_again.verdict == "passed", "the images are the same bit for bit, whatever it says"
 
 
 def test_a_forged_summary_without_its_table_is_found(world):
