@@ -134,7 +134,7 @@ def workplace(folders, tmp_path, monkeypatch):
 @of_pages()
 def test_blocks_have_a_language_that_is_known(page):
     for block in blocks(page):
-        assert block.language in ("", "python", "sh", "yaml", "csv"), f"line {block.line}"
+        assert block.language in ("", "text", "python", "sh", "yaml", "csv"), f"line {block.line}"
 
 
 @of_pages([page for page in PAGES if any(b.language == "python" for b in blocks(page))])
