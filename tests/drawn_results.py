@@ -13,8 +13,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from PIL import Image
 
+from miua.analysis.claims_table import write_claims
 from miua.analysis.clinician import refit_clinician
-from miua.analysis.ledger import write_claims
 from miua.analysis.real_images import MeasuredImages, noise_floor_tables, sensitivity_tables
 from miua.analysis.tables import analyse, collect
 from miua.config import TrainingConfig, write_config

@@ -62,7 +62,7 @@ def _parameter(parameter):
 
 def sessions():
     """The sessions of nox, and the profiles and experiments that they take."""
-    from tests.doors import SESSIONS
+    from tests.entry_points import SESSIONS
 
     return {
         "nox": sorted(SESSIONS),
@@ -149,7 +149,7 @@ def evaluations(folder):
     real, *others = [folder / name for name in sets]
     groups = [number // 2 for number in range(40)]
     less = {"floor_splits": 3, "resamples": 20}
-    result = evaluate(real, others, size=24, groups=groups, crosswalk=True, **less)
+    result = evaluate(real, others, size=24, groups=groups, preprocessing_sensitivity=True, **less)
     for each in (real, *others):
         shutil.rmtree(each)
     result.write_json(folder / "found.json")

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import pytest
 import yaml
 
-from tests.doors import ROOT, SESSIONS, calls, exercised, sessions
+from tests.entry_points import ROOT, SESSIONS, calls, exercised, sessions
 from tests.test_docs import blocks
 
 README = ROOT / "README.md"

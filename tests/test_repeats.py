@@ -32,7 +32,7 @@ def repeats(out, times=2, study=STUDY):
     return make_repeats("smoke", times, study=study, paper=PAPER, out=out, cores=1)
 
 
-def test_each_repeat_has_its_seeds_and_ends_with_the_ledger(tmp_path, command, smoke):
+def test_each_repeat_has_its_seeds_and_ends_with_the_claims_table(tmp_path, command, smoke):
     folders = repeats(tmp_path)
     assert folders == [tmp_path / f"seed-{k * SEED_STEP}" / "smoke" for k in (1, 2)]
     for offset, folder, words in zip((SEED_STEP, 2 * SEED_STEP), folders, command, strict=True):

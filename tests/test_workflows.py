@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.doors import NOXFILE, ROOT, SESSIONS, calls, exercised
+from tests.entry_points import NOXFILE, ROOT, SESSIONS, calls, exercised
 
 GITHUB = ROOT / ".github"
 WORKFLOWS = sorted(GITHUB.glob("workflows/*.yml"))
-# Doors of workflows that .ci/run leaves out, and why.
+# Entry points of workflows that .ci/run leaves out, and why.
 NOT_IN_CI = {
     "audit": "asks a database of vulnerabilities, which a change does not alter",
     "explore": "looks for examples that no run had before, so that it may fail for no change",

@@ -1,1 +1,1 @@
-"""From each set's metrics to tables, statistics and the claims ledger."""
+"""From each set's metrics to tables, statistics and the claims table."""

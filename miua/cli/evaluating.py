@@ -59,8 +59,9 @@ def evaluate_command(
     floor_splits: Annotated[
         int, typer.Option(min=0, help="Splits for the noise floor; 0: no floor.")
     ] = 20,
-    crosswalk: Annotated[
-        bool, typer.Option("--crosswalk", help="Show what other ways to prepare would give.")
+    preprocessing_sensitivity: Annotated[
+        bool,
+        typer.Option("--preprocessing-sensitivity", help="Measure under other preprocessing too."),
     ] = False,
     extractor: Annotated[
         list[Path] | None, typer.Option(help="A TorchScript file (.pt) to take features from.")
@@ -107,8 +108,8 @@ def evaluate_command(
 
     sets = _named(set_paths(synthetic, more or []), name or [])
     chosen = _metrics(metrics)
-    if reading.size is None and crosswalk:
-        raise MiuaError("--crosswalk needs the size that the images are resized to: --size N.")
+    if reading.size is None and preprocessing_sensitivity:
+        raise MiuaError("--preprocessing-sensitivity needs the size to resize to: --size N.")
     _check_outputs(
         sets,
         chosen,
@@ -131,7 +132,7 @@ def evaluate_command(
         pairing=pairing,
         groups=groups,
         floor_splits=floor_splits,
-        crosswalk=crosswalk,
+        preprocessing_sensitivity=preprocessing_sensitivity,
         extractors=_extractors(
             extractor or [],
             extractor_size,

@@ -60,7 +60,7 @@ def analyse_command(results: Results) -> None:
 def readers_command(results: Results) -> None:
     """Score the readers whose answers are in RESULTS/readers."""
     need("statsmodels", "Scoring readers")
-    from miua.survey.into_ledger import write_reader_tables
+    from miua.survey.into_claims_table import write_reader_tables
 
     for path in write_reader_tables(results):
         print(path)
@@ -68,7 +68,7 @@ def readers_command(results: Results) -> None:
 
 def claims_command(results: Results, study: Study = STUDY) -> None:
     """Judge every claim of the study by the results' tables."""
-    from miua.analysis.ledger import write_claims
+    from miua.analysis.claims_table import write_claims
 
     paths = write_claims(results, study)
     _print_claims(results)
@@ -149,7 +149,7 @@ def repeat_command(
     paper: Paper = PAPER,
     cores: Cores = None,
 ) -> None:
-    """Rerun the study with other seeds, up to the ledger."""
+    """Rerun the study with other seeds, up to the claims table."""
     _need_for_study()
     from miua.study.run import make_repeats
 
@@ -219,28 +219,28 @@ def _need_for_study() -> None:
 
 
 def _print_claims(results: Path) -> None:
-    """The ledger as a table, and how many claims have each verdict."""
+    """Every claim with its verdict, and how many claims have each."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     from miua.analysis.claim_tests.base import VERDICTS
-    from miua.analysis.ledger import read_ledger
+    from miua.analysis.claims_table import read_claims_table
     from miua.study.store import Results
 
-    ledger = read_ledger(Results.open(results))
+    judged = read_claims_table(Results.open(results))
     # The words say it; colours only help to find them.
     styles = {"reproduced": "green", "not reproduced": "red", "undecided": "yellow"}
-    table = Table(title=ledger["banner"] or None, box=None, padding=(0, 1, 1, 0))
+    table = Table(title=judged["banner"] or None, box=None, padding=(0, 1, 1, 0))
     table.add_column("claim", max_width=18, overflow="fold")
     table.add_column("verdict", max_width=14)
     table.add_column("reason")
-    for claim in ledger["claims"]:
+    for claim in judged["claims"]:
         style = styles.get(claim["verdict"], "")
         table.add_row(claim["id"], Text(claim["verdict"], style=style), Text(claim["reason"]))
     console = Console(highlight=False, markup=False)
     console.print(table)
-    console.print(", ".join(f"{ledger['verdicts'][verdict]} {verdict}" for verdict in VERDICTS))
+    console.print(", ".join(f"{judged['verdicts'][verdict]} {verdict}" for verdict in VERDICTS))
 
 
 def _print_outcome(folder: Path) -> None:
@@ -249,7 +249,7 @@ def _print_outcome(folder: Path) -> None:
     from rich.table import Table
 
     from miua.analysis.claim_tests.base import VERDICTS
-    from miua.analysis.ledger import read_ledger
+    from miua.analysis.claims_table import read_claims_table
     from miua.report import results_summary
     from miua.study.store import Results
 
@@ -262,7 +262,7 @@ def _print_outcome(folder: Path) -> None:
     console.print(table)
     for note in summary.notes:
         console.print(f"\n{note}", soft_wrap=False)
-    counts = read_ledger(Results.open(folder))["verdicts"]
+    counts = read_claims_table(Results.open(folder))["verdicts"]
     told = ", ".join(f"{counts[verdict]} {verdict}" for verdict in VERDICTS)
     console.print(f"\nClaims: {told}.")
     console.print(f"\npaper   {folder / 'paper' / 'main.pdf'}")

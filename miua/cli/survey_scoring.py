@@ -28,7 +28,7 @@ def score_command(
     ] = None,
     results: Annotated[
         Path | None,
-        typer.Option(help="The results folder that was judged: its ledger gets the scores."),
+        typer.Option(help="The results folder that was judged: its claims table gets the scores."),
     ] = None,
     skip_refused: Annotated[
         bool, typer.Option("--skip-refused", help="Score the others where a file is refused.")
@@ -38,11 +38,11 @@ def score_command(
     ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print scores.json, and no tables.")] = False,
 ) -> None:
-    """Score readers' answers, and put them into a study's ledger."""
+    """Score readers' answers, and put them into a study's claims table."""
     for package in ("pandas", "pydantic", "statsmodels"):
         need(package, "Scoring a reader study", "survey")
     from miua.survey.answers import open_study, read_answers
-    from miua.survey.into_ledger import add_readers, check_readers, write_reader_tables
+    from miua.survey.into_claims_table import add_readers, check_readers, write_reader_tables
     from miua.survey.outcome import SCORES_FILE, outcome_folder, score, write_outcome
 
     if rehearsal and results is not None:
@@ -68,7 +68,7 @@ def score_command(
         if not json:
             print(place, *tables, sep="\n")
             print(
-                f"\nNow judge the ledger again: `miua claims {results}`, then `miua figures`, "
+                f"\nNow judge the claims again: `miua claims {results}`, then `miua figures`, "
                 f"`paper`, `report` and `manifest` of {results}; or `miua reproduce`, which does "
                 "all of it."
             )

@@ -10,7 +10,7 @@ from rich.measure import Measurement
 from rich.table import Table
 
 from miua.evaluation.records import COMPUTED, LBPV_DIFFERENCES, MetricRecord
-from miua.evaluation.result import Choice, Crosswalk, in_per_cent
+from miua.evaluation.result import Choice, PreprocessingSensitivity, in_per_cent
 from miua.evaluation.standing import chance_outside, standing
 from miua.metrics.registry import REGISTRY, STUDY_ELEMENTS, Measure, element_name, measure
 from miua.wording import change, number, percent, span
@@ -53,8 +53,8 @@ def print_evaluation(evaluation: Evaluation) -> None:
         _print_sets(console, evaluation)
         _print_rankings(console, evaluation.rankings)
     _print_missing(console, evaluation)
-    if evaluation.crosswalk is not None:
-        print_crosswalk(console, evaluation.crosswalk)
+    if evaluation.preprocessing_sensitivity is not None:
+        print_preprocessing_sensitivity(console, evaluation.preprocessing_sensitivity)
     for warning in evaluation.warnings:
         console.print(f"Note: {warning}")
 
@@ -249,12 +249,14 @@ def _print_missing(console: Console, evaluation: Evaluation) -> None:
             console.print(f"{measure(floor.metric).label}, real against real: {floor.status}")
 
 
-def print_crosswalk(console: Console, crosswalk: Crosswalk) -> None:
+def print_preprocessing_sensitivity(
+    console: Console, sensitivity: PreprocessingSensitivity
+) -> None:
     """A table a set: the values as measured, then how far each choice moves them.
 
     In per cent, where that means something, and else in the metric's unit.
     """
-    baseline = crosswalk.choices[0]
+    baseline = sensitivity.choices[0]
     for name in baseline.values:
         console.print(
             f"{name}: what other ways to prepare the images would give. As measured: "
@@ -262,21 +264,21 @@ def print_crosswalk(console: Console, crosswalk: Crosswalk) -> None:
         )
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
         table.add_column("choice", no_wrap=True)
-        for metric in crosswalk.metrics:
+        for metric in sensitivity.metrics:
             table.add_column(measure(metric).label, justify="right", no_wrap=True)
-        for choice in crosswalk.choices:
-            cells = [_moved(choice, baseline, name, measure(m)) for m in crosswalk.metrics]
+        for choice in sensitivity.choices:
+            cells = [_moved(choice, baseline, name, measure(m)) for m in sensitivity.metrics]
             table.add_row(_choice_name(choice), *cells)
         print_table(console, table)
-    for choice in crosswalk.choices:
+    for choice in sensitivity.choices:
         if choice.status != COMPUTED:
             console.print(f"{choice.aspect}, {choice.choice}: {choice.status}")
-    for flip in crosswalk.flips:
+    for flip in sensitivity.flips:
         console.print(
             f"{measure(flip.metric).label} ranks {' before '.join(flip.order)} with {flip.choice}, "
             f"and {' before '.join(flip.baseline_order)} as measured.",
         )
-    if len(baseline.values) > 1 and not crosswalk.flips:
+    if len(baseline.values) > 1 and not sensitivity.flips:
         console.print("No choice turns a ranking of the sets over.")
     console.print()
 

@@ -15,9 +15,9 @@ from miua.data.reading import Window
 from miua.data.threads import usable_cores
 from miua.errors import MiuaError
 from miua.evaluation.cautions import cautions
-from miua.evaluation.crosswalk import check_walk, walk
 from miua.evaluation.floor import SPLITS, at_floor_size, noise_floor_of
 from miua.evaluation.measure import check_sets, measured
+from miua.evaluation.preprocessing_sensitivity import check_walk, walk
 from miua.evaluation.ranking import rankings
 from miua.evaluation.reading import Images, Reading, Sets, groups_of, named_sets
 from miua.evaluation.result import CLOSEST_PAIRS, Copies, Evaluation, SetResult
@@ -58,7 +58,7 @@ def evaluate(
     bins: int = BINS,
     groups: Path | str | ArrayLike | None = None,
     floor_splits: int = SPLITS,
-    crosswalk: bool = False,
+    preprocessing_sensitivity: bool = False,
     extractors: Sequence[FeatureExtractor] = (),
     inception_weights: str | Path | InceptionWeights | None = None,
     resamples: int = RESAMPLES,
@@ -84,7 +84,7 @@ def evaluate(
             the columns file and group, or one label for each image. None reads subjects off
             HC18's file names where all have them, and else takes each image for its own.
         floor_splits: splits of the real images that the noise floor comes from; 0: no floor.
-        crosswalk: measure again under other choices of preparation. Needs paths.
+        preprocessing_sensitivity: measure again under other choices of preparation. Needs paths.
         extractors: feature extractors beside Inception, `miua.metrics.extractors`.
         inception_weights: the weights file; None looks in the usual places.
         resamples: of the bootstrap; 0: no intervals.
@@ -102,7 +102,7 @@ def evaluate(
     others = tuple(each.name for each in extractors)
     entries = entries_of(asked, others)
     reading = Reading(size, fit, crop_size, window, skip_bad=skip_bad)
-    if crosswalk:
+    if preprocessing_sensitivity:
         check_walk(real, reading, asked)
     ready = Extractors.ready(inception_weights=inception_weights, others=extractors, device=device)
     sets = named_sets(synthetic)
@@ -164,7 +164,7 @@ def evaluate(
                     ),
                 )
             )
-        if crosswalk:
+        if preprocessing_sensitivity:
             walked = walk(real, sets, reading, ready, asked, **of_pairs)
     settings = {
         **asdict(reading),
@@ -184,7 +184,7 @@ def evaluate(
         sets=tuple(results),
         floor=floor,
         rankings=rankings([result.records for result in results]),
-        crosswalk=walked,
+        preprocessing_sensitivity=walked,
         reference_lbpv=real_side.lbpv,
         pairing=PAIRINGS[pairing],
         settings=settings,

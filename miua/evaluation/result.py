@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 CLOSEST_PAIRS = 16
 # Of the JSON file. Raise the number when a field changes its meaning or goes away.
-SCHEMA = "miua-evaluation-1"
+SCHEMA = "miua-evaluation-2"
 
 
 @dataclass(frozen=True)
@@ -222,7 +222,7 @@ class Flip:
 
 
 @dataclass(frozen=True)
-class Crosswalk:
+class PreprocessingSensitivity:
     """All choices, the evaluation's own first, and the rankings they flip."""
 
     metrics: tuple[str, ...]
@@ -245,7 +245,8 @@ class Evaluation:
         sets: one result for each synthetic set, in the order given.
         floor: the noise floor of the real images; None if it was not asked for.
         rankings: of the sets, for each metric with a better side; empty for one set.
-        crosswalk: what other choices of preparation would have given; None if not asked for.
+        preprocessing_sensitivity: what other choices of preparation would have given; None if it
+            was not asked for.
         reference_lbpv: the LBP vector of the real images, (256,).
         pairing: how MI, PSNR and SSIM paired images, in words.
         settings: every setting that decides the numbers.
@@ -256,7 +257,7 @@ class Evaluation:
     sets: tuple[SetResult, ...]
     floor: Floor | None
     rankings: tuple[Ranking, ...]
-    crosswalk: Crosswalk | None
+    preprocessing_sensitivity: PreprocessingSensitivity | None
     reference_lbpv: NDArray[np.float64] = field(repr=False)
     pairing: str
     settings: dict[str, Any]
@@ -279,6 +280,7 @@ class Evaluation:
 
     def to_json(self) -> dict[str, Any]:
         """Everything but pictures, as evaluation.schema.json beside this file says."""
+        sensitivity = self.preprocessing_sensitivity
         return {
             "schema": SCHEMA,
             "real": _source(self.real),
@@ -287,7 +289,7 @@ class Evaluation:
             "sets": [_set(each) for each in self.sets],
             "noise_floor": None if self.floor is None else _plain(asdict(self.floor)),
             "rankings": [_plain(asdict(each)) for each in self.rankings],
-            "crosswalk": None if self.crosswalk is None else _plain(asdict(self.crosswalk)),
+            "preprocessing_sensitivity": sensitivity and _plain(asdict(sensitivity)),
             "warnings": self.warnings,
             "settings": _plain(self.settings),
             "provenance": _plain(self.provenance),

@@ -13,7 +13,7 @@ from miua.evaluation.standing import chance_outside, reason
 from miua.files import write_text
 from miua.metrics.contact_sheet import in_words
 from miua.metrics.registry import DIRECTIONS, STUDY_ELEMENTS, measure
-from miua.pages.evaluation_sets import CrosswalkView, beside_each_other, place_words
+from miua.pages.evaluation_sets import PreprocessingView, beside_each_other, place_words
 from miua.pages.evaluation_views import SetView, chance_axis, definitions, set_view
 from miua.pages.kit import KIT, in_rows, render, templates
 from miua.wording import counted, percent
@@ -40,11 +40,9 @@ def render_page(evaluation: Evaluation) -> str:
 def _content(evaluation: Evaluation) -> dict[str, Any]:
     axis = chance_axis(evaluation)
     sets = [set_view(evaluation, each, axis) for each in evaluation.sets]
-    crosswalk = None
-    if evaluation.crosswalk is not None:
-        floor = evaluation.floor.records if evaluation.floor else {}
-        names = tuple(each.source.name for each in evaluation.sets)
-        crosswalk = CrosswalkView(evaluation.crosswalk, names, floor)
+    sensitivity = evaluation.preprocessing_sensitivity
+    floor = evaluation.floor.records if evaluation.floor else {}
+    names = tuple(each.source.name for each in evaluation.sets)
     return {
         "evaluation": evaluation,
         "several": len(sets) > 1,
@@ -54,7 +52,7 @@ def _content(evaluation: Evaluation) -> dict[str, Any]:
         "real_samples": samples(evaluation.real.sample),
         "floor": _floor_view(evaluation),
         "beside": beside_each_other(evaluation),
-        "crosswalk": crosswalk,
+        "preprocessing": sensitivity and PreprocessingView(sensitivity, names, floor),
         "definitions": definitions(evaluation),
         "settings": _flat(evaluation.settings),
         "command": shlex.join(map(str, evaluation.provenance.get("command", []))),
@@ -84,7 +82,7 @@ def _sections(sets: list[SetView], evaluation: Evaluation) -> list[tuple[str, st
         "lbpv": ("LBP vector", any(each.lbpv for each in sets)),
         "copies": ("Copies", any(each.copies for each in sets)),
         "sets": ("Sets beside each other", len(sets) > 1),
-        "crosswalk": ("Other choices", evaluation.crosswalk is not None),
+        "preprocessing_sensitivity": ("Other choices", bool(evaluation.preprocessing_sensitivity)),
         "made": ("How it was made", True),
     }
     return [(name, title) for name, (title, shown) in there.items() if shown]

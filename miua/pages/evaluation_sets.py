@@ -12,10 +12,10 @@ from miua.charts.axes import EDGE, Axis
 from miua.evaluation.records import COMPUTED
 from miua.evaluation.result import (
     Choice,
-    Crosswalk,
     Evaluation,
     FloorRecord,
     Place,
+    PreprocessingSensitivity,
     Ranking,
     in_per_cent,
 )
@@ -151,17 +151,17 @@ class Moved:
 
 
 @dataclass(frozen=True)
-class CrosswalkView:
+class PreprocessingView:
     """How far each choice of preparation moves each number of the sets of these names."""
 
-    crosswalk: Crosswalk
+    sensitivity: PreprocessingSensitivity
     names: tuple[str, ...]
     floor: dict[str, FloorRecord]
 
     @property
     def tables(self) -> list[list[Measure]]:
         """The metrics, in parts that a table has room for."""
-        return chunks([measure(metric) for metric in self.crosswalk.metrics], CHOICE_COLUMNS)
+        return chunks([measure(metric) for metric in self.sensitivity.metrics], CHOICE_COLUMNS)
 
     def moved(self, choice: Choice, name: str, shown: Measure) -> Moved:
         """One metric of one set under a choice."""
@@ -182,8 +182,8 @@ class CrosswalkView:
     def summary(self) -> str:
         """What moves the most, in widths of the range."""
         found: list[tuple[float, str, str]] = []
-        choices = [choice for choice in self.crosswalk.choices if not choice.baseline]
-        for choice, name, metric in product(choices, self.names, self.crosswalk.metrics):
+        choices = [choice for choice in self.sensitivity.choices if not choice.baseline]
+        for choice, name, metric in product(choices, self.names, self.sensitivity.metrics):
             value, base = self._values(choice, name, metric)
             if value is None or base is None:
                 continue
@@ -202,7 +202,7 @@ class CrosswalkView:
 
     def _values(self, choice: Choice, name: str, metric: str) -> tuple[float | None, float | None]:
         """Under the choice, and under the evaluation's own of the same aspect if it has one."""
-        own = [each for each in self.crosswalk.choices if each.baseline]
+        own = [each for each in self.sensitivity.choices if each.baseline]
         base = next((each for each in own if each.aspect == choice.aspect), own[0])
         value, before = (each.values.get(name, {}).get(metric) for each in (choice, base))
         return value, before

@@ -1,4 +1,4 @@
-"""What the text says of claims: their verdicts and reasons, as the ledger has them."""
+"""What the text says of claims: their verdicts and reasons, as the claims table has them."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from miua.analysis.ledger import read_claims, read_ledger
+from miua.analysis.claims_table import read_claims, read_claims_table
 from miua.study.store import Results
 
-LEDGER = "claims.json"
+CLAIMS_TABLE = "claims.json"
 NOT_JUDGED = "not judged"
 READER = "reader"  # the section of claims that are not the paper's but a careful reader's
 
@@ -21,7 +21,7 @@ class JudgedClaim:
     Attributes:
         id, claim, section: as in claims.yaml.
         means: what the verdict "reproduced" would mean, in words.
-        verdict: one of the ledger's, or "not judged" where it does not hold the claim.
+        verdict: one of the claims table's, or "not judged" where it does not hold the claim.
         reason: the sentence that says why, with its numbers.
         numbers: what the verdict rests on, by name.
         sources: the files that were read for it.
@@ -44,17 +44,17 @@ class JudgedClaim:
 
 
 def judged_claims(results: Results, study: Path) -> list[JudgedClaim]:
-    """Every claim of the study, in its order, with what the ledger of the results says of it.
+    """Every claim of the study, in its order, with what the claims table of the results says of it.
 
     Raises:
         MiuaError: claims.yaml or claims.json is damaged.
     """
     entries: dict[str, dict[str, Any]] = {}
-    if results.ledger.exists():
-        entries = {entry["id"]: entry for entry in read_ledger(results)["claims"]}
+    if results.claims_table.exists():
+        entries = {entry["id"]: entry for entry in read_claims_table(results)["claims"]}
     judged = []
     for claim in read_claims(study):
-        missing = f"The ledger of these results does not hold the claim {claim.id}."
+        missing = f"The claims table of these results does not hold the claim {claim.id}."
         entry: dict[str, Any] = {
             "verdict": NOT_JUDGED,
             "reason": missing,

@@ -112,7 +112,7 @@ def write_latex(results: Results, study: Path, folder: Path) -> list[Path]:
         "table_correlation.tex": _correlation_table(results),
         "table_floor.tex": floor_table(results),
         "table_stability.tex": _stability_table(results),
-        "table_ledger.tex": ledger_table(judged_claims(results, study)),
+        "table_claims.tex": claims_table(judged_claims(results, study)),
     }
     for name, text in texts.items():
         write_text(folder / name, text)
@@ -192,7 +192,7 @@ def _experiments_table(results: Results, study: Path) -> str:
     )
 
 
-def ledger_table(claims: list[JudgedClaim]) -> str:
+def claims_table(claims: list[JudgedClaim]) -> str:
     """Every claim with its verdict and what that rests on, the paper's own claims first."""
     parts = []
     for title, of_the_paper in (
@@ -200,13 +200,13 @@ def ledger_table(claims: list[JudgedClaim]) -> str:
         ("What a careful reader finds or asks", False),
     ):
         chosen = [claim for claim in claims if claim.of_the_paper == of_the_paper]
-        parts.append((title, [_ledger_row(claim) for claim in chosen]))
+        parts.append((title, [_claims_row(claim) for claim in chosen]))
     return long_table(
         ("27mm", "92mm"), ["Claim, verdict", "What is claimed, and what was found"], parts
     )
 
 
-def _ledger_row(claim: JudgedClaim) -> list[str]:
+def _claims_row(claim: JudgedClaim) -> list[str]:
     # A hyphen may end a line in the narrow column.
     name = escape(claim.id).replace("{-}", r"{-}\allowbreak{}")
     verdict = rf"{name}\newline\textbf{{{escape(claim.verdict)}}}"

@@ -1,4 +1,4 @@
-"""The first screen: did it reproduce? An answer drawn from the ledger's counts alone."""
+"""The first screen: did it reproduce? An answer drawn from the claims table's counts alone."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Group:
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many have each verdict, in the ledger's order; unjudged ones where there are any."""
+        """How many have each verdict, in their order; unjudged ones where there are any."""
         return counts_of(self.claims)
 
     @property
@@ -61,7 +61,7 @@ def groups(claims: Sequence[JudgedClaim]) -> tuple[Group, Group]:
 
 
 def answer(plan: Profile, paper: Group, full_scale: bool, published: str) -> Answer:
-    """What the ledger says of the paper's main claims.
+    """What the claims table says of the paper's main claims.
 
     The word is about those that a run can decide. Those that rest on published numbers alone come
     out the same whatever it makes, so they are told apart.

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from miua.analysis.claims_table import read_claims
 from miua.analysis.clinician import read_facts
-from miua.analysis.ledger import read_claims
 from miua.analysis.reader_tables import (
     ALL,
     CLINICIAN,

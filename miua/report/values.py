@@ -35,7 +35,7 @@ from miua.metrics.registry import (
     measure,
 )
 from miua.report import study_tables as tables
-from miua.report.claims import LEDGER, JudgedClaim, judged_claims
+from miua.report.claims import CLAIMS_TABLE, JudgedClaim, judged_claims
 from miua.report.study_tables import is_full_scale
 from miua.study.plan import EQUAL_UPDATES, RealImages
 from miua.study.store import (
@@ -87,7 +87,7 @@ NOTEBOOKS = {
 }  # fmt: skip
 # Published facts that a claim's test reads and the text does not quote.
 FACTS_UNQUOTED = ("called_real", "clinician_years")
-# Claims that stand in the ledger's table alone, not in a sentence.
+# Claims that stand in the table alone, not in a sentence.
 CLAIMS_UNQUOTED = re.compile(
     r"correlation-others|fid-range|stability-larger|sensitivity-(mutual-information|psnr|v\d+)|"
     r"training-size-(fid|lbpv|mutual-information|psnr)"
@@ -352,15 +352,15 @@ def _claim_values(claims: Sequence[JudgedClaim]) -> Iterator[Value]:
     verdicts = ("reproduced", "not reproduced", "undecided", "not testable here")
     paper = [claim for claim in claims if claim.of_the_paper]
     for kind, chosen in (("", claims), ("of the paper ", paper)):
-        yield Value(f"claims {kind}number", str(len(chosen)), LEDGER)
+        yield Value(f"claims {kind}number", str(len(chosen)), CLAIMS_TABLE)
         for verdict in verdicts:
             count = sum(claim.verdict == verdict for claim in chosen)
-            yield Value(f"claims {kind}{verdict}", str(count), LEDGER)
+            yield Value(f"claims {kind}{verdict}", str(count), CLAIMS_TABLE)
     for claim in claims:
         quoted = not CLAIMS_UNQUOTED.fullmatch(claim.id)
         for column, text in (("verdict", claim.verdict), ("reason", claim.reason)):
             name, row = f"claim {claim.id} {column}", {"id": claim.id}
-            yield Value(name, text, LEDGER, row, column, claim.sources, quoted)
+            yield Value(name, text, CLAIMS_TABLE, row, column, claim.sources, quoted)
 
 
 def _conditions(
@@ -392,8 +392,8 @@ def _conditions(
         "all agree": (bool((regression["agrees"] == "yes").all()), REGRESSION),
         "all above claim": (len(fitted) > 0 and bool(above.all()), REGRESSION),
         "any significant": (bool((fitted["p_value"] < SIGNIFICANCE).any()), REGRESSION),
-        "own readers": (read_readers(results, READERS) is not None, LEDGER),
+        "own readers": (read_readers(results, READERS) is not None, CLAIMS_TABLE),
         "FID slope positive": (bool((slope > 0).any()), REGRESSION),
         **{f"ran {name}": (there, "tables/") for name, there in ran.items()},
-        "holds training-size-power": ("training-size-power" in held, LEDGER),
+        "holds training-size-power": ("training-size-power" in held, CLAIMS_TABLE),
     }

@@ -132,7 +132,7 @@ def write_expected(results: Results, out: Path, repeats: Sequence[Results] = ())
             another plan, shares a seed, lacks numbers, or breaks a promise.
     """
     if not results.table_path("claims").exists():
-        raise MiuaError(f"{results.folder} holds no ledger yet. Make it with: miua claims")
+        raise MiuaError(f"{results.folder} holds no claims table yet. Make it with: miua claims")
     if out.exists() and not (out / PLAN).exists() and any(out.iterdir()):
         raise MiuaError(f"{out} holds other files. Choose an empty or new folder for --out.")
     out.parent.mkdir(parents=True, exist_ok=True)

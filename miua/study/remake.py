@@ -20,8 +20,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from miua.analysis.claims_table import write_claims
 from miua.analysis.clinician import refit_clinician
-from miua.analysis.ledger import write_claims
 from miua.analysis.real_images import (
     MeasuredImages,
     measure_images,
@@ -53,7 +53,7 @@ from miua.study.manifest import named_files, read_manifest, read_record
 from miua.study.plan import Plan, RealImages
 from miua.study.steps import Job, Study
 from miua.study.store import Results, write_table
-from miua.survey.into_ledger import write_reader_tables
+from miua.survey.into_claims_table import write_reader_tables
 
 IMAGES, METRICS, TABLES = "images", "metrics", "tables"
 CHECK_OF = {
@@ -65,7 +65,7 @@ CHECK_OF = {
 # What is compared where that is not the first output.
 OUTPUTS = {"phantoms": "data", "paper": f"paper/{GENERATED}"}
 ABSENT = {
-    "claims": "There is no ledger: not all experiments were run.",
+    "claims": "There is no claims table: not all experiments were run.",
     "paper": "There is no paper: it was not printed.",
     "report": "There is no report: it was not written.",
 }

@@ -54,7 +54,7 @@ def reproduce(
     experiment: str | None = None,
     executor: str = LOCAL,
     seed_offset: int = 0,
-    ledger_only: bool = False,
+    claims_only: bool = False,
 ) -> Path:
     """Run every part of the study that is not there yet.
 
@@ -69,7 +69,7 @@ def reproduce(
         experiment: only this one, up to its table; None for all, report and paper included.
         executor: where the steps run: "local", a name in `study`/executors, or a folder like those.
         seed_offset: how much higher the profile's seeds are to be; see Profile.with_seeds_moved.
-        ledger_only: all experiments up to the ledger, without figures, report and paper.
+        claims_only: all experiments up to the claims table, without figures, report and paper.
 
     Returns:
         The results folder of the profile.
@@ -92,7 +92,7 @@ def reproduce(
     if seed_offset:
         settings = settings.with_seeds_moved(seed_offset)
     plan = make_plan(settings, experiments)
-    targets = ["tables/claims.csv"] if ledger_only else []
+    targets = ["tables/claims.csv"] if claims_only else []
     if experiment is not None:
         targets = [f"tables/{experiment}.csv"]
     if not (paper / "main.tex").is_file():
@@ -311,7 +311,7 @@ def _run(command: list[str], lock: int, messages: Callable[[Iterable[str]], Iter
 def make_repeats(
     profile: str, times: int, *, study: Path, paper: Path, out: Path, cores: int | None = None
 ) -> list[Path]:
-    """Reproduce a profile up to its ledger `times` times, each with seeds of its own.
+    """Reproduce a profile up to its claims table `times` times, each with seeds of its own.
 
     Repeat k has every seed of the profile SEED_STEP * k higher, but for the phantoms': all repeats
     learn from the same images. A second call goes on where the first one was stopped, and makes
@@ -341,7 +341,7 @@ def make_repeats(
                 results=out / f"seed-{offset}",
                 cores=cores,
                 seed_offset=offset,
-                ledger_only=True,
+                claims_only=True,
             )
         )
     return folders

@@ -203,7 +203,7 @@ STEPS = (
         ("tables/readers.csv", "tables/readers.json"),
         "miua readers .",
         ("{readers_files}", "tables/metrics.csv"),
-        modules=("miua.survey.into_ledger",), local=True,
+        modules=("miua.survey.into_claims_table",), local=True,
     ),
     _of_tables(
         "claims",
@@ -211,7 +211,7 @@ STEPS = (
         "miua claims . --study {study}",
         ("tables/{readers_tables}", "tables/{trainings}.csv", "tables/{measured}-summary.csv",
          "tables/clinician.csv", "tables/regression.csv", "tables/metrics.csv", "{claims}"),
-        modules=("miua.analysis.ledger",),
+        modules=("miua.analysis.claims_table",),
     ),
     _of_tables(
         "figures",

@@ -117,7 +117,7 @@ class Results:
         return self.folder / "paper"
 
     @property
-    def ledger(self) -> Path:
+    def claims_table(self) -> Path:
         return self.folder / "claims.json"
 
     @property

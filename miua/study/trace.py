@@ -14,7 +14,7 @@ from typing import Any
 
 import pandas as pd
 
-from miua.analysis.ledger import read_ledger
+from miua.analysis.claims_table import read_claims_table
 from miua.analysis.reader_tables import READER, READERS
 from miua.errors import MiuaError
 from miua.files import read_array, read_json, sha256_array, sha256_file
@@ -93,8 +93,8 @@ def _find(
 ) -> tuple[dict[str, Any], dict[str, Any] | None]:
     """The entry of a value, or that of a claim's reason together with the claim."""
     claims: dict[str, dict[str, Any]] = {}
-    if results.ledger.exists():
-        claims = {claim["id"]: claim for claim in read_ledger(results)["claims"]}
+    if results.claims_table.exists():
+        claims = {claim["id"]: claim for claim in read_claims_table(results)["claims"]}
     wanted = name.removeprefix("\\")
     if wanted in values:
         return values[wanted], None
@@ -228,7 +228,7 @@ def listing(results: Path) -> list[str]:
     opened = Results.open(results)
     values = read_values(opened)
     lines = []
-    if opened.ledger.exists():
-        claims = read_ledger(opened)["claims"]
+    if opened.claims_table.exists():
+        claims = read_claims_table(opened)["claims"]
         lines = [f"{claim['id']}: {claim['verdict']}" for claim in claims]
     return lines + [f"{name}: {entry['text']}" for name, entry in values.items()]

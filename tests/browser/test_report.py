@@ -287,7 +287,7 @@ def test_a_link_to_a_claim_opens_what_it_folds(open_page, report):
     page = open_page(report, offline=True)
     page.evaluate("location.hash = 'claim-closeness'")
     page.locator("#claim-closeness details[open]").wait_for()
-    assert page.locator("#ledger details[open]").count() == 1
+    assert page.locator("#claims details[open]").count() == 1
 
 
 def test_the_table_of_sets_fits_a_desk(open_page, report):

@@ -9,12 +9,12 @@ from miua.evaluation.records import LBPV_DIFFERENCES, MetricRecord
 from miua.evaluation.result import (
     Choice,
     Copies,
-    Crosswalk,
     Evaluation,
     Flip,
     Floor,
     FloorRecord,
     Place,
+    PreprocessingSensitivity,
     Ranking,
     SetResult,
     Source,
@@ -185,13 +185,13 @@ def result(name="e60", images=300, *, seed=1, flagged=None, warnings=(), side=64
     )
 
 
-def evaluation(*sets, with_floor=None, rankings=(), crosswalk=None, side=64, real=None):
+def evaluation(*sets, with_floor=None, rankings=(), walked=None, side=64, real=None):
     return Evaluation(
         real=real or source("real", REAL, 0, side, notes=("all images resized to 64 x 64",)),
         sets=sets,
         floor=with_floor,
         rankings=rankings,
-        crosswalk=crosswalk,
+        preprocessing_sensitivity=walked,
         reference_lbpv=np.full(256, 1000.0),
         pairing="all pairs",
         settings={"size": 64, "fit": "stretch", "window": None, "extractors": {}, "seed": 0},
@@ -213,7 +213,7 @@ def one_set_without_fid():
 
 
 def one_set_with_everything():
-    return evaluation(result(flagged=0), with_floor=floor(), crosswalk=crosswalk("e60"))
+    return evaluation(result(flagged=0), with_floor=floor(), walked=sensitivity("e60"))
 
 
 def copies_found():
@@ -265,11 +265,11 @@ def three_sets():
         *sets,
         with_floor=floor(),
         rankings=rankings("e60", "e30", "e10"),
-        crosswalk=crosswalk("e10", "e30", "e60"),
+        walked=sensitivity("e10", "e30", "e60"),
     )
 
 
-def crosswalk(*names):
+def sensitivity(*names):
     metrics = ("mutual_information", "psnr", "ssim", "fid", "kid", "lbpv_total_difference",
                "fd_lbp")  # fmt: skip
     moved = {
@@ -291,7 +291,7 @@ def crosswalk(*names):
     none = {name: dict.fromkeys(metrics) for name in names}
     choices.append(Choice("fit", "crop 540", False, none, NO_WEIGHTS))
     flips = (Flip("psnr", "resize filter: nearest", names[::-1], names),) if len(names) > 1 else ()
-    return Crosswalk(metrics, tuple(choices), flips)
+    return PreprocessingSensitivity(metrics, tuple(choices), flips)
 
 
 def names_with_markup():

@@ -139,10 +139,10 @@ def test_a_choice_of_metrics_and_names(folders):
     assert "FD-LBP" not in text
 
 
-def test_the_crosswalk_shows_every_choice(folders):
+def test_preprocessing_sensitivity_shows_every_choice(folders):
     text = run(
-        folders, "--synthetic", folders / "sets" / "*", "--size", 16, "--crosswalk", "--metrics",
-        "psnr",
+        folders, "--synthetic", folders / "sets" / "*", "--size", 16, "--preprocessing-sensitivity",
+        "--metrics", "psnr",
     )  # fmt: skip
     for choice in ("bicubic filter", "antialiasing off", "crop", "16 bits"):
         assert choice in text
@@ -186,7 +186,7 @@ def test_mistakes_are_told(folders, monkeypatch):
         "--synthetic", a, "--extractor", folders / "groups.csv"
     )
     assert "provenance beside" in message("--synthetic", a, "--json", "x.json", "--csv", "x.csv")
-    assert "--size" in message("--synthetic", a, "--crosswalk", "--metrics", "psnr")
+    assert "--size" in message("--synthetic", a, "--preprocessing-sensitivity", "--metrics", "psnr")
     assert "groups.csv is missing" in message(
         "--synthetic", a, "--groups", folders / "my" / "groups.csv"
     )
@@ -213,7 +213,7 @@ def test_options_without_effect_are_refused(folders):
 
     assert "--crop-size needs --fit crop" in message("--size", 16, "--crop-size", 8)
     assert "--fit crop needs the size" in message("--fit", "crop")
-    assert "--crosswalk needs the size" in message("--crosswalk")
+    assert "--preprocessing-sensitivity needs the size" in message("--preprocessing-sensitivity")
     assert "--synthetic is empty" in fails("evaluate", "--real", folders, "--synthetic", "")
 
 

@@ -88,7 +88,7 @@ def test_json_follows_the_schema_whatever_was_asked(tmp_path):
         {"metrics": ["psnr"], "pairing": "nearest"},
     ):
         found = valid(evaluate(REAL, SYNTHETIC, **(QUICK | settings)))
-        assert found["schema"] == "miua-evaluation-1"
+        assert found["schema"] == "miua-evaluation-2"
     several = valid(evaluate(REAL, {"a": SYNTHETIC, "b": REAL[:20]}, **QUICK))
     assert [each["name"] for each in several["sets"]] == ["a", "b"]
     assert several["rankings"]
@@ -342,5 +342,5 @@ def test_sets_that_do_not_fit_are_named():
         evaluate(REAL, {"made": SYNTHETIC}, pairing="index")
     with pytest.raises(ValueError, match="unknown metric 'vif'"):
         evaluate(REAL, SYNTHETIC, metrics=["vif"])
-    with pytest.raises(MiuaError, match="A crosswalk"):
-        evaluate(REAL, SYNTHETIC, metrics=["psnr"], crosswalk=True, **QUICK)
+    with pytest.raises(MiuaError, match="Preprocessing sensitivity"):
+        evaluate(REAL, SYNTHETIC, metrics=["psnr"], preprocessing_sensitivity=True, **QUICK)

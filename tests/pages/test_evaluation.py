@@ -241,7 +241,7 @@ def test_images_are_shown_at_a_whole_zoom():
 def test_what_was_not_measured_has_no_section():
     text = render_page(evaluations.without_lbpv())
     page = Page(text)
-    assert not {"lbpv", "copies", "sets", "crosswalk"} & set(page.ids)
+    assert not {"lbpv", "copies", "sets", "preprocessing_sensitivity"} & set(page.ids)
     assert {"metrics", "samples", "made"} <= set(page.ids)
 
 

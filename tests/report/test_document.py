@@ -61,12 +61,12 @@ def test_the_paper_says_what_it_is_and_holds_the_numbers(paper):
 
 def test_another_verdict_prints_another_sentence(folder):
     path = folder / "claims.json"
-    ledger = json.loads(path.read_text(encoding="utf-8"))
-    for claim in ledger["claims"]:
+    claims_table = json.loads(path.read_text(encoding="utf-8"))
+    for claim in claims_table["claims"]:
         if claim["id"] == "augmentation":
             claim.update(verdict="not reproduced", reason="Flips alone came closest of all.")
-    ledger["claims"] = [c for c in ledger["claims"] if c["id"] != "collapse"]
-    path.write_text(json.dumps(ledger), encoding="utf-8")
+    claims_table["claims"] = [c for c in claims_table["claims"] if c["id"] != "collapse"]
+    path.write_text(json.dumps(claims_table), encoding="utf-8")
     text = text_of(make_paper(folder, STUDY, PAPER))
     assert text.count("Flips alone came closest of all. [not reproduced]") == 1
     assert "These results do not hold the claim collapse" not in text
@@ -85,7 +85,7 @@ def test_stand_in_weights_are_marked_wherever_fid_is_shown(stand_in):
     text = text_of(make_paper(stand_in, STUDY, PAPER))
     assert "other weights, 0123abcd, stand in for the published ones" in text
     assert text.lower().count("with stand-in weights") >= 3
-    assert "stand-ins were used" in text  # the ledger: not testable with them
+    assert "stand-ins were used" in text  # the claims table: not testable with them
 
 
 def test_each_macro_of_the_text_is_generated(smoke, real, tmp_path):

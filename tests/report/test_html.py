@@ -19,7 +19,7 @@ from tests.drawn_results import BANNER, STUDY
 
 VOID = {"meta", "link", "img", "br", "input"}
 SECTIONS = [
-    "answer", "ledger", "scale", "sets", "grid", "elements", "regression", "published",
+    "answer", "claims", "scale", "sets", "grid", "elements", "regression", "published",
     "sensitivity", "experiments", "stability", "readers", "nearest", "figures", "cost",
     "provenance",
 ]  # fmt: skip
@@ -177,15 +177,15 @@ def test_what_ran_is_told_with_commit_and_questions(page):
 
 
 def test_every_claim_is_there_with_its_verdict(smoke, page):
-    ledger = json.loads((smoke / "claims.json").read_text(encoding="utf-8"))
-    for claim in ledger["claims"]:
+    claims_table = json.loads((smoke / "claims.json").read_text(encoding="utf-8"))
+    for claim in claims_table["claims"]:
         (row,) = re.findall(rf'<li id="claim-{claim["id"]}">.*?</li>', page, re.DOTALL)
         assert f"</i>{claim['verdict']}</b>" in row
         assert html.escape(claim["reason"], quote=False) in row.replace("&#39;", "'")
         for source in claim["sources"]:
             assert (f'href="{source}"' in row) == (smoke / source).exists()
     keys = re.findall(r"</i>(\d+) ([a-z ]+)</li>", section(page, "answer"))
-    for verdict, count in ledger["verdicts"].items():
+    for verdict, count in claims_table["verdicts"].items():
         assert sum(int(number) for number, name in keys if name == verdict) == count
 
 

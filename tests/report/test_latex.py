@@ -11,9 +11,9 @@ from miua.files import read_json
 from miua.report.claims import judged_claims
 from miua.report.latex import (
     VALUES,
+    claims_table,
     escape,
     floor_table,
-    ledger_table,
     numbers_tex,
     regression_table,
     sets_table,
@@ -163,9 +163,9 @@ def test_every_claim_can_be_traced_though_the_text_quotes_few(smoke, tmp_path):
         assert known[f"claim-{claim.id}-reason"]["text"] == claim.reason
 
 
-def test_every_claim_stands_in_the_ledger_with_verdict_and_reason(real):
+def test_every_claim_stands_in_the_claims_table_with_verdict_and_reason(real):
     claims = judged_claims(Results.open(real), STUDY)
-    table = ledger_table(claims)
+    table = claims_table(claims)
     assert len(claims) > 40
     for claim in claims:
         assert escape(claim.reason) in table

@@ -1,4 +1,4 @@
-"""The first screen's answer follows from the ledger's counts, and says what a run cannot tell."""
+"""The first screen's answer follows from the claims table, and says what a run cannot tell."""
 
 import pytest
 
@@ -85,7 +85,7 @@ def test_another_scale_is_told(scientific):
     assert said == f"At another scale than the study's: {own}; the study has 20 sets of 800."
 
 
-def test_phantoms_decide_nothing_whatever_the_ledger_says(smoke):
+def test_phantoms_decide_nothing_whatever_the_claims_table_says(smoke):
     plan = Results.open(smoke).plan
     paper, _ = groups([PUBLISHED, *claims_of(not_testable_here=4)])
     told = answer(plan, paper, True, "1000")

@@ -44,9 +44,9 @@ def test_places_go_from_the_closest_to_the_farthest(elements):
     assert elements.place[elements.order[-1]] == 256
 
 
-def test_the_ledger_gives_the_same_places(results, elements):
-    ledger = json.loads((results.folder / "claims.json").read_text(encoding="utf-8"))
-    (closeness,) = [claim for claim in ledger["claims"] if claim["id"] == "closeness"]
+def test_the_claims_table_gives_the_same_places(results, elements):
+    claims_table = json.loads((results.folder / "claims.json").read_text(encoding="utf-8"))
+    (closeness,) = [claim for claim in claims_table["claims"] if claim["id"] == "closeness"]
     for element in STUDY_ELEMENTS:
         assert closeness["numbers"][f"V{element} rank of all"] == elements.place[element]
 

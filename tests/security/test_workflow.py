@@ -19,7 +19,7 @@ from miua.metrics import inception_weights
 from miua.study.plan import Cell, Profile, make_plan, read_experiments
 from miua.study.run import _snakemake_command, _write_plan, reproduce, study_of
 from miua.study.steps import STEPS, Shell, Study
-from tests.doors import NOXFILE
+from tests.entry_points import NOXFILE
 from tests.small_study import write_profile
 from tests.test_reproduce import PAPER, STUDY
 

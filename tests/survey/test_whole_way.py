@@ -1,11 +1,11 @@
-"""From a results folder to its ledger: a study built of it, judged, and scored back into it."""
+"""From a results folder to its claims table: a study built, judged and scored back into it."""
 
 import json
 import shutil
 
 from typer.testing import CliRunner
 
-from miua.analysis.ledger import read_ledger, write_claims
+from miua.analysis.claims_table import read_claims_table, write_claims
 from miua.cli import app
 from miua.study.store import Results
 from miua.survey.answers import open_study
@@ -32,10 +32,11 @@ def test_a_study_is_built_judged_and_decides_claims(main_grid, tmp_path):
     told = call("survey", "score", study, *paths, "--results", results)
     assert "of 114" in told  # two engineers, 57 synthetic images each
     write_claims(results, STUDY)
-    ledger = {entry["id"]: entry for entry in read_ledger(Results.open(results))["claims"]}
-    assert ledger["indistinguishable"]["n"] == 114
-    assert ledger["clinician"]["verdict"] == "not reproduced"
-    assert ledger["correlation-others"]["n"] == 20
+    claims = read_claims_table(Results.open(results))["claims"]
+    claims_table = {entry["id"]: entry for entry in claims}
+    assert claims_table["indistinguishable"]["n"] == 114
+    assert claims_table["clinician"]["verdict"] == "not reproduced"
+    assert claims_table["correlation-others"]["n"] == 20
     scores = json.loads((study / "scores" / "scores.json").read_text())
     assert {row["n"] for row in scores["agreement"] if row["kind"] == "intra-reader"} == {10}
     assert len(scores["sets"]) == 2 * 21

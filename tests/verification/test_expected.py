@@ -45,13 +45,13 @@ def test_without_repeats_an_older_reference_goes(results, tmp_path):
     assert not (out / REPEATS).exists()
 
 
-def test_it_replaces_nothing_else_and_needs_a_ledger(results, tmp_path):
+def test_it_replaces_nothing_else_and_needs_a_claims_table(results, tmp_path):
     other = tmp_path / "other"
     write_text(other / "precious.txt", "")
     with pytest.raises(MiuaError, match="holds other files"):
         write_expected(results, other)
     assert (other / "precious.txt").exists()
     (results.tables / "claims.csv").unlink()
-    with pytest.raises(MiuaError, match="holds no ledger yet"):
+    with pytest.raises(MiuaError, match="holds no claims table yet"):
         write_expected(results, tmp_path / "new")
     assert not (tmp_path / "new").exists()

@@ -6,12 +6,12 @@ import shutil
 import pandas as pd
 import pytest
 
-from miua.analysis.ledger import write_claims
+from miua.analysis.claims_table import write_claims
 from miua.report.latex import write_latex
 from miua.study.expected import results_tables
 from miua.study.store import Results
 from miua.study.trace import trace
-from miua.survey.into_ledger import write_reader_tables
+from miua.survey.into_claims_table import write_reader_tables
 from miua.survey.records import canonical, digest_of
 from tests.shared import made_once
 from tests.small_study import World, call
@@ -31,7 +31,7 @@ def with_readers(small_study, tmp_path_factory):
         quality = {"n0004_e0001": 1, "n0004_e0002": 2, "n0006_e0001": 3, "n0006_e0002": 4}
         paths.append(made.reader(2, drawn_reader(made, 2, quality=quality), role="clinician"))
         call("survey", "score", made.folder, *paths, "--results", world.results)
-        ledger(world)
+        claims_table(world)
 
     return made_once(tmp_path_factory, "study-with-readers", make)
 
@@ -42,7 +42,7 @@ def judged(with_readers, tmp_path):
     return World(shutil.copytree(with_readers, tmp_path / "judged"))
 
 
-def ledger(world):
+def claims_table(world):
     write_claims(world.results, world.study)
     results = Results.open(world.results)
     write_latex(results, world.study, results.paper / "generated")

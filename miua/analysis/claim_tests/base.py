@@ -1,4 +1,4 @@
-"""What every test of the ledger shares: its evidence, its finding, and the register of tests.
+"""What every test of the claims table shares: its evidence, its finding, and the register of tests.
 
 A test is a function of the evidence, of its inputs and, by keyword only, of its thresholds. Its
 signature says which keys a claim of claims.yaml may give it. It decides by these alone.

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 
 from miua.analysis.claim_tests.base import Evidence
+from miua.analysis.claims_table import Claim, judge
 from miua.analysis.clinician import CLINICIAN_COLUMNS
-from miua.analysis.ledger import Claim, judge
 from miua.analysis.noise_floor import SUMMARY_COLUMNS
 from miua.analysis.sensitivity import SUMMARY_COLUMNS as SENSITIVITY_COLUMNS
 from miua.config import write_config

@@ -21,7 +21,7 @@ from miua.errors import MiuaError
 from miua.evaluation.measure import measured
 from miua.evaluation.ranking import ranks_of
 from miua.evaluation.reading import Images, Reading
-from miua.evaluation.result import Choice, Crosswalk, Flip, Values
+from miua.evaluation.result import Choice, Flip, PreprocessingSensitivity, Values
 from miua.metrics.comparison import Comparison, Extractors, Side
 from miua.metrics.inception import InceptionNetwork, Layer
 from miua.metrics.registry import INCEPTION, REGISTRY, Entry, measure
@@ -37,7 +37,7 @@ def walk(
     extractors: Extractors,
     metrics: Sequence[str] = METRICS,
     **settings: Any,
-) -> Crosswalk:
+) -> PreprocessingSensitivity:
     """Measure every set under every choice.
 
     metrics: those of METRICS among them are measured, and of "lbpv" its total difference.
@@ -67,7 +67,7 @@ def walk(
 
     choices = [Choice("as measured", _words(reading), True, values(reading, wanted, extractors))]
     others = list(_other_readings(reading))
-    for aspect, choice, other in progress(others, "Crosswalk", "choices"):
+    for aspect, choice, other in progress(others, "Preprocessing", "choices"):
         choices.append(Choice(aspect, choice, False, values(other, wanted, extractors)))
     # SSIM and networks take 8 bits and have no value here.
     deep = [entry for entry in wanted if entry.deep]
@@ -86,20 +86,20 @@ def walk(
         for entry in wanted
         if any(each[entry.name] is not None for each in choices[0].values.values())
     )
-    return Crosswalk(shown, tuple(choices), tuple(_flips(choices, shown)))
+    return PreprocessingSensitivity(shown, tuple(choices), tuple(_flips(choices, shown)))
 
 
 def check_walk(real: Images, reading: Reading, metrics: Sequence[str] = METRICS) -> None:
     """MiuaError: nothing would be resized, the real images not in files, or nothing to measure."""
     if reading.size is None or isinstance(real, np.ndarray | ImageStack):
         raise MiuaError(
-            "A crosswalk prepares the images again in other ways: it needs image files and the "
-            "size they are resized to (--size N)."
+            "Preprocessing sensitivity prepares the images again in other ways: it needs image "
+            "files and the size they are resized to (--size N)."
         )
     if not {*METRICS, "lbpv"} & set(metrics):
         raise MiuaError(
-            f"A crosswalk measures {', '.join(METRICS)}, and none of them is asked for. "
-            "Add one to the metrics, or leave the crosswalk out."
+            f"Preprocessing sensitivity measures {', '.join(METRICS)}, and none of them is asked "
+            "for. Add one to the metrics, or leave preprocessing sensitivity out."
         )
 
 

@@ -1,4 +1,4 @@
-"""The ledger as a whole: claims.yaml, the rule on phantoms, and what is written and printed."""
+"""The claims table as a whole: claims.yaml, the rule on phantoms, what is written and printed."""
 
 import functools
 import json
@@ -13,16 +13,16 @@ import pytest
 import yaml
 
 from miua.analysis.claim_tests.base import TESTS, VERDICTS, ClaimTest, Evidence, Finding
-from miua.analysis.clinician import clinician_table, refit
-from miua.analysis.ledger import (
+from miua.analysis.claims_table import (
     CLAIMS_COLUMNS,
     at_scale,
     count_verdicts,
     judge,
     read_claims,
-    read_ledger,
+    read_claims_table,
     write_claims,
 )
+from miua.analysis.clinician import clinician_table, refit
 from miua.analysis.noise_floor import COLUMNS as FLOOR_COLUMNS
 from miua.analysis.noise_floor import PAIRING_COLUMNS
 from miua.config import read_config
@@ -102,20 +102,20 @@ def strengths():
 
 @pytest.fixture(scope="module")
 def real(tmp_path_factory):
-    return plant(tmp_path_factory.mktemp("ledger") / "paper", scientific=True)
+    return plant(tmp_path_factory.mktemp("claims-table") / "paper", scientific=True)
 
 
 @pytest.fixture(scope="module")
 def smoke(tmp_path_factory):
-    return plant(tmp_path_factory.mktemp("ledger") / "smoke", scientific=False)
+    return plant(tmp_path_factory.mktemp("claims-table") / "smoke", scientific=False)
 
 
 @pytest.fixture(scope="module")
-def ledgers(real, smoke):
+def both(real, smoke):
     """claims.json of both, by claim."""
     for folder in (real, smoke):
         write_claims(folder, STUDY)
-    documents = [read_ledger(Results.open(folder)) for folder in (real, smoke)]
+    documents = [read_claims_table(Results.open(folder)) for folder in (real, smoke)]
     return [{entry["id"]: entry for entry in document["claims"]} for document in documents]
 
 
@@ -211,8 +211,8 @@ def test_a_missing_and_an_empty_file_are_named(study):
 
 
 @pytest.mark.parametrize("claim_id", NAMES)
-def test_phantoms_reproduce_nothing_that_needs_real_images(ledgers, smoke, claim_id, monkeypatch):
-    claim, (real, phantoms) = BY_ID[claim_id], ledgers
+def test_phantoms_reproduce_nothing_that_needs_real_images(both, smoke, claim_id, monkeypatch):
+    claim, (real, phantoms) = BY_ID[claim_id], both
     if "real_images" in claim.needs:
         entry = phantoms[claim_id]
         assert entry["verdict"] == "not testable here"
@@ -232,8 +232,8 @@ def test_phantoms_reproduce_nothing_that_needs_real_images(ledgers, smoke, claim
     assert (judge(claim, evidence).verdict == "reproduced") == free
 
 
-def test_where_the_tables_agree_the_claims_are_reproduced(ledgers):
-    real, _ = ledgers
+def test_where_the_tables_agree_the_claims_are_reproduced(both):
+    real, _ = both
     others = {name: entry["verdict"] for name, entry in real.items()
               if entry["verdict"] != "reproduced"}  # fmt: skip
     assert others.pop("indistinguishable") == "not testable here"
@@ -251,10 +251,10 @@ def test_where_the_tables_agree_the_claims_are_reproduced(ledgers):
     assert set(others.values()) <= {"undecided", "not reproduced"}
 
 
-def test_the_published_data_are_judged_alike_in_every_profile(ledgers):
-    for ledger in ledgers:
+def test_the_published_data_are_judged_alike_in_every_profile(both):
+    for claims_table in both:
         coefficients, significance = (
-            ledger[f"correlation-{name}"] for name in ("coefficients", "significance")
+            claims_table[f"correlation-{name}"] for name in ("coefficients", "significance")
         )
         assert coefficients["verdict"] == "reproduced"
         p = refit(STUDY).set_index("metric")["p_value"]
@@ -263,12 +263,12 @@ def test_the_published_data_are_judged_alike_in_every_profile(ledgers):
         assert significance["verdict"] == "undecided"
         assert significance["power"] == pytest.approx(0.135, abs=0.001)
         assert significance["numbers"]["smallest r found"] == pytest.approx(0.579, abs=0.001)
-        assert ledger["correlation"]["verdict"] == "reproduced"
-        assert ledger["correlation-direction"]["verdict"] == "reproduced"
+        assert claims_table["correlation"]["verdict"] == "reproduced"
+        assert claims_table["correlation-direction"]["verdict"] == "reproduced"
 
 
-def test_an_undecided_claim_tells_power_or_reason(ledgers):
-    for entry in (entry for ledger in ledgers for entry in ledger.values()):
+def test_an_undecided_claim_tells_power_or_reason(both):
+    for entry in (entry for claims_table in both for entry in claims_table.values()):
         if entry["verdict"] == "undecided":
             assert entry["power"] is not None or "no answer" in entry["reason"]
         if entry["verdict"] == "not testable here":
@@ -289,18 +289,20 @@ def test_a_folder_that_holds_no_study_is_named_with_the_option(copy, tmp_path):
 
 def verdicts(folder, study=STUDY):
     write_claims(folder, study)
-    return {entry["id"]: entry for entry in read_ledger(Results.open(folder))["claims"]}
+    return {entry["id"]: entry for entry in read_claims_table(Results.open(folder))["claims"]}
 
 
 def test_without_any_table_nothing_that_needs_one_is_decided(copy):
     shutil.rmtree(copy / "tables")
-    ledger = verdicts(copy)
-    decided = {name for name, entry in ledger.items() if entry["verdict"] != "not testable here"}
+    claims_table = verdicts(copy)
+    decided = {
+        name for name, entry in claims_table.items() if entry["verdict"] != "not testable here"
+    }
     assert decided == {
         "training-size-power", "indistinguishable-counts", "indistinguishable-chance",
         "clinician-bound", "accuracy-on-real",
     }  # fmt: skip
-    assert "training-size" in ledger["training-size-psnr"]["missing"][0]
+    assert "training-size" in claims_table["training-size-psnr"]["missing"][0]
 
 
 def test_without_fid_no_claim_on_fid_is_decided(copy):
@@ -316,13 +318,13 @@ def test_without_fid_no_claim_on_fid_is_decided(copy):
         table.loc[fid, "status"] = "not computed: no Inception weights"
         table.loc[fid, [c for c in ("value", "mean", "low", "high") if c in table]] = ""
         table.to_csv(path, index=False)
-    ledger = verdicts(copy)
+    claims_table = verdicts(copy)
     for claim in CLAIMS:
         if "fid" in claim.needs:
-            assert ledger[claim.id]["verdict"] == "not testable here"
-            assert "no Inception weights" in ledger[claim.id]["missing"][0]
-    assert "no Inception weights" in ledger["training-size"]["reason"]
-    assert ledger["epochs-or-updates"]["reason"].startswith("FD-LBP")
+            assert claims_table[claim.id]["verdict"] == "not testable here"
+            assert "no Inception weights" in claims_table[claim.id]["missing"][0]
+    assert "no Inception weights" in claims_table["training-size"]["reason"]
+    assert claims_table["epochs-or-updates"]["reason"].startswith("FD-LBP")
 
 
 def test_an_empty_table_is_an_error_that_names_it(copy):
@@ -335,7 +337,7 @@ def test_an_empty_table_is_an_error_that_names_it(copy):
 # --- what is written --------------------------------------------------------------------------
 
 
-def test_ledger_and_table_hold_the_same(real, ledgers):
+def test_json_and_table_hold_the_same(real, both):
     document = json.loads((real / "claims.json").read_text(encoding="utf-8"))
     assert document["schema"] == 1
     assert document["scientific"] is True
@@ -361,16 +363,16 @@ def test_counting_verdicts_tells_also_what_none_has():
     }  # fmt: skip
 
 
-def test_judging_twice_writes_the_same_bytes(real, ledgers, copy):
+def test_judging_twice_writes_the_same_bytes(real, both, copy):
     (copy / "claims.json").unlink()
     write_claims(copy, STUDY)
     assert (copy / "claims.json").read_bytes() == (real / "claims.json").read_bytes()
 
 
-def test_a_ledger_of_another_schema_is_refused(copy):
+def test_a_claims_table_of_another_schema_is_refused(copy):
     (copy / "claims.json").write_text('{"schema": 0}')
     with pytest.raises(MiuaError, match="schema 1"):
-        read_ledger(Results.open(copy))
+        read_claims_table(Results.open(copy))
 
 
 def test_the_command_prints_every_claim_at_80_columns(smoke):

@@ -8,14 +8,14 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from miua.analysis.ledger import read_ledger, write_claims
+from miua.analysis.claims_table import read_claims_table, write_claims
 from miua.cli import app
 from miua.errors import MiuaError
 from miua.files import read_json, sha256_file
 from miua.report.printed_tables import reader_tables
 from miua.study.store import Results
 from miua.survey.answers import open_study, read_answers
-from miua.survey.into_ledger import add_readers, write_reader_tables
+from miua.survey.into_claims_table import add_readers, write_reader_tables
 from tests.drawn_results import STUDY
 from tests.survey.study_maker import drawn_reader, make_study, study_of_results
 
@@ -77,7 +77,7 @@ def add(folder, made, numbers=(1, 2, 3)):
 
 def claims(folder):
     write_claims(folder, STUDY)
-    return {entry["id"]: entry for entry in read_ledger(Results.open(folder))["claims"]}
+    return {entry["id"]: entry for entry in read_claims_table(Results.open(folder))["claims"]}
 
 
 def test_study_key_and_answers_are_copied_as_they_are(scored, made):
@@ -214,11 +214,11 @@ def test_what_was_changed_afterwards_is_refused(copy, number):
 def test_without_a_clinician_there_are_no_scores_of_sets(folder, made):
     add(folder, made, (1, 2))
     assert [path.stem for path in write_reader_tables(folder)] == ["readers"]
-    ledger = claims(folder)
-    assert ledger["clinician"]["verdict"] == "not testable here"
-    assert ledger["clinician"]["missing"] == ["clinicians among this study's own readers"]
-    assert ledger["correlation-others"]["missing"][0] == "a clinician's scores of these sets"
-    assert "2 engineers of this study's own readers" in ledger["indistinguishable"]["reason"]
+    claims_table = claims(folder)
+    assert claims_table["clinician"]["verdict"] == "not testable here"
+    assert claims_table["clinician"]["missing"] == ["clinicians among this study's own readers"]
+    assert claims_table["correlation-others"]["missing"][0] == "a clinician's scores of these sets"
+    assert "2 engineers of this study's own readers" in claims_table["indistinguishable"]["reason"]
 
 
 def test_answers_turn_claims_that_needed_people_into_tested_ones(pristine, scored, copy):

@@ -1,4 +1,4 @@
-"""The crosswalk: one choice changed at a time, and the rankings that turn over."""
+"""The preprocessing sensitivity: one choice changed at a time, and the rankings that turn over."""
 
 import io
 from pathlib import Path
@@ -9,13 +9,13 @@ from PIL import Image
 from rich.console import Console
 
 from miua import _kernels
-from miua.cli.tables import print_crosswalk
+from miua.cli.tables import print_preprocessing_sensitivity
 from miua.data import read_stack
 from miua.errors import MiuaError
-from miua.evaluation.crosswalk import METRICS, _flips, walk
 from miua.evaluation.measure import measure_set
+from miua.evaluation.preprocessing_sensitivity import METRICS, _flips, walk
 from miua.evaluation.reading import Reading
-from miua.evaluation.result import Choice, Crosswalk
+from miua.evaluation.result import Choice, PreprocessingSensitivity
 from miua.metrics import comparison, mutual_information
 from miua.metrics.comparison import Extractors
 from tests.evaluation.textures import textures
@@ -46,9 +46,9 @@ def walked(real, sets, reading=None, extractors=None, pairing="all", metrics=MET
 
 
 def test_each_choice_is_measured_as_images_read_that_way(real, made):
-    crosswalk = walked(real, {"made": made})
-    assert isinstance(crosswalk, Crosswalk)
-    assert [(each.aspect, each.choice) for each in crosswalk.choices] == [
+    sensitivity = walked(real, {"made": made})
+    assert isinstance(sensitivity, PreprocessingSensitivity)
+    assert [(each.aspect, each.choice) for each in sensitivity.choices] == [
         ("as measured", "bilinear, antialiased, stretch, 8 bits"),
         ("resize filter", "bicubic"),
         ("resize filter", "lanczos"),
@@ -58,7 +58,7 @@ def test_each_choice_is_measured_as_images_read_that_way(real, made):
         ("fit", "crop"),
         ("bit depth", "16 bits"),
     ]
-    assert crosswalk.metrics == (
+    assert sensitivity.metrics == (
         "mutual_information",
         "psnr",
         "ssim",
@@ -71,19 +71,19 @@ def test_each_choice_is_measured_as_images_read_that_way(real, made):
         "off": {"antialias": False},
         "crop": {"fit": "crop"},
     }
-    for choice in crosswalk.choices:
+    for choice in sensitivity.choices:
         if choice.choice in ways:
             stacks = [read_stack(path, 16, **ways[choice.choice]).images for path in (real, made)]
             records = measure_set(*stacks, metrics=("psnr", "ssim", "fd_lbp"), resamples=0)
             for record in records:
                 assert choice.values["made"][record.metric] == pytest.approx(record.value)
-    values = [choice.values["made"]["psnr"] for choice in crosswalk.choices]
+    values = [choice.values["made"]["psnr"] for choice in sensitivity.choices]
     assert len(set(values)) == len(values)  # every choice moves the number
 
 
 def test_sixteen_bits_are_near_to_eight_but_not_the_same(real, made):
-    crosswalk = walked(real, {"made": made})
-    eight, sixteen = crosswalk.choices[0].values["made"], crosswalk.choices[-1].values["made"]
+    sensitivity = walked(real, {"made": made})
+    eight, sixteen = sensitivity.choices[0].values["made"], sensitivity.choices[-1].values["made"]
     for metric in ("mutual_information", "psnr", "lbpv_total_difference"):
         assert sixteen[metric] != eight[metric]
     assert sixteen["psnr"] == pytest.approx(eight["psnr"], abs=0.1)
@@ -91,8 +91,8 @@ def test_sixteen_bits_are_near_to_eight_but_not_the_same(real, made):
 
 
 def test_arrays_among_the_sets_are_measured_as_they_are(real):
-    crosswalk = walked(real, {"made": textures(3, 8)})
-    assert crosswalk.choices[-1].values["made"]["psnr"] > 0
+    sensitivity = walked(real, {"made": textures(3, 8)})
+    assert sensitivity.choices[-1].values["made"]["psnr"] > 0
 
 
 @pytest.mark.parametrize("pairing", ["all", "nearest", "index"])
@@ -106,10 +106,10 @@ def test_sixteen_bits_take_the_pairs_of_the_evaluation(real, tmp_path, pairing, 
         lambda a, *others: (rows.append(len(a)), kernel(a, *others))[1],
     )
     made = save(tmp_path / "twelve", textures(5, 12, size=40))
-    crosswalk = walked(
+    sensitivity = walked(
         real, {"made": made}, pairing=pairing, metrics=("psnr", "mutual_information")
     )
-    found = crosswalk.choices[-1].values["made"]
+    found = sensitivity.choices[-1].values["made"]
     a, b = (read_stack(path, 16, depth=16).images for path in (real, made))
     table = np.square(a[:, None].astype(float) - b[None].astype(float)).mean(axis=(2, 3))
     every = np.arange(len(b))
@@ -127,14 +127,14 @@ def test_sixteen_bits_take_the_pairs_of_the_evaluation(real, tmp_path, pairing, 
 
 def test_sixteen_bits_of_identical_images_are_infinitely_alike(tmp_path):
     one = save(tmp_path / "one", textures(6, 1, size=24))
-    crosswalk = walked(one, {"same": one}, metrics=("psnr",))
-    assert {each.values["same"]["psnr"] for each in crosswalk.choices} == {np.inf}
+    sensitivity = walked(one, {"same": one}, metrics=("psnr",))
+    assert {each.values["same"]["psnr"] for each in sensitivity.choices} == {np.inf}
 
 
 def test_of_a_crop_the_stretched_whole_is_the_other_choice(real, made):
     reading = Reading(size=16, fit="crop", crop_size=30)
-    crosswalk = walked(real, {"made": made}, reading, metrics=("psnr",))
-    (stretched,) = (each for each in crosswalk.choices if each.aspect == "fit")
+    sensitivity = walked(real, {"made": made}, reading, metrics=("psnr",))
+    (stretched,) = (each for each in sensitivity.choices if each.aspect == "fit")
     assert (stretched.choice, stretched.status) == ("stretch", "computed")
     plain = walked(real, {"made": made}, metrics=("psnr",)).choices[0]
     assert stretched.values == plain.values
@@ -143,11 +143,11 @@ def test_of_a_crop_the_stretched_whole_is_the_other_choice(real, made):
 def test_only_the_metrics_that_were_asked_for_are_measured(real, tmp_path, stand_in_weights):
     made = save(tmp_path / "few", textures(2, 3, size=24))
     network = Extractors.ready(inception_weights=stand_in_weights, device="cpu")
-    crosswalk = walked(
+    sensitivity = walked(
         real, {"made": made}, extractors=network, metrics=("diversity", "lbpv", "psnr")
     )
-    assert crosswalk.metrics == ("psnr", "lbpv_total_difference")
-    for choice in crosswalk.choices:
+    assert sensitivity.metrics == ("psnr", "lbpv_total_difference")
+    for choice in sensitivity.choices:
         found = {metric for metric, value in choice.values["made"].items() if value is not None}
         assert found == {"psnr", "lbpv_total_difference"}
         assert choice.aspect != "Inception layer"
@@ -155,7 +155,7 @@ def test_only_the_metrics_that_were_asked_for_are_measured(real, tmp_path, stand
         walked(real, {"made": made}, metrics=("diversity",))
 
 
-def test_without_a_size_or_files_there_is_no_crosswalk(real, made):
+def test_without_a_size_or_files_there_is_no_preprocessing_sensitivity(real, made):
     for source, reading in ((real, Reading()), (textures(1, 3), Reading(size=16))):
         with pytest.raises(MiuaError, match="--size"):
             walked(source, {"made": made}, reading)
@@ -195,31 +195,31 @@ def test_the_table_tells_changes_in_the_metric_where_a_share_means_nothing():
                {"a": {metric: pair[not own] for metric, pair in rows.items()}})
         for own in (True, False)
     )  # fmt: skip
-    text = shown(Crosswalk(tuple(rows), (own, other), ()))
+    text = shown(PreprocessingSensitivity(tuple(rows), (own, other), ()))
     (line,) = (line for line in text.splitlines() if line.startswith("crop"))
     assert line.split() == ["crop", "+5.0", "%", "+0.0006", "+1.5", "−0.300", "∞"]
 
 
 def test_the_table_tells_what_is_ranked_before_what():
     choices = (choice("own", a=2.0, b=1.0), choice("box", a=1.0, b=2.0))
-    text = shown(Crosswalk(("psnr",), choices, tuple(_flips(choices, ["psnr"]))))
+    text = shown(PreprocessingSensitivity(("psnr",), choices, tuple(_flips(choices, ["psnr"]))))
     assert "PSNR ranks b before a with resize filter: box, and a before b as measured." in text
 
 
-def shown(crosswalk: Crosswalk) -> str:
+def shown(sensitivity: PreprocessingSensitivity) -> str:
     console = Console(file=io.StringIO(), width=200)
-    print_crosswalk(console, crosswalk)
+    print_preprocessing_sensitivity(console, sensitivity)
     return console.file.getvalue()
 
 
 def test_inceptions_layers_are_choices_where_its_weights_are(tmp_path, stand_in_weights):
     real, made = (save(tmp_path / str(n), textures(n, 3, size=24)) for n in (1, 2))
     extractors = Extractors.ready(inception_weights=stand_in_weights, device="cpu")
-    crosswalk = walked(real, {"made": made}, extractors=extractors)
-    layers = [each for each in crosswalk.choices if each.aspect == "Inception layer"]
+    sensitivity = walked(real, {"made": made}, extractors=extractors)
+    layers = [each for each in sensitivity.choices if each.aspect == "Inception layer"]
     assert [each.choice for each in layers] == ["64", "192", "768"]
     fids = {each.values["made"]["fid"] for each in layers} | {
-        crosswalk.choices[0].values["made"]["fid"]
+        sensitivity.choices[0].values["made"]["fid"]
     }
     assert len(fids) == 4
     assert layers[0].values["made"]["psnr"] is None

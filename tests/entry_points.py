@@ -1,4 +1,4 @@
-"""What the ways into the project are called, and which of them `.ci/run` takes."""
+"""The entry points of the project, and which of them `.ci/run` takes."""
 
 import runpy
 import shlex

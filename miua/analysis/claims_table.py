@@ -1,4 +1,4 @@
-"""The ledger: each claim of claims.yaml with its verdict, decided by data and thresholds alone."""
+"""The claims table: each claim with its verdict, decided by data and thresholds alone."""
 
 from __future__ import annotations
 
@@ -190,7 +190,7 @@ def write_claims(results: Path, study: Path) -> list[Path]:
         "verdicts": count_verdicts(entries),
         "claims": entries,
     }
-    paths = [opened.ledger, opened.table_path(CLAIMS)]
+    paths = [opened.claims_table, opened.table_path(CLAIMS)]
     write_json(paths[0], document)
     write_table(paths[1], pd.DataFrame([_flat(entry) for entry in entries])[list(CLAIMS_COLUMNS)])
     sources = sorted({source for entry in entries for source in entry["sources"]})
@@ -203,13 +203,13 @@ def write_claims(results: Path, study: Path) -> list[Path]:
     return paths
 
 
-def read_ledger(results: Results) -> dict[str, Any]:
+def read_claims_table(results: Results) -> dict[str, Any]:
     """claims.json as `write_claims` wrote it.
 
     Raises:
         MiuaError: it is missing, damaged, or of another version.
     """
-    path = results.ledger
+    path = results.claims_table
     document = read_json(path)
     if not isinstance(document, dict) or document.get("schema") != SCHEMA:
         raise MiuaError(f"{path} is not of schema {SCHEMA}. Run `miua claims` again.")

@@ -1,4 +1,4 @@
-"""Readers' answers in a results folder, and the tables that the ledger reads.
+"""Readers' answers in a results folder, and the tables that the claims table reads.
 
 RESULTS/readers/ holds the study, its key and each reader's file as they were. Tables are made of
 these alone, so that anybody can make them again.
