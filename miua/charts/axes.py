@@ -8,8 +8,9 @@ needs no matplotlib. The same numbers give the same bytes.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,16 +22,14 @@ STEPS = (1.0, 2.0, 5.0, 10.0)
 EDGE = 3.0  # percent of an axis left free at either end, for marks that stand there
 
 
-@dataclass(frozen=True)
-class Tick:
+class Tick(NamedTuple):
     """at: in the chart's own units, along its axis."""
 
     at: float
     label: str
 
 
-@dataclass(frozen=True)
-class Mark:
+class Mark(NamedTuple):
     """A value on an axis, and its interval, in the chart's units.
 
     beyond: -1 or 1 where the value lies off the axis on that side, else 0.
@@ -101,29 +100,17 @@ class Axis:
         ]
 
 
-def path(x: Axis, y: Axis, xs: Sequence[float], ys: Sequence[float]) -> str:
+def path(x: Axis, y: Axis, xs: Iterable[float], ys: Iterable[float]) -> str:
     """The `d` of an SVG path through the points; it breaks where a value is not finite."""
-    parts, pen_is_down = [], False
+    parts, pen = [], "M"
     for across, up in zip(xs, ys, strict=True):
-        if not math.isfinite(up):
-            pen_is_down = False
-            continue
-        parts.append(f"{'L' if pen_is_down else 'M'}{x.at(across):.1f} {y.at(up):.1f}")
-        pen_is_down = True
+        if math.isfinite(up):
+            parts.append(f"{pen}{x.at(across):.1f} {y.at(up):.1f}")
+        pen = "L" if math.isfinite(up) else "M"
     return "".join(parts)
 
 
-def outline(
-    x: Axis, y: Axis, xs: Sequence[float], low: Sequence[float], high: Sequence[float]
-) -> str:
-    """The `d` of the area between two lines of finite values."""
-    there = [f"{x.at(a):.1f} {y.at(b):.1f}" for a, b in zip(xs, high, strict=True)]
-    back = [f"{x.at(a):.1f} {y.at(b):.1f}" for a, b in zip(xs, low, strict=True)]
-    return f"M{'L'.join([*there, *reversed(back)])}Z"
-
-
-@dataclass(frozen=True)
-class Column:
+class Column(NamedTuple):
     """One bar of a histogram, in the chart's units: from the left, wide, and high in percent."""
 
     left: float
@@ -143,8 +130,7 @@ def histogram(axis: Axis, values: NDArray[np.float64], bins: int = 50) -> list[C
     ]
 
 
-@dataclass(frozen=True)
-class Label:
+class Label(NamedTuple):
     """A named element of a vector: its place in percent from the left, its line, its kind."""
 
     element: int
@@ -158,8 +144,8 @@ def labels(elements: dict[int, str], apart: int = 28) -> list[Label]:
     is `apart` elements away, so that none covers another on a phone."""
     last: list[int] = []
     found = []
-    for element in sorted(elements):
+    for element, kind in sorted(elements.items()):
         line = next((n for n, before in enumerate(last) if element - before >= apart), len(last))
         last[line : line + 1] = [element]
-        found.append(Label(element, 100 * (element + 0.5) / 256, line, elements[element]))
+        found.append(Label(element, 100 * (element + 0.5) / 256, line, kind))
     return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,8 +26,7 @@ from miua.wording import number
 PAIRS = 6  # of a set, the likeliest copies first
 
 
-@dataclass(frozen=True)
-class Pair:
+class Pair(NamedTuple):
     """A synthetic image and the training image nearest to it, turned as it lies nearest.
 
     synthetic: its place in the set, from 0. training: the file of the other. distance: root mean
@@ -40,11 +39,10 @@ class Pair:
     turned: str
     distance: str
     relative: str
-    copy: bool
+    copied: bool
 
 
-@dataclass(frozen=True)
-class SetPairs:
+class SetPairs(NamedTuple):
     """The pairs of one set. sentence: what was found in all of it, or why there are none."""
 
     chosen: Cell
@@ -53,14 +51,9 @@ class SetPairs:
 
 
 def nearest_pairs(results: Results) -> list[SetPairs]:
-    """The nearest pairs of the last set of every training size.
-
-    Raises:
-        MiuaError: a stack, its names or a configuration is missing or damaged.
-    """
-    last = results.epochs[-1]
+    """The nearest pairs of the last set of every training size."""
     sizes = progress(results.training_sizes, "Nearest pairs", "sets")
-    return [_of_set(results, results.cell(size, last)) for size in sizes]
+    return [_of_set(results, results.cell(size, results.epochs[-1])) for size in sizes]
 
 
 def _of_set(results: Results, chosen: Cell) -> SetPairs:
@@ -76,9 +69,21 @@ def _of_set(results: Results, chosen: Cell) -> SetPairs:
         rotations=[each for each in ROTATIONS if abs(each) <= config.augmentation.rotation],
         flip=config.augmentation.flip,
     )
-    pairs = [
-        _pair(training, synthetic, found, int(index), names) for index in found.closest[:PAIRS]
-    ]
+    pairs = []
+    for index in found.closest[:PAIRS].tolist():
+        nearest = int(found.index[index])
+        flipped, rotation = bool(found.flipped[index]), float(found.rotation[index])
+        turned = transformed(training[nearest : nearest + 1], flipped, rotation)[0]
+        pair = Pair(
+            synthetic=index,
+            training=names[nearest],
+            pictures=(picture(synthetic[index]), picture(turned)),
+            turned=in_words(flipped, rotation),
+            distance=number(found.distance[index], 1),
+            relative=number(found.relative_distance[index], 2),
+            copied=index in found.flagged,
+        )
+        pairs.append(pair)
     return SetPairs(chosen, pairs, _sentence(found))
 
 
@@ -99,29 +104,6 @@ def _training_images(
         )
     order = subset(len(stack), size, config.seed)
     return stack[order], [str(names[index]) for index in order]
-
-
-def _pair(
-    training: NDArray[np.uint8],
-    synthetic: NDArray[np.uint8],
-    found: Memorisation,
-    index: int,
-    names: list[str],
-) -> Pair:
-    nearest = int(found.index[index])
-    flipped, rotation = bool(found.flipped[index]), float(found.rotation[index])
-    return Pair(
-        synthetic=index,
-        training=names[nearest],
-        pictures=(
-            picture(synthetic[index]),
-            picture(transformed(training[nearest : nearest + 1], flipped, rotation)[0]),
-        ),
-        turned=in_words(flipped, rotation),
-        distance=number(float(found.distance[index]), 1),
-        relative=number(found.relative_distance[index], 2),
-        copy=index in set(map(int, found.flagged)),
-    )
 
 
 def _sentence(found: Memorisation) -> str:

@@ -5,22 +5,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from miua.charts.pictures import Picture, png_file
 from miua.files import write_text
+from miua.metrics.lbpv import LBPV_DIFFERENCES
 from miua.metrics.registry import ALL_MEASURES, DIRECTIONS, FID
 from miua.pages.kit import json_block, render, templates
-from miua.report import page_answer, page_runs, page_sets
+from miua.report import claims as judged
+from miua.report import page_runs, page_sets
 from miua.report import printed_tables as printed
-from miua.report.claims import judged_claims
-from miua.report.figures import study_figures
+from miua.report.figures import StudyFigure, study_figures
 from miua.report.nearest import nearest_pairs
 from miua.report.published import comparisons
 from miua.report.regression_and_curves import CURVES, regression_charts, run_charts
-from miua.report.set_images import sample_steps
+from miua.report.set_images import reduction, sample_steps
 from miua.report.study_tables import fid_stand_in, real_images, shown_measure
 from miua.report.values import study_values
 from miua.study.store import Results, not_computed, read_metrics
@@ -36,22 +36,8 @@ FIGURES_OF = {
 }
 
 
-@dataclass(frozen=True)
-class EmbeddedFigure:
-    """A figure as the page holds it: its name, what it is, what to see, its picture in pixels."""
-
-    name: str
-    title: str
-    see: str
-    picture: Picture
-
-
 def write_report(results: Path, study: Path) -> Path:
-    """Write results/report.html from tables, figures, stacks and logs; returns it.
-
-    Raises:
-        MiuaError: a table, a figure, a stack or a log is missing or damaged.
-    """
+    """Write results/report.html from tables, figures, stacks and logs; returns it."""
     environment = templates("miua.report", "The HTML report", "study")
     opened = Results.open(results)
     text = render(
@@ -66,17 +52,13 @@ def write_report(results: Path, study: Path) -> Path:
 
 
 def page_content(results: Results, study: Path) -> dict[str, Any]:
-    """What the templates show. "data" is what the script needs, as JSON.
-
-    Raises:
-        MiuaError: a table, a figure, a stack or a log is missing or damaged.
-    """
+    """What the templates show. "data" is what the script needs, as JSON."""
     values, conditions = study_values(results, study)
     texts = {value.name: value.text for value in values}
-    claims = judged_claims(results, study)
-    paper, reader = page_answer.groups(claims)
+    claims = judged.judged_claims(results, study)
+    paper, reader = judged.groups(claims)
     scale = ("study sets", "study images_per_set", "study most_epochs")
-    published = page_answer.grid_in_words(*(texts[name] for name in scale))
+    published = judged.grid_in_words(*(texts[name] for name in scale))
     full_scale = conditions["full scale"][0]
     floors, elements = page_sets.floors(results), page_sets.read_elements(results)
     sets, charts = page_sets.set_rows(results, floors), run_charts(results)
@@ -95,15 +77,16 @@ def page_content(results: Results, study: Path) -> dict[str, Any]:
         "values": texts,
         "training_sizes": results.training_sizes,
         "epochs": results.epochs,
-        "answer": page_answer.answer(results.plan, paper, full_scale, published),
+        "answer": judged.answer(results.plan, paper, full_scale, published),
         "groups": (paper, reader),
-        "meanings": page_answer.MEANINGS,
-        "signs": page_answer.SIGNS,
+        "meanings": judged.MEANINGS,
+        "signs": judged.SIGNS,
         "fid_missing": not_computed(read_metrics(results), FID.name),
         "fid_stand_in": fid_stand_in(results),
         "measures": measures,
         "directions": DIRECTIONS,
         "sets": sets,
+        "image_side": -(-side // reduction(side)),
         "floors": floors,
         "floor_sentence": page_sets.floor_sentence(results),
         "floor_label": page_sets.floor_label(results),
@@ -112,8 +95,7 @@ def page_content(results: Results, study: Path) -> dict[str, Any]:
         "run_charts": charts,
         "curves": CURVES,
         "elements": elements,
-        "element_names": page_sets.NAMES,
-        "room_for_names": page_sets.room_for_names,
+        "element_names": LBPV_DIFFERENCES,
         "regression": printed.regression_rows(results),
         "regression_charts": regression_charts(results, study),
         "comparisons": comparisons(results, study, claims),
@@ -132,14 +114,14 @@ def page_content(results: Results, study: Path) -> dict[str, Any]:
     }
 
 
-def _figures(results: Results, study: Path) -> dict[str, list[EmbeddedFigure]]:
+def _figures(results: Results, study: Path) -> dict[str, list[tuple[StudyFigure, Picture]]]:
     """The figures of each section, in their order; "figures" has those of no other section."""
     place = {name: section for section, names in FIGURES_OF.items() for name in names}
-    found: dict[str, list[EmbeddedFigure]] = {section: [] for section in (*FIGURES_OF, "figures")}
+    found: dict[str, list[tuple[StudyFigure, Picture]]]
+    found = {section: [] for section in (*FIGURES_OF, "figures")}
     for figure in study_figures(results, study):
         drawn = png_file(results.figures / f"{figure.name}.png")
-        shown = EmbeddedFigure(figure.name, figure.title, figure.see, drawn)
-        found[place.get(figure.name, "figures")].append(shown)
+        found[place.get(figure.name, "figures")].append((figure, drawn))
     return found
 
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -23,50 +22,30 @@ SPEED = "speed.jsonl"  # written by a training; a run may lack it
 FILES = ("config.yaml", "log.jsonl", SPEED, PROVENANCE)
 
 
-@dataclass(frozen=True)
-class RunRecord:
+class RunRecord(NamedTuple):
     """One training, as its folder tells it.
 
     experiments: what it is part of. settings: its configuration, name and value. made: seed,
     device, code and hashes, name and value. files: those of FILES that there are. sets: its sets
-    of any experiment, with their epochs. threads: of the training; seconds: of all its epochs, and
-    rate: median images a second, as speed.jsonl tells; None where it is not told.
+    of any experiment, with their epochs. timing: training images, epochs, updates, median images
+    a second, time, threads and device, as cells. hours: of a GPU, or of one core (hours times
+    threads); None where speed.jsonl or the record does not tell them.
     """
 
     name: str
     experiments: str
     training_size: int
     epochs: int
-    updates: int
     settings: list[tuple[str, str]]
     made: list[tuple[str, str]]
     files: list[str]
     sets: list[tuple[str, int]]
-    device: str
-    threads: int | None
-    seconds: float | None
-    rate: float | None
-
-    @property
-    def hours(self) -> float | None:
-        """Hours of a GPU, or of one core: hours times threads; None where they are not known."""
-        cores = 1 if self.on_gpu else self.threads
-        return None if self.seconds is None or cores is None else self.seconds * cores / 3600
-
-    @property
-    def on_gpu(self) -> bool:
-        return self.device.startswith("cuda")
-
-    @property
-    def timing(self) -> list[str]:
-        """Training images, epochs, updates, rate, time, threads and device, as cells."""
-        counts = (self.training_size, self.epochs, self.updates, self.rate)
-        time = MISSING if self.seconds is None else duration(self.seconds)
-        return [*map(number, counts), time, number(self.threads), self.device]
+    timing: list[str]
+    on_gpu: bool
+    hours: float | None
 
 
-@dataclass(frozen=True)
-class Cost:
+class Cost(NamedTuple):
     """Of all trainings together, as text. untimed: trainings whose time is not known."""
 
     trainings: int
@@ -77,25 +56,21 @@ class Cost:
 
 def cost(records: list[RunRecord]) -> Cost:
     """Sums over the trainings whose time is known."""
-    hours = {
-        on_gpu: [each.hours for each in records if each.on_gpu == on_gpu and each.hours is not None]
-        for on_gpu in (False, True)
-    }
-    untimed = len(records) - sum(map(len, hours.values()))
-    core_hours, gpu_hours = (_hours(sum(each)) if each else "" for each in hours.values())
-    return Cost(len(records), untimed, core_hours, gpu_hours)
+    timed = [(each.on_gpu, each.hours) for each in records if each.hours is not None]
+    core_hours, gpu_hours = (
+        [hours for on_gpu, hours in timed if on_gpu == gpus] for gpus in (False, True)
+    )
+    return Cost(len(records), len(records) - len(timed), _sum(core_hours), _sum(gpu_hours))
+
+
+def _sum(hours: list[float]) -> str:
+    return number(sum(hours), 2 if sum(hours) >= 0.1 else 3) if hours else ""
 
 
 def run_records(results: Results) -> list[RunRecord]:
-    """Every training of the plan, in its order.
-
-    Raises:
-        MiuaError: a file of a run is missing or damaged.
-    """
-    cells = read_cells(results)
-    return [
-        _run_record(results.run(str(name)), part) for name, part in cells.groupby("run", sort=False)
-    ]
+    """Every training of the plan, in its order."""
+    runs = read_cells(results).groupby("run", sort=False)
+    return [_run_record(results.run(str(name)), part) for name, part in runs]
 
 
 def commits(records: list[RunRecord]) -> list[str]:
@@ -106,11 +81,7 @@ def commits(records: list[RunRecord]) -> list[str]:
 
 
 def read_timing(run: Path) -> tuple[float, float] | tuple[None, None]:
-    """Seconds of a training and its median images a second; None where it kept no speed.
-
-    Raises:
-        MiuaError: the file is damaged.
-    """
+    """Seconds of a training and its median images a second; None where it kept no speed."""
     path = run / SPEED
     if not path.exists():
         return None, None
@@ -126,25 +97,27 @@ def read_timing(run: Path) -> tuple[float, float] | tuple[None, None]:
 
 
 def _run_record(run: Path, cells: pd.DataFrame) -> RunRecord:
-    config = read_config(run / "config.yaml", TrainingConfig)
     record = read_provenance(run, "Train the run again.")
     last = cells.sort_values("epoch").iloc[-1]
-    threads = record.get("threads")
+    device, threads = str(record.get("device", MISSING)), record.get("threads")
+    threads = threads if isinstance(threads, int) else None
     seconds, rate = read_timing(run)
+    on_gpu = device.startswith("cuda")
+    cores = 1 if on_gpu else threads
+    counts = (last["training_size"], last["epoch"], last["updates"], rate)
+    time = MISSING if seconds is None else duration(seconds)
     return RunRecord(
         name=run.name,
         experiments=", ".join(dict.fromkeys(cells["experiment"])),
         training_size=int(last["training_size"]),
         epochs=int(last["epoch"]),
-        updates=int(last["updates"]),
-        settings=in_rows(config.model_dump(), "."),
+        settings=in_rows(read_config(run / "config.yaml", TrainingConfig).model_dump(), "."),
         made=_made(record),
         files=[name for name in FILES if (run / name).is_file()],
         sets=[(str(name), int(part["epoch"].iloc[0])) for name, part in cells.groupby("set")],
-        device=str(record.get("device", MISSING)),
-        threads=threads if isinstance(threads, int) else None,
-        seconds=seconds,
-        rate=rate,
+        timing=[*map(number, counts), time, number(threads), device],
+        on_gpu=on_gpu,
+        hours=None if seconds is None or cores is None else seconds * cores / 3600,
     )
 
 
@@ -163,7 +136,3 @@ def _made(record: dict[str, Any]) -> list[tuple[str, str]]:
         "resumed": len(record.get("resumed", [])) or None,
     }
     return [(name, str(value)) for name, value in entries.items() if value is not None]
-
-
-def _hours(hours: float) -> str:
-    return number(hours, 2 if hours >= 0.1 else 3)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -13,28 +14,20 @@ from scipy import stats
 from miua.charts.axes import Axis, labels
 from miua.charts.pictures import Picture
 from miua.files import read_array
-from miua.metrics.registry import (
-    ALL_MEASURES,
-    LBPV_ELEMENTS,
-    STUDY_ELEMENTS,
-    Measure,
-    element_name,
-    measure,
-)
+from miua.metrics.lbpv import LBPV_DIFFERENCES, LBPV_ELEMENTS, STUDY_ELEMENTS
+from miua.metrics.registry import ALL_MEASURES, Measure, measure
 from miua.provenance import read_provenance
 from miua.report import study_tables as tables
-from miua.report.set_images import MAKE_SET_AGAIN, SET_SIDE, read_set, reduction, sheet
+from miua.report.set_images import MAKE_SET_AGAIN, SET_SIDE, read_set, sheet
 from miua.study.plan import Cell, RealImages
 from miua.study.store import COMPUTED, Results, read_metrics
 from miua.wording import number, rounded, span
 
 NAMED = 10  # of the closest and of the farthest elements, in the table
-WIDTH, HEIGHT, LINE = 768.0, 180.0, 22  # of the figure and of a line of names, in its own units
-NAMES = [element_name(element) for element in range(LBPV_ELEMENTS)]
+WIDTH, HEIGHT = 768.0, 180.0  # of the elements' figure, in its own units
 
 
-@dataclass(frozen=True)
-class Floor:
+class Floor(NamedTuple):
     """What one metric reads on halves of real images: the middle 95 % of the splits."""
 
     low: float
@@ -43,35 +36,20 @@ class Floor:
 
     def place(self, value: float) -> str:
         """Where a value stands: below, within or above."""
-        if value < self.low:
-            return "below"
-        return "above" if value > self.high else "within"
+        return "below" if value < self.low else "above" if value > self.high else "within"
 
 
-@dataclass(frozen=True)
-class MetricCell:
-    """One metric of one set. place: beside the floor, "" if there is none."""
-
-    value: str
-    interval: str = ""
-    place: str = ""
-
-
-@dataclass(frozen=True)
-class SetRow:
+class SetRow(NamedTuple):
     """One set of the grid, its first images as one picture.
 
-    image: side of one image in it, pixels. lacking: why it has no images, or "". sha256: of the
-    images, checkpoint: of the network that drew them, as the set's record says, or "".
+    cells: of each metric the value, its interval or "", and its place beside the floor or "".
+    lacking: why the set has no images, or "". sha256: of the images, checkpoint: of the network
+    that drew them, as the set's record says, or "".
     """
 
-    name: str
-    training_size: int
-    epoch: int
-    run: str
-    cells: list[MetricCell]
+    chosen: Cell
+    cells: list[tuple[str, str, str]]
     picture: Picture | None
-    image: int
     lacking: str
     sha256: str
     checkpoint: str
@@ -82,12 +60,11 @@ def floors(results: Results) -> dict[str, Floor]:
     table = tables.study_table(results, tables.FLOOR)
     if table is None:
         return {}
-    found = {}
-    for row in table.to_dict(orient="records"):
-        if row["split"] == "subject" and row["status"] == COMPUTED:
-            words = span(row["low"], row["high"], measure(row["metric"]).decimals)
-            found[row["metric"]] = Floor(row["low"], row["high"], words)
-    return found
+    there = table[(table["split"] == "subject") & (table["status"] == COMPUTED)]
+    return {
+        name: Floor(low, high, span(low, high, measure(name).decimals))
+        for name, low, high in zip(there["metric"], there["low"], there["high"], strict=True)
+    }
 
 
 def floor_label(results: Results) -> str:
@@ -123,66 +100,57 @@ def floor_sentence(results: Results) -> str:
 
 def set_rows(results: Results, by_floor: dict[str, Floor]) -> list[SetRow]:
     """A row a set of the grid, by training size, then epoch."""
-    by_set = dict(tuple(read_metrics(results).groupby("set")))
-    return [_row(results, chosen, by_set[chosen.set], by_floor) for chosen in results.sets]
+    by_set, found = dict(tuple(read_metrics(results).groupby("set"))), []
+    for chosen in results.sets:
+        stack = read_set(results, chosen.set)
+        record = read_provenance(results.set(chosen.set), MAKE_SET_AGAIN)
+        row = SetRow(
+            chosen,
+            [_cell(by_set[chosen.set], shown, by_floor.get(shown.name)) for shown in ALL_MEASURES],
+            picture=None if stack is None else sheet(stack, SET_SIDE),
+            lacking="" if stack is not None else str(record.get("not_made", "")),
+            sha256=str(record["outputs"].get("images", "")),
+            checkpoint=str(record["inputs"].get("checkpoint", "")),
+        )
+        found.append(row)
+    return found
 
 
-def _row(results: Results, chosen: Cell, rows: pd.DataFrame, by_floor: dict[str, Floor]) -> SetRow:
-    stack = read_set(results, chosen.set)
-    record = read_provenance(results.set(chosen.set), MAKE_SET_AGAIN)
-    side = results.plan.image_size
-    return SetRow(
-        name=chosen.set,
-        training_size=chosen.training_size,
-        epoch=chosen.epoch,
-        run=chosen.run,
-        cells=[_cell(rows, shown, by_floor.get(shown.name)) for shown in ALL_MEASURES],
-        picture=None if stack is None else sheet(stack, SET_SIDE),
-        image=-(-side // reduction(side)),
-        lacking="" if stack is not None else str(record.get("not_made", "")),
-        sha256=str(record["outputs"].get("images", "")),
-        checkpoint=str(record["inputs"].get("checkpoint", "")),
-    )
-
-
-def _cell(rows: pd.DataFrame, shown: Measure, floor: Floor | None) -> MetricCell:
-    """Value and interval of one metric in one set."""
+def _cell(rows: pd.DataFrame, shown: Measure, floor: Floor | None) -> tuple[str, str, str]:
     found = tables.computed(rows, shown.name)
     if found.empty:
-        return MetricCell("not computed")
-    value, low, high = (float(found.iloc[0][column]) for column in ("value", "low", "high"))
-    place = floor.place(value) if floor else ""
-    return MetricCell(number(value, shown.decimals), span(low, high, shown.decimals), place)
+        return "not computed", "", ""
+    value, low, high = found[["value", "low", "high"]].iloc[0]
+    interval = span(low, high, shown.decimals)
+    return number(value, shown.decimals), interval, floor.place(value) if floor else ""
 
 
 def grid_data(rows: Sequence[SetRow]) -> list[dict[str, object]]:
     """What the script needs of the sets; their pictures it takes from the page."""
     return [
         {
-            "set": row.name,
-            "run": row.run,
-            "size": row.training_size,
-            "epoch": row.epoch,
+            "set": row.chosen.set,
+            "run": row.chosen.run,
+            "size": row.chosen.training_size,
+            "epoch": row.chosen.epoch,
             "lacking": row.lacking,
-            "cells": [[cell.value, cell.interval, cell.place] for cell in row.cells],
+            "cells": row.cells,
         }
         for row in rows
     ]
 
 
-@dataclass(frozen=True)
-class Bar:
+class Bar(NamedTuple):
     """A bar of the elements' figure in its own units, from the left and the top.
 
-    marked: of the study; its name then stands in this line above the bars, from 0.
+    line: above the bars, from 0, in which the name of one of the study's elements stands.
     """
 
     element: int
     left: float
     top: float
     height: float
-    marked: bool
-    line: int
+    line: int | None
 
 
 @dataclass(frozen=True)
@@ -209,15 +177,15 @@ class Elements:
         """The elements from the closest to the farthest, heights compressed as a logarithm is."""
         most = float(self.distance.max()) or 1.0
         axis, width = Axis(0, most, 0, HEIGHT, compressed=True), WIDTH / LBPV_ELEMENTS
-        named = {int(np.flatnonzero(self.order == each)[0]): "" for each in STUDY_ELEMENTS}
-        lines = {label.element: label.line for label in labels(named)}
-        found = []
-        for place, element in enumerate(self.order):
-            height = max(1.0, axis.at(float(self.distance[element])))
-            marked, line = place in lines, lines.get(place, 0)
-            bar = Bar(int(element), place * width, HEIGHT - height, height, marked, line)
-            found.append(bar)
-        return found
+        places = np.flatnonzero(np.isin(self.order, STUDY_ELEMENTS)).tolist()
+        lines = {label.element: label.line for label in labels(dict.fromkeys(places, ""))}
+        heights = [max(1.0, axis.at(distance)) for distance in self.distance[self.order].tolist()]
+        return [
+            Bar(element, place * width, HEIGHT - height, height, lines.get(place))
+            for place, (element, height) in enumerate(
+                zip(self.order.tolist(), heights, strict=True)
+            )
+        ]
 
     @property
     def named(self) -> list[tuple[int, str]]:
@@ -228,33 +196,29 @@ class Elements:
 
     def data(self, by_floor: dict[str, Floor]) -> dict[str, object]:
         """What the script needs: numbers in counts per image, null where there is none."""
-        ranges = [by_floor.get(name) for name in NAMES]
-        rows = {name: getattr(self, name) for name in ("values", "low", "high")}
+        ranges = [by_floor.get(name) for name in LBPV_DIFFERENCES]
+        matrices = {"values": self.values, "low": self.low, "high": self.high}
         vectors = {name: getattr(self, name) for name in ("reference", "distance", "place")}
         return {
-            "sets": [list(each) for each in self.sets],
-            **{name: [rounded(row) for row in matrix] for name, matrix in rows.items()},
+            "sets": self.sets,
+            **{name: [rounded(row) for row in matrix] for name, matrix in matrices.items()},
             **{name: rounded(vector) for name, vector in vectors.items()},
             "order": self.order.tolist(),
             "floor": [rounded((each.low, each.high)) if each else None for each in ranges],
-            "study": list(STUDY_ELEMENTS),
+            "study": STUDY_ELEMENTS,
         }
 
 
 def read_elements(results: Results) -> Elements | None:
-    """The elements of these results; None where no set has images.
-
-    Raises:
-        MiuaError: the reference's vector is missing.
-    """
+    """The elements of these results; None where no set has images."""
     metrics = read_metrics(results)
-    rows = metrics[metrics["metric"].isin(NAMES) & (metrics["status"] == COMPUTED)]
+    rows = metrics[metrics["metric"].isin(LBPV_DIFFERENCES) & (metrics["status"] == COMPUTED)]
     there = [each for each in results.sets if each.set in set(rows["set"])]
     if not there:
         return None
     values, low, high = (
         rows.pivot(index="set", columns="metric", values=column)
-        .reindex(index=[each.set for each in there], columns=NAMES)
+        .reindex(index=[each.set for each in there], columns=LBPV_DIFFERENCES)
         .to_numpy(dtype=np.float64)
         for column in ("value", "low", "high")
     )
@@ -266,11 +230,6 @@ def read_elements(results: Results) -> Elements | None:
         high,
         read_array(results.reference_lbpv),
         distance,
-        stats.rankdata(distance),
-        np.argsort(distance, kind="stable").astype(np.int64),
+        place=stats.rankdata(distance),
+        order=np.argsort(distance, kind="stable"),
     )
-
-
-def room_for_names(bars: Sequence[Bar]) -> int:
-    """How high the names above the bars reach, in the figure's units."""
-    return 26 + LINE * max((bar.line for bar in bars), default=0)

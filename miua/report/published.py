@@ -4,28 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
-import pandas as pd
-
+from miua.analysis import reader_tables as readers
 from miua.analysis.claims_table import read_claims
 from miua.analysis.clinician import read_facts
-from miua.analysis.reader_tables import (
-    ALL,
-    CLINICIAN,
-    ENGINEER,
-    READERS,
-    SYNTHETIC_CALLED_REAL,
-    read_readers,
-)
 from miua.metrics.registry import FID, measure
 from miua.report.claims import JudgedClaim
-from miua.report.study_tables import (
-    fid_stand_in,
-    is_full_scale,
-    read_regression,
-)
+from miua.report.study_tables import fid_stand_in, is_full_scale, read_regression
 from miua.study.store import Results
 from miua.wording import MINUS, change, number
 
@@ -36,8 +23,7 @@ OTHER_READERS = "with care: other readers, and other images"
 PHANTOMS = "no: phantoms, not real images"
 
 
-@dataclass(frozen=True)
-class Comparison:
+class Comparison(NamedTuple):
     """A published value beside its counterpart, as text. where: the id of the place to read on."""
 
     what: str
@@ -49,19 +35,30 @@ class Comparison:
     where: str
 
 
-def comparisons(results: Results, study: Path, claims: Sequence[JudgedClaim]) -> list[Comparison]:
-    """Ranges of the sets, coefficients, correlations, and what readers called real.
-
-    Raises:
-        MiuaError: a file of the study is missing or damaged.
-    """
+def comparisons(
+    results: Results, study: Path, claims: Sequence[JudgedClaim]
+) -> Iterator[Comparison]:
+    """Ranges of the sets, coefficients, correlations, and what readers called real."""
     facts, regression = read_facts(study), read_regression(results)
-    return [
-        *_ranges(results, study, claims, is_full_scale(results, facts)),
-        *_coefficients(regression),
-        _correlation(regression, facts),
-        *_readers(results, facts),
-    ]
+    yield from _ranges(results, study, claims, is_full_scale(results, facts))
+    for row in regression.to_dict(orient="records"):
+        shown = measure(row["metric"])
+        for name in ("a", "b"):
+            what, both = f"{shown.label} = a ln(score) + b: {name}", (f"{name}_published", name)
+            published, here = (row[column] for column in both)
+            yield _row(what, shown.unit, published, here, 4, SAME_POINTS, "regression")
+    what = "Least correlation r of the five metrics with ln(score)"
+    claimed, least = float(facts["claimed_correlation"]), regression["pearson_r"].min()
+    yield _row(what, "", claimed, least, 2, SAME_POINTS, "claim-correlation", bound="above ")
+    called_real = {
+        readers.ENGINEER: (float(facts["called_real_percent"]), "claim-indistinguishable"),
+        readers.CLINICIAN: (0.0, "claim-clinician"),
+    }
+    for role, (published, where) in called_real.items():
+        here, what = _called_real(results, role), f"Synthetic images that {role}s called real"
+        comparable = OTHER_READERS if results.plan.scientific else PHANTOMS
+        comparable = NO_READERS if math.isnan(here) else comparable
+        yield _row(what, "%", published, here, 2, comparable, where)
 
 
 def _ranges(
@@ -94,37 +91,14 @@ def _of_sets(results: Results, full_scale: bool, stand_in: bool, computed: bool)
     return "yes: the same scale"
 
 
-def _coefficients(regression: pd.DataFrame) -> Iterator[Comparison]:
-    for row in regression.to_dict(orient="records"):
-        shown = measure(row["metric"])
-        for name in ("a", "b"):
-            what = f"{shown.label} = a ln(score) + b: {name}"
-            numbers = (row[f"{name}_published"], row[name])
-            yield _row(what, shown.unit, *numbers, 4, SAME_POINTS, "regression")
-
-
-def _correlation(regression: pd.DataFrame, facts: dict[str, str]) -> Comparison:
-    what = "Least correlation r of the five metrics with ln(score)"
-    numbers = (float(facts["claimed_correlation"]), regression["pearson_r"].min())
-    return _row(what, "", *numbers, 2, SAME_POINTS, "claim-correlation", bound="above ")
-
-
-def _readers(results: Results, facts: dict[str, str]) -> Iterator[Comparison]:
-    """What share of the synthetic images readers called real, theirs and this study's own."""
-    table = read_readers(results, READERS)
-    for role, published, where in (
-        (ENGINEER, float(facts["called_real_percent"]), "claim-indistinguishable"),
-        (CLINICIAN, 0.0, "claim-clinician"),
-    ):
-        here, comparable = math.nan, NO_READERS
-        if table is not None:
-            own = (table["role"] == role) & (table["reader"] == ALL)
-            found = table.loc[own & (table["score"] == SYNTHETIC_CALLED_REAL), "value"]
-            here = 100 * float(found.iloc[0]) if len(found) else math.nan
-        if not math.isnan(here):
-            comparable = OTHER_READERS if results.plan.scientific else PHANTOMS
-        what = f"Synthetic images that {role}s called real"
-        yield _row(what, "%", published, here, 2, comparable, where)
+def _called_real(results: Results, role: str) -> float:
+    """What share of the synthetic images own readers of a role called real, in percent, or nan."""
+    table = readers.read_readers(results, readers.READERS)
+    if table is None:
+        return math.nan
+    own = (table["role"] == role) & (table["reader"] == readers.ALL)
+    share = table.loc[own & (table["score"] == readers.SYNTHETIC_CALLED_REAL), "value"].max()
+    return 100 * float(share)
 
 
 def _row(

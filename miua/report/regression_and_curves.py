@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -13,15 +12,14 @@ from miua.analysis.checks import UndecidedError
 from miua.analysis.clinician import HIGHEST_SCORE, LOWEST_SCORE, fit_scores, read_scores
 from miua.analysis.regression import LogarithmicFit
 from miua.charts import style
-from miua.charts.axes import Axis, Tick, outline, path
+from miua.charts.axes import Axis, Tick, path
 from miua.metrics.registry import Measure, measure
 from miua.report.study_tables import read_regression
 from miua.study.store import Results, read_log
 from miua.wording import number, rounded
 
 
-@dataclass(frozen=True)
-class Curve:
+class Curve(NamedTuple):
     """A column of a run's log: how it is called, its colour and line in figures.
 
     series: the name of both in the page's style.
@@ -49,8 +47,7 @@ BOTTOM = 168.0
 SCORES = np.linspace(1.2, 4.5, 45)  # where lines are drawn: as far as the points reach
 
 
-@dataclass(frozen=True)
-class FittedMetric:
+class FittedMetric(NamedTuple):
     """A metric's digitised points and their refit; problem: why there is none, or "".
 
     scores, values: of the points, a clinician's score and the metric.
@@ -60,23 +57,24 @@ class FittedMetric:
     scores: list[float]
     values: list[float]
     fit: LogarithmicFit | None
-    problem: str = ""
+    problem: str
 
 
 def fitted_metrics(scores: pd.DataFrame) -> list[FittedMetric]:
     """Every metric of the digitised points, in their order."""
     found = []
     for name, points in scores.groupby("metric", sort=False):
-        known = (measure(str(name)), points["clinician_score"].tolist(), points["value"].tolist())
+        fit, problem = None, ""
         try:
-            found.append(FittedMetric(*known, fit_scores(scores, str(name))))
+            fit = fit_scores(scores, str(name))
         except UndecidedError as error:
-            found.append(FittedMetric(*known, None, str(error)))
+            problem = str(error)
+        known = (points["clinician_score"].tolist(), points["value"].tolist())
+        found.append(FittedMetric(measure(str(name)), *known, fit, problem))
     return found
 
 
-@dataclass(frozen=True)
-class RegressionChart:
+class RegressionChart(NamedTuple):
     """One published regression: the digitised points, the published line and the refit.
 
     points: places and what they are; line, published, band: the `d` of SVG paths; line and band
@@ -97,32 +95,30 @@ def regression_charts(results: Results, study: Path) -> list[RegressionChart]:
     """A chart for each metric with a published regression."""
     published = read_regression(results).set_index("metric")
     charts = []
-    for fitted in fitted_metrics(read_scores(study)):
-        row, decimals = published.loc[fitted.shown.name], fitted.shown.decimals
+    for shown, scores, values, fit, problem in fitted_metrics(read_scores(study)):
+        row = published.loc[shown.name]
         line = row["a_published"] * np.log(SCORES) + row["b_published"]
         x = Axis(LOWEST_SCORE, HIGHEST_SCORE, LEFT, RIGHT)
-        y = Axis.over([*fitted.values, *line], BOTTOM, TOP)
-        refit, band, see = "", "", f"No refit: {fitted.problem}."
-        if fitted.fit is not None:
-            refit = path(x, y, SCORES.tolist(), fitted.fit.predict(SCORES).tolist())
-            low, high = (end.tolist() for end in fitted.fit.band(SCORES))
-            band = outline(x, y, SCORES.tolist(), low, high)
+        y = Axis.over([*values, *line], BOTTOM, TOP)
+        refit, band, see = "", "", f"No refit: {problem}."
+        if fit is not None:
+            low, high = fit.band(SCORES)
+            refit = path(x, y, SCORES, fit.predict(SCORES))
+            band = path(x, y, [*SCORES, *SCORES[::-1]], [*high, *low[::-1]]) + "Z"
             see = (
-                f"r = {number(fitted.fit.pearson_r, 2)}, n = {fitted.fit.n}. See whether the "
+                f"r = {number(fit.pearson_r, 2)}, n = {fit.n}. See whether the "
                 "points follow the line, or scatter beside it."
             )
         points = [
-            (x.at(score), y.at(value), f"score {score:.2f}: {number(value, decimals)}")
-            for score, value in zip(fitted.scores, fitted.values, strict=True)
+            (x.at(score), y.at(value), f"score {score:.2f}: {number(value, shown.decimals)}")
+            for score, value in zip(scores, values, strict=True)
         ]
-        drawn = path(x, y, SCORES.tolist(), line.tolist())
-        chart = RegressionChart(fitted.shown, points, x.ticks, y.ticks, refit, band, drawn, see)
-        charts.append(chart)
+        drawn = path(x, y, SCORES, line)
+        charts.append(RegressionChart(shown, points, x.ticks, y.ticks, refit, band, drawn, see))
     return charts
 
 
-@dataclass(frozen=True)
-class RunChart:
+class RunChart(NamedTuple):
     """Losses and accuracies of one run by epoch.
 
     x: the epochs' axis. paths: the `d` of each of CURVES. data: a row an epoch, for the script: the
@@ -139,32 +135,32 @@ class RunChart:
 
 
 def run_charts(results: Results) -> list[RunChart]:
-    """The curves of every run of the grid, up to its last epoch.
-
-    Raises:
-        MiuaError: a log is missing or damaged.
-    """
+    """The curves of every run of the grid, up to its last epoch."""
     return [_run_chart(results, size) for size in results.training_sizes]
 
 
 def _run_chart(results: Results, size: int) -> RunChart:
     log = read_log(results, size)
-    epochs = log["epoch"].tolist()
     x = Axis(0, max(1, results.epochs[-1]), LEFT, RIGHT)
-    columns = {curve.column: log[curve.column].astype(float).tolist() for curve in CURVES}
-    losses = [v for curve in LOSSES for v in columns[curve.column] if np.isfinite(v)]
-    loss = Axis(0, 1.05 * max([*losses, 1.0]), 110, TOP)
+    values = log[[curve.column for curve in CURVES]].astype(float)
+    losses = values[[curve.column for curve in LOSSES]].to_numpy()
+    loss = Axis(0, 1.05 * losses.max(where=np.isfinite(losses), initial=1.0), 110, TOP)
     accuracy = Axis(0, 1, 210, 132)
-    axes = {**dict.fromkeys(LOSSES, loss), **dict.fromkeys(ACCURACIES, accuracy)}
     return RunChart(
         run=results.cell(size, results.epochs[-1]).run,
         training_size=size,
         x=x,
-        paths=[(curve, path(x, y, epochs, columns[curve.column])) for curve, y in axes.items()],
+        paths=[
+            (
+                curve,
+                path(x, loss if curve in LOSSES else accuracy, log["epoch"], values[curve.column]),
+            )
+            for curve in CURVES
+        ],
         loss_ticks=loss.ticks,
         accuracy_ticks=[Tick(accuracy.at(value), f"{value:g}") for value in (0, 0.5, 1)],
         data=[
-            [int(epoch), *rounded(values)]
-            for epoch, *values in zip(epochs, *columns.values(), strict=True)
+            [int(epoch), *rounded(row)]
+            for epoch, row in zip(log["epoch"], values.to_numpy(), strict=True)
         ],
     )

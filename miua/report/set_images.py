@@ -21,11 +21,7 @@ _NAME = re.compile(r"epoch_(\d{4,})\.png")
 
 
 def read_stack(path: Path) -> Stack:
-    """An image stack: uint8 (N, H, W).
-
-    Raises:
-        MiuaError: the stack is missing or is none.
-    """
+    """An image stack, checked: uint8 (N, H, W)."""
     stack = read_array(path)
     if stack.dtype != np.uint8 or stack.ndim != 3 or not len(stack):
         raise MiuaError(f"{path} holds {stack.dtype} {stack.shape}, not a uint8 (N, H, W) stack.")
@@ -33,11 +29,7 @@ def read_stack(path: Path) -> Stack:
 
 
 def read_set(results: Results, name: str) -> Stack | None:
-    """The images of a synthetic set; None if it has none, as its training diverged.
-
-    Raises:
-        MiuaError: the images are missing without that reason, or are none.
-    """
+    """The images of a synthetic set; None if it has none, as its training diverged."""
     folder = results.set(name)
     recorded = (folder / PROVENANCE).exists()
     if recorded and read_provenance(folder, MAKE_SET_AGAIN).get("not_made"):
@@ -62,9 +54,6 @@ def sample_steps(run: Path, side: int, last_epoch: int) -> list[tuple[int, Pictu
     """How the images of one latent batch form: the first of them after each epoch that a run kept.
 
     Up to an epoch, in order; images have side x side pixels.
-
-    Raises:
-        MiuaError: a grid is not a grey PNG of whole images.
     """
     named = [(int(match[1]), path) for path in (run / "samples").glob("*.png")
              if (match := _NAME.fullmatch(path.name))]  # fmt: skip

@@ -2,14 +2,13 @@
 
 import itertools
 import math
-import re
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from miua.charts.axes import MOST_TICKS, Axis, histogram, labels, outline, path
+from miua.charts.axes import MOST_TICKS, Axis, histogram, labels, path
 
 NUMBERS = st.floats(-1e6, 1e6).map(lambda value: round(value, 4))
 
@@ -44,14 +43,6 @@ def test_a_path_goes_through_its_points_and_breaks_where_there_is_none():
     x = y = Axis(0, 10, 0, 100)
     drawn = path(x, y, [0, 1, 2, 3], [0.0, 1.0, math.nan, 3.0])
     assert drawn == "M0.0 0.0L10.0 10.0M30.0 30.0"
-
-
-def test_an_outline_is_closed_and_goes_there_and_back():
-    x = y = Axis(0, 10, 0, 100)
-    drawn = outline(x, y, [0, 10], [1, 2], [3, 4])
-    assert re.findall(r"[\d.]+ [\d.]+", drawn) == ["0.0 30.0", "100.0 40.0", "100.0 20.0",
-                                                   "0.0 10.0"]  # fmt: skip
-    assert drawn.endswith("Z")
 
 
 def test_a_compressed_axis_is_odd_and_has_powers_of_ten():

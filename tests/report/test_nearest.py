@@ -33,10 +33,10 @@ def test_a_mirrored_training_image_is_called_a_copy_of_its_file(few, training):
     first = found.pairs[0]
     names = json.loads((few / "real" / "64" / "names.json").read_text(encoding="utf-8"))
     assert (first.synthetic, first.training) == (3, names[order[7]])
-    assert (first.copy, first.turned, first.distance) == (True, "flipped", "0.0")
+    assert (first.copied, first.turned, first.distance) == (True, "flipped", "0.0")
     assert first.pictures[0] == first.pictures[1]
     assert found.sentence.startswith("1 of 24 images are copies")
-    assert not any(pair.copy for pair in found.pairs[1:])
+    assert not any(pair.copied for pair in found.pairs[1:])
 
 
 def test_pairs_come_from_the_training_images_alone(few):

@@ -2,8 +2,7 @@
 
 import pytest
 
-from miua.report.claims import JudgedClaim
-from miua.report.page_answer import MEANINGS, answer, groups
+from miua.report.claims import MEANINGS, JudgedClaim, answer, groups
 from miua.study.store import Results
 
 NEEDS = ("real_images",)
@@ -14,17 +13,9 @@ PUBLISHED = JudgedClaim("points", "Points agree.", "Results", "so", "reproduced"
 def claims_of(**verdicts):
     """Claims of the paper with the verdicts' underlines read as spaces, and one of a reader."""
     made = [
-        JudgedClaim(
-            f"{verdict}-{place}",
-            "It is so.",
-            "Results",
-            "so",
-            verdict.replace("_", " "),
-            "",
-            needs=NEEDS,
-        )
-        for verdict, count in verdicts.items()
-        for place in range(count)
+        JudgedClaim(f"{name}-{n}", "So.", "Results", "so", name.replace("_", " "), "", needs=NEEDS)
+        for name, count in verdicts.items()
+        for n in range(count)
     ]
     return [*made, JudgedClaim("other", "So it is.", "reader", "so", "not reproduced", "")]
 

@@ -51,9 +51,7 @@ def test_a_run_tells_configuration_seed_device_and_hashes(records):
 def test_core_hours_are_hours_times_threads(records):
     """The made-up trainings take 1.5 s an epoch on two threads."""
     record = next(record for record in records if record.name == "n0300")
-    lines = sum(1 for _ in range(1000))
-    assert record.seconds == pytest.approx(1.5 * lines)
-    assert record.hours == pytest.approx(2 * 1.5 * lines / 3600)
+    assert record.hours == pytest.approx(2 * 1.5 * 1000 / 3600)
     assert record.timing == ["300", "1000", "30\u202f000", "200", "25 min 00 s", "2", "cpu"]
     total = sum(each.hours for each in records)
     found = cost(records)
@@ -74,7 +72,7 @@ def test_a_gpu_is_counted_in_gpu_hours(few):
 def test_a_run_that_kept_no_speed_is_counted_as_such(few):
     (few / "runs" / "n0300" / "speed.jsonl").unlink()
     (record,) = run_records(Results.open(few))
-    assert record.seconds is None
+    assert record.hours is None
     assert record.timing[3:5] == ["–", "–"]
     assert cost([record]).untimed == 1
     assert cost([record]).core_hours == ""

@@ -66,16 +66,16 @@ def test_each_cell_has_value_interval_and_place(results, rows):
     metrics = read_metrics(results).set_index(["set", "metric"])
     floor = floors(results)
     for row in (rows[0], rows[-1]):
-        for shown, cell in zip(ALL_MEASURES, row.cells, strict=True):
-            known = metrics.loc[(row.name, shown.name)]
+        for shown, (value, interval, place) in zip(ALL_MEASURES, row.cells, strict=True):
+            known = metrics.loc[(row.chosen.set, shown.name)]
             if known["status"] != "computed":
-                assert (cell.value, cell.place) == ("not computed", "")
+                assert (value, place) == ("not computed", "")
                 continue
-            assert float(cell.value.replace("−", "-").replace("\u202f", "")) == pytest.approx(
+            assert float(value.replace("−", "-").replace("\u202f", "")) == pytest.approx(
                 known["value"], abs=0.51 * 10**-shown.decimals
             )
-            assert cell.place == floor[shown.name].place(known["value"])
-            assert (cell.interval == "") == np.isnan(known["low"])
+            assert place == floor[shown.name].place(known["value"])
+            assert (interval == "") == np.isnan(known["low"])
 
 
 def test_without_the_experiment_there_is_no_floor_and_it_is_said(single):
@@ -83,12 +83,12 @@ def test_without_the_experiment_there_is_no_floor_and_it_is_said(single):
     assert floors(results) == {}
     assert floor_sentence(results) == "The experiment noise-floor is not part of this run."
     (row,) = set_rows(results, {})
-    assert {cell.place for cell in row.cells} == {""}
+    assert {place for _, _, place in row.cells} == {""}
 
 
 def test_a_sets_picture_is_its_first_sixteen_images(results, rows):
     row = rows[7]
-    stack = np.load(results.folder / "sets" / row.name / "images.npy")
+    stack = np.load(results.folder / "sets" / row.chosen.set / "images.npy")
     shown = pixels(row.picture)
     for place in (0, 5, 15):
         down, across = (step * (SIDE + GAP) for step in divmod(place, 4))
@@ -105,7 +105,7 @@ def test_larger_images_are_shown_reduced_and_no_larger_than_others():
 
 def test_what_the_script_gets_names_every_set_once(rows):
     data = grid_data(rows)
-    assert [each["set"] for each in data] == [row.name for row in rows]
+    assert [each["set"] for each in data] == [row.chosen.set for row in rows]
     assert len({(each["size"], each["epoch"]) for each in data}) == 20
     assert all(len(each["cells"]) == len(ALL_MEASURES) for each in data)
 
@@ -147,7 +147,7 @@ def test_a_set_of_a_training_that_diverged_says_so(single, tmp_path):
     (row,) = set_rows(results, {})
     assert row.picture is None
     assert row.lacking == DIVERGED_REASON
-    assert DIVERGED not in row.name
+    assert DIVERGED not in row.chosen.set
 
 
 @pytest.mark.parametrize("text", ["[]", '{"inputs": null}'])
