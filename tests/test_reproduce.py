@@ -9,6 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 import yaml
 from hypothesis import given
@@ -22,6 +23,7 @@ from miua.errors import MiuaError
 from miua.study.manifest import MANIFEST
 from miua.study.plan import Profile, make_plan, read_experiments
 from miua.study.run import _on_one_line, _survives, reproduce
+from miua.study.steps import BENCHMARKS, STEPS
 from tests.small_study import write_profile
 
 STUDY = Path(__file__).parents[1] / "experiments"
@@ -264,6 +266,14 @@ def test_without_latex_all_but_the_paper_is_made_and_the_remedy_is_said(without_
     assert (results / "tables" / "regression.csv").exists()
     assert (results / "figures" / "regression.pdf").exists()
     assert not (results / "paper" / "main.pdf").exists()
+
+
+def test_time_and_memory_of_every_step_are_kept_for_the_next_forecast(without_latex):
+    kept = without_latex[0] / "results" / "smoke" / BENCHMARKS
+    measured = {path.parent.name: pd.read_csv(path, sep="\t") for path in kept.glob("*/*.tsv")}
+    assert {*measured} == {step.name for step in STEPS} - {"readers", "paper", "report"}
+    assert all(table["s"].min() > 0 for table in measured.values())
+    assert measured["evaluate"]["max_rss"].min() > 50  # mebibytes
 
 
 def planned(folder, capfd, monkeypatch) -> dict[str, int]:

@@ -8,13 +8,11 @@ with the seeds counted from the profile's own, so that numbers of repeats with o
 
 from __future__ import annotations
 
-import csv
 import shutil
 import tempfile
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -32,10 +30,7 @@ PLAN, REFERENCE, REPEATS = "plan.yaml", "reference.csv", "repeats.json"
 # What is promised of a number. "exact": the same in every run, as it follows from published data.
 # "seeded": the same for the same seeds, as nothing is trained. "chaotic": a training amplifies the
 # last bit, so that it is the same on one kind of machine only; elsewhere it is one more draw.
-Promise = Literal["exact", "seeded", "chaotic"]
-EXACT: Promise = "exact"
-SEEDED: Promise = "seeded"
-CHAOTIC: Promise = "chaotic"
+EXACT, SEEDED, CHAOTIC = "exact", "seeded", "chaotic"
 
 NAMED = [known.name for known in (*ALL_MEASURES, LBPV_TOTAL_DIFFERENCE)]
 SEPARATOR = "; "  # joins the parts of a row's key
@@ -49,15 +44,14 @@ DIGITS = 9
 WITHOUT_EFFECT = {"description", "banner", "threads_per_training", "gpus_per_training"}
 
 
-@dataclass(frozen=True)
-class _Table:
+class _Table(NamedTuple):
     """Which cells of a table are compared, and by what each row is known.
 
     key: columns that name a row. numbers, words: columns that are compared; numbers empty means all
     others that are neither of these nor `status`.
     """
 
-    promise: Promise
+    promise: str
     key: tuple[str, ...]
     numbers: tuple[str, ...] = ()
     words: tuple[str, ...] = ()
@@ -74,24 +68,17 @@ TABLES: dict[str, _Table] = {
     ),
     "noise-floor-pairing": _Table(SEEDED, ("pairing", "metric"), ("value",)),
     "sensitivity-summary": _Table(
-        SEEDED,
-        ("degradation", "metric"),
-        ("spearman",),
+        SEEDED, ("degradation", "metric"), ("spearman",),
         ("monotone", "direction", "first_level_beyond_floor", "response"),
     ),
     "stability": _Table(
-        CHAOTIC,
-        ("experiment", "arm", "training_size", "epochs"),
-        (
-            "saturated_share", "accuracy_real_last", "accuracy_synthetic_last",
-            "generator_loss_last", "discriminator_loss_last", "diversity",
-        ),
+        CHAOTIC, ("experiment", "arm", "training_size", "epochs"),
+        ("saturated_share", "accuracy_real_last", "accuracy_synthetic_last",
+         "generator_loss_last", "discriminator_loss_last", "diversity"),
         ("diverged_epoch", "signs", "stable"),
     ),
     "sets": _Table(
-        CHAOTIC,
-        ("experiment", "arm", "training_size", "epoch", "metric"),
-        ("value", "low", "high"),
+        CHAOTIC, ("experiment", "arm", "training_size", "epoch", "metric"), ("value", "low", "high")
     ),
 }  # fmt: skip
 # The claims that rest on published data alone, and the halves of real images that no seed draws.
@@ -100,15 +87,11 @@ _EXACT_ROWS = {"claims": ("experiments", "clinician"), "noise-floor-summary": ("
 COPIED = sorted(f"{name}.csv" for name in {*TABLES, "summary"} - {"sets"})
 
 
-@dataclass(frozen=True)
-class Expected:
+class Expected(NamedTuple):
     """What a rerun is held against.
 
-    Attributes:
-        plan: the profile of the run that was kept.
-        kept: its numbers, as `numbers` gives them.
-        repeats: a row for each row of `kept`, a column for each repeat; no columns if none were
-            kept. Values are text, as in the tables.
+    plan: the profile of the run that was kept. kept: its numbers, as `numbers` gives them. repeats:
+    the same rows, with a column for each repeat; no columns if none were kept. Values are text.
     """
 
     plan: Profile
@@ -122,10 +105,7 @@ def write_expected(results: Results, out: Path, repeats: Sequence[Results] = ())
     It is meant to be handed on, so commands name the places of one machine by their last part.
 
     Returns:
-        The files written: plan.yaml, claims.csv and the others of COPIED that there are, sets.csv
-        (a row a set and measure), provenance/ (one file a run, one for the noise floor and
-        sensitivity); with repeats, reference.csv (every compared number in each of them) and
-        repeats.json.
+        The files written; docs/expected.md says what they hold.
 
     Raises:
         MiuaError: nothing was judged yet, `out` is no folder that this made, or a repeat is of
@@ -144,9 +124,9 @@ def write_expected(results: Results, out: Path, repeats: Sequence[Results] = ())
             if path.exists():
                 shutil.copyfile(path, made / path.name)
         write_table(made / "sets.csv", _sets(results))
-        for run in sorted((results.folder / "runs").glob("*/provenance.json")):
+        for run in (results.folder / "runs").glob("*/provenance.json"):
             _copy_provenance(run, provenance / f"{run.parent.name}.json")
-        for path in (results.tables / f"{name}.json" for name in ("noise-floor", "sensitivity")):
+        for path in (results.tables / "noise-floor.json", results.tables / "sensitivity.json"):
             if path.exists():
                 _copy_provenance(path, provenance / path.name)
         if repeats:
@@ -160,10 +140,7 @@ def write_expected(results: Results, out: Path, repeats: Sequence[Results] = ())
 def read_expected(folder: Path, plan: Profile | None = None, whose: Path | None = None) -> Expected:
     """Read what `write_expected` wrote.
 
-    Args:
-        folder: where it lies.
-        plan: of what is to be compared with it.
-        whose: the folder of that plan, for the message.
+    plan: of what is to be compared with it; whose: the folder of that plan, for the message.
 
     Raises:
         MiuaError: the folder is none, a file in it is damaged or of other numbers, or its results
@@ -201,9 +178,6 @@ def read_expected(folder: Path, plan: Profile | None = None, whose: Path | None 
 def results_tables(results: Results) -> dict[str, pd.DataFrame]:
     """The tables of a results folder that hold numbers to compare, as text, by name.
 
-    Of each synthetic set the measures that have a name, not all 256 elements of its LBP vector:
-    these are summed up in FD-LBP, and 252 more numbers a set would make every tolerance wider.
-
     Raises:
         MiuaError: a table is damaged, or there is no table of any experiment.
     """
@@ -230,7 +204,10 @@ def numbers(tables: dict[str, pd.DataFrame], plan: Profile, kept_plan: Profile) 
     Raises:
         MiuaError: a table lacks a column, or names a row twice.
     """
-    arms = _seed_arms(plan, kept_plan)
+    seeds = [each.experiments.get("seeds") for each in (plan, kept_plan)]
+    known = [each.seeds for each in seeds if isinstance(each, Seeds)]
+    pairs = zip(*known, strict=True) if len(known) == 2 else ()
+    arms = {f"seed-{own}": f"seed-{kept}" for own, kept in pairs}
     found = pd.concat(
         [_cells_of(name, table, arms) for name, table in tables.items()], ignore_index=True
     )
@@ -311,14 +288,6 @@ def _cells_of(name: str, table: pd.DataFrame, arms: dict[str, str]) -> pd.DataFr
     return found[[*COLUMNS, "value"]]
 
 
-def _seed_arms(plan: Profile, kept_plan: Profile) -> dict[str, str]:
-    here, there = plan.experiments.get("seeds"), kept_plan.experiments.get("seeds")
-    if not isinstance(here, Seeds) or not isinstance(there, Seeds):
-        return {}
-    pairs = zip(here.seeds, there.seeds, strict=True)
-    return {f"seed-{own}": f"seed-{kept}" for own, kept in pairs}
-
-
 def _whole(text: str) -> str:
     """72.0, as some tables write whole numbers, is 72."""
     return text.removesuffix(".0")
@@ -327,10 +296,8 @@ def _whole(text: str) -> str:
 def _copy_provenance(source: Path, target: Path) -> None:
     record = read_json(source)
     for started in (record, *record.get("resumed", [])):
-        started["command"] = [
-            Path(word).name if Path(word).is_absolute() else word
-            for word in started.get("command", [])
-        ]
+        words = started.get("command", [])
+        started["command"] = [Path(w).name if Path(w).is_absolute() else w for w in words]
     write_json(target, record)
 
 
@@ -361,10 +328,7 @@ def _write_reference(folder: Path, results: Results, repeats: Sequence[Results])
             f"{row['table']}: {row['key']}, {row['column']} is promised to be the same in every "
             f"run, and is {' and '.join(sorted({*same.loc[broken.index[0]]}))}."
         )
-    wide.to_csv(
-        folder / REFERENCE, index=False, lineterminator="\n", encoding="utf-8",
-        quoting=csv.QUOTE_MINIMAL,
-    )  # fmt: skip
+    write_table(folder / REFERENCE, wide)
     origins = {f"seed-{repeat.plan.seed}": _origin(repeat) for repeat in repeats}
     write_json(folder / REPEATS, origins)
 
@@ -379,16 +343,18 @@ def _short(text: str) -> str:
 
 def _origin(repeat: Results) -> dict[str, Any]:
     """Where a repeat's numbers come from, in short."""
-    records = [read_json(path) for path in sorted(repeat.folder.glob("runs/*/provenance.json"))]
+    records = [read_json(path) for path in repeat.folder.glob("runs/*/provenance.json")]
     said = {
         key: sorted({str(record[key]) for record in records if key in record})
         for key in ("commit", "uncommitted_changes", "python", "platform", "device")
     }
-    versions = [item for record in records for item in record["packages"].items()]
+    packages = {
+        f"{name} {version}" for record in records for name, version in record["packages"].items()
+    }
     return {
         "seed": repeat.plan.seed,
         "plan": config_hash(repeat.plan),
         **said,
-        "packages": sorted({f"{name} {number}" for name, number in versions}),
+        "packages": sorted(packages),
         "tables": {path.name: sha256_file(path) for path in sorted(repeat.tables.glob("*.csv"))},
     }

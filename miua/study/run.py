@@ -115,7 +115,8 @@ def reproduce(
         if problem := latex_problem():
             say(f"Note: {problem} All the rest is made; then run the same command again.")
         if dry_run and predict and cluster is None:
-            from miua.study.forecast import forecast, print_forecast  # loads torch
+            from miua.study.forecast import forecast  # loads torch
+            from miua.study.forecast_text import print_forecast
 
             print_forecast(forecast(asked, plan, targets, _pending(command)))
         else:

@@ -22,6 +22,7 @@ from miua.config import config_hash
 from miua.study.plan import CLAIMS, GRID, Cell, Profile, RealImages
 
 FINAL = ("paper/main.pdf", "report.html", "tables/claims.csv")  # what a reproduction ends with
+BENCHMARKS = ".snakemake/benchmarks"
 NO_WEIGHTS = "absent"
 FIRST = 10_000  # the priority of images: all trainings wait for them
 # What a command may name without being made again when it changes: where things are, and how fast.
@@ -78,6 +79,12 @@ class Step:
     @property
     def wildcards(self) -> set[str]:
         return set(_names(self.outputs[0]))
+
+    @property
+    def benchmark(self) -> str:
+        """Where Snakemake writes how long a job took and how much memory; no part of results."""
+        job = "_".join(["job", *(f"{{{name}}}" for name in sorted(self.wildcards))])
+        return f"{BENCHMARKS}/{self.name}/{job}.tsv"
 
 
 _of_tables = partial(Step, local=True, also=("plan",))

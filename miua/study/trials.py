@@ -10,13 +10,14 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import psutil
+import torch
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -41,121 +42,120 @@ PIXELS_OF_METRICS = 200 * 64**2
 class Usage:
     """What a command took.
 
-    seconds: of a calm machine; busy: the clock's, over these; memory: bytes at most.
+    seconds: of a calm machine; busy: the clock's, over these; memory, gpu: bytes at most.
     """
 
     seconds: float
     busy: float
     memory: float
+    gpu: float
 
 
 @dataclass(frozen=True)
-class Training:
-    """What a training takes.
-
-    once: seconds without its steps; rate: images a second; memory, checkpoint: bytes.
-    """
-
-    once: float
-    rate: float
-    memory: float
-    checkpoint: float
-
-
-@dataclass(frozen=True)
-class Linear:
+class Measured:
     """What a step takes.
 
-    once: seconds; each: more of them for each image or pair of images; memory: bytes at most; disk:
-    bytes of an image, or of all outputs.
+    Attributes:
+        once: seconds.
+        each: more of them for each image, or for each pair of images that metrics compare.
+        memory, gpu: bytes at most, of the machine and of its GPU.
+        disk: bytes of an image, of a checkpoint, or of a set's metrics.
     """
 
     once: float
     each: float
     memory: float
+    gpu: float
     disk: float
 
 
-def try_training(config: TrainingConfig, study: Study, at_once: int, place: Path) -> Training:
+def gpu_memory() -> tuple[float, float]:
+    """Bytes of the GPU's memory that are free, and of all of it; 0 where there is no GPU."""
+    return torch.cuda.mem_get_info() if torch.cuda.is_available() else (0, 0)
+
+
+def try_training(config: TrainingConfig, study: Study, at_once: int, place: Path) -> Measured:
     """A few batches of `at_once` trainings together, in folders of `place`.
 
     Raises:
         MiuaError: a trial failed or was killed.
     """
-    small = config.model_copy(
-        update={"epochs": [EPOCH], "training_size": BATCHES * config.batch_size}
-    )
+    images = BATCHES * config.batch_size
+    small = config.model_copy(update={"epochs": [EPOCH], "training_size": images})
     folders = [place / str(number) for number in range(at_once)]
     for folder in folders:
         write_config(folder / "configs" / f"{RUN}.yaml", small)
-        stack = _heads(config.image_size, BATCHES * config.batch_size)
-        write_array(folder / "real" / preparation(config) / "images.npy", stack)
+        stack = folder / "real" / preparation(config) / "images.npy"
+        write_array(stack, _heads(config.image_size, images))
     used = run_together([(_command("train", small, study), folder) for folder in folders])
-    found = []
+    once, rates = [], []
     for usage, folder in zip(used, folders, strict=True):
-        run = folder / "runs" / RUN
-        lines = [json.loads(line) for line in (run / "speed.jsonl").read_text().splitlines()]
-        epochs = sum(line["seconds"] for line in lines) / usage.busy
-        rate = lines[-1]["images_per_second"] * usage.busy
-        size = sum(path.stat().st_size for path in (run / "checkpoints").glob("*.safetensors"))
-        found.append(Training(max(0.0, usage.seconds - epochs), rate, usage.memory, size))
-    return Training(
-        once=max(each.once for each in found),
-        rate=sum(each.rate for each in found) / at_once,
-        memory=max(each.memory for each in found),
-        checkpoint=found[0].checkpoint,
-    )
+        speed = (folder / "runs" / RUN / "speed.jsonl").read_text().splitlines()
+        epochs = [json.loads(line) for line in speed]
+        once.append(usage.seconds - sum(epoch["seconds"] for epoch in epochs) / usage.busy)
+        rates.append(epochs[-1]["images_per_second"] * usage.busy)
+    memory = max(each.memory for each in used)
+    checkpoints = (folders[0] / "runs" / RUN / "checkpoints").glob("*.safetensors")
+    disk = sum(path.stat().st_size for path in checkpoints)
+    return Measured(max(0.0, *once), 1 / float(np.mean(rates)), memory, used[0].gpu, disk)
 
 
-def try_set(config: TrainingConfig, study: Study, place: Path) -> Linear:
+def try_set(config: TrainingConfig, study: Study, place: Path) -> Measured:
     """Sets of the training that was tried in `place`. MiuaError: see `try_training`."""
     used = []
     for images in (FEW, MANY):
         profile = study.profile.model_copy(update={"synthetic_images": images})
         command = _command("generate", config, replace(study, profile=profile))
         used += run_together([(command, place / "0")])
-    each = max(0.0, used[1].seconds - used[0].seconds) / (MANY - FEW)
-    return Linear(used[0].seconds, each, used[1].memory, config.image_size**2)
+    return _line(used, [FEW, MANY], config.image_size**2)
 
 
-def try_metrics(config: TrainingConfig, study: Study, place: Path) -> Linear:
+def try_metrics(config: TrainingConfig, study: Study, place: Path) -> Measured:
     """The metrics of sets of two sizes; each: for a pair. MiuaError: see `try_training`."""
     side = config.image_size
     many = max(20, PIXELS_OF_METRICS // side**2)
-    used, pairs = [], []
-    for few in (many // 10, many):
+    sizes = [many // 10, many]
+    used, made = [], place / "sets" / _cell(config).set
+    for few in sizes:
         stack = _heads(side, many)
         write_array(place / "reference" / preparation(config) / "images.npy", stack[:few])
-        write_array(place / "sets" / _cell(config).set / "images.npy", stack[::-1])
-        write_json(place / "sets" / _cell(config).set / "provenance.json", {})
+        write_array(made / "images.npy", stack[::-1])
+        write_json(made / "provenance.json", {})
         used += run_together([(_command("evaluate", config, study), place)])
-        pairs.append(few * many)
-    each = max(0.0, used[1].seconds - used[0].seconds) / (pairs[1] - pairs[0])
-    disk = sum(path.stat().st_size for path in (place / "metrics").iterdir())
-    return Linear(max(0.0, used[0].seconds - each * pairs[0]), each, used[1].memory, disk)
+    disk = sum(path.stat().st_size for path in (place / "metrics").iterdir()) / 2
+    return _line(used, [few * many for few in sizes], disk)
+
+
+def _line(used: Sequence[Usage], counts: Sequence[int], disk: float) -> Measured:
+    """What two trials of different sizes say of any size."""
+    each = max(0.0, used[1].seconds - used[0].seconds) / (counts[1] - counts[0])
+    once = max(0.0, used[0].seconds - each * counts[0])
+    return Measured(once, each, used[1].memory, used[1].gpu, disk)
 
 
 def run_together(commands: Sequence[tuple[str, Path]]) -> list[Usage]:
     """Run commands, each in a folder, all at the same time, and measure them.
 
+    Memory on the GPU is what its free memory falls by, shared out equally.
+
     Raises:
         MiuaError: one of them failed or was killed; the message is its own last line.
     """
+    processes: list[psutil.Popen] = []
+    memory, clock = [0.0] * len(commands), [0.0] * len(commands)
+    free = least = gpu_memory()[0]
     started, before = time.perf_counter(), os.times()
-    processes = []
     try:
         for command, folder in commands:
             folder.mkdir(parents=True, exist_ok=True)
             with (folder / "said.txt").open("w") as said:
-                words = ["/bin/sh", "-c", command]
+                words, where = ["/bin/sh", "-c", command], steps_environment()
                 processes.append(
-                    psutil.Popen(
-                        words, cwd=folder, env=steps_environment(), stdout=said, stderr=said
-                    )
+                    psutil.Popen(words, cwd=folder, env=where, stdout=said, stderr=said)
                 )
-        memory, clock = [0.0] * len(processes), [0.0] * len(processes)
         while not all(clock):
             time.sleep(SECONDS_BETWEEN_LOOKS)
+            least = min(least, gpu_memory()[0])
             for number, process in enumerate(processes):
                 with suppress(psutil.Error):
                     all_of_it = [process, *process.children(recursive=True)]
@@ -168,33 +168,27 @@ def run_together(commands: Sequence[tuple[str, Path]]) -> list[Usage]:
             if process.poll() is None:
                 process.kill()
                 process.wait()
-    _check(processes, [folder / "said.txt" for _, folder in commands])
+    for process, (_, folder) in zip(processes, commands, strict=True):
+        if process.returncode == -9:
+            raise MiuaError("it was killed, most likely for lack of memory")
+        if process.returncode:
+            lines = (folder / "said.txt").read_text(errors="replace").strip().splitlines()
+            raise MiuaError(lines[-1] if lines else f"it ended with status {process.returncode}")
     after = os.times()
     worked = after.children_user + after.children_system
     worked = (worked - before.children_user - before.children_system) / len(processes)
     # On a GPU the processor's time says little.
     calm = clock if hardware()["gpus"] else [min(took, worked) for took in clock]
     return [
-        Usage(seconds, took / seconds, most)
+        Usage(seconds, took / seconds, most, (free - least) / len(processes))
         for seconds, took, most in zip(calm, clock, memory, strict=True)
     ]
 
 
-def _check(processes: Iterable[psutil.Popen], said: Iterable[Path]) -> None:
-    for process, words in zip(processes, said, strict=True):
-        if process.returncode == -9:
-            raise MiuaError("it was killed, most likely for lack of memory")
-        if process.returncode:
-            lines = words.read_text(errors="replace").strip().splitlines()
-            raise MiuaError(lines[-1] if lines else f"it ended with status {process.returncode}")
-
-
 def _command(step: str, config: TrainingConfig, study: Study) -> str:
-    cell = _cell(config)
-    trial = replace(study, cells=(cell,))
+    trial = replace(study, cells=(_cell(config),))
     (chosen,) = (each for each in STEPS if each.name == step)
-    wildcards: Mapping[str, str] = {"run": RUN, "epoch": f"{EPOCH:04d}"}
-    return trial.command(chosen, wildcards, study.threads(chosen))
+    return trial.command(chosen, {"run": RUN, "epoch": f"{EPOCH:04d}"}, study.threads(chosen))
 
 
 def _cell(config: TrainingConfig) -> Cell:

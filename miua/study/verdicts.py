@@ -17,7 +17,6 @@ direction with the collapsed ones, how far they scatter without them.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -25,7 +24,6 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import stats
 
 from miua.metrics.registry import DIVERSITY, FD_LBP, FID, LBPV_TOTAL_DIFFERENCE, MUTUAL_INFORMATION
 from miua.study.compare import as_number
@@ -41,9 +39,15 @@ from miua.study.expected import (
     results_tables,
 )
 from miua.study.finding import EXPECTED, Comparison, Finding
+from miua.study.scatter import (
+    Floats,
+    Interval,
+    mean_square_score,
+    median_score,
+    prediction_interval,
+    with_repeats,
+)
 from miua.study.store import NOT_COMPUTED, Results
-
-Floats = NDArray[np.float64]
 
 # Fewer repeats say too little about where a new run may lie.
 LEAST_REPEATS = 10
@@ -59,10 +63,6 @@ TAIL_EXCESS = 10
 # A set is collapsed where pairs of its images differ by less than this share of what pairs of real
 # ones do. Where a set's diversity is larger, repeats of smoke scatter as normal draws do.
 COLLAPSED_BELOW = 0.1
-# As far as a score goes; where draws have no scatter, any difference is infinitely unusual.
-LARGEST_SCORE = 8.0
-# In the mean square a score beyond this counts as this much, so that no few values decide.
-COUNTED_AT_MOST = 3.0
 # Sums in another order, as on another processor, differ by far less; a wrong number by far more.
 RELATIVE, ABSOLUTE = 1e-6, 1e-9
 
@@ -84,7 +84,7 @@ ABSENT = "absent"
 class _Number:
     """One compared cell: what it is here, in the kept run, and in each repeat, as text.
 
-    collapsed: whether its set or training is; those: the same in each repeat.
+    collapsed: whether its set is; those: the same in each repeat.
     """
 
     table: str
@@ -114,8 +114,8 @@ class _Number:
     @property
     def logarithmic(self) -> bool:
         by_measure = self.column in ("value", "mean", "low", "high")
-        by_measure &= self.metric in LOGARITHMIC_MEASURES
-        return by_measure or self.column in LOGARITHMIC_COLUMNS
+        by_column = self.column in LOGARITHMIC_COLUMNS
+        return by_column or (by_measure and self.metric in LOGARITHMIC_MEASURES)
 
     @property
     def value(self) -> float | None:
@@ -126,28 +126,15 @@ class _Number:
         found = [as_number(text) for text in self.repeats]
         return None if None in found or not found else np.array(found, dtype=np.float64)
 
+    def finding(self, verdict: Comparison, detail: str, *numbers: float | None) -> Finding:
+        return Finding(EXPECTED, self.subject, verdict, detail, *numbers)
+
 
 class _Unknown(NamedTuple):
     """Why a whole group of numbers cannot be decided; one finding for all of them."""
 
     group: str
     reason: str
-
-
-class Interval(NamedTuple):
-    """From `low` to `high`, and what lies in the middle."""
-
-    low: float
-    centre: float
-    high: float
-
-    def holds(self, value: float) -> bool:
-        return self.low <= value <= self.high
-
-    @property
-    def reach(self) -> float:
-        """The larger distance from the centre to an end."""
-        return max(self.high - self.centre, self.centre - self.low)
 
 
 def compare_with_expected(results: Path, expected: Path) -> list[Finding]:
@@ -171,11 +158,7 @@ def compare_with_expected(results: Path, expected: Path) -> list[Finding]:
 
 
 def compare_numbers(
-    found: pd.DataFrame,
-    expected: Expected,
-    *,
-    same_seed: bool,
-    least_repeats: int = LEAST_REPEATS,
+    found: pd.DataFrame, expected: Expected, *, same_seed: bool, least_repeats: int = LEAST_REPEATS
 ) -> list[Finding]:
     """The findings on numbers that were read already (`miua.study.expected.numbers`).
 
@@ -216,78 +199,6 @@ def compare_numbers(
         Finding(EXPECTED, group, "undecided", f"{count} numbers: {reason}.")
         for (group, reason), count in unknown.items()
     ]
-
-
-def prediction_interval(values: Floats, level: float, *, logarithmic: bool = False) -> Interval:
-    """Where one more draw from a normal distribution lies with probability `level`.
-
-    mean ± t s sqrt(1 + 1/n), with Student's t for n - 1 degrees of freedom: it allows for the n
-    draws being few. (Hahn and Meeker, Statistical Intervals, Wiley 1991, section 4.7.)
-
-    Args:
-        values: n draws, (n,), n of 2 or more; positive if logarithmic.
-        level: from 0 to 1.
-        logarithmic: their logarithms are normal, not they. The centre is the geometric mean then.
-    """
-    drawn = np.log(values) if logarithmic else values
-    n = drawn.size
-    if n < 2:
-        raise ValueError(f"an interval needs two values or more, not {n}")
-    centre = float(drawn.mean())
-    # From the upper tail: so near to 1, the level has no digits left for `stats.t.interval`.
-    half = stats.t.isf((1 - level) / 2, n - 1) * drawn.std(ddof=1) * np.sqrt(1 + 1 / n)
-    ends = np.array([centre - half, centre, centre + half])
-    if logarithmic:
-        with np.errstate(over="ignore", under="ignore"):  # so wide that it excludes nothing
-            ends = np.exp(ends)
-    return Interval(*ends.tolist())
-
-
-def scores(values: Floats, draws: Floats) -> Floats:
-    """How unusual each value is among its draws, as a standard normal variable would be.
-
-    The probability that Student's t gives to the value beside the draws, as a quantile of the
-    normal distribution, and no further from 0 than LARGEST_SCORE.
-
-    Args:
-        values: (k,).
-        draws: (k, n); NaN where there is none.
-
-    Returns:
-        (k,); NaN where the value is, or where there are fewer than two draws.
-    """
-    known = np.ma.masked_invalid(draws)
-    n = known.count(axis=1)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        scatter = known.std(axis=1, ddof=1).filled(np.nan) * np.sqrt(1 + 1 / n)
-        away = values - known.mean(axis=1).filled(np.nan)
-        ratio = np.where(away == 0, 0.0, away / scatter)
-        size = stats.norm.isf(stats.t.sf(np.abs(ratio), n - 1))
-    return np.where(n >= 2, np.sign(ratio) * np.minimum(size, LARGEST_SCORE), np.nan)
-
-
-def median_score(found: Floats) -> float:
-    """Many small differences one way move it, a few large ones do not."""
-    return float(np.median(found))
-
-
-def mean_square_score(found: Floats) -> float:
-    """About 1 where values scatter as their draws do."""
-    return float(np.nanmean(np.minimum(np.abs(found), COUNTED_AT_MOST) ** 2))
-
-
-def with_repeats(
-    statistic: Callable[[Floats], float], values: Floats, draws: Floats
-) -> tuple[float, Floats]:
-    """A statistic of the scores of many values, (k,), and that of each of n draws of them, (k, n).
-
-    Each draw is scored among the others, so that the n results, (n,), say how the first scatters.
-    """
-    others = [
-        statistic(scores(draws[:, each], np.delete(draws, each, axis=1)))
-        for each in range(draws.shape[1])
-    ]
-    return statistic(scores(values, draws)), np.array(others)
 
 
 def _joined(found: pd.DataFrame, expected: Expected) -> tuple[list[_Number], pd.Series[int]]:
@@ -341,16 +252,16 @@ def _by_promise(line: _Number) -> Finding:
     here, kept = line.value, as_number(line.kept)
     if line.is_word or here is None or kept is None:
         if line.here == line.kept:
-            return Finding(EXPECTED, line.subject, "within", f"{_said(line.here)}, as promised")
-        detail = f"{_said(line.here)} here, and promised to be {_said(line.kept)}"
-        return Finding(EXPECTED, line.subject, "outside", detail)
+            return line.finding("within", f"{_said(line.here)}, as promised")
+        said = f"{_said(line.here)} here, and promised to be {_said(line.kept)}"
+        return line.finding("outside", said)
     tolerance = max(RELATIVE * abs(kept), ABSOLUTE)
-    detail = (
+    said = (
         f"{here:.9g} here, and promised to be {kept:.9g}; at most {tolerance:.1g} apart, "
         "for sums in another order"
     )
-    verdict: Comparison = "within" if abs(here - kept) <= tolerance else "outside"
-    return Finding(EXPECTED, line.subject, verdict, detail, here, kept, tolerance)
+    agree = abs(here - kept) <= tolerance
+    return line.finding("within" if agree else "outside", said, here, kept, tolerance)
 
 
 def _by_range(line: _Number) -> Finding:
@@ -362,11 +273,11 @@ def _by_range(line: _Number) -> Finding:
         words = sorted(Counter(line.repeats).items())
         told = ", ".join(f"{count} times {_said(word)}" for word, count in words)
         verdict: Comparison = "within" if line.here in line.repeats else "undecided"
-        return Finding(EXPECTED, line.subject, verdict, f"{_said(line.here)} {said} {told}")
+        return line.finding(verdict, f"{_said(line.here)} {said} {told}")
     span = Interval(float(draws.min()), float(np.median(draws)), float(draws.max()))
     verdict = "within" if span.holds(here) or _occurred(here, draws) else "undecided"
-    detail = f"{here:.6g} {said} {span.low:.6g} to {span.high:.6g}; it moves in steps, not normally"
-    return Finding(EXPECTED, line.subject, verdict, detail, here, span.centre, span.reach)
+    told = f"{here:.6g} {said} {span.low:.6g} to {span.high:.6g}; it moves in steps, not normally"
+    return line.finding(verdict, told, here, span.centre, span.reach)
 
 
 def _by_interval(line: _Number, decidable: int) -> Finding | _Unknown:
@@ -385,7 +296,7 @@ def _by_interval(line: _Number, decidable: int) -> Finding | _Unknown:
     if not collapsed and alike.size < LEAST_DRAWS:
         alike = draws  # early in a training all sets are alike, and none has collapsed
     if _occurred(here, alike):
-        return Finding(EXPECTED, line.subject, "within", "as in a repeat", here, here, 0.0)
+        return line.finding("within", "as in a repeat", here, here, 0.0)
     logarithmic = line.logarithmic and min(here, *alike) > 0
     level = 1 - FAMILY_LEVEL / 2 / TAIL_EXCESS / max(decidable, 1)
     likely = prediction_interval(alike, WITHIN_LEVEL, logarithmic=logarithmic)
@@ -394,19 +305,22 @@ def _by_interval(line: _Number, decidable: int) -> Finding | _Unknown:
     if alike.size < draws.size:
         state = "collapsed" if collapsed else "not collapsed"
         told += f" where the set is {state}, by {alike.size} repeats"
-    if likely.holds(here):
-        verdict: Comparison = "within"
-    elif collapsed or possible.holds(here) or not likely.reach:
+    verdict = _judged(here, likely, possible)
+    if verdict == "outside" and (collapsed or not likely.reach):
         verdict = "undecided"
-    else:
-        verdict = "outside"
     if verdict != "within" and not collapsed:
         told += (
             f"; outside is beyond {possible.low:.6g} to {possible.high:.6g} "
             f"(where a right run rarely has any of {decidable} numbers)"
         )
     tolerance = likely.reach if np.isfinite(likely.reach) else None
-    return Finding(EXPECTED, line.subject, verdict, told, here, likely.centre, tolerance)
+    return line.finding(verdict, told, here, likely.centre, tolerance)
+
+
+def _judged(here: float, likely: Interval, possible: Interval) -> Comparison:
+    if likely.holds(here):
+        return "within"
+    return "undecided" if possible.holds(here) else "outside"
 
 
 def _trends(lines: list[_Number]) -> list[Finding]:
@@ -416,14 +330,8 @@ def _trends(lines: list[_Number]) -> list[Finding]:
     collapsed ones and all; and whether all numbers of sets that have not collapsed are further off
     than they should be.
     """
-    drawn = [
-        line
-        for line in lines
-        if line.promise == CHAOTIC
-        and not line.stepped
-        and line.value is not None
-        and line.draws is not None
-    ]
+    drawn = [line for line in lines if line.promise == CHAOTIC and not line.stepped]
+    drawn = [line for line in drawn if line.value is not None and line.draws is not None]
     of_sets = [line for line in drawn if (line.table, line.column) == ("sets", "value")]
     metrics = list(dict.fromkeys(line.metric for line in of_sets))
     level = 1 - FAMILY_LEVEL / 2 / (len(metrics) + 1)
@@ -431,14 +339,13 @@ def _trends(lines: list[_Number]) -> list[Finding]:
     for metric in metrics:
         chosen = [line for line in of_sets if line.metric == metric]
         here, others = with_repeats(median_score, *_arrays(chosen))
-        likely = prediction_interval(others, WITHIN_LEVEL)
-        possible = prediction_interval(others, level)
-        subject = f"{metric} of all {len(chosen)} sets together"
+        likely, possible = (prediction_interval(others, each) for each in (WITHIN_LEVEL, level))
         told = (
             f"median score {here:.3g} here, in standard deviations; {WITHIN_LEVEL:.0%} of runs "
             f"have {likely.low:.3g} to {likely.high:.3g}; outside is beyond {possible.low:.3g} to "
             f"{possible.high:.3g}"
         )
+        subject = f"{metric} of all {len(chosen)} sets together"
         found.append(_trend(subject, told, here, likely, possible))
     if not drawn:
         return found
@@ -450,24 +357,21 @@ def _trends(lines: list[_Number]) -> list[Finding]:
         return [*found, Finding(EXPECTED, "all sets together", "undecided", told)]
     here, others = with_repeats(mean_square_score, values, draws)
     # One-sided: numbers that are nearer to the middle than they should be are no fault.
-    likely = prediction_interval(others, 2 * WITHIN_LEVEL - 1)._replace(low=-np.inf)
-    possible = prediction_interval(others, 2 * level - 1)._replace(low=-np.inf)
-    subject = f"all {len(drawn)} numbers of trainings together"
+    likely, possible = (
+        prediction_interval(others, 2 * each - 1)._replace(low=-np.inf)
+        for each in (WITHIN_LEVEL, level)
+    )
     told = (
         f"mean square score {here:.3g} here, 1 where numbers scatter as in the repeats; "
         f"{WITHIN_LEVEL:.0%} of runs have at most {likely.high:.3g}; outside is above "
         f"{possible.high:.3g}"
     )
+    subject = f"all {len(drawn)} numbers of trainings together"
     return [*found, _trend(subject, told, here, likely, possible)]
 
 
 def _trend(subject: str, told: str, here: float, likely: Interval, possible: Interval) -> Finding:
-    verdict: Comparison = "undecided"
-    if likely.holds(here):
-        verdict = "within"
-    elif not possible.holds(here):
-        verdict = "outside"
-    reach = likely.high - likely.centre
+    verdict, reach = _judged(here, likely, possible), likely.high - likely.centre
     return Finding(EXPECTED, subject, verdict, told, here, likely.centre, reach)
 
 

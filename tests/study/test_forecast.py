@@ -9,24 +9,23 @@ import pytest
 from rich.console import Console
 
 import miua.study.forecast as module
+import miua.study.trials as trials
 from miua.config import TrainingConfig
 from miua.errors import MiuaError
 from miua.study.forecast import (
     OF_ANY_SCALE,
     ROWS,
     Cost,
-    about,
-    amount,
+    Need,
     forecast,
-    most_memory,
-    print_forecast,
+    most_at_once,
     training_left,
     wall_clock,
-    warnings_of,
 )
+from miua.study.forecast_text import about, amount, print_forecast, warnings_of
 from miua.study.plan import Profile, make_plan, read_experiments
-from miua.study.steps import STEPS, Job, Study
-from miua.study.trials import Linear, Training, run_together
+from miua.study.steps import BENCHMARKS, STEPS, Job, Study
+from miua.study.trials import Measured, run_together
 
 STUDY = Path(__file__).parents[2] / "experiments"
 TINY = {
@@ -64,10 +63,14 @@ def study(plan, tmp_path):
 @pytest.fixture
 def tried(monkeypatch):
     """The trials, which measure nothing here."""
-    training, linear = Training(1, 10, 2e9, 5e6), Linear(1, 0.5, 1e9, 100)
+    training, linear = Measured(1, 0.1, 2e9, 3e9, 5e6), Measured(1, 0.5, 1e9, 1e9, 100)
     monkeypatch.setattr(module, "try_training", lambda *given: training)
     monkeypatch.setattr(module, "try_set", lambda *given: linear)
     monkeypatch.setattr(module, "try_metrics", lambda *given: linear)
+
+
+def unpredicted(found):
+    return [row.name for row in found.rows if not row.known]
 
 
 def everything(study):
@@ -100,10 +103,10 @@ def test_trainings_sets_and_metrics_are_measured_and_no_number_is_invented(study
     found = forecast(study, plan, [], everything(study))
     assert not study.folder.exists()
     measured = {"trainings", "synthetic sets", "metrics of sets"}
-    assert set(found.unpredicted) == {row.name for row in found.rows} - measured
+    assert {*unpredicted(found)} == {row.name for row in found.rows} - measured
     trainings = row_of(found, "trainings")
     assert [cost.images for cost in trainings.costs] == [4 * 3, 8 * 3]
-    assert [cost.seconds for cost in trainings.costs] == [1 + 12 / 10, 1 + 24 / 10]
+    assert [cost.seconds for cost in trainings.costs] == pytest.approx([2.2, 3.4])
     assert trainings.disk == 2 * 2 * 5e6  # two epochs of each are kept
     (sets,) = {cost.seconds for cost in row_of(found, "synthetic sets").costs}
     assert sets == 1 + 0.5 * 6
@@ -137,32 +140,62 @@ def test_a_trial_that_fails_is_told(study, plan, monkeypatch):
 
     monkeypatch.setattr(module, "try_training", failing)
     found = forecast(study, plan, [], everything(study))
-    assert found.unpredicted == [row.name for row in found.rows]
+    assert unpredicted(found) == [row.name for row in found.rows]
     assert any("Training of 32 x 32" in note and "no luck." in note for note in found.notes)
 
 
-def record(folder, rule, start, end):
-    place = folder / ".snakemake" / "metadata"
-    place.mkdir(parents=True, exist_ok=True)
-    facts = {"rule": rule, "starttime": start, "endtime": end}
-    (place / f"{rule}{start}").write_text(json.dumps(facts))
+def record(folder, rule, seconds, mebibytes, job="job"):
+    make(folder, f"{BENCHMARKS}/{rule}/{job}.tsv")
+    text = f"s\th:m:s\tmax_rss\n{seconds}\t0:00:01\t{mebibytes}\n"
+    (folder / BENCHMARKS / rule / f"{job}.tsv").write_text(text)
 
 
-def test_other_steps_take_as_long_as_in_a_finished_run_here(study, plan, tried):
+def test_other_steps_take_as_much_time_and_memory_as_in_a_finished_run_here(study, plan, tried):
     earlier = study.folder.parent / "smoke"
     for rule in (*OF_ANY_SCALE, "noise_floor"):
-        record(earlier, rule, 10.0, 12.0)
-    record(earlier, "experiment", 20.0, 24.0)
-    make(earlier, "tables/training-size.csv")
-    assert "figures" in forecast(study, plan, [], everything(study)).unpredicted  # not finished
+        record(earlier, rule, 2.0, 100.0)
+    record(earlier, "experiment", 4.0, 300.0, "job_seeds")
+    record(earlier, "figures", 2.0, "NA")  # too short for Snakemake to look at
+    make(earlier, f"{BENCHMARKS}/claims/broken.tsv")
+    assert "figures" in unpredicted(forecast(study, plan, [], everything(study)))  # not finished
     (earlier / "report.html").write_text("12345")
     found = forecast(study, plan, [], everything(study))
     (experiment,) = (job for job in study.jobs() if job.step.name == "experiment")
-    assert found.costs[experiment.name].seconds == 3  # the mean of its jobs
+    cost = found.costs[experiment.name]
+    assert (cost.seconds, cost.memory) == (3, 300 * 2**20)  # the mean of its jobs, and the largest
+    assert row_of(found, "tables, claims").memory == 300 * 2**20
     assert row_of(found, "paper, report").disk == 5
-    assert found.unpredicted == ["images", "noise floor", "sensitivity"]  # of another scale
+    assert unpredicted(found) == ["images", "noise floor", "sensitivity"]  # of another scale
+    text = printed(found)
+    assert "Not predicted, and in none of these: images; noise floor; sensitivity." in text
+    assert "Memory not predicted: figures." in text
     (earlier / "plan.yaml").write_text(json.dumps(plan.profile.model_dump()))
-    assert "noise floor" not in forecast(study, plan, [], everything(study)).unpredicted
+    found = forecast(study, plan, [], everything(study))
+    assert row_of(found, "noise floor").memory == 100 * 2**20
+    assert [row.name for row in found.rows if row.memory is None] == [
+        "images",
+        "sensitivity",
+        "figures",
+    ]
+
+
+def test_memory_on_the_gpu_is_told_where_there_is_one(study, plan, tried, monkeypatch):
+    assert "GPU  " not in printed(forecast(study, plan, [], everything(study)))
+    monkeypatch.setattr(module, "gpu_memory", lambda: (5e9, 8e9))
+    found = forecast(study, plan, [], everything(study))
+    text = printed(found)
+    assert "GPU     6.0 GB at most at once; it has 8.0 GB, 5.0 GB of it free" in text
+    (row,) = (line for line in text.splitlines() if line.startswith("training-size"))
+    assert row.split()[-2:] == ["3.0", "GB"]
+    assert "The GPU's memory may not suffice: 6.0 GB are needed at most, 5.0 GB" in text
+
+
+def test_memory_on_the_gpu_is_what_its_free_memory_falls_by(tmp_path, monkeypatch):
+    at_first = iter([8e9])
+    monkeypatch.setattr(trials, "gpu_memory", lambda: (next(at_first, 4e9), 9e9))
+    use = "python3 -c 'sum(range(1_000_000))'"
+    used = run_together([(use, tmp_path / name) for name in ("a", "b")])
+    assert [usage.gpu for usage in used] == [2e9, 2e9]
 
 
 def test_an_interrupted_training_counts_what_is_left(tmp_path):
@@ -213,15 +246,18 @@ def test_jobs_wait_for_cores_for_what_they_need_and_for_more_urgent_ones(study):
 
 
 def test_memory_is_that_of_the_largest_jobs_that_run_at_once(study):
-    jobs, costs = jobs_of(5, 3, 4)
+    jobs, _ = jobs_of(5, 3, 4)
     jobs[2] = dataclasses.replace(jobs[2], step=dataclasses.replace(jobs[2].step, threads=2))
-    assert [most_memory(on(study, cores), jobs, costs) for cores in (1, 2, 4)] == [5, 8, 12]
+    sizes = list(zip(jobs, (5, 3, 4), strict=True))
+    assert [most_at_once(on(study, cores), sizes) for cores in (1, 2, 4)] == [5, 8, 12]
 
 
 def test_what_does_not_fit_is_told(study, plan):
-    fits = dataclasses.replace(forecast(study, plan, [], set()), free_disk=5e9, free_memory=6e9)
+    fits = dataclasses.replace(
+        forecast(study, plan, [], set()), disk=Need(5e9, 9e9, 5e9), memory=Need(6e9, 9e9, 6e9)
+    )
     assert warnings_of(fits) == []
-    large = dataclasses.replace(fits, costs={"a": Cost(1, disk=8e9)}, memory_at_once=7e9)
+    large = dataclasses.replace(fits, disk=Need(8e9, 9e9, 5e9), memory=Need(7e9, 9e9, 6e9))
     disk, memory = warnings_of(large)
     assert disk.startswith("The disk is too small: 8.0 GB are needed, 5.0 GB are free.")
     assert "7.0 GB are needed at most, 6.0 GB are free. Use fewer --cores" in memory

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from miua.study.verdicts import (
+from miua.study.scatter import (
     LARGEST_SCORE,
     mean_square_score,
     median_score,

@@ -1,0 +1,165 @@
+"""A forecast for people: two tables, the totals beside what there is, and what does not fit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from miua.environment import hardware
+from miua.study.forecast import NOT_PREDICTED, Forecast, Need, Row
+from miua.study.steps import Study
+
+
+def print_forecast(found: Forecast, console: Console | None = None) -> None:
+    """Print it for people, on standard output if no console is given."""
+    console = console or Console(highlight=False)
+    cores = _in_cores(found.study.cores)
+    console.print(f"\nForecast {_where(found.study)}.\n", markup=False)
+    table = _table("step", "to do", "one takes", "in turn", f"on {cores}", "memory", "disk")
+    for row in found.rows:
+        table.add_row(row.name, _to_do(row), *(_step(row, found) if row.left else ()))
+    console.print(table)
+    if any(row.left for row in found.trainings):
+        gpu = ["GPU"] if found.gpu.has else []
+        table = _table("trainings", "to do", "images", "images/s", "one takes", "disk", *gpu)
+        for row in found.trainings:
+            table.add_row(row.name, _to_do(row), *_training(row)[: 4 + len(gpu)])
+        console.print()
+        console.print(table)
+    console.print()
+    for line in [*_totals(found), *found.notes]:
+        console.print(line, markup=False)
+    for warning in warnings_of(found):
+        console.print(Text(f"Warning: {warning}", style="bold yellow"))
+
+
+def warnings_of(found: Forecast) -> list[str]:
+    """What does not fit on this machine, and what to do about it."""
+
+    def short(need: Need, problem: str, most: str, remedy: str) -> list[str]:
+        sizes = f"{amount(need.needed)} are needed{most}, {amount(need.free)} are free"
+        return [f"{problem}: {sizes}. {remedy}"] if need.needed > need.free else []
+
+    room = "Make room, or choose another --results."
+    fewer = "Use fewer --cores, or end other programs."
+    return [
+        *short(found.disk, "The disk is too small", "", room),
+        *short(found.memory, "Memory may not suffice", " at most", fewer),
+        *short(found.gpu, "The GPU's memory may not suffice", " at most", fewer),
+    ]
+
+
+def amount(size: float | None) -> str:
+    """Bytes in MB or GB, with the digits that a prediction has."""
+    if size is None:
+        return "-"
+    if size >= 1e9:
+        return f"{size / 1e9:.1f} GB"
+    return f"{size / 1e6:.0f} MB" if size >= 1e6 else "< 1 MB"
+
+
+def about(seconds: float) -> str:
+    """A time with the digits that a prediction has: "40 s", "12 min", "3 h 20 min", "110 h"."""
+    if seconds < 1:
+        return "< 1 s"
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    if minutes < 90:
+        return f"{minutes} min"
+    if minutes < 24 * 60:
+        return f"{minutes // 60} h {minutes % 60:02d} min"
+    return f"{minutes / 60:,.0f} h"
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
+    for number, column in enumerate(columns):
+        table.add_column(column, justify="right" if number else "left", no_wrap=number > 0)
+    return table
+
+
+def _where(study: Study) -> str:
+    """The device, and how many trainings at once."""
+    threads = min(study.profile.threads_per_training, study.cores)
+    at_once = study.cores // threads
+    gpus = hardware()["gpus"]
+    where = gpus[0]["name"] if gpus else "the CPU"
+    count = f"{threads} thread{'s' if threads > 1 else ''}"
+    together = f"{at_once} trainings at once, {count} each" if at_once > 1 else f"with {count}"
+    return f"on {where}, {_in_cores(study.cores)}: {together}"
+
+
+def _in_cores(cores: int) -> str:
+    return f"{cores} core{'s' if cores > 1 else ''}"
+
+
+def _step(row: Row, found: Forecast) -> list[str]:
+    """One takes, in turn, on the cores there are, memory, disk."""
+    times = [NOT_PREDICTED, "", ""]
+    if row.known:
+        in_turn = about(sum(cost.seconds for cost in row.costs))
+        times = [_between(row), in_turn, about(found.at_once[row.name])]
+    return [*times, amount(row.memory), amount(row.disk)]
+
+
+def _training(row: Row) -> list[str]:
+    """Images, how many a second, one takes, disk, memory on the GPU."""
+    if not row.left:
+        return [""] * 5
+    if not row.known:
+        return [NOT_PREDICTED] * 3 + ["-"] * 2
+    images, rates = [each.images for each in row.costs], [each.rate for each in row.costs]
+    gpu = amount(max(each.gpu for each in row.costs))
+    return [_numbers(images), _numbers(rates), _between(row), amount(row.disk), gpu]
+
+
+def _to_do(row: Row) -> str:
+    if not row.left:
+        return "done"
+    number = len(row.left)
+    return str(number) if number == row.jobs else f"{number} of {row.jobs}"
+
+
+def _between(row: Row) -> str:
+    low, high = (about(end(each.seconds for each in row.costs)) for end in (min, max))
+    if low == high:
+        return low
+    if low.split()[1:] == high.split()[1:] and " h " not in low:
+        return f"{low.split()[0]}-{high}"  # one unit for both
+    return f"{low} - {high}"
+
+
+def _numbers(values: Sequence[float]) -> str:
+    ends = min(values), max(values)
+    low, high = (f"{value:,.0f}" if value >= 10 else f"{value:.1f}" for value in ends)
+    return low if low == high else f"{low}-{high}"
+
+
+def _totals(found: Forecast) -> list[str]:
+    if not any(row.left for row in found.rows):
+        return ["Everything is done already."]
+    unknown = [row.name for row in found.rows if not row.known]
+    no_memory = [row.name for row in found.rows if row.known and row.left and row.memory is None]
+    least = "at least " if unknown else ""
+    in_turn = about(sum(cost.seconds for cost in found.costs.values()))
+    cores, memory, gpu, disk = _in_cores(found.study.cores), found.memory, found.gpu, found.disk
+    lines = [
+        f"Time    {least}{about(found.at_once[''])} on {cores} ({in_turn} one after the other)",
+        f"Memory  {amount(memory.needed)} at most at once; this machine has "
+        f"{amount(memory.has)}, {amount(memory.free)} of it free",
+    ]
+    if gpu.has:
+        lines.append(
+            f"GPU     {amount(gpu.needed)} at most at once; it has {amount(gpu.has)}, "
+            f"{amount(gpu.free)} of it free"
+        )
+    lines.append(f"Disk    {amount(disk.needed)}; {amount(disk.free)} are free")
+    if unknown:
+        lines.append(f"Not predicted, and in none of these: {'; '.join(unknown)}.")
+    if no_memory:
+        lines.append(f"Memory not predicted: {'; '.join(no_memory)}.")
+    return lines
