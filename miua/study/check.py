@@ -30,6 +30,7 @@ from miua.study.plan import (
     make_plan,
     preparation,
     read_experiments,
+    read_profile,
 )
 from miua.study.remake import IMAGES, METRICS, TABLES, Remake
 from miua.study.store import Results
@@ -60,9 +61,6 @@ def verify(
         expected: the reference distribution to compare with; STUDY/expected/PROFILE if None.
         only: which of CHECKS to do.
 
-    Returns:
-        The findings, in the order of CHECKS.
-
     Raises:
         MiuaError: there is no results folder, study or check to begin with, or `expected` is not
             of the study's plan.
@@ -74,7 +72,7 @@ def verify(
     if not folder.is_dir():
         raise MiuaError(f"There is no folder {folder}, seen from {Path.cwd()}.")
     results = Results.open(folder)
-    plan = _planned(results, study)
+    plan = make_plan(read_profile(study, results.plan.profile), read_experiments(study))
     if expected is not None:
         read_expected(expected, plan.profile, whose=study)
     # Reading a pipe waits for ever, and some devices have no end.
@@ -83,13 +81,11 @@ def verify(
         return Verification(tuple(Finding(FILES, str(path), "failed", said) for path in endless))
     again = Remake(results, plan, study)
     finders: dict[str, Callable[[], Iterable[Finding]]] = {
-        FILES: lambda: check_files(folder),
-        PLAN: lambda: _check_plan(results, plan),
-        IMAGES: lambda: again.check(IMAGES),
-        METRICS: lambda: again.check(METRICS),
-        TABLES: lambda: again.check(TABLES),
+        FILES: partial(check_files, folder),
+        PLAN: partial(_check_plan, results, plan),
+        **{check: partial(again.check, check) for check in (IMAGES, METRICS, TABLES)},
         KERNELS: _check_kernels,
-        EXPECTED: lambda: _check_expected(results, study, expected),
+        EXPECTED: partial(_check_expected, results, study, expected),
     }
     findings: list[Finding] = []
     for number, (check, find) in enumerate(finders.items(), start=1):
@@ -121,67 +117,35 @@ def _check_expected(results: Results, study: Path, expected: Path | None) -> Ite
     return compare_with_expected(results.folder, place)
 
 
-def _planned(results: Results, study: Path) -> Plan:
-    """The plan that the study has for the profile of these results.
-
-    Raises:
-        MiuaError: the study has no such profile, or is damaged.
-    """
-    known = sorted(path.stem for path in (study / "profiles").glob("*.yaml"))
-    if not known:
-        raise MiuaError(f"{study} holds no profiles. Name the study's folder with --study.")
-    name = results.plan.profile
-    if name not in known:
-        raise MiuaError(
-            f"The study in {study} has no profile {name!r}, of which these results are. "
-            f"Known: {', '.join(known)}. Name another study with --study."
-        )
-    profile = read_config(study / "profiles" / f"{name}.yaml", Profile)
-    return make_plan(profile, read_experiments(study))
-
-
-def _was_run(results: Results, experiment: str) -> bool:
-    return results.table_path(experiment).exists()
-
-
-def _made_cells(results: Results, plan: Plan) -> list[Cell]:
-    """One cell for each set that the folder should hold: of the experiments that were run."""
-    run = {cell.experiment for cell in plan.cells if _was_run(results, cell.experiment)}
-    return list({cell.set: cell for cell in plan.cells if cell.experiment in run}.values())
-
-
 def _check_plan(results: Results, plan: Plan) -> Iterator[Finding]:
     """Findings on the plan's files, every training, every checkpoint, every set and seed."""
     profile = plan.profile
     planned = _apart(results.plan.model_dump(), profile.model_dump())
     yield _judged("plan.yaml", planned, "It is the study's.")
-    yield from guarded(PLAN, "sets.csv", lambda: _sets_csv(results, plan))
+    yield from guarded(PLAN, "sets.csv", _sets_csv, results, plan)
+    was_run = {name for name in profile.experiments if results.table_path(name).exists()}
     for name in profile.experiments:
-        if not _was_run(results, name):
+        if name not in was_run:
             said = f"The experiment was not run: tables/{name}.csv is not there."
             yield Finding(PLAN, name, "not checked", said)
-    cells = _made_cells(results, plan)
+    cells = list({cell.set: cell for cell in plan.cells if cell.experiment in was_run}.values())
     weights: dict[str, str] = {}  # where each was seen first
     for run in dict.fromkeys(cell.run for cell in cells):
-        yield from guarded(PLAN, f"runs/{run}", partial(_run, results, run, plan.runs[run]))
-        diverged = divergence(results.folder / "runs" / run)
+        yield from guarded(PLAN, f"runs/{run}", _run, results, run, plan.runs[run])
+        diverged = divergence(results.run(run))
         if diverged is not None:
-            yield from guarded(
-                PLAN, f"runs/{run}/diverged.json", partial(_diverged, results, run, diverged)
-            )
+            yield from guarded(PLAN, f"runs/{run}/diverged.json", _diverged, results, run, diverged)
         for epoch in sorted({cell.epoch for cell in cells if cell.run == run}):
             if diverged is None or epoch < diverged["epoch"]:
                 name = f"runs/{run}/checkpoints/epoch_{epoch:04d}"
                 yield from guarded(
-                    PLAN, name, partial(_checkpoint, results, name, epoch, plan.runs[run], weights)
+                    PLAN, name, _checkpoint, results, name, epoch, plan.runs[run], weights
                 )
     for cell in cells:
-        yield from guarded(PLAN, f"sets/{cell.set}", partial(_set, results, profile, cell))
+        yield from guarded(PLAN, f"sets/{cell.set}", _set, results, profile, cell)
     for name, scale in profile.experiments.items():
-        if isinstance(scale, RealImages) and _was_run(results, name):
-            yield from guarded(
-                PLAN, f"tables/{name}.json", partial(_real, results, profile, name, scale)
-            )
+        if isinstance(scale, RealImages) and name in was_run:
+            yield from guarded(PLAN, f"tables/{name}.json", _real, results, profile, name, scale)
 
 
 def _judged(subject: str, wrong: list[str], said: str) -> Finding:
@@ -206,7 +170,7 @@ def _sets_csv(results: Results, plan: Plan) -> Iterator[Finding]:
 
 
 def _run(results: Results, run: str, asked: TrainingConfig) -> Iterator[Finding]:
-    folder = results.folder / "runs" / run
+    folder = results.run(run)
     config = read_config(results.folder / "configs" / f"{run}.yaml", TrainingConfig)
     wrong = [f"configs/{run}.yaml: {s}" for s in _apart(config.model_dump(), asked.model_dump())]
     config = read_config(folder / "config.yaml", TrainingConfig)
@@ -218,7 +182,7 @@ def _run(results: Results, run: str, asked: TrainingConfig) -> Iterator[Finding]
     wrong += [f"provenance.json: {said}" for said in differences(trained, asked)]
     if hashed != config_hash(trained):
         wrong.append("provenance.json: config_sha256 is not that of its settings")
-    stack = read_array(results.folder / "real" / preparation(asked) / "images.npy")
+    stack = read_array(results.real(preparation(asked)) / "images.npy")
     if record["inputs"]["images"] != sha256_array(training_images(asked, stack)):
         wrong.append("provenance.json: it was trained on other images than those in real/")
     yield _judged(f"runs/{run}", wrong, "Configuration, seed and training images are the study's.")
@@ -226,7 +190,7 @@ def _run(results: Results, run: str, asked: TrainingConfig) -> Iterator[Finding]
 
 def _diverged(results: Results, run: str, diverged: dict[str, Any]) -> Iterator[Finding]:
     """A training that diverged stops there: its log ends with a loss that is no number."""
-    folder, epoch = results.folder / "runs" / run, diverged["epoch"]
+    folder, epoch = results.run(run), diverged["epoch"]
     last = json.loads((folder / "log.jsonl").read_text(encoding="utf-8").splitlines()[-1])
     losses = last["generator_loss"], last["discriminator_loss"]
     wrong = []
@@ -259,8 +223,8 @@ def _checkpoint(
 
 def _set(results: Results, profile: Profile, cell: Cell) -> Iterator[Finding]:
     subject = f"sets/{cell.set}"
-    run = results.folder / "runs" / cell.run
-    record = read_record(results.folder / subject / PROVENANCE)
+    run = results.run(cell.run)
+    record = read_record(results.set(cell.set) / PROVENANCE)
     asked: dict[str, Any] = {"run": cell.run, "epoch": cell.epoch}
     if record.get("not_made"):
         wrong = _apart(record["settings"], asked)
@@ -274,7 +238,7 @@ def _set(results: Results, profile: Profile, cell: Cell) -> Iterator[Finding]:
     checkpoint = f"checkpoints/epoch_{cell.epoch:04d}.json"
     if record["inputs"]["checkpoint"] != read_record(run / checkpoint)["sha256"]:
         wrong.append(f"it was made of another checkpoint than runs/{cell.run}/{checkpoint}")
-    stack = read_array(results.folder / subject / "images.npy")
+    stack = read_array(results.set_stack(cell.set))
     if record["outputs"]["images"] != sha256_array(stack):
         wrong.append("images.npy holds other images than were generated")
     yield _judged(subject, wrong, "Run, epoch, seed and checkpoint are the study's.")

@@ -99,11 +99,7 @@ def compare(
 
 
 def read_cells(path: Path) -> pd.DataFrame:
-    """A table as text, as it stands in its file: every row has a cell for each column.
-
-    Raises:
-        MiuaError: it is missing or no such table.
-    """
+    """A table as text, as it stands in its file. MiuaError: it is missing or no such table."""
     head, *rows = _cells(path)
     return pd.DataFrame(rows, columns=head, dtype=str)
 
@@ -159,21 +155,20 @@ def as_number(text: str) -> float | None:
 
 
 def _tables(there: Path, again: Path, tolerance: Tolerance) -> Iterator[Finding]:
-    head, *_ = _cells(there)
-    columns, *_ = _cells(again)
+    (head, *rows), (columns, *others) = _cells(there), _cells(again)
     if head != columns:
         yield _failed(f"Its columns are {', '.join(head)}, not {', '.join(columns)}.")
         return
-    found, wanted, missing = _comparable(_rows(there), _rows(again))
+    both = ([dict(zip(head, row, strict=True)) for row in each] for each in (rows, others))
+    found, wanted, missing = _comparable(*both)
     if missing:
         yield Finding("", f", {FID.label}", "not checked", missing)
     if len(found) != len(wanted):
         yield _failed(f"It has {len(found)} rows; made again there are {len(wanted)}.")
         return
     for line, (row, right) in enumerate(zip(found, wanted, strict=True), 2):
-        for column in columns:
-            was, should = row[column], right[column]
-            allowed = tolerance.of(right.get("metric", ""), column)
+        for column, should in right.items():
+            was, allowed = row[column], tolerance.of(right.get("metric", ""), column)
             if not agree(was, should, allowed):
                 said = (
                     f"Line {line} ({', '.join([*right.values()][:4])}), column {column}: "
@@ -205,7 +200,6 @@ def _json(there: Path, again: Path, tolerance: Tolerance) -> Iterator[Finding]:
 
 
 def _arrays(there: Path, again: Path, tolerance: Tolerance) -> Iterator[Finding]:
-    """Equal elements; of image stacks, those within the tolerance are undecided."""
     found, wanted = read_array(there), read_array(again)
     if (found.dtype, found.shape) != (wanted.dtype, wanted.shape):
         here, made = (f"{array.dtype} {array.shape}" for array in (found, wanted))
@@ -253,13 +247,8 @@ def _texts(there: Path, again: Path, tolerance: Tolerance) -> Iterator[Finding]:
     yield _failed(f"Line {line}: {was} stands there, made again it is {should}.")
 
 
-def _failed(
-    detail: str,
-    value: float | None = None,
-    expected: float | None = None,
-    tolerance: float | None = None,
-) -> Finding:
-    return Finding("", "", "failed", detail, value, expected, tolerance)
+def _failed(detail: str, *numbers: float | None) -> Finding:
+    return Finding("", "", "failed", detail, *numbers)
 
 
 def _cells(path: Path) -> list[list[str]]:
@@ -279,11 +268,6 @@ def _cells(path: Path) -> list[list[str]]:
         if len(row) != len(rows[0]):
             raise MiuaError(f"{path}: row {line} has {len(row)} cells for {len(rows[0])} columns.")
     return rows
-
-
-def _rows(path: Path) -> list[Row]:
-    head, *rows = _cells(path)
-    return [dict(zip(head, row, strict=True)) for row in rows]
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

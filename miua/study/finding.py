@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from miua.errors import MissingExtraError, MiuaError
 
@@ -25,10 +25,8 @@ class Finding:
     """One thing that was checked.
 
     Attributes:
-        check: the part of the verification: "files", "plan", "images", "metrics", "tables",
-            "kernels" or "expected".
+        check: the part of the verification, such as "files".
         subject: what was checked: a file, a set, or one number of a table.
-        verdict: one of VERDICTS.
         detail: in words: what was found, how exact the check is, and what to do if it is bad.
         value: the number that was checked, if it is one.
         expected: what it should be, or the centre of its distribution.
@@ -84,14 +82,16 @@ class Verification:
         return tuple(finding for finding in self.findings if finding.verdict in verdicts)
 
 
-def guarded(check: str, subject: str, find: Callable[[], Iterable[Finding]]) -> Iterator[Finding]:
-    """The findings of `find`; if something that it reads is missing or damaged, one that says so.
+def guarded(
+    check: str, subject: str, find: Callable[..., Iterable[Finding]], *given: Any
+) -> Iterator[Finding]:
+    """The findings of `find(*given)`; if something that it reads is damaged, one that says so.
 
     Raises:
         MissingExtraError: what is missing is a package.
     """
     try:
-        yield from find()
+        yield from find(*given)
     except MissingExtraError:
         raise
     except Exception as error:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import platform
 import posixpath
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -135,7 +134,7 @@ def read_record(path: Path) -> dict[str, Any]:
 def check_files(folder: Path) -> Iterator[Finding]:
     """Findings on the manifest, every file against it, and every file's provenance."""
     contents = read_contents(folder)
-    yield from guarded(CHECK, MANIFEST, lambda: _against_manifest(folder, contents))
+    yield from guarded(CHECK, MANIFEST, _against_manifest, folder, contents)
     for name, content in contents.items():
         if not content["sha256"]:
             said = "It is no file but a link, a pipe or a device. Put a file there."
@@ -171,7 +170,7 @@ def _provenance(folder: Path, contents: Contents) -> Iterator[Finding]:
         named = named_files(folder / record)
         if named is not None:
             covered.add(record)
-            yield from guarded(CHECK, record, partial(_of_record, record, named, contents, covered))
+            yield from guarded(CHECK, record, _of_record, record, named, contents, covered)
     for name in sorted(contents.keys() - covered):
         yield Finding(CHECK, name, "failed", "No provenance says what made it. Make it again.")
     said = f"{len(contents.keys() & covered)} of {len(contents)} files have one."
@@ -205,9 +204,6 @@ def _digest(path: Path) -> str:
     return sha256_file(path) if path.is_file() and not path.is_symlink() else ""
 
 
-def _is_entry(entry: object) -> bool:
-    return (
-        isinstance(entry, dict)
-        and isinstance(entry.get("size"), int)
-        and isinstance(entry.get("sha256"), str)
-    )
+def _is_entry(entry: Any) -> bool:
+    kinds = {"size": int, "sha256": str}
+    return isinstance(entry, dict) and all(isinstance(entry.get(k), t) for k, t in kinds.items())

@@ -42,9 +42,7 @@ class DataSource(Strict):
     @model_validator(mode="after")
     def _phantoms_are_counted(self) -> Self:
         if (self.source == "phantom") != (self.images is not None):
-            raise ValueError(
-                "images is how many phantoms to make: needed for phantom, not for hc18"
-            )
+            raise ValueError("images is how many phantoms to make: needed for phantom alone")
         return self
 
 
@@ -141,10 +139,7 @@ class Profile(Strict):
     seed: int = Field(0, ge=0, lt=2**32)
     threads_per_training: int = Field(1, ge=1)
     gpus_per_training: int = Field(
-        0,
-        ge=0,
-        le=1,
-        description="what a training asks of a cluster; here it takes what there is",
+        0, ge=0, le=1, description="what a training asks of a cluster; here it takes what there is"
     )
     latent_size: int = Field(100, ge=1)
     feature_maps: int = Field(64, ge=1)
@@ -163,6 +158,12 @@ class Profile(Strict):
         assert isinstance(grid, Grid)
         return grid
 
+    @property
+    def seeds(self) -> list[int]:
+        """Every seed but that of the phantoms."""
+        scales = self.experiments.values()
+        return [self.seed, *(s for each in scales if isinstance(each, Seeds) for s in each.seeds)]
+
     def epochs(self, experiment: str) -> list[int]:
         """The epochs at which an experiment's sets are made; none if it trains nothing."""
         return getattr(self.experiments.get(experiment), "epochs", [])
@@ -175,15 +176,13 @@ class Profile(Strict):
         Raises:
             MiuaError: a seed would be negative or 2**32 or more.
         """
+        if not 0 <= min(self.seeds) + offset <= max(self.seeds) + offset < 2**32:
+            raise MiuaError(f"Seeds moved by {offset} leave the range of 0 to {2**32 - 1}.")
         values = self.model_dump()
         values["seed"] += offset
-        seeds = [values["seed"]]
         for scale in values["experiments"].values():
             if "seeds" in scale:
                 scale["seeds"] = [seed + offset for seed in scale["seeds"]]
-                seeds += scale["seeds"]
-        if not 0 <= min(seeds) <= max(seeds) < 2**32:
-            raise MiuaError(f"Seeds moved by {offset} leave the range of 0 to {2**32 - 1}.")
         return Profile.model_validate(values)
 
     @field_validator("experiments", mode="before")
@@ -191,33 +190,28 @@ class Profile(Strict):
     def _each_experiment_has_its_scale(cls, values: Any) -> Any:
         if not isinstance(values, dict):
             return values
-        unknown = [name for name in values if name not in SCALES]
-        if unknown:
+        if unknown := [name for name in values if name not in SCALES]:
             raise ValueError(f"unknown {', '.join(unknown)}. Known: {', '.join(SCALES)}")
         if GRID not in values:
             raise ValueError("training-size is missing: figures and paper rest on it")
         return {
-            name: SCALES[name].model_validate(values[name]) for name in SCALES if name in values
+            name: scale.model_validate(values[name])
+            for name, scale in SCALES.items()
+            if name in values
         }
 
     @model_validator(mode="after")
     def _scale_is_possible(self) -> Self:
-        available = self.available_images
-        scales = self.experiments.values()
-        sizes = [scale.training_size for scale in scales if isinstance(scale, Trainings)]
-        sizes += self.grid.training_sizes
-        if max(self.reference_images, *sizes) > available:
+        available, scales = self.available_images, self.experiments.items()
+        sizes = [scale.training_size for _, scale in scales if isinstance(scale, Trainings)]
+        if max(self.reference_images, *self.grid.training_sizes, *sizes) > available:
             raise ValueError(
                 f"reference_images and training sizes can be {available} at most, "
                 f"as there are {available} images"
             )
-        for name, scale in self.experiments.items():
+        for name, scale in scales:
             if isinstance(scale, RealImages) and 2 * scale.images > available:
                 raise ValueError(f"{name}: two halves of {scale.images} images need more images")
-        return self
-
-    @model_validator(mode="after")
-    def _unscientific_is_marked(self) -> Self:
         if self.scientific and self.data.source == "phantom":
             raise ValueError("phantoms give no scientific result: set scientific: false")
         if not self.scientific and self.data.source == "hc18":
@@ -267,6 +261,21 @@ class Plan:
     def preparations(self) -> dict[str, TrainingConfig]:
         """Each way in which images become square, with a configuration that wants it."""
         return {preparation(config): config for config in self.runs.values()}
+
+
+def known_profiles(study: Path) -> list[str]:
+    """The names of all profiles of the folder `study`. MiuaError: there is none."""
+    if known := sorted(path.stem for path in (study / "profiles").glob("*.yaml")):
+        return known
+    raise MiuaError(f"{study} holds no profiles. Name the study's folder with --study.")
+
+
+def read_profile(study: Path, name: str) -> Profile:
+    """A profile of the folder `study`. MiuaError: there is none of this name, or it is wrong."""
+    if name not in (known := known_profiles(study)):
+        places = f"{', '.join(known)}, in {study / 'profiles'}"
+        raise MiuaError(f"There is no profile {name!r}. Known: {places}.")
+    return read_config(study / "profiles" / f"{name}.yaml", Profile)
 
 
 def read_experiments(study: Path) -> dict[str, Experiment]:
@@ -341,8 +350,7 @@ def cells_csv(cells: Iterable[Cell]) -> str:
     """The text of sets.csv."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(field.name for field in fields(Cell))
-    writer.writerows(astuple(cell) for cell in cells)
+    writer.writerows([[field.name for field in fields(Cell)], *map(astuple, cells)])
     return text.getvalue()
 
 
@@ -385,38 +393,22 @@ def _arms(
 def _config(
     profile: Profile, experiment: str, size: int, epochs: list[int], settings: dict[str, Any]
 ) -> TrainingConfig:
-    values = {
-        "image_size": profile.image_size,
-        "training_size": size,
-        "epochs": epochs,
-        "latent_size": profile.latent_size,
-        "feature_maps": profile.feature_maps,
-        "batch_size": profile.batch_size,
-        "seed": profile.seed,
-        **settings,
-    }
+    same = ("image_size", "latent_size", "feature_maps", "batch_size", "seed")
+    values = {name: getattr(profile, name) for name in same}
     try:
-        return TrainingConfig.model_validate(values)
+        return TrainingConfig.model_validate(
+            {**values, "training_size": size, "epochs": epochs, **settings}
+        )
     except ValidationError as error:
         said = "; ".join(
-            f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}"
-            for problem in error.errors()
+            f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in error.errors()
         )
         raise MiuaError(f"Experiment {experiment}: an arm is no valid training: {said}") from None
 
 
 def _cell(experiment: str, arm: str, run: str, config: TrainingConfig, epoch: int) -> Cell:
     assert config.training_size is not None
-    return Cell(
-        experiment=experiment,
-        arm=arm,
-        set=f"{run}_e{epoch:04d}",
-        run=run,
-        epoch=epoch,
-        updates=epoch * updates_per_epoch(config),
-        training_size=config.training_size,
-        batch_size=config.batch_size,
-        image_size=config.image_size,
-        seed=config.seed,
-        preparation=preparation(config),
-    )
+    updates = epoch * updates_per_epoch(config)
+    sizes = config.training_size, config.batch_size, config.image_size
+    place = experiment, arm, f"{run}_e{epoch:04d}", run, epoch, updates
+    return Cell(*place, *sizes, config.seed, preparation(config))

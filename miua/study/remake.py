@@ -12,7 +12,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
-from functools import cache, cached_property, partial
+from functools import cache, cached_property
 from importlib.metadata import version
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -88,16 +88,11 @@ class _NotHereError(MiuaError):
 
 
 class Remake:
-    """The steps of a results folder, made again.
-
-    Args:
-        results: the folder; nothing in it is changed.
-        plan: what the study says.
-        study: the folder that says what the study is.
-    """
+    """The steps of a results folder, made again beside it; nothing in it is changed."""
 
     def __init__(self, results: Results, plan: Plan, study: Path) -> None:
-        self.folder, self.plan, self.study = results.folder, plan, study
+        self.results, self.plan, self.study = results, plan, study
+        self.folder = results.folder
         steps = Study(plan.profile, tuple(plan.cells), study, study, folder=results.folder)
         self._known = steps.jobs()
         made = (job.name for job in self._known if self._is_there(job))
@@ -132,8 +127,8 @@ class Remake:
                 yield Finding(TABLES, job.name, "not checked", ABSENT[job.step.name])
         of_metrics = (job for job in self._jobs if CHECK_OF.get(job.step.name) == METRICS)
         seen |= {output for job in of_metrics for output in job.outputs}
+        said = "Nothing makes it here: what it is made of is missing, or it does not belong."
         for name in sorted(_files_in(self.folder, "tables") - seen):
-            said = "Nothing makes it here: what it is made of is missing, or it does not belong."
             yield Finding(TABLES, name, "failed", said)
         if (self.folder / FORMER_REPORT).exists():
             said = "A page of an earlier version, which nothing makes or checks. Remove its folder."
@@ -154,20 +149,23 @@ class Remake:
             for output in outputs:
                 said = problem(error).replace(str(scratch), str(self.folder))
                 yield Finding(check, output, verdict, said)
-                if (self.folder / output).exists() and not (scratch / output).exists():
-                    (scratch / output).parent.mkdir(parents=True, exist_ok=True)
-                    (scratch / output).symlink_to((self.folder / output).resolve())
+                there, again = self.folder / output, scratch / output
+                if there.exists() and not again.exists():
+                    again.parent.mkdir(parents=True, exist_ok=True)
+                    again.symlink_to(there.resolve())
             return
         made = _files_in(scratch, ".") - before
-        others = {each for each in made if not any(_lies_in(each, o) for o in outputs)}
+        inside = {
+            each: {n for n in made if PurePosixPath(n).is_relative_to(each)} for each in outputs
+        }
+        others = made.difference(*inside.values())
         for output in (*outputs, *sorted(others)):
-            names = {n for n in made if _lies_in(n, output)} | _files_in(self.folder, output)
+            names = inside.get(output, {output}) | _files_in(self.folder, output)
             found: list[Finding] = []
             for each in sorted(names):
                 subject = each.removesuffix("/images.npy")
                 both = self.folder / each, scratch / each
-                find = partial(compare, check, subject, *both, tolerance)
-                found += guarded(check, subject, find)
+                found += guarded(check, subject, compare, check, subject, *both, tolerance)
             if len(found) > 1 and all(finding.verdict == "passed" for finding in found):
                 said = f"Made again, all {len(names)} files have the same content."
                 found = [Finding(check, output, "passed", said)]
@@ -175,32 +173,31 @@ class Remake:
 
     def _make(self, job: Job, at: Path) -> None:
         """What the step makes, in a folder where everything else of the results is."""
-        profile, study = self.plan.profile, self.study
+        profile, study, chosen = self.plan.profile, self.study, job.wildcards
+        results = Results(at, profile)
         match job.step.name:
             case "phantoms":
                 assert profile.data.images is not None
                 write_phantoms(at / "data", profile.data.images, profile.data.seed)
             case "real_images":
-                name = job.wildcards["preparation"]
-                config = self.plan.preparations()[name]
+                config = self.plan.preparations()[chosen["preparation"]]
                 how = ReadingOptions(config.image_size, config.fit, config.crop_size)
-                save_stack(self._real_images, at / "real" / name, how, cache=False)
+                out = results.real(chosen["preparation"])
+                save_stack(self._real_images, out, how, cache=False)
             case "reference":
-                name = job.wildcards["preparation"]
-                source, out = at / "real" / name / "images.npy", at / "reference" / name
-                count, seed = profile.reference_images, profile.seed
-                save_stack(source, out, ReadingOptions(), count, seed, cache=False)
+                source = results.real(chosen["preparation"]) / "images.npy"
+                out, drawn = results.reference(chosen["preparation"]), profile.reference_images
+                save_stack(source, out, ReadingOptions(), drawn, profile.seed, cache=False)
             case "generate":
-                self._generate(job.wildcards["run"], int(job.wildcards["epoch"]), at)
+                self._generate(chosen["run"], int(chosen["epoch"]), results)
             case "evaluate":
-                self._evaluate(f"{job.wildcards['run']}_e{job.wildcards['epoch']}", at)
+                self._evaluate(f"{chosen['run']}_e{chosen['epoch']}", results)
             case "reference_lbpv":
-                results = Results(at, profile)
                 write_array(results.reference_lbpv, lbp_vector(read_array(results.reference_stack)))
             case "noise_floor" | "sensitivity" as name:
-                self._measure_real_images(name, at)
+                self._measure_real_images(name, results)
             case "experiment":
-                collect(at, job.wildcards["experiment"])
+                collect(at, chosen["experiment"])
             case "clinician":
                 refit_clinician(at, study)
             case "analyse":
@@ -216,39 +213,32 @@ class Remake:
             case "report":
                 write_report(at, study)
 
-    def _generate(self, run: str, epoch: int, at: Path) -> None:
+    def _generate(self, run: str, epoch: int, at: Results) -> None:
         """On a device of the kind that made the set, where there is one."""
-        record = self._record(run, epoch)
+        record, profile = self._record(run, epoch), self.plan.profile
         cuda = record["device"] != "cpu" and torch.cuda.is_available()
         generate(
-            at / "runs" / run,
-            epoch,
-            at / "sets" / f"{run}_e{epoch:04d}",
-            images=self.plan.profile.synthetic_images,
-            seed=self.plan.profile.seed,
+            at.run(run), epoch, at.set(f"{run}_e{epoch:04d}"),
+            images=profile.synthetic_images, seed=profile.seed, record_divergence=True,
             device="cuda" if cuda else "cpu",
             threads=min(max(1, int(record["threads"])), usable_cores()),
-            record_divergence=True,
-        )
+        )  # fmt: skip
 
-    def _evaluate(self, name: str, at: Path) -> None:
-        folder, table = at / "sets" / name, at / "metrics" / f"{name}.csv"
+    def _evaluate(self, name: str, at: Results) -> None:
         vector = np.full(LBPV_ELEMENTS, np.nan)
-        if reason := read_record(folder / PROVENANCE).get("not_made"):
-            write_records(table, not_computed_records(name, str(reason)))
+        if reason := read_record(at.set(name) / PROVENANCE).get("not_made"):
+            write_records(at.set_metrics(name), not_computed_records(name, str(reason)))
         else:
             preparation = next(c.preparation for c in self.plan.cells if c.set == name)
-            reference = at / "reference" / preparation / "images.npy"
-            seed = self.plan.profile.seed
+            real, seed = at.reference(preparation) / "images.npy", at.plan.seed
+            sets = {name: at.set(name)}
             with one_blas_thread():
-                found = evaluate(
-                    reference, {name: folder}, metrics=STUDY_METRICS, floor_splits=0, seed=seed
-                )
-            found.write_csv(table)
+                found = evaluate(real, sets, metrics=STUDY_METRICS, floor_splits=0, seed=seed)
+            found.write_csv(at.set_metrics(name))
             vector = found.sets[0].lbpv
-        write_array(table.with_suffix(".npy"), vector)
+        write_array(at.set_lbpv(name), vector)
 
-    def _measure_real_images(self, step: str, at: Path) -> None:
+    def _measure_real_images(self, step: str, at: Results) -> None:
         name = step.replace("_", "-")
         scale = self.plan.profile.experiments[name]
         assert isinstance(scale, RealImages)
@@ -256,7 +246,7 @@ class Remake:
         with one_blas_thread():
             tables = make(self._measured(scale.images), scale.repeats, self.plan.profile.seed)
         for ending, table in tables.items():
-            write_table(at / "tables" / f"{name}{ending}.csv", table)
+            write_table(at.table_path(f"{name}{ending}"), table)
 
     @cached_property
     def _measured(self) -> Callable[[int], MeasuredImages]:
@@ -275,15 +265,14 @@ class Remake:
             raise _NotHereError(f"The real images are not at hand. {error}") from None
 
     def _record(self, run: str, epoch: int) -> dict[str, Any]:
-        return read_record(self.folder / "sets" / f"{run}_e{epoch:04d}" / PROVENANCE)
+        return read_record(self.results.set(f"{run}_e{epoch:04d}") / PROVENANCE)
 
     def _tolerance(self, job: Job) -> Tolerance:
         """Of a set by where and with what it was made, as its provenance and the manifest say.
 
         A network's arithmetic is the same bit for bit on the same processor with the same torch.
         Another one sums in another order, and some grey values are rounded to the neighbour. A set
-        that is a little off is then undecided: anybody can write a record, so it never makes a set
-        agree.
+        that is a little off is then undecided, and never agrees: anybody can write a record.
         """
         usual = Tolerance(relative=job.step.tolerance)
         match job.step.name:
@@ -345,7 +334,3 @@ def _is_record(path: Path) -> bool:
     if path.name == PROVENANCE:
         return True
     return path.suffix == ".json" and named_files(path) is not None
-
-
-def _lies_in(name: str, place: str) -> bool:
-    return PurePosixPath(name).is_relative_to(place)

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 
 import yaml
@@ -33,7 +34,15 @@ from miua.study.executors import (
     steps_environment,
 )
 from miua.study.manifest import write_manifest
-from miua.study.plan import Plan, Profile, Seeds, cells_csv, make_plan, read_experiments
+from miua.study.plan import (
+    Plan,
+    Profile,
+    cells_csv,
+    known_profiles,
+    make_plan,
+    read_experiments,
+    read_profile,
+)
 from miua.study.steps import NO_WEIGHTS, STEPS, Study
 
 WITH_GPU, WITHOUT_GPU = "paper", "smoke"
@@ -79,22 +88,17 @@ def reproduce(
             of a folder, or a step failed.
     """
     _check_places(study=study, paper=paper, results=results)
-    known = sorted(path.stem for path in (study / "profiles").glob("*.yaml"))
-    if not known:
-        raise MiuaError(f"{study} holds no profiles. Run this at the top of the repository.")
+    known = known_profiles(study)
     experiments = read_experiments(study)
-    if experiment is not None and experiment not in experiments:
-        raise MiuaError(f"There is no experiment {experiment!r}. Known: {', '.join(experiments)}.")
-    profile = profile or _choose_profile(known)
-    if profile not in known:
-        raise MiuaError(f"There is no profile {profile!r}. Known: {', '.join(known)}.")
-    settings = read_config(study / "profiles" / f"{profile}.yaml", Profile)
-    if seed_offset:
-        settings = settings.with_seeds_moved(seed_offset)
-    plan = make_plan(settings, experiments)
     targets = ["tables/claims.csv"] if claims_only else []
     if experiment is not None:
+        if experiment not in experiments:
+            names = ", ".join(experiments)
+            raise MiuaError(f"There is no experiment {experiment!r}. Known: {names}.")
         targets = [f"tables/{experiment}.csv"]
+    profile = profile or _choose_profile(known)
+    settings = read_profile(study, profile).with_seeds_moved(seed_offset)
+    plan = make_plan(settings, experiments)
     if not (paper / "main.tex").is_file():
         raise MiuaError(f"{paper} holds no main.tex. Name the paper's sources with --paper.")
     cluster = find_executor(executor, study)
@@ -178,13 +182,13 @@ def _write_plan(folder: Path, plan: Plan, study: Path) -> None:
 
     Unchanged files keep their time stamp.
     """
-    texts = {
-        "plan.yaml": _as_yaml(plan.profile.model_dump()),
-        "sets.csv": cells_csv(plan.cells),
-        **{f"configs/{run}.yaml": _as_yaml(each.model_dump()) for run, each in plan.runs.items()},
-    }
+    dump = partial(yaml.safe_dump, sort_keys=False)
+    texts = {"plan.yaml": dump(plan.profile.model_dump()), "sets.csv": cells_csv(plan.cells)}
+    texts |= {f"configs/{run}.yaml": dump(each.model_dump()) for run, each in plan.runs.items()}
     for name, text in texts.items():
-        _write_if_changed(folder / name, text)
+        path = folder / name
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            write_text(path, text)
     profile = study / "profiles" / f"{plan.profile.profile}.yaml"
     record_step(
         folder / PROVENANCE,
@@ -195,39 +199,15 @@ def _write_plan(folder: Path, plan: Plan, study: Path) -> None:
     )
 
 
-def _as_yaml(values: dict[str, object]) -> str:
-    return yaml.safe_dump(values, sort_keys=False)
-
-
-def _write_if_changed(path: Path, text: str) -> None:
-    if not path.exists() or path.read_text(encoding="utf-8") != text:
-        write_text(path, text)
-
-
 def study_of(plan: Plan, folder: Path, study: Path, paper: Path, cores: int) -> Study:
-    """The steps of a plan, as they are to be run here and now.
-
-    Args:
-        plan: what is to be made.
-        folder: the results folder.
-        study, paper: see `reproduce`.
-        cores: CPU cores to use.
-    """
+    """The steps of a plan, as they are to be run here and now in a results folder."""
     try:
         weights = find_inception_weights().sha256
     except NotComputedError:
         weights = NO_WEIGHTS
     code = {step.name: code_hash(step.modules) for step in STEPS}
-    return Study(
-        plan.profile,
-        tuple(plan.cells),
-        study=study.resolve(),
-        paper=paper.resolve(),
-        cores=cores,
-        weights=weights,
-        code=code,
-        folder=folder,
-    )
+    places = study.resolve(), paper.resolve()
+    return Study(plan.profile, tuple(plan.cells), *places, cores, weights, code, folder)
 
 
 def _snakemake_command(study: Study, place: Path, targets: Iterable[str]) -> list[str]:
@@ -284,14 +264,11 @@ def _pending(command: list[str]) -> set[str]:
 
 def _run(command: list[str], lock: int, messages: Callable[[Iterable[str]], Iterator[str]]) -> None:
     """Run Snakemake, showing what `messages` leaves of its words; it holds the lock too."""
+    environment = steps_environment()
     with subprocess.Popen(
-        command,
-        env=steps_environment(),
-        stderr=subprocess.PIPE,
-        text=True,
-        errors="replace",
+        command, env=environment, stderr=subprocess.PIPE, text=True, errors="replace",
         pass_fds=[lock],
-    ) as process:
+    ) as process:  # fmt: skip
         assert process.stderr is not None
         try:
             for line in messages(process.stderr):
@@ -327,24 +304,19 @@ def make_repeats(
     """
     if times < FEWEST_REPEATS:
         raise MiuaError(f"One repeat scatters nowhere: ask for {FEWEST_REPEATS} or more.")
-    path = study / "profiles" / f"{profile}.yaml"
-    if path.exists():
-        _check_seeds(path, read_config(path, Profile))
+    seeds = read_profile(study, profile).seeds
+    if max(seeds) - min(seeds) >= SEED_STEP:
+        raise MiuaError(
+            f"The seeds of {profile!r}, {min(seeds)} to {max(seeds)}, are so far apart that "
+            f"repeats, {SEED_STEP} apart, would share some. Choose seeds nearer to each other."
+        )
     folders = []
     for repeat in range(1, times + 1):
         offset = SEED_STEP * repeat
         say(f"Repeat {repeat} of {times}, seeds {offset} higher:")
-        folders.append(
-            reproduce(
-                profile,
-                study=study,
-                paper=paper,
-                results=out / f"seed-{offset}",
-                cores=cores,
-                seed_offset=offset,
-                claims_only=True,
-            )
-        )
+        folder = out / f"seed-{offset}"
+        again = partial(reproduce, study=study, paper=paper, cores=cores, claims_only=True)
+        folders.append(again(profile, results=folder, seed_offset=offset))
     return folders
 
 
@@ -352,30 +324,17 @@ def find_repeats(out: Path, profile: str) -> list[Path]:
     """The results folders that `make_repeats` made of a profile, by offset.
 
     Raises:
-        MiuaError: there is none.
+        MiuaError: there is none, or another folder has a name like theirs.
     """
-    found = sorted(out.glob(f"seed-*/{profile}"), key=lambda path: _offset(path.parent))
+    found = {}
+    for path in out.glob(f"seed-*/{profile}"):
+        number = path.parent.name.removeprefix("seed-")
+        if not number.isdecimal():
+            raise MiuaError(f"{path.parent} is no folder of a repeat: those are named seed-NUMBER.")
+        found[int(number)] = path
     if not found:
         raise MiuaError(
             f"{out} holds no repeats of {profile!r}. Make them with: "
             f"miua repeat --profile {profile} --out {out}"
         )
-    return found
-
-
-def _offset(folder: Path) -> int:
-    number = folder.name.removeprefix("seed-")
-    if not number.isdecimal():
-        raise MiuaError(f"{folder} is no folder of a repeat: those are named seed-NUMBER.")
-    return int(number)
-
-
-def _check_seeds(path: Path, profile: Profile) -> None:
-    seeds = [profile.seed]
-    for scale in profile.experiments.values():
-        seeds += scale.seeds if isinstance(scale, Seeds) else []
-    if max(seeds) - min(seeds) >= SEED_STEP:
-        raise MiuaError(
-            f"{path}: its seeds, {min(seeds)} to {max(seeds)}, are so far apart that repeats, "
-            f"{SEED_STEP} apart, would share some. Choose seeds nearer to each other."
-        )
+    return [found[offset] for offset in sorted(found)]

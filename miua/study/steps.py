@@ -11,12 +11,14 @@ import csv
 import re
 import shlex
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 from itertools import product
 from pathlib import Path
 from string import Formatter
 from typing import Any
+
+from pydantic import TypeAdapter
 
 from miua.config import config_hash
 from miua.study.plan import CLAIMS, GRID, Cell, Profile, RealImages
@@ -36,16 +38,12 @@ class Shell(str):
 
 @dataclass(frozen=True)
 class Step:
-    """One step of the study. All paths are in the results folder.
+    """One step of the study, all of whose paths are in the results folder.
 
     In paths and in the command, `{name}` stands for a wildcard or another value of `Study.values`;
     an input whose value is a list stands for as many files.
 
     Attributes:
-        name: of the rule.
-        outputs: what it makes.
-        command: what makes them.
-        inputs: what they are made from.
         modules: whose import closure (miua.study.closure) is the step's code. When it changes, the
             outputs are made again, which takes minutes. Training has none: it takes hours, and its
             provenance names the commit.
@@ -87,42 +85,31 @@ class Step:
         return f"{BENCHMARKS}/{self.name}/{job}.tsv"
 
 
+_of_images = partial(Step, local=True, priority=FIRST, tolerance=_GREY_AS_RECORDED)
 _of_tables = partial(Step, local=True, also=("plan",))
+# Measured on the images' own files, whose names tell which subject each is of.
 _of_real_images = partial(
-    Step,
-    inputs=("{phantoms}",),
-    modules=("miua.analysis.real_images",),
-    also=("weights",),
-    threads="cores",
-    gpu="fid",
-    megabytes=16000,
-    minutes=240,
-)
+    Step, inputs=("{phantoms}",), modules=("miua.analysis.real_images",), also=("weights",),
+    threads="cores", gpu="fid", megabytes=16000, minutes=240,
+)  # fmt: skip
 
 STEPS = (
-    Step(
-        "phantoms",
-        ("data/training_set_pixel_size_and_HC.csv",),
+    _of_images(
+        "phantoms", ("data/training_set_pixel_size_and_HC.csv",),
         # Snakemake makes the folder of an output beforehand; phantoms want to make it themselves.
         "rm -rf data && miua phantom --out data --images {phantom_images} --seed {phantom_seed}",
-        modules=("miua.data.phantom",), threads="cores", priority=FIRST, local=True,
-        tolerance=_GREY_AS_RECORDED,
+        modules=("miua.data.phantom",), threads="cores",
     ),
-    Step(
-        "real_images",
-        ("real/{preparation}/images.npy",),
+    _of_images(
+        "real_images", ("real/{preparation}/images.npy",),
         "miua stack {real} --size {size}{crop} --out real/{preparation}",
-        ("{phantoms}",),
-        modules=("miua.data.stack", "miua.data.hc18"), threads="cores", priority=FIRST, local=True,
-        tolerance=_GREY_AS_RECORDED,
+        ("{phantoms}",), modules=("miua.data.stack", "miua.data.hc18"), threads="cores",
     ),
-    Step(
-        "reference",
-        ("reference/{preparation}/images.npy",),
+    _of_images(
+        "reference", ("reference/{preparation}/images.npy",),
         "miua stack real/{preparation}/images.npy --images {reference_images} --seed {seed}"
         " --size {size} --out reference/{preparation}",
-        ("real/{preparation}/images.npy",),
-        modules=("miua.data.stack",), priority=FIRST, local=True, tolerance=_GREY_AS_RECORDED,
+        ("real/{preparation}/images.npy",), modules=("miua.data.stack",),
     ),
     Step(
         "train",
@@ -132,8 +119,7 @@ STEPS = (
         " --allow-divergence --out runs/{run} --threads {threads}",
         ("real/{preparation}/images.npy",),
         also=("epochs",), threads="threads_per_training", gpu="training", megabytes=8000,
-        minutes=720,
-        mark=True,
+        minutes=720, mark=True,
         priority="training_size",  # the longest first, so that no core idles at the end
     ),
     Step(
@@ -149,8 +135,7 @@ STEPS = (
         tolerance=_GREY_AS_RECORDED,
     ),
     Step(
-        "evaluate",
-        ("metrics/{run}_e{epoch}.csv", "metrics/{run}_e{epoch}.npy"),
+        "evaluate", ("metrics/{run}_e{epoch}.csv", "metrics/{run}_e{epoch}.npy"),
         "OMP_NUM_THREADS={threads} miua evaluate --real reference/{preparation}/images.npy"
         " --allow-divergence --synthetic sets/{run}_e{epoch} --name {run}_e{epoch}"
         " --metrics study --floor-splits 0 --quiet --seed {seed} --threads {threads}"
@@ -160,27 +145,20 @@ STEPS = (
         megabytes=8000, minutes=20, group="sets_{run}",
     ),
     Step(
-        "reference_lbpv",
-        ("metrics/reference.npy",),
+        "reference_lbpv", ("metrics/reference.npy",),
         "miua lbpv reference/{main}/images.npy --out metrics/reference.npy",
-        ("reference/{main}/images.npy",),
-        modules=("miua.metrics.lbp",), local=True,
+        ("reference/{main}/images.npy",), modules=("miua.metrics.lbp",), local=True,
     ),
     _of_tables(
-        "experiment",
-        ("tables/{experiment}.csv", "tables/{experiment}-stability.csv"),
+        "experiment", ("tables/{experiment}.csv", "tables/{experiment}-stability.csv"),
         "miua collect . {experiment}",
-        ("metrics/{sets_of_experiment}.csv",),
-        modules=("miua.analysis.tables",),
+        ("metrics/{sets_of_experiment}.csv",), modules=("miua.analysis.tables",),
     ),
     Step(
-        "clinician",
-        ("tables/clinician.csv", "tables/regression.csv"),
+        "clinician", ("tables/clinician.csv", "tables/regression.csv"),
         "miua clinician . --study {study}",
-        ("{study_files}",),
-        modules=("miua.analysis.clinician",), local=True,
+        ("{study_files}",), modules=("miua.analysis.clinician",), local=True,
     ),
-    # Measured on the images' own files, whose names tell which subject each is of.
     _of_real_images(
         "noise_floor",
         ("tables/noise-floor.csv", "tables/noise-floor-summary.csv",
@@ -190,8 +168,7 @@ STEPS = (
         " --out tables/noise-floor.csv",
     ),
     _of_real_images(
-        "sensitivity",
-        ("tables/sensitivity.csv", "tables/sensitivity-summary.csv"),
+        "sensitivity", ("tables/sensitivity.csv", "tables/sensitivity-summary.csv"),
         "miua sensitivity {real} --size {main} --images {sensitivity_images}"
         " --repeats {sensitivity_repeats} --seed {seed} --threads {threads}"
         " --out tables/sensitivity.csv",
@@ -206,48 +183,34 @@ STEPS = (
     ),
     # Only where readers answered: `miua survey score --results` puts their files there.
     Step(
-        "readers",
-        ("tables/readers.csv", "tables/readers.json"),
-        "miua readers .",
-        ("{readers_files}", "tables/metrics.csv"),
-        modules=("miua.survey.into_claims_table",), local=True,
+        "readers", ("tables/readers.csv", "tables/readers.json"), "miua readers .",
+        ("{readers_files}", "tables/metrics.csv"), modules=("miua.survey.into_claims_table",), local=True,
     ),
     _of_tables(
-        "claims",
-        ("claims.json", "tables/claims.csv"),
-        "miua claims . --study {study}",
+        "claims", ("claims.json", "tables/claims.csv"), "miua claims . --study {study}",
         ("tables/{readers_tables}", "tables/{trainings}.csv", "tables/{measured}-summary.csv",
          "tables/clinician.csv", "tables/regression.csv", "tables/metrics.csv", "{claims}"),
         modules=("miua.analysis.claims_table",),
     ),
     _of_tables(
-        "figures",
-        ("figures/.done",),
-        "miua figures . --study {study}",
-        ("claims.json", "tables/claims.csv"),
-        modules=("miua.report.figures",), mark=True,
+        "figures", ("figures/.done",), "miua figures . --study {study}",
+        ("claims.json", "tables/claims.csv"), modules=("miua.report.figures",), mark=True,
     ),
     _of_tables(
-        "paper",
-        ("paper/main.pdf",),
-        "miua paper . --study {study} --source {paper}",
-        ("figures/.done", "{paper_files}"),
-        modules=("miua.report.document",),
+        "paper", ("paper/main.pdf",), "miua paper . --study {study} --source {paper}",
+        ("figures/.done", "{paper_files}"), modules=("miua.report.document",),
     ),
     # After the paper, which it links.
     _of_tables(
-        "report",
-        ("report.html",),
-        "miua report . --study {study}",
-        ("figures/.done", "paper/main.pdf"),
-        modules=("miua.report.page",),
+        "report", ("report.html",), "miua report . --study {study}",
+        ("figures/.done", "paper/main.pdf"), modules=("miua.report.page",),
     ),
 )  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Job:
-    """One step for one choice of its wildcards. name: its first output."""
+    """One step for one choice of its wildcards."""
 
     step: Step
     wildcards: dict[str, str]
@@ -264,7 +227,6 @@ class Study:
     """The steps of one reproduction.
 
     Attributes:
-        profile: its scale.
         cells: its sets, the rows of sets.csv.
         study, paper: the folder that says what the study is, and that of the LaTeX sources.
         cores: CPU cores of the machine.
@@ -287,27 +249,16 @@ class Study:
         """From Snakemake's configuration: a profile, and what `as_config` gives."""
         profile = {name: config[name] for name in Profile.model_fields if name in config}
         with Path(config["sets"]).open(newline="", encoding="utf-8") as file:
-            cells = tuple(_as_cell(row) for row in csv.DictReader(file))
-        return cls(
-            Profile.model_validate(profile),
-            cells,
-            study=Path(config["study"]),
-            paper=Path(config["paper"]),
-            cores=int(config["cores"]),
-            weights=config["weights"],
-            code=config["code"],
-        )
+            cells = TypeAdapter(tuple[Cell, ...]).validate_python([*csv.DictReader(file)])
+        places = {name: Path(config[name]) for name in ("study", "paper")}
+        others = {name: config[name] for name in ("cores", "weights", "code")}
+        return cls(Profile.model_validate(profile), cells, **places, **others)
 
     def as_config(self, sets: Path) -> dict[str, object]:
         """All but the profile; the cells are in the file `sets`."""
-        return {
-            "sets": str(sets.resolve()),
-            "study": str(self.study.resolve()),
-            "paper": str(self.paper.resolve()),
-            "cores": self.cores,
-            "weights": self.weights,
-            "code": dict(self.code),
-        }
+        places = {"sets": sets, "study": self.study, "paper": self.paper}
+        others = {"cores": self.cores, "weights": self.weights, "code": dict(self.code)}
+        return {name: str(place.resolve()) for name, place in places.items()} | others
 
     def inputs(self, step: Step, wildcards: Mapping[str, str]) -> list[str]:
         """The files that a job is made from."""
@@ -317,50 +268,51 @@ class Study:
     def command(self, step: Step, wildcards: Mapping[str, str], threads: int) -> str:
         """What a shell is to run for a job."""
         values = {**self.values(wildcards), "threads": threads}
-        words = {name: _quoted(values[name]) for name in _names(step.command)}
-        return step.command.format(**words)
+        for name, word in values.items():
+            values[name] = word if isinstance(word, Shell) else shlex.quote(str(word))
+        return step.command.format_map(values)
 
     def reasons(self, step: Step, wildcards: Mapping[str, str]) -> str:
         """All but the inputs that a job rests on: when it changes, the job is to be done again."""
         values = self.values(wildcards)
         names = {*_names(step.command), *step.also} - _NO_REASON
         told = [f"{name}: {values[name]}" for name in sorted(names)]
-        if step.modules:
-            told.append(f"code: {self.code.get(step.name)}")
+        told += [f"code: {self.code.get(step.name)}"] if step.modules else []
         return "; ".join(told)
 
     def threads(self, step: Step) -> int:
-        return min(self.cores, int(self._number(step.threads, {})))
+        return min(self.cores, self._number(step.threads, {}))
 
     def priority(self, step: Step, wildcards: Mapping[str, str]) -> int:
-        return int(self._number(step.priority, wildcards))
+        return self._number(step.priority, wildcards)
 
     def resources(self, step: Step) -> dict[str, int]:
         """What a job asks of a cluster; nothing that is 0 or "one"."""
-        gpus = self.profile.gpus_per_training
-        if step.gpu == "" or (step.gpu == "fid" and self.weights == NO_WEIGHTS):
-            gpus = 0
-        asked = {"gpu": gpus, "mem_mb": step.megabytes, "runtime": step.minutes}
-        asked["in_turn"] = 1 if step.group else 0  # see experiments/executors
+        uses_gpu = step.gpu == "training" or (step.gpu == "fid" and self.weights != NO_WEIGHTS)
+        asked = {
+            "gpu": uses_gpu * self.profile.gpus_per_training,
+            "mem_mb": step.megabytes,
+            "runtime": step.minutes,
+            "in_turn": int(step.group is not None),  # see experiments/executors
+        }
         return {name: number for name, number in asked.items() if number}
 
     def constraints(self) -> dict[str, str]:
         """What each wildcard may be, as a regular expression."""
-        known = {name: {getattr(c, name) for c in self.cells} for name in ("run", "preparation")}
-        known["experiment"] = {*self._trainings}
-        return {
-            name: "|".join(sorted(map(re.escape, each))) or "(?!)" for name, each in known.items()
-        } | {"epoch": r"\d+"}
+        found = {}
+        for name in ("run", "preparation", "experiment"):
+            known = {re.escape(getattr(cell, name)) for cell in self.cells}
+            found[name] = "|".join(sorted(known)) or "(?!)"
+        return {**found, "epoch": r"\d+"}
 
     def jobs(self, targets: Iterable[str] = FINAL) -> list[Job]:
         """All that is needed for some files, each job after those whose outputs it needs."""
-        makers: dict[str, Job] = {}
+        makers, found = {}, {}
         for step in STEPS:
             for wildcards in self._choices(step):
                 outputs = tuple(path.format(**wildcards) for path in step.outputs)
                 job = Job(step, wildcards, outputs, tuple(self.inputs(step, wildcards)))
                 makers |= dict.fromkeys(outputs, job)
-        found: dict[str, Job] = {}
 
         def add(path: str) -> None:
             job = makers.get(path)  # none: a file that is there before the study
@@ -378,9 +330,8 @@ class Study:
         found = {**self._values, **wildcards}
         if "run" in found:
             of_run = [cell for cell in self.cells if cell.run == found["run"]]
-            found["preparation"] = of_run[0].preparation
-            found["training_size"] = of_run[0].training_size
             found["epochs"] = sorted({cell.epoch for cell in of_run})
+            found |= {name: getattr(of_run[0], name) for name in ("preparation", "training_size")}
         if "epoch" in found:
             found["epoch_number"] = int(found["epoch"])
         if "preparation" in found:
@@ -403,11 +354,8 @@ class Study:
             "weights": self.weights,
             "cores": self.cores,
             "plan": config_hash(profile),
+            **profile.model_dump(),
             "main": profile.image_size,
-            "seed": profile.seed,
-            "threads_per_training": profile.threads_per_training,
-            "reference_images": profile.reference_images,
-            "synthetic_images": profile.synthetic_images,
             "phantom_images": profile.data.images,
             "phantom_seed": profile.data.seed,
             "phantoms": list(STEPS[0].outputs) if phantoms else [],
@@ -416,7 +364,7 @@ class Study:
             "study_files": sorted(str(path) for path in self.study.glob("data/*.csv")),
             "claims": str(self.study / f"{CLAIMS}.yaml"),
             "paper_files": sorted(str(path) for path in self.paper.glob("*") if path.is_file()),
-            "trainings": self._trainings,
+            "trainings": list(dict.fromkeys(cell.experiment for cell in self.cells)),
             "measured": list(measured),
             "sets_of_grid": self._sets(GRID),
             "readers_files": [str(path.relative_to(self.folder)) for path in readers],
@@ -427,32 +375,18 @@ class Study:
             found |= {f"{prefix}_images": scale.images, f"{prefix}_repeats": scale.repeats}
         return found
 
-    @property
-    def _trainings(self) -> list[str]:
-        return list(dict.fromkeys(cell.experiment for cell in self.cells))
-
     def _sets(self, experiment: str) -> list[str]:
         return list(dict.fromkeys(c.set for c in self.cells if c.experiment == experiment))
 
     def _choices(self, step: Step) -> Iterator[dict[str, str]]:
         """Every choice of wildcards that the plan has for a step."""
-        if not step.wildcards:
-            yield {}
-            return
-        chosen = [
-            {name: f"{cell.epoch:04d}" if name == "epoch" else str(getattr(cell, name))
-             for name in step.wildcards}
-            for cell in self.cells
-        ]  # fmt: skip
-        yield from {tuple(sorted(each.items())): each for each in chosen}.values()
+        names = sorted(step.wildcards)
+        for chosen in dict.fromkeys(tuple(getattr(c, name) for name in names) for c in self.cells):
+            named = zip(names, chosen, strict=True)
+            yield {name: f"{value:04d}" if name == "epoch" else value for name, value in named}
 
     def _number(self, given: int | str, wildcards: Mapping[str, str]) -> int:
-        return given if isinstance(given, int) else self.values(wildcards)[given]
-
-
-def _as_cell(row: Mapping[str, str]) -> Cell:
-    whole = {each.name for each in fields(Cell) if each.type == "int"}
-    return Cell(**{name: int(text) if name in whole else text for name, text in row.items()})  # type: ignore[arg-type]
+        return given if isinstance(given, int) else int(self.values(wildcards)[given])
 
 
 def _names(template: str) -> list[str]:
@@ -461,11 +395,6 @@ def _names(template: str) -> list[str]:
 
 def _expand(template: str, values: Mapping[str, Any]) -> Iterator[str]:
     """The template with its values; with every combination of those that are lists."""
-    names = list(dict.fromkeys(_names(template)))
-    several = [v if isinstance(v := values[name], list) else [v] for name in names]
-    for chosen in product(*several):
-        yield template.format(**dict(zip(names, chosen, strict=True)))
-
-
-def _quoted(value: object) -> str:
-    return value if isinstance(value, Shell) else shlex.quote(str(value))
+    several = {name: v if isinstance(v := values[name], list) else [v] for name in _names(template)}
+    for chosen in product(*several.values()):
+        yield template.format(**dict(zip(several, chosen, strict=True)))

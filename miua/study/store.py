@@ -39,6 +39,16 @@ LOG_COLUMNS = (
 )  # fmt: skip
 
 
+class _Place:
+    """A path in a results folder."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    def __get__(self, results: Results, owner: type) -> Path:
+        return results.folder / self.path
+
+
 @dataclass(frozen=True)
 class Results:
     """A results folder. Its paths are computed here and nowhere else.
@@ -71,6 +81,14 @@ class Results:
             )
         return cls(folder, read_config(folder / "plan.yaml", Profile))
 
+    tables = _Place("tables")
+    figures = _Place("figures")
+    report = _Place("report.html")
+    paper = _Place("paper")
+    claims_table = _Place("claims.json")
+    readers = _Place("readers")  # a reader study of these sets, if there was one
+    reference_lbpv = _Place("metrics/reference.npy")
+
     @property
     def training_sizes(self) -> list[int]:
         """Numbers of training images of the main grid, ascending."""
@@ -96,43 +114,13 @@ class Results:
         A study scaled down has other training sizes and epochs than the published one; a set with
         the same rank stands where the published set stood.
         """
-        return self.cell(
-            _at_rank(self.training_sizes, size_rank), _at_rank(self.epochs, epoch_rank)
-        )
-
-    @property
-    def tables(self) -> Path:
-        return self.folder / "tables"
-
-    @property
-    def figures(self) -> Path:
-        return self.folder / "figures"
-
-    @property
-    def report(self) -> Path:
-        return self.folder / "report.html"
-
-    @property
-    def paper(self) -> Path:
-        return self.folder / "paper"
-
-    @property
-    def claims_table(self) -> Path:
-        return self.folder / "claims.json"
-
-    @property
-    def readers(self) -> Path:
-        """Where a reader study of these sets lies, if there was one."""
-        return self.folder / "readers"
+        sizes, epochs = self.training_sizes, self.epochs
+        return self.cell(_at_rank(sizes, size_rank), _at_rank(epochs, epoch_rank))
 
     @property
     def reference_stack(self) -> Path:
         """The reference images of the main grid."""
         return self.reference(str(self.plan.image_size)) / "images.npy"
-
-    @property
-    def reference_lbpv(self) -> Path:
-        return self.folder / "metrics" / "reference.npy"
 
     def real(self, preparation: str) -> Path:
         """The folder of all real images, made square in this way."""
@@ -161,11 +149,7 @@ class Results:
         return self.tables / f"{name}.csv"
 
     def table(
-        self,
-        name: str,
-        columns: Sequence[str],
-        numbers: Iterable[str],
-        integers: Iterable[str] = (),
+        self, name: str, columns: Sequence[str], numbers: Iterable[str], whole: Iterable[str] = ()
     ) -> pd.DataFrame | None:
         """tables/NAME.csv as `read_table` reads it, or None if it is not there.
 
@@ -173,16 +157,16 @@ class Results:
             MiuaError: it is damaged.
         """
         path = self.table_path(name)
-        return self._once(path, columns, numbers, integers) if path.exists() else None
+        return self._once(path, columns, numbers, whole) if path.exists() else None
 
     def _once(
-        self, path: Path, columns: Sequence[str], numbers: Iterable[str], integers: Iterable[str]
+        self, path: Path, columns: Sequence[str], numbers: Iterable[str], whole: Iterable[str]
     ) -> pd.DataFrame:
         """`read_table`, read again only if the file was written anew; a copy for each caller."""
         found = path.stat()
         seen = (found.st_ino, found.st_mtime_ns, found.st_size, tuple(columns))
         if path not in self._read or self._read[path][0] != seen:
-            self._read[path] = seen, read_table(path, columns, numbers, integers)
+            self._read[path] = seen, read_table(path, columns, numbers, whole)
         return self._read[path][1].copy()
 
 
@@ -209,11 +193,11 @@ def poster_epochs(results: Results) -> list[int]:
 
 
 def read_table(
-    path: Path, columns: Sequence[str], numbers: Iterable[str], integers: Iterable[str] = ()
+    path: Path, columns: Sequence[str], numbers: Iterable[str], whole: Iterable[str] = ()
 ) -> pd.DataFrame:
     """Read a CSV that has exactly these columns, in any order.
 
-    The columns of `numbers` become float64, those of `integers` int64; all others are text, and an
+    The columns of `numbers` become float64, those of `whole` int64; all others are text, and an
     empty field is an empty text.
 
     Raises:
@@ -230,18 +214,16 @@ def read_table(
         ) from None
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
         raise MiuaError(f"{path} is not a readable CSV table ({error}).") from None
-    missing = [column for column in columns if column not in table.columns]
-    unknown = [column for column in table.columns if column not in columns]
-    if missing:
+    if missing := [column for column in columns if column not in table]:
         raise MiuaError(f"{path} lacks the column {', '.join(missing)}. Make the table again.")
-    if unknown:
+    if unknown := [column for column in table if column not in columns]:
         raise MiuaError(f"{path} has the unknown column {', '.join(unknown)}.")
     if table.empty:
         raise MiuaError(f"{path} has a head and no rows.")
-    whole = dict.fromkeys(integers, "int64")
-    for column in dict.fromkeys([*numbers, *whole]):
-        table[column] = _numbers(table[column], path, whole=column in whole)
-    return table[list(columns)].astype(whole)
+    types = {**dict.fromkeys(numbers, "float64"), **dict.fromkeys(whole, "int64")}
+    for column, kind in types.items():
+        table[column] = _numbers(table[column], path, whole=kind == "int64")
+    return table[list(columns)].astype(types)
 
 
 def write_table(path: Path, table: pd.DataFrame, *, private: bool = False) -> None:
@@ -254,11 +236,7 @@ def write_table(path: Path, table: pd.DataFrame, *, private: bool = False) -> No
 
 
 def read_cells(results: Results) -> pd.DataFrame:
-    """sets.csv: every synthetic set of the plan, by experiment and arm.
-
-    Raises:
-        MiuaError: the file is missing or damaged.
-    """
+    """sets.csv: every synthetic set of the plan. MiuaError: it is missing or damaged."""
     path = results.folder / "sets.csv"
     if not path.is_file():
         raise MiuaError(f"{path} is missing. `miua reproduce` writes it with the plan.")
@@ -335,8 +313,7 @@ def read_run_log(run: Path, last_epoch: int) -> pd.DataFrame:
         raise MiuaError(f"{path} is missing. Train the run again.") from None
     except (ValueError, RecursionError) as error:
         raise MiuaError(f"{path} holds a line that is not JSON ({error}).") from None
-    missing = [column for column in LOG_COLUMNS if column not in table.columns]
-    if missing:
+    if missing := [column for column in LOG_COLUMNS if column not in table]:
         raise MiuaError(f"{path} lacks {', '.join(missing)}. Train the run again.")
     table = table[table["epoch"] <= last_epoch]
     return table.sort_values("epoch").reset_index(drop=True)
@@ -351,10 +328,9 @@ def read_log(results: Results, training_size: int) -> pd.DataFrame:
 def not_computed(metrics: pd.DataFrame, name: str) -> str:
     """Why a metric is missing in some set, in the words of its status; "" if it never is."""
     status = metrics.loc[metrics["metric"] == name, "status"]
-    missing = status[status != COMPUTED]
     if status.empty:
         return f"{NOT_COMPUTED}: no set has the metric {name}"
-    return "" if missing.empty else str(missing.iloc[0])
+    return str(next((each for each in status if each != COMPUTED), ""))
 
 
 def _check_row(path: Path, metric: str, status: str, value: float) -> None:

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -29,8 +28,7 @@ SHOWN_IN_FULL = 3
 LIKE_THE_UNKNOWN = 5
 
 
-@dataclass(frozen=True)
-class Link:
+class Link(NamedTuple):
     """One link of the chain: what it is, which file or folder, and what that says."""
 
     kind: str
@@ -58,11 +56,12 @@ def trace(results: Path, name: str) -> list[Link]:
         sets, runs = entry.get("sets", []), entry.get("runs", [])
         steps = [Link("text", f"\\{entry['macro']}", (f"prints: {entry['text']}",))]
         steps += [*_source_steps(opened, entry), *_reader_steps(opened, entry["sources"])]
+    epoch = None
     if len(sets) == 1:
         steps.append(_set_step(opened, sets[0]))
+        epoch = int(read_json(opened.set(sets[0]) / PROVENANCE)["settings"]["epoch"])
     elif sets:
         steps.append(Link("sets", "sets/", (f"{len(sets)}: {', '.join(sets)}",)))
-    epoch = _epoch(opened, sets[0]) if len(sets) == 1 else None
     steps += [_run_step(opened, run, epoch) for run in runs[:SHOWN_IN_FULL]]
     if rest := runs[SHOWN_IN_FULL:]:
         steps.append(Link("runs", "runs/", (f"and {len(rest)} more: {', '.join(rest)}",)))
@@ -70,11 +69,7 @@ def trace(results: Path, name: str) -> list[Link]:
 
 
 def read_values(results: Results) -> dict[str, dict[str, Any]]:
-    """The values of values.json by id.
-
-    Raises:
-        MiuaError: it is missing or of another version.
-    """
+    """The values of values.json by id. MiuaError: it is missing or of another version."""
     path = results.paper / GENERATED / VALUES
     if not path.exists():
         raise MiuaError(
@@ -92,9 +87,7 @@ def _find(
     results: Results, values: dict[str, dict[str, Any]], name: str
 ) -> tuple[dict[str, Any], dict[str, Any] | None]:
     """The entry of a value, or that of a claim's reason together with the claim."""
-    claims: dict[str, dict[str, Any]] = {}
-    if results.claims_table.exists():
-        claims = {claim["id"]: claim for claim in read_claims_table(results)["claims"]}
+    claims = _claims(results)
     wanted = name.removeprefix("\\")
     if wanted in values:
         return values[wanted], None
@@ -112,6 +105,12 @@ def _find(
     )
 
 
+def _claims(results: Results) -> dict[str, dict[str, Any]]:
+    """The claims by id; none if they were not judged."""
+    claims = read_claims_table(results)["claims"] if results.claims_table.exists() else []
+    return {claim["id"]: claim for claim in claims}
+
+
 def _claim_steps(claim: dict[str, Any]) -> Iterator[Link]:
     verdict = f"verdict: {claim['verdict']}"
     facts = (claim["claim"], verdict, f"reason: {claim['reason']}")
@@ -124,14 +123,13 @@ def _claim_steps(claim: dict[str, Any]) -> Iterator[Link]:
 def _source_steps(results: Results, entry: dict[str, Any]) -> Iterator[Link]:
     for place, source in enumerate(entry["sources"]):
         path = results.folder / source
-        facts: tuple[str, ...] = ()
+        facts, table = (), path.suffix == ".csv"
         if place == 0 and entry.get("row"):
             facts = (f"row: {_pairs(entry['row'])}", f"column: {entry['column']}")
-            if path.suffix == ".csv":
-                facts += _fields(path, entry["row"])
-        elif path.suffix == ".csv":
+            facts += _fields(path, entry["row"]) if table else ()
+        elif table:
             facts = ("from all of its rows that apply",)
-        yield Link("table" if path.suffix == ".csv" else "file", source, facts)
+        yield Link("table" if table else "file", source, facts)
 
 
 def _reader_steps(results: Results, sources: Sequence[str]) -> Iterator[Link]:
@@ -141,15 +139,12 @@ def _reader_steps(results: Results, sources: Sequence[str]) -> Iterator[Link]:
     record = results.tables / f"{READERS}.json"
     inputs = read_json(record)["inputs"]
     facts = tuple(
-        f"{name}, sha256 {digest}" + ("" if _is(results.folder / name, digest) else " (NOT that)")
+        f"{name}, sha256 {digest}"
+        + ("" if path.is_file() and sha256_file(path) == digest else " (NOT that)")
         for name, digest in inputs.items()
-        if name.startswith(f"{READERS}/")
+        if name.startswith(f"{READERS}/") and (path := results.folder / name)
     )
     yield Link("readers", f"{READERS}/", facts)
-
-
-def _is(path: Path, digest: str) -> bool:
-    return path.is_file() and sha256_file(path) == digest
 
 
 def _fields(path: Path, row: dict[str, str]) -> tuple[str, ...]:
@@ -186,10 +181,6 @@ def _set_step(results: Results, name: str) -> Link:
     return Link("set", f"sets/{name}", tuple(facts))
 
 
-def _epoch(results: Results, name: str) -> int:
-    return int(read_json(results.set(name) / PROVENANCE)["settings"]["epoch"])
-
-
 def _run_step(results: Results, run: str, epoch: int | None) -> Link:
     folder = results.run(run)
     record = read_json(folder / PROVENANCE)
@@ -216,19 +207,13 @@ def _pairs(values: dict[str, Any]) -> str:
 
 def as_lines(steps: Sequence[Link]) -> list[str]:
     """The chain as text: a line a link, what it says indented below."""
-    lines = []
-    for step in steps:
-        lines.append(f"{step.kind:<6} {step.place}")
-        lines += [f"       {fact}" for fact in step.facts]
-    return lines
+    told = ((f"{s.kind:<6} {s.place}", *(f"       {fact}" for fact in s.facts)) for s in steps)
+    return [line for lines in told for line in lines]
 
 
 def listing(results: Path) -> list[str]:
     """Every value that can be traced, one a line: its id and what is printed, claims first."""
     opened = Results.open(results)
     values = read_values(opened)
-    lines = []
-    if opened.claims_table.exists():
-        claims = read_claims_table(opened)["claims"]
-        lines = [f"{claim['id']}: {claim['verdict']}" for claim in claims]
-    return lines + [f"{name}: {entry['text']}" for name, entry in values.items()]
+    claims = [f"{name}: {claim['verdict']}" for name, claim in _claims(opened).items()]
+    return claims + [f"{name}: {entry['text']}" for name, entry in values.items()]
