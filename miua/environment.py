@@ -53,7 +53,7 @@ def environment() -> dict[str, Any]:
         "miua": {
             "version": _version("miua"),
             **code_version(),
-            "folder": _short(str(Path(__file__).parent)),
+            "folder": _short(Path(__file__).parent),
         },
         "python": {
             "version": platform.python_version(),
@@ -96,6 +96,12 @@ def hardware() -> dict[str, Any]:
     }
 
 
+def that_exists(folder: Path) -> Path:
+    """The folder, or the nearest above it that is there."""
+    folder = folder.absolute()
+    return next(place for place in (folder, *folder.parents) if place.exists())
+
+
 def _answer_of(*command: str) -> str | None:
     """What a program prints on standard output; None if it is not there, fails or hangs."""
     try:
@@ -131,14 +137,10 @@ def _gpus() -> list[dict[str, Any]]:
     asked = ("--query-gpu=name,memory.total,driver_version", "--format=csv,noheader,nounits")
     lines = (_answer_of("nvidia-smi", *asked) or "").splitlines()
     rows = (line.rsplit(", ", 2) for line in lines if line.count(", ") >= 2)
-    return [
-        {
-            "name": name,
-            "memory_bytes": int(mebibytes) * 2**20 if mebibytes.isdecimal() else None,
-            "driver": driver,
-        }
-        for name, mebibytes, driver in rows
-    ]
+    sizes = (
+        (name, int(mb) * 2**20 if mb.isdecimal() else None, driver) for name, mb, driver in rows
+    )
+    return [dict(zip(("name", "memory_bytes", "driver"), row, strict=True)) for row in sizes]
 
 
 def _version(package: str) -> str | None:
@@ -152,9 +154,9 @@ def _missing(packages: tuple[str, ...]) -> list[str]:
     return [package for package in packages if find_spec(package) is None]
 
 
-def _short(text: str) -> str:
+def _short(path: Path | str) -> str:
     """The text, with the home folder as "~" if it is a path in it."""
-    home = str(Path.home())
+    text, home = str(path), str(Path.home())
     inside = home != os.sep and (text == home or text.startswith(home + os.sep))
     return f"~{text[len(home) :]}" if inside else text
 
@@ -218,12 +220,8 @@ def _lock() -> dict[str, Any] | None:
         return None
     found = differences_from_lock(path)
     return {
-        "file": _short(str(path)),
-        "differ": [
-            {"package": each.package, "locked": each.locked, "installed": each.installed}
-            for each in found
-            if each.installed is not None
-        ],
+        "file": _short(path),
+        "differ": [each._asdict() for each in found if each.installed is not None],
         "missing": [each.package for each in found if each.installed is None],
     }
 
@@ -235,12 +233,9 @@ def _first_line(*command: str) -> str | None:
 
 def _data_folder() -> dict[str, Any]:
     folder = data_folder()
-    there = folder
-    while not there.exists():
-        there = there.parent
-    usage = shutil.disk_usage(there)
+    usage = shutil.disk_usage(that_exists(folder))
     return {
-        "path": _short(str(folder)),
+        "path": _short(folder),
         "exists": folder.exists(),
         "disk_bytes": usage.total,
         "free_bytes": usage.free,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from importlib.metadata import distributions
 from pathlib import Path
+from typing import NamedTuple
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
@@ -17,8 +17,7 @@ LOCK = Path(__file__).parent.parent / "requirements.lock"
 NAMED_IN_WARNING = 3
 
 
-@dataclass(frozen=True)
-class Difference:
+class Difference(NamedTuple):
     """A package that is not as locked. installed: None where it is not installed."""
 
     package: str
@@ -82,15 +81,11 @@ def lock_warning() -> str:
     Packages that are not installed are no cause: what needs them says so itself.
     """
     path = find_lock()
-    if path is None:
+    found = differences_from_lock(path) if path else []
+    other = [f"{name} {here} (locked: {pin})" for name, pin, here in found if here is not None]
+    if path is None or not other:
         return ""
-    other = [each for each in differences_from_lock(path) if each.installed is not None]
-    if not other:
-        return ""
-    named = ", ".join(
-        f"{each.package} {each.installed} (locked: {each.locked})"
-        for each in other[:NAMED_IN_WARNING]
-    )
+    named = ", ".join(other[:NAMED_IN_WARNING])
     rest = len(other) - NAMED_IN_WARNING
     more = f" and {rest} more" if rest > 0 else ""
     plural = "packages are" if len(other) > 1 else "package is"

@@ -12,6 +12,7 @@ import platform
 import subprocess
 import sys
 from collections.abc import Iterable
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -40,12 +41,16 @@ def provenance(
         device: the device that computed.
         threads: how many threads computed; results on a CPU may depend on it.
     """
+    versions = {}
+    for name in RECORDED_PACKAGES:
+        with suppress(PackageNotFoundError):
+            versions[name] = version(name)
     return {
         "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
         "settings": settings,
         "inputs": inputs,
         **code_version(),
-        "packages": _versions(),
+        "packages": versions,
         "python": platform.python_version(),
         "platform": platform_name(),
         "device": device,
@@ -109,7 +114,8 @@ def record_step(
         files: what the step wrote.
         keep: leave a record that is there as it is, if it is of the same inputs and files.
     """
-    hashes, named = _hashes(inputs, base), _seen_from(place, files)
+    hashes = {_name(path, base): sha256_file(path) for path in inputs if path.is_file()}
+    named = _seen_from(place, files)
     before = read_json(place) if keep and place.is_file() else {}
     if (before.get("inputs"), before.get(FILES)) != (hashes, named):
         write_json(place, {**provenance(inputs=hashes, settings={}), FILES: named})
@@ -120,25 +126,11 @@ def _seen_from(place: Path, files: Iterable[Path]) -> dict[str, str]:
     return {os.path.relpath(path, place.parent): sha256_file(path) for path in files}
 
 
-def _hashes(paths: Iterable[Path], base: Path) -> dict[str, str]:
-    return {_name(path, base): sha256_file(path) for path in paths if path.is_file()}
-
-
 def _name(path: Path, base: Path) -> str:
     path, base = path.resolve(), base.resolve()
     if path.is_relative_to(base):
         return path.relative_to(base).as_posix()
     return "/".join(path.parts[-3:])
-
-
-def _versions() -> dict[str, str]:
-    found = {}
-    for name in RECORDED_PACKAGES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
 
 
 def _commit() -> tuple[str | None, bool | None]:

@@ -29,14 +29,9 @@ def code_hash(modules: Iterable[str], package: Path = PACKAGE) -> str:
 
 
 def closure(modules: Iterable[str], package: Path = PACKAGE) -> list[Path]:
-    """The files that these modules consist of, sorted.
+    """The files that these modules, such as "miua.sampling", consist of, sorted.
 
-    Args:
-        modules: by their full names, such as "miua.sampling".
-        package: the folder of the package `miua`.
-
-    Raises:
-        ValueError: there is no such module.
+    package: the folder of the package `miua`. ValueError: there is no such module.
     """
     found: set[Path] = set()
     left = list(modules)
@@ -45,7 +40,8 @@ def closure(modules: Iterable[str], package: Path = PACKAGE) -> list[Path]:
         if path not in found:
             found.add(path)
             if path.suffix == ".py":
-                left += _imported(path, package)
+                for module, name in _imports(path):
+                    left += _sources(module, name, package)
                 found.update(_named(path, package))
     return sorted(found)
 
@@ -59,12 +55,6 @@ def _file(module: str, package: Path) -> Path:
     if compiled is None or compiled.origin is None:
         raise ValueError(f"{package} holds no module {module}")
     return Path(compiled.origin)
-
-
-def _imported(path: Path, package: Path) -> Iterator[str]:
-    """The modules that a source needs, wherever it imports them."""
-    for module, name in _imports(path):
-        yield from _sources(module, name, package)
 
 
 def _sources(module: str, name: str | None, package: Path) -> Iterator[str]:

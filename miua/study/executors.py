@@ -56,13 +56,8 @@ _LOG = re.compile(r"    log: (.+) \(check log file\(s\) for error details\)$")
 def find_executor(wanted: str, study: Path) -> Path | None:
     """The folder of an executor's settings; None for this machine.
 
-    Args:
-        wanted: "local", a name in `study`/executors, or a folder that holds a config.yaml.
-        study: the folder that says what the study is.
-
-    Raises:
-        MiuaError: there is no such executor, its settings name none, its plugin is missing, or no
-            Slurm answers here.
+    wanted: "local", a name in `study`/executors, or a folder that holds a config.yaml. MiuaError:
+    there is none, its settings name none, its plugin is missing, or no Slurm answers here.
     """
     if wanted == LOCAL:
         return None
@@ -85,8 +80,7 @@ def find_executor(wanted: str, study: Path) -> Path | None:
 def steps_environment() -> dict[str, str]:
     """Environment variables with which the steps' commands are those of this environment.
 
-    Raises:
-        MiuaError: there is no command miua in it.
+    MiuaError: there is no command miua in it.
     """
     path = str(Path(sys.executable).parent) + os.pathsep + os.environ.get("PATH", "")
     if shutil.which("miua", path=path) is None:

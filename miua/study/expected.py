@@ -103,9 +103,7 @@ def write_expected(results: Results, out: Path, repeats: Sequence[Results] = ())
     """Write the outcome of a results folder into the folder `out`, in place of an older one.
 
     It is meant to be handed on, so commands name the places of one machine by their last part.
-
-    Returns:
-        The files written; docs/expected.md says what they hold.
+    docs/expected.md says what the files hold, whose paths this returns.
 
     Raises:
         MiuaError: nothing was judged yet, `out` is no folder that this made, or a repeat is of
@@ -178,8 +176,7 @@ def read_expected(folder: Path, plan: Profile | None = None, whose: Path | None 
 def results_tables(results: Results) -> dict[str, pd.DataFrame]:
     """The tables of a results folder that hold numbers to compare, as text, by name.
 
-    Raises:
-        MiuaError: a table is damaged, or there is no table of any experiment.
+    MiuaError: a table is damaged, or there is no table of any experiment.
     """
     tables = _read_tables(results.tables, {*TABLES} - {"sets"})
     if "sources" in tables.get("claims", ()):
@@ -258,8 +255,7 @@ def _cells_of(name: str, table: pd.DataFrame, arms: dict[str, str]) -> pd.DataFr
     arms: what arms of the experiment on seeds are called in the kept plan.
     """
     spec = TABLES[name]
-    missing = {*spec.key, *spec.numbers, *spec.words} - {*table}
-    if missing:
+    if missing := {*spec.key, *spec.numbers, *spec.words} - {*table}:
         raise MiuaError(f"{name}.csv lacks the column {', '.join(sorted(missing))}.")
     if "metric" in spec.key:
         table = table[table["metric"].isin(NAMED)]

@@ -24,7 +24,7 @@ import psutil
 from miua.checkpoint import Position, saved_epochs, saved_positions
 from miua.config import TrainingConfig, read_config
 from miua.data.hc18 import PUBLISHED, hc18_folder
-from miua.environment import hardware
+from miua.environment import hardware, that_exists
 from miua.errors import MiuaError
 from miua.progress import duration, say
 from miua.study.plan import Plan, Profile
@@ -169,7 +169,7 @@ def forecast(
             trainings[owners[job.wildcards["run"]]].append(job)
     known = [(job, costs[job.name]) for job in left if job.name in costs]
     gpu_free, gpu = gpu_memory()
-    disk = shutil.disk_usage(_that_exists(study.folder))
+    disk = shutil.disk_usage(that_exists(study.folder))
     return Forecast(
         study=study,
         rows=rows,
@@ -376,9 +376,3 @@ def _download() -> list[str]:
 
 def _free_memory() -> float:
     return float(min(psutil.virtual_memory().available, hardware()["memory_bytes"]))
-
-
-def _that_exists(folder: Path) -> Path:
-    """The folder, or the nearest above it that is there."""
-    folder = folder.absolute()
-    return next(place for place in (folder, *folder.parents) if place.exists())

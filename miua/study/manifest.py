@@ -59,12 +59,8 @@ def write_manifest(folder: Path, signed_off_by: str | None = None) -> Path:
     sign-off; a new sign-off takes the place of the old one. Else it is made anew: packages and
     hardware are those of the machine that makes it, and nobody vouches until someone signs off.
 
-    Args:
-        folder: a results folder.
-        signed_off_by: who vouches for it: a name, a mail address, or both.
-
-    Raises:
-        MiuaError: it is no results folder, or the name is empty.
+    signed_off_by: a name, a mail address, or both. MiuaError: it is no results folder, or the name
+    is empty.
     """
     results = Results.open(folder)
     if signed_off_by is not None and not signed_off_by.strip():
@@ -97,11 +93,7 @@ def write_manifest(folder: Path, signed_off_by: str | None = None) -> Path:
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
-    """The manifest of a results folder.
-
-    Raises:
-        MiuaError: it is missing, damaged, or of another version.
-    """
+    """The manifest of a results folder. MiuaError: it is missing, damaged, or of another kind."""
     path = folder / MANIFEST
     if not path.is_file():
         raise MiuaError(
@@ -135,9 +127,9 @@ def check_files(folder: Path) -> Iterator[Finding]:
     """Findings on the manifest, every file against it, and every file's provenance."""
     contents = read_contents(folder)
     yield from guarded(CHECK, MANIFEST, _against_manifest, folder, contents)
+    said = "It is no file but a link, a pipe or a device. Put a file there."
     for name, content in contents.items():
         if not content["sha256"]:
-            said = "It is no file but a link, a pipe or a device. Put a file there."
             yield Finding(CHECK, name, "failed", said)
     yield from _provenance(folder, contents)
 

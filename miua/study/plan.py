@@ -9,25 +9,19 @@ import csv
 import io
 from collections.abc import Iterable, Iterator
 from dataclasses import astuple, dataclass, fields
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import (
-    AfterValidator,
-    Field,
-    StringConstraints,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
+from pydantic import AfterValidator, Field, ValidationError, field_validator, model_validator
 
 from miua.config import ImageSize, Strict, TrainingConfig, config_hash, read_config
 from miua.errors import MiuaError
 
 HC18_IMAGES = 999
 # What names folders, files and jobs: neither a path nor anything that a shell reads as its own.
-Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9.-]*$")]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9.-]*$")]
 GRID = "training-size"  # the experiment that every profile has: its sets are the main grid
 CLAIMS = "claims"  # the one file of experiments/ that is no experiment
 
@@ -47,7 +41,7 @@ class DataSource(Strict):
 
 
 def _rising(values: list[int]) -> list[int]:
-    if values[0] < 1 or any(later <= earlier for earlier, later in pairwise(values)):
+    if any(later <= earlier for earlier, later in pairwise([0, *values])):
         raise ValueError(f"must be positive and rising, not {values}")
     return values
 
@@ -99,10 +93,9 @@ SCALES: dict[str, type[Scale]] = {
 
 
 class Arm(Strict):
-    """One way to train within an experiment.
+    """One way to train within an experiment: where it departs from the text's settings.
 
-    settings: where it departs from the text's settings. updates_of: an arm of the same experiment
-    whose number of updates it gets, instead of the experiment's number of epochs.
+    updates_of: an arm whose number of updates it gets, instead of the experiment's epochs.
     """
 
     settings: dict[str, Any] = Field(default_factory=dict)
@@ -120,7 +113,7 @@ class Experiment(Strict):
     @model_validator(mode="after")
     def _arms_know_each_other(self) -> Self:
         for name, arm in self.arms.items():
-            if arm.updates_of is not None and arm.updates_of not in self.arms:
+            if arm.updates_of not in (None, *self.arms):
                 raise ValueError(f"arm {name}: there is no arm {arm.updates_of!r}")
         return self
 
@@ -172,9 +165,7 @@ class Profile(Strict):
         """The same scale with every seed of it `offset` higher, but for that of the phantoms.
 
         What is drawn anew: trainings, synthetic images, the reference's images, halves, intervals.
-
-        Raises:
-            MiuaError: a seed would be negative or 2**32 or more.
+        MiuaError: a seed would be negative or 2**32 or more.
         """
         if not 0 <= min(self.seeds) + offset <= max(self.seeds) + offset < 2**32:
             raise MiuaError(f"Seeds moved by {offset} leave the range of 0 to {2**32 - 1}.")
@@ -232,8 +223,7 @@ class Cell:
         experiment, arm: what it is part of. A set may be part of several experiments.
         set: its name: the run's and the epoch.
         run: name of the training, shared by all cells with the same settings.
-        epoch, updates: when the snapshot was taken; updates are steps of each network.
-        training_size, batch_size, image_size, seed: of the training.
+        updates: steps of each network up to the epoch.
         preparation: how images become square: a folder of real/ and reference/.
     """
 
@@ -281,25 +271,21 @@ def read_profile(study: Path, name: str) -> Profile:
 def read_experiments(study: Path) -> dict[str, Experiment]:
     """Every experiment of the folder `study`, by name, in the order of SCALES, then by name.
 
-    Raises:
-        MiuaError: a file is no valid experiment, or bears another name than its experiment.
+    MiuaError: a file is no valid experiment, or bears another name than its experiment.
     """
     found = {}
     for path in sorted(study.glob("*.yaml")):
-        if path.stem == CLAIMS:
-            continue
-        found[path.stem] = read_config(path, Experiment)
-        if found[path.stem].name != path.stem:
-            raise MiuaError(f"{path}: its name is {found[path.stem].name!r}, not {path.stem!r}.")
-    order = {name: place for place, name in enumerate(SCALES)}
-    return dict(sorted(found.items(), key=lambda item: (order.get(item[0], len(order)), item[0])))
+        if path.stem != CLAIMS:
+            found[path.stem] = read_config(path, Experiment)
+            if (name := found[path.stem].name) != path.stem:
+                raise MiuaError(f"{path}: its name is {name!r}, not {path.stem!r}.")
+    return {name: found[name] for name in (*SCALES, *found) if name in found}
 
 
 def make_plan(profile: Profile, experiments: dict[str, Experiment]) -> Plan:
     """Resolve every arm of every experiment that the profile gives a scale.
 
-    Raises:
-        MiuaError: the profile scales an experiment that there is not, or an arm is impossible.
+    MiuaError: the profile scales an experiment that there is not, or an arm is impossible.
     """
     runs: dict[str, TrainingConfig] = {}
     names: dict[str, str] = {}
@@ -323,15 +309,10 @@ def grid_cells(profile: Profile) -> list[Cell]:
     """The sets of the main grid at equal epochs, by training size, then epoch."""
     epochs = profile.grid.epochs
     return [
-        _cell(GRID, EQUAL_EPOCHS, grid_run(size), _config(profile, GRID, size, epochs, {}), epoch)
+        _cell(GRID, EQUAL_EPOCHS, f"n{size:04d}", _config(profile, GRID, size, epochs, {}), epoch)
         for size in profile.grid.training_sizes
         for epoch in epochs
     ]
-
-
-def grid_run(training_size: int) -> str:
-    """The name of a training of the main grid."""
-    return f"n{training_size:04d}"
 
 
 def preparation(config: TrainingConfig) -> str:
@@ -358,32 +339,31 @@ def _arms(
     profile: Profile, experiment: Experiment, scale: Scale
 ) -> Iterator[tuple[str, str, TrainingConfig]]:
     """Arm, the name of its run unless it is shared, and its configuration."""
-    name = experiment.name
+    name, make = experiment.name, partial(_config, profile, experiment.name)
     if isinstance(scale, Grid):
-        for size in scale.training_sizes:
-            config = _config(profile, name, size, scale.epochs, {})
-            yield EQUAL_EPOCHS, grid_run(size), config
-        for size in scale.training_sizes if scale.equal_updates else ():
-            config = _config(profile, name, size, scale.epochs, {})
-            epochs, rest = divmod(scale.equal_updates or 0, updates_per_epoch(config))
+        configs = {f"n{size:04d}": make(size, scale.epochs, {}) for size in scale.training_sizes}
+        for run, config in configs.items():
+            yield EQUAL_EPOCHS, run, config
+        for run, config in configs.items() if scale.equal_updates else ():
+            size, an_epoch = config.training_size, updates_per_epoch(config)
+            epochs, rest = divmod(scale.equal_updates or 0, an_epoch)
             if rest or not epochs:
                 raise MiuaError(
                     f"Profile {profile.profile!r}: equal_updates {scale.equal_updates} is no whole "
-                    f"number of epochs for {size} images ({updates_per_epoch(config)} an epoch)."
+                    f"number of epochs for {size} images ({an_epoch} an epoch)."
                 )
-            yield EQUAL_UPDATES, grid_run(size), config.model_copy(update={"epochs": [epochs]})
+            yield EQUAL_UPDATES, run, config.model_copy(update={"epochs": [epochs]})
     elif isinstance(scale, Seeds):
         for seed in scale.seeds:
-            config = _config(profile, name, scale.training_size, scale.epochs, {"seed": seed})
+            config = make(scale.training_size, scale.epochs, {"seed": seed})
             yield f"seed-{seed}", f"{name}_seed-{seed}", config
     elif isinstance(scale, Trainings):
         configs = {
-            arm: _config(profile, name, scale.training_size, scale.epochs, chosen.settings)
+            arm: make(scale.training_size, scale.epochs, chosen.settings)
             for arm, chosen in experiment.arms.items()
         }
         for arm, config in configs.items():
-            other = experiment.arms[arm].updates_of
-            if other is not None:
+            if other := experiment.arms[arm].updates_of:
                 updates = configs[other].epochs[-1] * updates_per_epoch(configs[other])
                 epochs = max(1, round(updates / updates_per_epoch(config)))
                 config = config.model_copy(update={"epochs": [epochs]})
@@ -407,8 +387,9 @@ def _config(
 
 
 def _cell(experiment: str, arm: str, run: str, config: TrainingConfig, epoch: int) -> Cell:
-    assert config.training_size is not None
-    updates = epoch * updates_per_epoch(config)
-    sizes = config.training_size, config.batch_size, config.image_size
-    place = experiment, arm, f"{run}_e{epoch:04d}", run, epoch, updates
-    return Cell(*place, *sizes, config.seed, preparation(config))
+    size, updates = config.training_size, epoch * updates_per_epoch(config)
+    assert size is not None
+    return Cell(
+        experiment, arm, f"{run}_e{epoch:04d}", run, epoch, updates,
+        size, config.batch_size, config.image_size, config.seed, preparation(config),
+    )  # fmt: skip

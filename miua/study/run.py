@@ -134,17 +134,13 @@ def reproduce(
 def _check_places(**places: Path) -> None:
     """Refuse folders that Snakemake cannot be told of, by the option that names them."""
     for option, place in places.items():
-        path = str(place.resolve())
+        path, wrong = str(place.resolve()), ""
         if not _survives(path):
-            raise MiuaError(
-                f"--{option} {path}: Snakemake cannot be told of a path with such characters. "
-                "Rename the folder."
-            )
-        if option != "results" and {"{", "}"} & {*path}:
-            raise MiuaError(
-                f"--{option} {path}: Snakemake takes what stands in braces for the name of a "
-                "wildcard. Rename the folder."
-            )
+            wrong = "cannot be told of a path with such characters"
+        elif option != "results" and {"{", "}"} & {*path}:
+            wrong = "takes what stands in braces for the name of a wildcard"
+        if wrong:
+            raise MiuaError(f"--{option} {path}: Snakemake {wrong}. Rename the folder.")
 
 
 def _choose_profile(known: list[str]) -> str:
@@ -160,11 +156,11 @@ def _choose_profile(known: list[str]) -> str:
 
 def _check_runs(folder: Path, plan: Plan) -> None:
     """Refuse a folder whose trainings an edited profile has made others, before hours of work."""
-    changed = []
+    changed, asked = [], plan.profile.data
     if (folder / "plan.yaml").exists() and (folder / "runs").exists():
-        before = read_config(folder / "plan.yaml", Profile)
-        if before.data != plan.profile.data:
-            changed.append(f"  all runs: data: {before.data} there, {plan.profile.data} asked")
+        before = read_config(folder / "plan.yaml", Profile).data
+        if before != asked:
+            changed.append(f"  all runs: data: {before} there, {asked} asked")
     for run, config in plan.runs.items():
         path = folder / "runs" / run / "config.yaml"
         if path.exists() and (found := differences(read_config(path, TrainingConfig), config)):
@@ -190,13 +186,8 @@ def _write_plan(folder: Path, plan: Plan, study: Path) -> None:
         if not path.exists() or path.read_text(encoding="utf-8") != text:
             write_text(path, text)
     profile = study / "profiles" / f"{plan.profile.profile}.yaml"
-    record_step(
-        folder / PROVENANCE,
-        base=folder,
-        inputs=[profile, *sorted(study.glob("*.yaml"))],
-        files=[folder / name for name in texts],
-        keep=True,
-    )
+    inputs, files = [profile, *sorted(study.glob("*.yaml"))], [folder / name for name in texts]
+    record_step(folder / PROVENANCE, base=folder, inputs=inputs, files=files, keep=True)
 
 
 def study_of(plan: Plan, folder: Path, study: Path, paper: Path, cores: int) -> Study:
@@ -230,8 +221,8 @@ def _snakemake_command(study: Study, place: Path, targets: Iterable[str]) -> lis
 def _on_one_line(value: object) -> str:
     """A setting as JSON, which is YAML and survives being handed on to a cluster's jobs.
 
-    Spaces keep Snakemake from taking the quotes off; YAML knows no pairs of escapes for one
-    character, as JSON in ASCII has them.
+    Spaces keep Snakemake from taking the quotes off; YAML does not know the pairs of escapes that
+    JSON in ASCII has for one character.
     """
     return f" {json.dumps(value, ensure_ascii=False)} "
 
@@ -292,8 +283,7 @@ def make_repeats(
     """Reproduce a profile up to its claims table `times` times, each with seeds of its own.
 
     Repeat k has every seed of the profile SEED_STEP * k higher, but for the phantoms': all repeats
-    learn from the same images. A second call goes on where the first one was stopped, and makes
-    only what is missing.
+    learn from the same images. A second call makes only what is missing.
 
     Returns:
         The results folders, `out`/seed-OFFSET/PROFILE.

@@ -27,7 +27,7 @@ FINAL = ("paper/main.pdf", "report.html", "tables/claims.csv")  # what a reprodu
 BENCHMARKS = ".snakemake/benchmarks"
 NO_WEIGHTS = "absent"
 FIRST = 10_000  # the priority of images: all trainings wait for them
-# What a command may name without being made again when it changes: where things are, and how fast.
+# What a command may name without being made again for it: where things are, and how fast.
 _NO_REASON = {"threads", "study", "paper", "real"}
 _GREY_AS_RECORDED, _ROUNDING = 0.0, 1e-9
 
@@ -359,7 +359,6 @@ class Study:
             "phantom_images": profile.data.images,
             "phantom_seed": profile.data.seed,
             "phantoms": list(STEPS[0].outputs) if phantoms else [],
-            # As the shell is to see it: where the real images lie.
             "real": Shell("data/training_set" if phantoms else '"$(miua fetch hc18)"'),
             "study_files": sorted(str(path) for path in self.study.glob("data/*.csv")),
             "claims": str(self.study / f"{CLAIMS}.yaml"),
@@ -372,7 +371,7 @@ class Study:
         }
         for name, scale in measured.items():
             prefix = name.replace("-", "_")
-            found |= {f"{prefix}_images": scale.images, f"{prefix}_repeats": scale.repeats}
+            found |= {f"{prefix}_{key}": value for key, value in scale.model_dump().items()}
         return found
 
     def _sets(self, experiment: str) -> list[str]:

@@ -11,12 +11,11 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from miua.config import read_config
 from miua.errors import MiuaError
 from miua.evaluation.records import COLUMNS as SET_COLUMNS
-from miua.files import atomic_path, read_array, read_json
+from miua.files import atomic_path
 from miua.metrics.registry import COMPUTED as COMPUTED
 from miua.metrics.registry import measure
 from miua.study.plan import Cell, Profile, grid_cells
@@ -51,12 +50,7 @@ class _Place:
 
 @dataclass(frozen=True)
 class Results:
-    """A results folder. Its paths are computed here and nowhere else.
-
-    Attributes:
-        folder: where it lies.
-        plan: the profile that it was made with.
-    """
+    """A results folder, whose paths are computed here, and the profile that it was made with."""
 
     folder: Path
     plan: Profile
@@ -68,8 +62,7 @@ class Results:
     def open(cls, folder: Path) -> Results:
         """Read the plan of a results folder.
 
-        Raises:
-            MiuaError: the folder or its plan.yaml is missing, damaged or incomplete.
+        MiuaError: the folder or its plan.yaml is missing, damaged or incomplete.
         """
         folder = Path(folder)
         if not folder.is_dir():
@@ -151,11 +144,7 @@ class Results:
     def table(
         self, name: str, columns: Sequence[str], numbers: Iterable[str], whole: Iterable[str] = ()
     ) -> pd.DataFrame | None:
-        """tables/NAME.csv as `read_table` reads it, or None if it is not there.
-
-        Raises:
-            MiuaError: it is damaged.
-        """
+        """tables/NAME.csv as `read_table` reads it; None if there is none."""
         path = self.table_path(name)
         return self._once(path, columns, numbers, whole) if path.exists() else None
 
@@ -182,14 +171,12 @@ def figure_two_set(results: Results) -> Cell:
 
 def poster_sizes(results: Results) -> list[int]:
     """The training sizes that stand where the poster has 300 and 800 images."""
-    sizes = [results.at_rank(rank, 0).training_size for rank in (RANK_300_IMAGES, RANK_800_IMAGES)]
-    return sorted(set(sizes))
+    return sorted({results.at_rank(r, 0).training_size for r in (RANK_300_IMAGES, RANK_800_IMAGES)})
 
 
 def poster_epochs(results: Results) -> list[int]:
     """The epochs that stand where the poster has 500 and 1000 epochs."""
-    epochs = [results.at_rank(0, rank).epoch for rank in (RANK_500_EPOCHS, RANK_1000_EPOCHS)]
-    return sorted(set(epochs))
+    return sorted({results.at_rank(0, rank).epoch for rank in (RANK_500_EPOCHS, RANK_1000_EPOCHS)})
 
 
 def read_table(
@@ -246,8 +233,7 @@ def read_cells(results: Results) -> pd.DataFrame:
 def read_set_metrics(results: Results, name: str) -> pd.DataFrame:
     """metrics/NAME.csv: every metric of one set, SET_COLUMNS.
 
-    Raises:
-        MiuaError: it is missing or damaged, or holds another set's rows or a metric twice.
+    MiuaError: it is missing or damaged, or holds another set's rows or a metric twice.
     """
     path = results.set_metrics(name)
     if not path.exists():
@@ -265,8 +251,7 @@ def read_set_metrics(results: Results, name: str) -> pd.DataFrame:
 def read_metrics(results: Results) -> pd.DataFrame:
     """tables/metrics.csv: every metric of every set of the main grid, METRICS_COLUMNS.
 
-    Raises:
-        MiuaError: it is missing, damaged, or made for another plan.
+    MiuaError: it is missing, damaged, or made for another plan.
     """
     path = results.table_path("metrics")
     if not path.exists():
@@ -284,26 +269,15 @@ def read_metrics(results: Results) -> pd.DataFrame:
 def read_experiment(results: Results, experiment: str) -> pd.DataFrame | None:
     """tables/EXPERIMENT.csv: its sets as planned, each with its metrics, EXPERIMENT_COLUMNS.
 
-    None if the experiment was not run.
-
-    Raises:
-        MiuaError: the table is damaged.
+    None if the experiment was not run. MiuaError: the table is damaged.
     """
     return results.table(experiment, EXPERIMENT_COLUMNS, NUMBERS, CELL_NUMBERS)
 
 
-def read_lbpv(results: Results) -> tuple[NDArray[np.float64], list[str]]:
-    """tables/lbpv.npy and the set names of its rows, as analysis wrote them."""
-    return read_array(results.tables / "lbpv.npy"), read_json(results.tables / "lbpv_sets.json")
-
-
 def read_run_log(run: Path, last_epoch: int) -> pd.DataFrame:
-    """The log of a run up to an epoch, one row an epoch, in the order of epochs.
+    """The log of a run up to an epoch, by epoch; another experiment may have trained it further.
 
-    A run may have been trained further, for another experiment.
-
-    Raises:
-        MiuaError: the log is missing, empty, damaged, or lacks a column.
+    MiuaError: it is missing, empty, damaged, or lacks a column.
     """
     path = run / "log.jsonl"
     try:
@@ -316,7 +290,7 @@ def read_run_log(run: Path, last_epoch: int) -> pd.DataFrame:
     if missing := [column for column in LOG_COLUMNS if column not in table]:
         raise MiuaError(f"{path} lacks {', '.join(missing)}. Train the run again.")
     table = table[table["epoch"] <= last_epoch]
-    return table.sort_values("epoch").reset_index(drop=True)
+    return table.sort_values("epoch", ignore_index=True)
 
 
 def read_log(results: Results, training_size: int) -> pd.DataFrame:

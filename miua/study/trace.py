@@ -39,12 +39,8 @@ class Link(NamedTuple):
 def trace(results: Path, name: str) -> list[Link]:
     """The chain of a value or claim, from the printed text to the training images.
 
-    Args:
-        results: a results folder whose paper was written.
-        name: a value's id, its macro with or without the backslash, or a claim's id.
-
-    Raises:
-        MiuaError: there is no paper, no such value, or a file of the chain is missing.
+    name: a value's id, its macro with or without the backslash, or a claim's id. MiuaError: there
+    is no paper in the results, no such value, or a file of the chain is missing.
     """
     opened = Results.open(results)
     values = read_values(opened)

@@ -138,11 +138,7 @@ class _Unknown(NamedTuple):
 
 
 def compare_with_expected(results: Path, expected: Path) -> list[Finding]:
-    """Hold every number of a results folder against a folder of expected results.
-
-    Args:
-        results: a results folder whose claims were judged.
-        expected: what `miua expected` wrote, such as experiments/expected/smoke.
+    """Hold every number of a results folder against a folder that `miua expected` wrote.
 
     Returns:
         One finding for each number that can be decided, and for each trend over all sets; and one
