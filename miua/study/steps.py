@@ -1,8 +1,8 @@
 """The steps of the study, each declared once: what it makes, from what, by which command, and why
 it would be made again.
 
-The Snakefile makes a rule of each, the forecast a job, and verification knows by them what follows
-from what. A `Study` fills in what one plan says: which runs and sets there are, how many images.
+The Snakefile makes a rule of each; forecast and verification know by them what follows from what. A
+`Study` fills in what one plan says: which runs and sets there are, how many images.
 """
 
 from __future__ import annotations
@@ -184,7 +184,8 @@ STEPS = (
     # Only where readers answered: `miua survey score --results` puts their files there.
     Step(
         "readers", ("tables/readers.csv", "tables/readers.json"), "miua readers .",
-        ("{readers_files}", "tables/metrics.csv"), modules=("miua.survey.into_claims_table",), local=True,
+        ("{readers_files}", "tables/metrics.csv"),
+        modules=("miua.survey.into_claims_table",), local=True,
     ),
     _of_tables(
         "claims", ("claims.json", "tables/claims.csv"), "miua claims . --study {study}",
@@ -276,9 +277,8 @@ class Study:
         """All but the inputs that a job rests on: when it changes, the job is to be done again."""
         values = self.values(wildcards)
         names = {*_names(step.command), *step.also} - _NO_REASON
-        told = [f"{name}: {values[name]}" for name in sorted(names)]
-        told += [f"code: {self.code.get(step.name)}"] if step.modules else []
-        return "; ".join(told)
+        code = [f"code: {self.code.get(step.name)}"] if step.modules else []
+        return "; ".join([*(f"{name}: {values[name]}" for name in sorted(names)), *code])
 
     def threads(self, step: Step) -> int:
         return min(self.cores, self._number(step.threads, {}))
