@@ -54,10 +54,9 @@ NOT_PREDICTED = "not predicted"
 
 
 class Cost(NamedTuple):
-    """What one job asks for: seconds, bytes of memory and of the GPU's at most, and of disk.
+    """What one job asks for: seconds, bytes of memory, of the GPU's and of disk, at most.
 
-    memory: None where it is not known. images, rate: of a training: images still to train on, and
-    how many a second.
+    memory: None if not known. images, rate: that a training still has to see, and sees a second.
     """
 
     seconds: float
@@ -169,6 +168,8 @@ def forecast(
             trainings[owners[job.wildcards["run"]]].append(job)
     known = [(job, costs[job.name]) for job in left if job.name in costs]
     gpu_free, gpu = gpu_memory()
+    if gpu and costs:
+        notes.append("Memory on the GPU is by how much its free memory fell during the trials.")
     disk = shutil.disk_usage(that_exists(study.folder))
     return Forecast(
         study=study,
@@ -286,8 +287,9 @@ def _try(
     say(f"Measuring: training {words} ...")
     training = try_training(config, study, 1, scratch)
     threads = min(study.profile.threads_per_training, study.cores)
-    fitting = max(1, int(_free_memory() // training.memory))
-    at_once = min(study.cores // threads, trainings, fitting)
+    fitting = [_free_memory() / training.memory]
+    fitting += [gpu_memory()[0] / training.gpu] if training.gpu else []
+    at_once = min(study.cores // threads, trainings, max(1, int(min(fitting))))
     if at_once > 1:
         say(f"Measuring: training {words}, {at_once} at once ...")
         training = try_training(config, study, at_once, scratch / "together")

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import yaml
 
-from miua.config import TrainingConfig, differences, read_config
+from miua.config import Strict, TrainingConfig, differences, read_config
 from miua.errors import MiuaError
 from miua.files import locked, write_text
 from miua.locked_packages import lock_warning
@@ -178,9 +178,12 @@ def _write_plan(folder: Path, plan: Plan, study: Path) -> None:
 
     Unchanged files keep their time stamp.
     """
-    dump = partial(yaml.safe_dump, sort_keys=False)
-    texts = {"plan.yaml": dump(plan.profile.model_dump()), "sets.csv": cells_csv(plan.cells)}
-    texts |= {f"configs/{run}.yaml": dump(each.model_dump()) for run, each in plan.runs.items()}
+
+    def dumped(settings: Strict) -> str:
+        return yaml.safe_dump(settings.model_dump(), sort_keys=False)
+
+    texts = {"plan.yaml": dumped(plan.profile), "sets.csv": cells_csv(plan.cells)}
+    texts |= {f"configs/{run}.yaml": dumped(each) for run, each in plan.runs.items()}
     for name, text in texts.items():
         path = folder / name
         if not path.exists() or path.read_text(encoding="utf-8") != text:

@@ -42,7 +42,7 @@ def prediction_interval(values: Floats, level: float, *, logarithmic: bool = Fal
     Args:
         values: n draws, (n,), n of 2 or more; positive if logarithmic.
         level: from 0 to 1.
-        logarithmic: their logarithms are normal, not they; the centre is the geometric mean.
+        logarithmic: their logarithms are normal; the centre is the geometric mean.
     """
     drawn = np.log(values) if logarithmic else values
     n = drawn.size
@@ -59,17 +59,11 @@ def prediction_interval(values: Floats, level: float, *, logarithmic: bool = Fal
 
 
 def scores(values: Floats, draws: Floats) -> Floats:
-    """How unusual each value is among its draws, as a standard normal variable would be.
+    """How unusual each of k values, (k,), is among its n draws, (k, n), as a normal score, (k,).
 
     The probability that Student's t gives to the value beside the draws, as a quantile of the
-    normal distribution, and no further from 0 than LARGEST_SCORE.
-
-    Args:
-        values: (k,).
-        draws: (k, n); NaN where there is none.
-
-    Returns:
-        (k,); NaN where the value is, or where there are fewer than two draws.
+    normal distribution, and no further from 0 than LARGEST_SCORE. Draws that are NaN are left out;
+    NaN where the value is, or where there are fewer than two draws.
     """
     known = np.ma.masked_invalid(draws)
     n = known.count(axis=1)

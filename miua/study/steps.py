@@ -251,9 +251,9 @@ class Study:
         profile = {name: config[name] for name in Profile.model_fields if name in config}
         with Path(config["sets"]).open(newline="", encoding="utf-8") as file:
             cells = TypeAdapter(tuple[Cell, ...]).validate_python([*csv.DictReader(file)])
-        places = {name: Path(config[name]) for name in ("study", "paper")}
+        places = Path(config["study"]), Path(config["paper"])
         others = {name: config[name] for name in ("cores", "weights", "code")}
-        return cls(Profile.model_validate(profile), cells, **places, **others)
+        return cls(Profile.model_validate(profile), cells, *places, **others)
 
     def as_config(self, sets: Path) -> dict[str, object]:
         """All but the profile; the cells are in the file `sets`."""
@@ -307,7 +307,8 @@ class Study:
 
     def jobs(self, targets: Iterable[str] = FINAL) -> list[Job]:
         """All that is needed for some files, each job after those whose outputs it needs."""
-        makers, found = {}, {}
+        makers: dict[str, Job] = {}
+        found: dict[str, Job] = {}
         for step in STEPS:
             for wildcards in self._choices(step):
                 outputs = tuple(path.format(**wildcards) for path in step.outputs)
@@ -370,8 +371,7 @@ class Study:
             "readers_tables": ["readers.csv", "readers.json"] if readers else [],
         }
         for name, scale in measured.items():
-            prefix = name.replace("-", "_")
-            found |= {f"{prefix}_{key}": value for key, value in scale.model_dump().items()}
+            found |= {f"{name.replace('-', '_')}_{k}": v for k, v in scale.model_dump().items()}
         return found
 
     def _sets(self, experiment: str) -> list[str]:

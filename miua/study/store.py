@@ -203,7 +203,7 @@ def read_table(
         raise MiuaError(f"{path} is not a readable CSV table ({error}).") from None
     if missing := [column for column in columns if column not in table]:
         raise MiuaError(f"{path} lacks the column {', '.join(missing)}. Make the table again.")
-    if unknown := [column for column in table if column not in columns]:
+    if unknown := [column for column in table.columns if column not in columns]:
         raise MiuaError(f"{path} has the unknown column {', '.join(unknown)}.")
     if table.empty:
         raise MiuaError(f"{path} has a head and no rows.")

@@ -119,7 +119,8 @@ def _claim_steps(claim: dict[str, Any]) -> Iterator[Link]:
 def _source_steps(results: Results, entry: dict[str, Any]) -> Iterator[Link]:
     for place, source in enumerate(entry["sources"]):
         path = results.folder / source
-        facts, table = (), path.suffix == ".csv"
+        facts: tuple[str, ...] = ()
+        table = path.suffix == ".csv"
         if place == 0 and entry.get("row"):
             facts = (f"row: {_pairs(entry['row'])}", f"column: {entry['column']}")
             facts += _fields(path, entry["row"]) if table else ()
