@@ -137,10 +137,14 @@ def _gpus() -> list[dict[str, Any]]:
     asked = ("--query-gpu=name,memory.total,driver_version", "--format=csv,noheader,nounits")
     lines = (_answer_of("nvidia-smi", *asked) or "").splitlines()
     rows = (line.rsplit(", ", 2) for line in lines if line.count(", ") >= 2)
-    sizes = (
-        (name, int(mb) * 2**20 if mb.isdecimal() else None, driver) for name, mb, driver in rows
-    )
-    return [dict(zip(("name", "memory_bytes", "driver"), row, strict=True)) for row in sizes]
+    return [
+        {
+            "name": name,
+            "memory_bytes": int(mb) * 2**20 if mb.isdecimal() else None,
+            "driver": driver,
+        }
+        for name, mb, driver in rows
+    ]
 
 
 def _version(package: str) -> str | None:

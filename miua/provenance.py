@@ -72,12 +72,8 @@ def code_version() -> dict[str, Any]:
 def read_provenance(folder: Path, again: str) -> dict[str, Any]:
     """The provenance.json of a run, a set or a stack; its mappings are there, if empty.
 
-    Args:
-        folder: where it lies.
-        again: what makes it again, as a sentence for the error.
-
-    Raises:
-        MiuaError: it is missing, not JSON, or not of the form that `provenance` gives.
+    again: what makes it again, as a sentence for the error. MiuaError: it is missing, not JSON, or
+    not of the form that `provenance` gives.
     """
     path = folder / PROVENANCE
     record = read_json(path)

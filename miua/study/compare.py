@@ -68,14 +68,8 @@ def compare(
 ) -> Iterator[Finding]:
     """One finding if they agree; else one for each of the first differences, and one on the rest.
 
-    Args:
-        check, subject: of the findings.
-        there: a file of the results.
-        again: the same file, as it should be.
-        tolerance: how far it may be off.
-
-    Raises:
-        MiuaError: it is missing, or cannot be read as what its name says.
+    check, subject: of the findings. there: a file of the results; again: as it should be.
+    MiuaError: it is missing, or cannot be read as what its name says.
     """
     if not again.is_file():
         raise MiuaError("It does not belong here: made again, it is not there.")

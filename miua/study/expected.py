@@ -139,10 +139,7 @@ def read_expected(folder: Path, plan: Profile | None = None, whose: Path | None 
     """Read what `write_expected` wrote.
 
     plan: of what is to be compared with it; whose: the folder of that plan, for the message.
-
-    Raises:
-        MiuaError: the folder is none, a file in it is damaged or of other numbers, or its results
-            are of another plan.
+    MiuaError: the folder is none, damaged, or of other numbers or another plan.
     """
     if not (folder / PLAN).is_file():
         raise MiuaError(
@@ -189,10 +186,7 @@ def results_tables(results: Results) -> dict[str, pd.DataFrame]:
 def numbers(tables: dict[str, pd.DataFrame], plan: Profile, kept_plan: Profile) -> pd.DataFrame:
     """Every number and word that is compared, one row each.
 
-    Args:
-        tables: see `results_tables`.
-        plan: their profile.
-        kept_plan: the profile whose names are used: the same but for the seeds.
+    kept_plan: the profile whose names are used: that of the tables but for the seeds.
 
     Returns:
         COLUMNS, and `value` as text: NOT_COMPUTED where the table says so, else as it stands

@@ -286,14 +286,11 @@ def make_repeats(
     """Reproduce a profile up to its claims table `times` times, each with seeds of its own.
 
     Repeat k has every seed of the profile SEED_STEP * k higher, but for the phantoms': all repeats
-    learn from the same images. A second call makes only what is missing.
-
-    Returns:
-        The results folders, `out`/seed-OFFSET/PROFILE.
+    learn from the same images. A second call makes only what is missing. Returns the results
+    folders, `out`/seed-OFFSET/PROFILE.
 
     Raises:
-        MiuaError: `times` is too small, the profile's own seeds are too far apart, or see
-            `reproduce`.
+        MiuaError: there are too few, the profile's own seeds are too far apart, or see `reproduce`.
     """
     if times < FEWEST_REPEATS:
         raise MiuaError(f"One repeat scatters nowhere: ask for {FEWEST_REPEATS} or more.")
@@ -316,8 +313,7 @@ def make_repeats(
 def find_repeats(out: Path, profile: str) -> list[Path]:
     """The results folders that `make_repeats` made of a profile, by offset.
 
-    Raises:
-        MiuaError: there is none, or another folder has a name like theirs.
+    MiuaError: there is none, or another folder has a name like theirs.
     """
     found = {}
     for path in out.glob(f"seed-*/{profile}"):

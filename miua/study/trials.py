@@ -12,8 +12,9 @@ import os
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import psutil
@@ -38,8 +39,7 @@ SECONDS_BETWEEN_LOOKS = 0.02
 PIXELS_OF_METRICS = 200 * 64**2
 
 
-@dataclass(frozen=True)
-class Usage:
+class Usage(NamedTuple):
     """What a command took.
 
     seconds: of a calm machine; busy: the clock's, over these; memory, gpu: bytes at most.
@@ -51,8 +51,7 @@ class Usage:
     gpu: float
 
 
-@dataclass(frozen=True)
-class Measured:
+class Measured(NamedTuple):
     """What a step takes.
 
     Attributes:
@@ -77,8 +76,7 @@ def gpu_memory() -> tuple[float, float]:
 def try_training(config: TrainingConfig, study: Study, at_once: int, place: Path) -> Measured:
     """A few batches of `at_once` trainings together, in folders of `place`.
 
-    Raises:
-        MiuaError: a trial failed or was killed.
+    MiuaError: a trial failed or was killed.
     """
     images = BATCHES * config.batch_size
     small = config.model_copy(update={"epochs": [EPOCH], "training_size": images})
@@ -136,10 +134,8 @@ def _line(used: Sequence[Usage], counts: Sequence[int], disk: float) -> Measured
 def run_together(commands: Sequence[tuple[str, Path]]) -> list[Usage]:
     """Run commands, each in a folder, all at the same time, and measure them.
 
-    Memory on the GPU is what its free memory falls by, shared out equally.
-
-    Raises:
-        MiuaError: one of them failed or was killed; the message is its own last line.
+    Memory on the GPU is what its free memory falls by, shared out equally. MiuaError: one of them
+    failed or was killed; the message is its own last line.
     """
     processes: list[psutil.Popen] = []
     memory, clock = [0.0] * len(commands), [0.0] * len(commands)
