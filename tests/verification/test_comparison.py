@@ -2,7 +2,6 @@
 
 import shutil
 from collections import Counter
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -52,7 +51,7 @@ def the(findings, subject):
 def left_out(expected, repeat):
     """A repeat as a run, and what is expected by the others."""
     run = expected.kept.assign(value=expected.repeats[repeat])
-    return run, replace(expected, repeats=expected.repeats.drop(columns=repeat))
+    return run, expected._replace(repeats=expected.repeats.drop(columns=repeat))
 
 
 def judged(expected, repeat, change=lambda run: run):
@@ -223,7 +222,7 @@ def test_a_verdict_that_no_repeat_gave_is_undecided_and_says_what_they_gave(fold
 
 def test_too_few_repeats_decide_nothing_that_was_trained(expected):
     run, others = left_out(expected, expected.repeats.columns[0])
-    few = replace(others, repeats=others.repeats.iloc[:, :9])
+    few = others._replace(repeats=others.repeats.iloc[:, :9])
     findings = compare_numbers(run, few, same_seed=False)
     open_ones = [finding for finding in findings if finding.verdict == "undecided"]
     assert any("9 repeats are too few: 10 are needed" in finding.detail for finding in open_ones)
@@ -329,7 +328,7 @@ def test_false_alarms_stay_rare_in_normal_draws_of_the_same_shape(expected):
     for _ in range(60):
         values = draws.normal(0, 3, (len(chosen), 11)).astype(str)
         repeats = pd.DataFrame(values[:, 1:], columns=names, index=chosen.index)
-        drawn = replace(expected, kept=chosen, repeats=repeats)
+        drawn = expected._replace(kept=chosen, repeats=repeats)
         found = compare_numbers(chosen.assign(value=values[:, 0]), drawn, same_seed=False)
         alarms += bool(outside(found))
     assert alarms <= 3
