@@ -257,7 +257,8 @@ def known_profiles(study: Path) -> list[str]:
     """The names of all profiles of the folder `study`. MiuaError: there is none."""
     if known := sorted(path.stem for path in (study / "profiles").glob("*.yaml")):
         return known
-    raise MiuaError(f"{study} holds no profiles. Name the study's folder with --study.")
+    remedy = "Run this at the top of the repository, or name the study's folder with --study."
+    raise MiuaError(f"{study} holds no profiles. {remedy}")
 
 
 def read_profile(study: Path, name: str) -> Profile:
