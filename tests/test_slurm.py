@@ -28,6 +28,7 @@ ROOT = Path(__file__).parents[1]
 STUDY, PAPER = ROOT / "experiments", ROOT / "paper"
 MIUA = Path(sys.executable).with_name("miua")
 DEADLINE = 60  # seconds for what takes one
+EXPERIMENTS = ("training-size", "noise-floor", "sensitivity")
 
 CONFIGURATION = """
 ClusterName=miua
@@ -218,9 +219,9 @@ def arguments(command, executor, results, study):
 
 
 @contextmanager
-def started(cluster, *command):
+def started(cluster, said_in, *command):
     """`miua` in a process group of its own, as a terminal gives it; its words go to a file."""
-    with (cluster.folder / "said.txt").open("w+") as said:
+    with said_in.open("w") as said:
         process = subprocess.Popen(
             command,
             env=cluster.environment,
@@ -229,7 +230,7 @@ def started(cluster, *command):
             start_new_session=True,
         )
         try:
-            yield process, lambda: (cluster.folder / "said.txt").read_text()
+            yield process, said_in.read_text
         finally:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
@@ -248,21 +249,26 @@ def files_of(results):
 
 
 def test_a_cluster_makes_the_same_files_as_one_machine(cluster, executor, tmp_path):
-    study = write_profile(tmp_path / "experiments", **SMALL)
-    command = arguments(["reproduce"], executor, tmp_path / "cluster", study)
-    with started(cluster, *command) as (process, said):
-        assert process.wait() == 0, said()
-    command = arguments(["reproduce"], "local", tmp_path / "local", study)
-    subprocess.run(command, check=True, cwd=ROOT)
-    results, local = tmp_path / "cluster" / "smoke", tmp_path / "local" / "smoke"
+    experiments = {name: SMALL["experiments"][name] for name in EXPERIMENTS}
+    study = write_profile(tmp_path / "experiments", **(SMALL | {"experiments": experiments}))
+    here = arguments(["reproduce"], "local", tmp_path / "local", study)
+    there = arguments(["reproduce"], executor, tmp_path / "cluster", study)
+    # At the same time: most of it is a cluster's waiting.
+    with (
+        started(cluster, tmp_path / "local.txt", *here) as (local, said_here),
+        started(cluster, tmp_path / "cluster.txt", *there) as (remote, said),
+    ):
+        assert remote.wait() == 0, said()
+        assert local.wait() == 0, said_here()
+    local, results = tmp_path / "local" / "smoke", tmp_path / "cluster" / "smoke"
     assert (results / "plan.yaml").read_text() == (local / "plan.yaml").read_text()
     here, there = files_of(local), files_of(results)
-    # A checkpoint, the images and their provenance for each of five sets.
-    assert len([name for name in there if name.startswith(("runs/", "sets/"))]) == 15
+    # A checkpoint, the images and their provenance for each of four sets.
+    assert len([name for name in there if name.startswith(("runs/", "sets/"))]) == 12
     assert there == here
     submitted = [line for line in said().splitlines() if line.startswith("Slurm job ")]
     trainings = [line for line in submitted if "/rule_train/" in line]
-    assert len(trainings) == len(list((results / "configs").iterdir()))
+    assert len(trainings) == len(list((results / "configs").iterdir())) == 2
     # The sets of one training are one job.
     assert len([line for line in submitted if "/group_sets_" in line]) == len(trainings)
 
@@ -277,7 +283,7 @@ def test_a_failed_job_is_shown_with_its_reason_and_goes_on_at_the_next_call(
     # As a job does that outlived the command which submitted it.
     with lock.open("w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
-        with started(cluster, *command) as (process, said):
+        with started(cluster, tmp_path / "said.txt", *command) as (process, said):
             assert process.wait() == 1, said()
     assert "Error in rule train:" in said()
     assert "SLURM status is: 'FAILED'" in said()
@@ -288,7 +294,7 @@ def test_a_failed_job_is_shown_with_its_reason_and_goes_on_at_the_next_call(
     assert (results / "smoke" / "runs" / "n0008.done").exists()
     jobs = cluster.said("scontrol", "show", "job", "--oneliner").splitlines()
     assert [job for job in jobs if "rule_train_wildcards_n0004" in job and "gres:gpu:1" in job]
-    with started(cluster, *command) as (process, said):
+    with started(cluster, tmp_path / "said.txt", *command) as (process, said):
         assert process.wait() == 0, said()
     assert (results / "smoke" / "tables" / "training-size.csv").exists()
     assert "/rule_train/n0008/" not in said()
@@ -302,7 +308,7 @@ def test_an_interruption_cancels_the_jobs(cluster, executor, tiny, tmp_path):
         # Either may be first; the other waits for the GPU.
         return list(results.glob("smoke/runs/*/config.yaml")) or process.poll() is not None
 
-    with started(cluster, *command) as (process, said):
+    with started(cluster, tmp_path / "said.txt", *command) as (process, said):
         wait_for("a training", training, seconds=180)
         assert process.poll() is None, said()
         os.killpg(process.pid, signal.SIGINT)
