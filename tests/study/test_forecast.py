@@ -286,7 +286,8 @@ def test_commands_that_run_together_are_measured_and_say_why_they_fail(tmp_path)
 
 
 def test_a_real_trial_is_made_by_the_steps_own_commands(study, plan, capsys):
-    """Of one kind of network: its training, its sets, its metrics."""
+    """Of one kind of network: its training, its sets, its metrics; one after the other."""
+    study = dataclasses.replace(study, cores=1)
     found = forecast(study, plan, ["tables/training-size.csv"], everything(study))
     for name in ("trainings", "synthetic sets", "metrics of sets"):
         for cost in row_of(found, name).costs:
