@@ -69,12 +69,16 @@ class Cost(NamedTuple):
 
 @dataclass(frozen=True)
 class Row:
-    """Jobs of one kind: how many there are, those that are left, and what these cost if known."""
+    """Jobs of one kind: how many there are, those that are left, and what these cost if known.
+
+    at_once: seconds of those that are left, on all cores.
+    """
 
     name: str
     jobs: int
     left: list[Job]
     costs: list[Cost]
+    at_once: float
 
     @property
     def known(self) -> bool:
@@ -108,7 +112,7 @@ class Forecast:
         rows: the steps.
         trainings: those of each experiment that no experiment before it has.
         costs: of each job that is left and is known, by its name.
-        at_once: seconds of the jobs left on these cores: of each row by its name, of all by "".
+        at_once: seconds of all that is left, on all cores.
         memory, gpu: of jobs that run at once, in the worst case.
         disk: of all that is known to be left.
         notes: what the numbers rest on.
@@ -118,7 +122,7 @@ class Forecast:
     rows: list[Row]
     trainings: list[Row]
     costs: dict[str, Cost]
-    at_once: dict[str, float]
+    at_once: float
     memory: Need
     gpu: Need
     disk: Need
@@ -153,40 +157,38 @@ def forecast(
     if any(job.step.name == "real_images" and not job.inputs for job in left):
         notes += _download()
 
-    def row(name: str, chosen: Iterable[Job]) -> Row:
-        all_of_it = list(chosen)
-        todo = [job for job in all_of_it if job in left]
-        known = [costs[job.name] for job in todo if job.name in costs]
-        return Row(name, len(all_of_it), todo, known)
+    def rows(groups: dict[str, list[Job]]) -> list[Row]:
+        found = []
+        for name, chosen in groups.items():
+            todo = [job for job in chosen if job in left]
+            known = [costs[job.name] for job in todo if job.name in costs]
+            found.append(Row(name, len(chosen), todo, known, wall_clock(study, todo, costs)))
+        return [row for row in found if row.jobs]
 
-    rows = [row(name, (j for j in jobs if j.step.name in steps)) for name, steps in ROWS.items()]
-    rows = [each for each in rows if each.jobs]
+    def at_once(kind: str) -> float:
+        known = [job for job in left if job.name in costs]
+        return most_at_once(study, [(job, getattr(costs[job.name], kind) or 0.0) for job in known])
+
     owners = {cell.run: cell.experiment for cell in reversed(study.cells)}
     trainings = defaultdict(list)
     for job in jobs:
         if job.step.name == TRAIN:
             trainings[owners[job.wildcards["run"]]].append(job)
-    known = [(job, costs[job.name]) for job in left if job.name in costs]
     gpu_free, gpu = gpu_memory()
     if gpu and costs:
         notes.append("Memory on the GPU is by how much its free memory fell during the trials.")
     disk = shutil.disk_usage(that_exists(study.folder))
     return Forecast(
         study=study,
-        rows=rows,
-        trainings=[row(name, chosen) for name, chosen in trainings.items()],
-        costs=costs,
-        at_once={
-            name: wall_clock(study, part, costs)
-            for name, part in [("", left), *((each.name, each.left) for each in rows)]
-        },
-        memory=Need(
-            most_at_once(study, [(job, cost.memory or 0.0) for job, cost in known]),
-            hardware()["memory_bytes"],
-            _free_memory(),
+        rows=rows(
+            {name: [j for j in jobs if j.step.name in steps] for name, steps in ROWS.items()}
         ),
-        gpu=Need(most_at_once(study, [(job, cost.gpu) for job, cost in known]), gpu, gpu_free),
-        disk=Need(sum(cost.disk for _, cost in known), disk.total, disk.free),
+        trainings=rows(trainings),
+        costs=costs,
+        at_once=wall_clock(study, left, costs),
+        memory=Need(at_once("memory"), hardware()["memory_bytes"], _free_memory()),
+        gpu=Need(at_once("gpu"), gpu, gpu_free),
+        disk=Need(sum(cost.disk for cost in costs.values()), disk.total, disk.free),
         notes=notes,
     )
 

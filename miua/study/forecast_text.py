@@ -20,7 +20,7 @@ def print_forecast(found: Forecast, console: Console | None = None) -> None:
     console.print(f"\nForecast {_where(found.study)}.\n", markup=False)
     table = _table("step", "to do", "one takes", "in turn", f"on {cores}", "memory", "disk")
     for row in found.rows:
-        table.add_row(row.name, _to_do(row), *(_step(row, found) if row.left else ()))
+        table.add_row(row.name, _to_do(row), *(_step(row) if row.left else ()))
     console.print(table)
     if any(row.left for row in found.trainings):
         gpu = ["GPU"] if found.gpu.has else []
@@ -97,12 +97,12 @@ def _in_cores(cores: int) -> str:
     return f"{cores} core{'s' if cores > 1 else ''}"
 
 
-def _step(row: Row, found: Forecast) -> list[str]:
+def _step(row: Row) -> list[str]:
     """One takes, in turn, on the cores there are, memory, disk."""
     times = [NOT_PREDICTED, "", ""]
     if row.known:
         in_turn = about(sum(cost.seconds for cost in row.costs))
-        times = [_between(row), in_turn, about(found.at_once[row.name])]
+        times = [_between(row), in_turn, about(row.at_once)]
     return [*times, amount(row.memory), amount(row.disk)]
 
 
@@ -148,7 +148,7 @@ def _totals(found: Forecast) -> list[str]:
     in_turn = about(sum(cost.seconds for cost in found.costs.values()))
     cores, memory, gpu, disk = _in_cores(found.study.cores), found.memory, found.gpu, found.disk
     lines = [
-        f"Time    {least}{about(found.at_once[''])} on {cores} ({in_turn} one after the other)",
+        f"Time    {least}{about(found.at_once)} on {cores} ({in_turn} one after the other)",
         f"Memory  {amount(memory.needed)} at most at once; this machine has "
         f"{amount(memory.has)}, {amount(memory.free)} of it free",
     ]

@@ -388,9 +388,7 @@ def _config(
 
 
 def _cell(experiment: str, arm: str, run: str, config: TrainingConfig, epoch: int) -> Cell:
-    size, updates = config.training_size, epoch * updates_per_epoch(config)
-    assert size is not None
-    return Cell(
-        experiment, arm, f"{run}_e{epoch:04d}", run, epoch, updates,
-        size, config.batch_size, config.image_size, config.seed, preparation(config),
-    )  # fmt: skip
+    assert config.training_size is not None
+    sizes = (config.training_size, config.batch_size, config.image_size, config.seed)
+    place = (experiment, arm, f"{run}_e{epoch:04d}", run, epoch, epoch * updates_per_epoch(config))
+    return Cell(*place, *sizes, preparation(config))

@@ -12,7 +12,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from importlib.metadata import version
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -217,12 +217,12 @@ class Remake:
         """On a device of the kind that made the set, where there is one."""
         record, profile = self._record(run, epoch), self.plan.profile
         cuda = record["device"] != "cpu" and torch.cuda.is_available()
-        generate(
-            at.run(run), epoch, at.set(f"{run}_e{epoch:04d}"),
-            images=profile.synthetic_images, seed=profile.seed, record_divergence=True,
-            device="cuda" if cuda else "cpu",
-            threads=min(max(1, int(record["threads"])), usable_cores()),
-        )  # fmt: skip
+        threads = min(max(1, int(record["threads"])), usable_cores())
+        make = partial(
+            generate, images=profile.synthetic_images, seed=profile.seed, threads=threads
+        )
+        out, device = at.set(f"{run}_e{epoch:04d}"), "cuda" if cuda else "cpu"
+        make(at.run(run), epoch, out, device=device, record_divergence=True)
 
     def _evaluate(self, name: str, at: Results) -> None:
         vector = np.full(LBPV_ELEMENTS, np.nan)

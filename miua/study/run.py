@@ -258,11 +258,10 @@ def _pending(command: list[str]) -> set[str]:
 
 def _run(command: list[str], lock: int, messages: Callable[[Iterable[str]], Iterator[str]]) -> None:
     """Run Snakemake, showing what `messages` leaves of its words; it holds the lock too."""
-    environment = steps_environment()
+    env = steps_environment()
     with subprocess.Popen(
-        command, env=environment, stderr=subprocess.PIPE, text=True, errors="replace",
-        pass_fds=[lock],
-    ) as process:  # fmt: skip
+        command, env=env, stderr=subprocess.PIPE, text=True, errors="replace", pass_fds=[lock]
+    ) as process:
         assert process.stderr is not None
         try:
             for line in messages(process.stderr):
