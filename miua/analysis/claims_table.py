@@ -12,12 +12,7 @@ import pandas as pd
 from pydantic import BaseModel, Field, ValidationError
 
 from miua.analysis.checks import UndecidedError
-from miua.analysis.claim_tests import (  # noqa: F401  (importing them registers their tests)
-    clinician_scores,
-    human_study,
-    images,
-    trainings,
-)
+from miua.analysis.claim_tests import clinician_scores, human_study, images, trainings  # noqa: F401  (importing them registers their tests)
 from miua.analysis.claim_tests.base import (
     GRID,
     NOT_TESTABLE,
@@ -84,9 +79,8 @@ class ClaimsFile(Strict):
 def read_claims(study: Path) -> list[Claim]:
     """The claims of the folder `study` (experiments/), in their order.
 
-    Raises:
-        MiuaError: the file is missing, or a claim has an unknown key, test, experiment, metric or
-            need, or an id twice; the message names file, claim and what is known.
+    MiuaError: the file is missing, or a claim has an unknown key, test, experiment, metric or need,
+    or an id twice; the message names file, claim and what is known.
     """
     path = study / f"{CLAIMS}.yaml"
     known = list(read_experiments(study))
@@ -117,9 +111,6 @@ def judge(claim: Claim, evidence: Evidence) -> Finding:
 
     Where something that the claim needs is missing, the verdict says so whatever the test found,
     and what it found stays as evidence.
-
-    Raises:
-        MiuaError: a table is damaged.
     """
     test = TESTS[claim.test]
     inputs = test.inputs.model_validate(claim.inputs)
@@ -148,10 +139,8 @@ def judge(claim: Claim, evidence: Evidence) -> Finding:
 def at_scale(finding: Finding, epochs: list[int], published: dict[str, Any]) -> Finding:
     """A finding on trainings shorter than the published ones says so: it holds for this length.
 
-    Args:
-        finding: the finding.
-        epochs: at which the experiment's sets were made; none where it trains nothing.
-        published: the published scale, with its `epochs`.
+    epochs: at which the experiment's sets were made; none where it trains nothing. published: the
+    published scale, with its `epochs`.
     """
     longest = max(published.get("epochs", [0]))
     if finding.verdict == NOT_TESTABLE or not epochs or epochs[-1] >= longest:
@@ -163,9 +152,7 @@ def at_scale(finding: Finding, epochs: list[int], published: dict[str, Any]) -> 
 def write_claims(results: Path, study: Path) -> list[Path]:
     """Judge every claim; returns the files written: claims.json and tables/claims.csv.
 
-    Raises:
-        MiuaError: `study` is no study's folder, claims.yaml is invalid, or the results folder or
-            one of its tables is damaged.
+    MiuaError: `study` is no study's folder, or claims.yaml, the results folder or a table is bad.
     """
     opened = Results.open(results)
     experiments = read_experiments(study)
@@ -204,11 +191,7 @@ def write_claims(results: Path, study: Path) -> list[Path]:
 
 
 def read_claims_table(results: Results) -> dict[str, Any]:
-    """claims.json as `write_claims` wrote it.
-
-    Raises:
-        MiuaError: it is missing, damaged, or of another version.
-    """
+    """claims.json as `write_claims` wrote it; MiuaError: it is missing, damaged or outdated."""
     path = results.claims_table
     document = read_json(path)
     if not isinstance(document, dict) or document.get("schema") != SCHEMA:

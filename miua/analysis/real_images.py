@@ -1,50 +1,55 @@
-"""The tables of the experiments that train nothing and measure real images: all that they write."""
+"""The tables of the experiments that train nothing and measure real images: all that they write.
+
+Noise floor: a difference between synthetic sets that is smaller than this is none. It is the floor
+of `miua.evaluation.floor`, by subject; halves drawn by image, where images of one subject may lie
+on both sides, show what that changes. So do halves that are not drawn but cut off in the order of
+the files: HC18's files go by head size.
+
+Sensitivity: which metrics notice damage that is known, and which reward it. One half of real images
+is the reference; the other, of other subjects, is damaged in steps. Level 0 is the untouched half.
+All damages and levels of a repeat share the same two halves, so that levels differ by the damage
+alone.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import get_args
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy import stats
 
-from miua.analysis import noise_floor, sensitivity
-from miua.data import ReadingOptions, Skipped, read_stack, subjects_of
-from miua.data.degradation import (
-    COLLAPSE,
-    COLLAPSE_AMOUNTS,
-    COLLAPSE_UNIT,
-    IMAGE_DEGRADATIONS,
-    MEMORISATION,
-    MEMORISATION_AMOUNTS,
-    MEMORISATION_UNIT,
-    collapse,
-    memorise,
-)
+from miua.analysis.columns import AS_IT_SHOULD, NO_RESPONSE, WRONG_WAY, framed
+from miua.data import ReadingOptions, Skipped, degradation, read_stack, subjects_of
 from miua.data.threads import in_threads, usable_cores
-from miua.evaluation.floor import draw_floor
+from miua.errors import MiuaError
+from miua.evaluation.floor import Draws, draw_floor
 from miua.evaluation.measure import make_features, measured
 from miua.evaluation.splits import Split, SplitBy, draw_splits, half_size
+from miua.metrics import registry
 from miua.metrics.blas import one_blas_thread
 from miua.metrics.comparison import Comparison, Extractors, Pairing, Side
 from miua.metrics.records import COMPUTED, NOT_COMPUTED, MetricRecord
-from miua.metrics.registry import INCEPTION, entries_of
 from miua.progress import Progress
 
 Tables = dict[str, pd.DataFrame]
-ASKED = (
-    "mutual_information",
-    "psnr",
-    "fid",
-    "fd_lbp",
-    "diversity",
+PAIRED = ("mutual_information", "psnr")
+# Of which the sensitivity is told, in this order.
+METRICS = (
+    *("mutual_information", "psnr", "fid", "fd_lbp", "diversity"),
+    *map(registry.element_name, registry.STUDY_ELEMENTS),
     "lbpv_total_difference",
-    "lbpv",
 )
+ASKED = (*PAIRED, "fid", "fd_lbp", "diversity", "lbpv_total_difference", "lbpv")
 PAIRINGS: tuple[Pairing, ...] = ("all", "index", "nearest")
+
+Indices = NDArray[np.int64]
+Reading = tuple[str, float, str]  # a metric, its value and status
 
 
 @dataclass(frozen=True)
@@ -56,16 +61,21 @@ class MeasuredImages:
     """
 
     whole: Comparison
-    subjects: NDArray[np.int64]
+    subjects: Indices
     half: int
-    digest: str
-    skipped: tuple[Skipped, ...]
+    digest: str = ""
+    skipped: tuple[Skipped, ...] = ()
 
     @property
     def fid_status(self) -> str:
         """ "computed", or why FID is not."""
-        missing = self.whole.reference.extractors.missing
-        return f"{NOT_COMPUTED}{missing[INCEPTION]}" if INCEPTION in missing else COMPUTED
+        why = self.whole.reference.extractors.missing.get(registry.INCEPTION)
+        return COMPUTED if why is None else f"{NOT_COMPUTED}{why}"
+
+    @property
+    def workers(self) -> int:
+        """Splits at a time; tables are the same for any number."""
+        return self.whole.threads or usable_cores()
 
 
 def measure_images(
@@ -78,8 +88,7 @@ def measure_images(
 ) -> MeasuredImages:
     """Read a folder of real images, named as HC18's are.
 
-    Raises:
-        MiuaError: they cannot be read, or halves of so many `images` do not fit.
+    MiuaError: they cannot be read, or halves of so many `images` do not fit.
     """
     stack = read_stack(real, **vars(reading))
     subjects = subjects_of(stack.names)
@@ -90,198 +99,224 @@ def measure_images(
     return MeasuredImages(whole, subjects, half, stack.digest, stack.skipped)
 
 
-def noise_floor_tables(measured: MeasuredImages, repeats: int, seed: int) -> Tables:
+def noise_floor_tables(real: MeasuredImages, repeats: int, seed: int) -> Tables:
     """The noise floor: by the ending of its file's name, "" for the long table."""
-    whole, subjects, half = measured.whole, measured.subjects, measured.half
-    scale = {"half": half, "repeats": repeats, "seed": seed}
-    workers = whole.threads or usable_cores()
     with one_blas_thread():
-        found = floor_table(whole, subjects, **scale, workers=workers)
-        pairing = pairing_table(whole, subjects, **scale)
-    return {"": found, "-summary": noise_floor.summarise_noise_floor(found), "-pairing": pairing}
+        found, pairing = floor_table(real, repeats, seed), pairing_table(real, repeats, seed)
+    return {"": found, "-summary": summarise_noise_floor(found), "-pairing": pairing}
 
 
-def sensitivity_tables(measured: MeasuredImages, repeats: int, seed: int) -> Tables:
+def sensitivity_tables(real: MeasuredImages, repeats: int, seed: int) -> Tables:
     """Sensitivity: by the ending of its file's name, "" for the long table."""
-    workers = measured.whole.threads or usable_cores()
     with one_blas_thread():
-        found = damage_table(
-            measured.whole,
-            measured.subjects,
-            half=measured.half,
-            repeats=repeats,
-            seed=seed,
-            workers=workers,
-        )
-    return {"": found, "-summary": sensitivity.summarise_sensitivity(found)}
+        found = damage_table(real, repeats, seed)
+    return {"": found, "-summary": summarise_sensitivity(found)}
 
 
-def floor_table(
-    whole: Comparison,
-    subjects: NDArray[np.int64],
-    *,
-    half: int,
-    repeats: int,
-    seed: int,
-    workers: int = 1,
-) -> pd.DataFrame:
-    """The floor by subject, by image and in the order of the files: `noise_floor.COLUMNS`.
-
-    Args:
-        whole: real images against themselves.
-        subjects: each image's subject, (N,).
-        half: images in each half, as `half_size` allows.
-        repeats: how many splits of each kind, and as many pairs of sets for MI and PSNR.
-        seed: of all draws.
-        workers: splits at a time; the table is the same for any number.
+def floor_table(real: MeasuredImages, repeats: int, seed: int) -> pd.DataFrame:
+    """The floor by subject, by image and in the order of the files: tables/noise-floor.csv.
 
     MI and PSNR are means over all pairs; shared_subjects is of the repeat's halves.
     `lbpv_total_difference` is the sum of the 256 absolute LBPv differences. FID without weights is
-    nan with a status that says why.
+    nan with a status that says why. `repeats` splits of each kind are drawn, and as many pairs of
+    sets for MI and PSNR.
     """
     rows: list[tuple[object, ...]] = []
     for by in get_args(SplitBy):
-        splits = draw_splits(subjects, half, repeats, seed, by)
-        groups = subjects if by == "subject" else np.arange(len(subjects))
-        found = draw_floor(
-            whole,
-            splits,
-            groups,
-            entries_of(ASKED),
-            pair_draws=len(splits),
-            seed=seed,
-            workers=workers,
-        )
+        splits, found = _floor(real, real.whole, ASKED, repeats, seed, by)
         rows += [
-            (by, half, place, split.shared_subjects, metric, draws.values[place], draws.status)
+            (by, real.half, place, split.shared_subjects, metric, draws.values[place], draws.status)
             for place, split in enumerate(splits)
             for metric, draws in found.items()
             if place < len(draws.values)  # identical images may leave a draw of PSNR without pairs
         ]
-    return pd.DataFrame(rows, columns=list(noise_floor.COLUMNS))
+    return framed("noise-floor", rows)
 
 
-def pairing_table(
-    whole: Comparison, subjects: NDArray[np.int64], *, half: int, repeats: int, seed: int
-) -> pd.DataFrame:
-    """The floor's mean MI and PSNR under three ways to pair: `noise_floor.PAIRING_COLUMNS`.
+def pairing_table(real: MeasuredImages, repeats: int, seed: int) -> pd.DataFrame:
+    """The floor's mean MI and PSNR under three ways to pair: noise-floor-pairing.
 
     The study does not say how it paired images that have no counterpart. "all": every image of
     one set with every one of the other. "index": those of equal index, in random order. "nearest":
     each image of the second half with the one of the first that differs least from it (mean squared
-    error). Parameters are those of `floor_table`.
+    error).
     """
-    splits = draw_splits(subjects, half, repeats, seed)
     rows: list[tuple[str, str, float]] = []
+    side, threads, tables = real.whole.reference, real.whole.threads, real.whole.tables
     for pairing in PAIRINGS:
         paired = Comparison(
-            whole.reference,
-            whole.synthetic,
-            pairing=pairing,
-            resamples=0,
-            threads=whole.threads,
-            tables=whole.tables,
+            side, side, pairing=pairing, resamples=0, threads=threads, tables=tables
         )
-        found = draw_floor(
-            paired,
-            splits,
-            subjects,
-            entries_of(ASKED[:2]),
-            pair_draws=len(splits),
-            seed=seed,
-            workers=1,
-        )
+        _, found = _floor(real, paired, PAIRED, repeats, seed)
         rows += [(pairing, metric, float(draws.values.mean())) for metric, draws in found.items()]
-    return pd.DataFrame(rows, columns=list(noise_floor.PAIRING_COLUMNS))
+    return framed("noise-floor-pairing", rows)
 
 
-def damage_table(
-    whole: Comparison,
-    subjects: NDArray[np.int64],
-    *,
-    half: int,
-    repeats: int,
-    seed: int,
-    workers: int = 1,
-) -> pd.DataFrame:
-    """Every metric for every damage, level and repeat: one row each, `sensitivity.COLUMNS`.
+def damage_table(real: MeasuredImages, repeats: int, seed: int) -> pd.DataFrame:
+    """Every metric for every damage, level and repeat: one row each, tables/sensitivity.csv.
 
     Damages and their amounts are those of `miua.data.degradation`; collapse leaves out amounts
     that are no fewer images than a half has. amount is nan where level 0 has none on its scale.
-
-    Args:
-        whole: real images against themselves.
-        subjects: each image's subject, (N,).
-        half: images in the reference and in the damaged set, as `half_size` allows.
-        repeats: how many splits; two or more, for the spread that level 0 shows.
-        seed: of the splits and of all that is random in the damages.
-        workers: splits at a time; the table is the same for any number.
-
-    Raises:
-        MiuaError: the halves do not fit.
+    All damages share `repeats` splits, two or more, for the spread that level 0 shows.
     """
-    splits = draw_splits(subjects, half, repeats, seed)
-    entries = entries_of(ASKED)
-    images, extractors = whole.reference.images, whole.reference.extractors
+    whole, entries = real.whole, registry.entries_of(ASKED)
+    splits = draw_splits(real.subjects, real.half, repeats, seed)
+    halves = [split.second for split in splits]
 
-    def readings(
-        comparison: Comparison, others: list[NDArray[np.int64]]
-    ) -> list[list[tuple[str, float, str]]]:
-        """Each metric with its value and status, for every split."""
+    def readings(comparison: Comparison, others: list[Indices]) -> list[list[Reading]]:
+        """Of every split's first half against the other images: each metric."""
         make_features((comparison.reference, comparison.synthetic), entries)
         for entry in entries:
             if entry.of_pair is not None:
                 comparison.make_table(entry.of_pair)
 
-        def of_split(drawn: tuple[Split, NDArray[np.int64]]) -> list[tuple[str, float, str]]:
-            found = measured(comparison.subset(drawn[0].first, drawn[1]), entries)
+        def of_split(split: Split, other: Indices) -> list[Reading]:
+            found = measured(comparison.subset(split.first, other), entries)
             by_metric = {record.metric: record for record in found}
-            return [_reading(metric, by_metric[metric]) for metric in sensitivity.METRICS]
+            return [_reading(by_metric[metric]) for metric in METRICS]
 
-        return list(in_threads(of_split, zip(splits, others, strict=True), workers))
+        pairs = zip(splits, others, strict=True)
+        return list(in_threads(lambda pair: of_split(*pair), pairs, real.workers))
 
-    def levels() -> Iterator[tuple[str, int, float, str, list[list[tuple[str, float, str]]]]]:
-        halves = [split.second for split in splits]
-        untouched = readings(whole, halves)
-        for damage in IMAGE_DEGRADATIONS:
-            yield damage.name, 0, damage.untouched, damage.unit, untouched
-            for level, amount in enumerate(damage.amounts, start=1):
-                side = Side(
-                    damage.apply(images, amount, seed),
-                    extractors,
-                    threads=whole.threads,
-                    keep=False,
-                )
-                damaged = Comparison(
-                    whole.reference, side, resamples=0, seed=seed, threads=whole.threads
-                )
-                yield damage.name, level, amount, damage.unit, readings(damaged, halves)
-        # These two rearrange images whose tables are there: no image is measured anew.
-        yield COLLAPSE, 0, half, COLLAPSE_UNIT, untouched
-        for level, amount in enumerate(kept, start=1):
-            others = [collapse(split.second, amount, seed) for split in splits]
-            yield COLLAPSE, level, amount, COLLAPSE_UNIT, readings(whole, others)
-        yield MEMORISATION, 0, 0, MEMORISATION_UNIT, untouched
-        for level, share in enumerate(MEMORISATION_AMOUNTS, start=1):
-            others = [memorise(split.second, split.first, share, seed) for split in splits]
-            yield MEMORISATION, level, share, MEMORISATION_UNIT, readings(whole, others)
+    def damaged(damage: degradation.ImageDegradation, amount: float) -> list[list[Reading]]:
+        images = damage.apply(whole.reference.images, amount, seed)
+        extractors, threads = whole.reference.extractors, whole.threads
+        side = Side(images, extractors, threads=threads, keep=False)
+        of_side = Comparison(whole.reference, side, resamples=0, seed=seed, threads=threads)
+        return readings(of_side, halves)
 
-    kept = [amount for amount in COLLAPSE_AMOUNTS if amount < half]
-    count = sum(1 + len(damage.amounts) for damage in IMAGE_DEGRADATIONS)
-    count += 1 + len(kept) + 1 + len(MEMORISATION_AMOUNTS)
+    # These two rearrange images whose tables are there: no image is measured anew.
+    def collapsed(kept: float) -> list[list[Reading]]:
+        return readings(whole, [degradation.collapse(split.second, kept, seed) for split in splits])
+
+    def memorised(share: float) -> list[list[Reading]]:
+        others = [degradation.memorise(split.second, split.first, share, seed) for split in splits]
+        return readings(whole, others)
+
+    # Name and unit, amounts from level 0 on, and what measures all splits at an amount.
+    damages: list[tuple[str, str, list[float], Callable[[float], list[list[Reading]]]]] = [
+        *(
+            (each.name, each.unit, [each.untouched, *each.amounts], partial(damaged, each))
+            for each in degradation.IMAGE_DEGRADATIONS
+        ),
+        (
+            degradation.COLLAPSE,
+            degradation.COLLAPSE_UNIT,
+            [real.half, *(amount for amount in degradation.COLLAPSE_AMOUNTS if amount < real.half)],
+            collapsed,
+        ),
+        (
+            degradation.MEMORISATION,
+            degradation.MEMORISATION_UNIT,
+            [0, *degradation.MEMORISATION_AMOUNTS],
+            memorised,
+        ),
+    ]
     rows: list[tuple[object, ...]] = []
+    count = sum(len(amounts) for _, _, amounts, _ in damages)
     with Progress("Sensitivity", count, "levels") as shown:
-        for *level_of, found in levels():
-            for split, each in zip(splits, found, strict=True):
-                rows.extend((*level_of, split.repeat, *reading) for reading in each)
-            shown.advance(note=str(level_of[0]))
-    return pd.DataFrame(rows, columns=list(sensitivity.COLUMNS))
+        untouched = readings(whole, halves)
+        for name, unit, amounts, measure_at in damages:
+            for level, amount in enumerate(amounts):
+                found = measure_at(amount) if level else untouched
+                for split, each in zip(splits, found, strict=True):
+                    rows += [(name, level, amount, unit, split.repeat, *one) for one in each]
+                shown.advance(note=name)
+    return framed("sensitivity", rows)
 
 
-def _reading(metric: str, record: MetricRecord) -> tuple[str, float, str]:
+def summarise_noise_floor(table: pd.DataFrame) -> pd.DataFrame:
+    """A row for each kind of split, half and metric, in the table's order: noise-floor-summary.
+
+    mean, deviation (n - 1), mean_absolute (of the values, so the expected size of a signed
+    difference), low and high (2.5 and 97.5 percentiles over the repeats). Numbers are nan where
+    the status is not "computed".
+    """
+    rows: list[tuple[object, ...]] = []
+    for key, group in table.groupby(["split", "images", "metric"], sort=False):
+        values = group["value"].to_numpy(np.float64)
+        status = next((each for each in group["status"] if each != COMPUTED), COMPUTED)
+        deviation = values.std(ddof=1) if len(values) > 1 else np.nan
+        spread = (values.mean(), deviation, np.abs(values).mean())
+        rows.append((*key, len(values), *spread, *np.percentile(values, (2.5, 97.5)), status))
+    return framed("noise-floor-summary", rows)
+
+
+def summarise_sensitivity(table: pd.DataFrame) -> pd.DataFrame:
+    """One row for each damage and metric, in the table's order: sensitivity-summary.
+
+    All of it follows from each level's mean over the repeats. spearman: rank correlation of
+    level and mean. monotone: "yes" if every level's mean is above, or every one below, that of
+    the level before. direction: "rises" or "falls", by the sign of spearman.
+    first_level_beyond_floor: the first level whose mean lies outside the range of level 0's
+    single values.
+
+    response: of the levels beyond that floor the metric must call every one worse than level 0:
+    "as it should"; one that it calls better makes it "wrong way"; without any it is "none".
+    What is worse says the registry: lower for MI and PSNR, higher for FID, FD-LBP and the total
+    LBPv difference, further from 0 for one LBPv element, further from 1 for diversity. The rule is
+    the same for memorised copies, which are no improvement: there "wrong way" says that the
+    metric rewards copying, and "none" that it is blind to it.
+
+    Where a metric was not computed, status says why and the other columns are empty.
+
+    MiuaError: the table holds one repeat only.
+    """
+    if table["repeat"].nunique() < 2:
+        raise MiuaError("The sensitivity table holds one repeat: level 0 shows no range.")
+    rows = [
+        (damage, metric, *_summary(str(metric), group))
+        for (damage, metric), group in table.groupby(["degradation", "metric"], sort=False)
+    ]
+    summary = framed("sensitivity-summary", rows)
+    return summary.astype({"first_level_beyond_floor": "Int64"})
+
+
+def _summary(metric: str, group: pd.DataFrame) -> tuple[object, ...]:
+    means = group.groupby("level")["value"].mean()
+    levels = len(means)
+    if missing := [status for status in group["status"] if status != COMPUTED]:
+        return levels, np.nan, "", "", None, "", missing[0]
+    steps = np.diff(means)
+    spearman = float(stats.spearmanr(means.index, means).statistic) if steps.any() else np.nan
+    direction = "rises" if spearman > 0 else "falls" if spearman < 0 else ""
+    monotone = "yes" if levels > 1 and ((steps > 0).all() or (steps < 0).all()) else "no"
+    floor = group.loc[group["level"] == 0, "value"]
+    beyond = means[(means < floor.min()) | (means > floor.max())]
+    first = int(beyond.index[0]) if len(beyond) else None
+    better = registry.measure(metric).better
+    worse = [registry.badness(mean, better) > registry.badness(means[0], better) for mean in beyond]
+    response = (AS_IT_SHOULD if all(worse) else WRONG_WAY) if worse else NO_RESPONSE
+    return levels, spearman, monotone, direction, first, response, COMPUTED
+
+
+def _floor(
+    real: MeasuredImages,
+    whole: Comparison,
+    metrics: tuple[str, ...],
+    repeats: int,
+    seed: int,
+    by: SplitBy = "subject",
+) -> tuple[list[Split], dict[str, Draws]]:
+    """The splits of one kind, and what is drawn of each metric over them."""
+    splits = draw_splits(real.subjects, real.half, repeats, seed, by)
+    groups = real.subjects if by == "subject" else np.arange(len(real.subjects))
+    found = draw_floor(
+        whole,
+        splits,
+        groups,
+        registry.entries_of(metrics),
+        pair_draws=len(splits),
+        seed=seed,
+        workers=real.workers,
+    )
+    return splits, found
+
+
+def _reading(record: MetricRecord) -> Reading:
     """The value, nan where the status says why: identical pairs have an infinite PSNR."""
     if record.value is None:
-        return metric, float("nan"), record.status
+        return record.metric, float("nan"), record.status
     if not np.isfinite(record.value):
-        return metric, float("nan"), f"{NOT_COMPUTED}all pairs are identical"
-    return metric, record.value, COMPUTED
+        return record.metric, float("nan"), f"{NOT_COMPUTED}all pairs are identical"
+    return record.metric, record.value, COMPUTED

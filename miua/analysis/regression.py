@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import stats
 
-from miua.analysis.checks import Numbers, check_fraction, check_varied, finite_columns
+from miua.analysis.checks import Numbers, check_varied, finite_columns
 
 
 @dataclass(frozen=True)
@@ -23,8 +23,7 @@ class LogarithmicFit:
 
     Attributes:
         a, b: slope (value's unit per unit of ln(score)) and value at score 1.
-        error_a, error_b: their standard errors.
-        n: number of points.
+        error_a, error_b: their standard errors; n: number of points.
         pearson_r: correlation of the value with ln(score).
         p_value: two-sided p of the hypothesis of no correlation (t test, n - 2 degrees of freedom).
         residual_deviation: standard deviation of the residuals, n - 2 in the denominator.
@@ -47,33 +46,19 @@ class LogarithmicFit:
         return self.a * _logarithm(score) + self.b
 
     def band(self, score: ArrayLike, level: float = 0.95) -> tuple[Numbers, Numbers]:
-        """Lower and upper end of the confidence interval of the mean value at each score.
-
-        Raises:
-            ValueError: level is not between 0 and 1.
-        """
-        check_fraction("level", level)
-        x = _logarithm(score)
+        """Lower and upper end of the confidence interval of the mean value at each score."""
+        x, centre = _logarithm(score), self.predict(score)
         quantile = stats.t.ppf(0.5 + level / 2, self.n - 2)
-        half = (
-            quantile
-            * self.residual_deviation
-            * np.sqrt(1 / self.n + (x - self.mean_x) ** 2 / self.sum_squares_x)
-        )
-        centre = self.a * x + self.b
+        spread = np.sqrt(1 / self.n + (x - self.mean_x) ** 2 / self.sum_squares_x)
+        half = quantile * self.residual_deviation * spread
         return centre - half, centre + half
 
 
 def fit_logarithm(score: ArrayLike, value: ArrayLike) -> LogarithmicFit:
     """Fit value = a ln(score) + b by least squares (scipy.stats.linregress).
 
-    Args:
-        score: positive numbers, shape (n,).
-        value: numbers, shape (n,).
-
-    Raises:
-        ValueError: shapes differ, a number is not finite, or a score is not positive.
-        UndecidedError: fewer than three points, or constant scores or values.
+    ValueError: lengths differ, a number is not finite, or a score is not positive. UndecidedError:
+    fewer than three points, or constant scores or values.
     """
     scores, values = finite_columns(score=score, value=value)
     x = _logarithm(scores)

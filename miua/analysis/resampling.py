@@ -11,22 +11,14 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
-from miua.analysis.checks import (
-    FEWEST_POINTS,
-    Numbers,
-    UndecidedError,
-    check_count,
-    check_fraction,
-    label_codes,
-)
+from miua.analysis.checks import FEWEST_POINTS, Numbers, UndecidedError
 
 # With more resamples than this without a value, an interval of the rest would mislead.
 MOST_DEGENERATE = 0.05
@@ -37,25 +29,12 @@ BATCH = 2_000_000
 Rows = NDArray[np.intp]
 
 
-@dataclass(frozen=True)
-class BootstrapInterval:
-    """A statistic with its bootstrap interval.
-
-    Attributes:
-        value: the statistic of all rows, in its own unit.
-        low, high: ends of the confidence interval.
-        standard_error: standard deviation of the resampled statistic.
-        method: "BCa", or "percentile" where BCa has no value (no spread, or no jackknife).
-        degenerate: how many resamples had no value, such as a correlation of constants; the
-            interval is that of the others.
-    """
+class Interval(NamedTuple):
+    """A statistic of all rows, in its own unit, and both ends of its bootstrap interval."""
 
     value: float
     low: float
     high: float
-    standard_error: float
-    method: str
-    degenerate: int
 
 
 def cluster_bootstrap(
@@ -66,28 +45,23 @@ def cluster_bootstrap(
     resamples: int = 9999,
     seed: int = 0,
     vectorized: bool = False,
-) -> BootstrapInterval:
+) -> Interval:
     """Bootstrap interval of a statistic, drawing whole clusters of rows.
+
+    It is that of the resamples that have a value; percentiles stand in where BCa has none (no
+    spread, or no jackknife).
 
     Args:
         statistic: takes the indices of rows, an index as often as its row was drawn, and gives a
             number; NaN or an UndecidedError says that these rows have none.
         clusters: label of each row's cluster (its subject), shape (n,).
-        level: coverage of the interval.
-        resamples: number of resamples.
-        seed: whole number, 0 or more.
+        level, resamples, seed: coverage of the interval, number of resamples, and their seed.
         vectorized: whether the statistic also takes indices of shape (..., m), and gives (...).
 
-    Raises:
-        ValueError: an argument is out of range, or a label is missing.
-        UndecidedError: fewer than three clusters, no value for all rows, or more than 5 % of the
-            resamples without a value.
+    UndecidedError: fewer than three clusters, no value for all rows, or more than 5 % of the
+    resamples without a value.
     """
-    check_fraction("level", level)
-    check_count("resamples", resamples, 1)
-    check_count("seed", seed, 0)
-    n = np.size(clusters)
-    labels, codes = label_codes("clusters", clusters, n)
+    labels, codes = np.unique(clusters, return_inverse=True)
     if len(labels) < FEWEST_POINTS:
         raise UndecidedError(f"{len(labels)} to resample, at least {FEWEST_POINTS} are needed")
     of_clusters = _of_clusters(statistic, codes, vectorized)
@@ -96,7 +70,8 @@ def cluster_bootstrap(
     if not math.isfinite(value):
         raise UndecidedError("the statistic has no value on these data")
 
-    common = {"vectorized": True, "confidence_level": level, "batch": max(1, BATCH // n)}
+    batch = max(1, BATCH // codes.size)
+    common = {"vectorized": True, "confidence_level": level, "batch": batch}
     with warnings.catch_warnings(), np.errstate(invalid="ignore", divide="ignore"):
         warnings.simplefilter("ignore", stats.DegenerateDataWarning)
         drawn = stats.bootstrap(
@@ -115,8 +90,7 @@ def cluster_bootstrap(
             low, high = (float(end) for end in result.confidence_interval)
             if math.isfinite(low) and math.isfinite(high):
                 break
-    error = float(result.standard_error)
-    return BootstrapInterval(value, low, high, error, method, degenerate)
+    return Interval(value, low, high)
 
 
 def _of_clusters(
@@ -133,6 +107,12 @@ def _of_clusters(
         shifts = starts[picked] - (np.cumsum(counts) - counts)
         return np.asarray(by_cluster[np.repeat(shifts, counts) + np.arange(counts.sum())])
 
+    def value_of(rows: Rows) -> float:
+        try:
+            return float(statistic(rows))
+        except UndecidedError:
+            return math.nan
+
     def of_clusters(picked: Rows, axis: int = -1) -> Numbers:
         resamples = picked.reshape(-1, picked.shape[-1])
         lengths = sizes[resamples].sum(axis=1)
@@ -140,16 +120,7 @@ def _of_clusters(
         for length in np.unique(lengths):
             chosen = lengths == length
             rows = rows_of(resamples[chosen].ravel()).reshape(-1, length)
-            results[chosen] = (
-                statistic(rows) if vectorized else [_value(statistic, each) for each in rows]
-            )
+            results[chosen] = statistic(rows) if vectorized else [value_of(each) for each in rows]
         return results.reshape(picked.shape[:-1])
 
     return of_clusters
-
-
-def _value(statistic: Callable[[Rows], Any], rows: Rows) -> float:
-    try:
-        return float(statistic(rows))
-    except UndecidedError:
-        return math.nan

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from miua.analysis.columns import framed, study_table
 from miua.errors import MiuaError
 from miua.files import read_array, read_json, write_array, write_json
 from miua.metrics.registry import LBPV_ELEMENTS, MEASURES
@@ -22,22 +23,13 @@ from miua.study.store import (
     COMPUTED,
     EXPERIMENT_COLUMNS,
     METRICS_COLUMNS,
-    STABILITY_COLUMNS,
-    STABILITY_NUMBERS,
     Results,
     read_cells,
     read_run_log,
     read_set_metrics,
     write_table,
 )
-from miua.training.signs import (
-    COLLAPSED,
-    COLLAPSED_DIVERSITY,
-    NON_FINITE,
-    SATURATED,
-    SATURATED_ACCURACY,
-    told,
-)
+from miua.training import signs
 
 # The discriminator counts as saturated in a training where it is so in more than this share of the
 # last half of its epochs.
@@ -47,11 +39,8 @@ SATURATED_SHARE = 0.5
 def collect(results: Path, experiment: str) -> list[Path]:
     """Write the table of one experiment's sets, and the signs of instability in its runs.
 
-    Returns:
-        The files written: tables/EXPERIMENT.csv, tables/EXPERIMENT-stability.csv.
-
-    Raises:
-        MiuaError: the plan has no such experiment, or a table or log is missing or damaged.
+    Returns the files written: tables/EXPERIMENT.csv, tables/EXPERIMENT-stability.csv. MiuaError:
+    the plan has no such experiment, or a table or log is missing or damaged.
     """
     opened = Results.open(results)
     cells = read_cells(opened)
@@ -77,12 +66,8 @@ def collect(results: Path, experiment: str) -> list[Path]:
 def analyse(results: Path) -> list[Path]:
     """Write the tables of the main grid, and join what the experiments say of stability.
 
-    Returns:
-        The files written: tables/metrics.csv, summary.csv, lbpv.npy, lbpv_sets.json and, where an
-        experiment was collected, stability.csv.
-
-    Raises:
-        MiuaError: an input is missing or damaged; the message names it.
+    Returns the files written: tables/metrics.csv, summary.csv, lbpv.npy, lbpv_sets.json and, where
+    an experiment was collected, stability.csv. MiuaError: an input is missing or damaged.
     """
     opened = Results.open(results)
     metrics = _join_sets(opened)
@@ -91,10 +76,16 @@ def analyse(results: Path) -> list[Path]:
     names = sorted(each.set for each in opened.sets)
     write_array(opened.tables / "lbpv.npy", np.stack([_lbpv(opened.set_lbpv(n)) for n in names]))
     write_json(opened.tables / "lbpv_sets.json", names)
-    files = ("metrics.csv", "summary.csv", "lbpv.npy", "lbpv_sets.json")
-    written = [*(opened.tables / name for name in files), *_join_stability(opened)]
-    paths = (opened.set_metrics, opened.set_lbpv)
-    inputs = [path(each.set) for each in opened.sets for path in paths]
+    files = ["metrics.csv", "summary.csv", "lbpv.npy", "lbpv_sets.json"]
+    experiments = read_cells(opened)["experiment"].unique()
+    found = [study_table(opened, f"{experiment}-stability") for experiment in experiments]
+    if stability := [table for table in found if table is not None]:
+        write_table(opened.table_path("stability"), pd.concat(stability, ignore_index=True))
+        files.append("stability.csv")
+    written = [opened.tables / name for name in files]
+    inputs = [
+        path(each.set) for each in opened.sets for path in (opened.set_metrics, opened.set_lbpv)
+    ]
     inputs += sorted(opened.tables.glob("*-stability.csv"))
     record_step(opened.tables / "analysis.json", base=results, inputs=inputs, files=written)
     return written
@@ -104,18 +95,18 @@ def saturated_share(log: pd.DataFrame) -> float:
     """The share of the last half of epochs in which the discriminator is saturated."""
     late = log.iloc[len(log) // 2 :]
     both = late[["accuracy_real", "accuracy_synthetic"]].min(axis=1)
-    return float((both >= SATURATED_ACCURACY).mean())
+    return float((both >= signs.SATURATED_ACCURACY).mean())
 
 
 def _join_sets(results: Results) -> pd.DataFrame:
     """The metrics of all sets of the main grid: METRICS_COLUMNS, by set, in the sets' own order."""
-    tables = []
-    for each in results.sets:
-        table = read_set_metrics(results, each.set)
-        table.insert(1, "training_size", each.training_size)
-        table.insert(2, "epoch", each.epoch)
-        tables.append(table[list(METRICS_COLUMNS)])
-    return pd.concat(tables, ignore_index=True)
+    tables = [
+        read_set_metrics(results, each.set).assign(
+            training_size=each.training_size, epoch=each.epoch
+        )
+        for each in results.sets
+    ]
+    return pd.concat(tables, ignore_index=True)[list(METRICS_COLUMNS)]
 
 
 def _lbpv(path: Path) -> np.ndarray[Any, np.dtype[np.float64]]:
@@ -130,75 +121,48 @@ def _lbpv(path: Path) -> np.ndarray[Any, np.dtype[np.float64]]:
 
 def _summarise(metrics: pd.DataFrame) -> pd.DataFrame:
     """Metric and training size against epoch: one row each, one column `epoch_N` an epoch."""
-    wanted = metrics[metrics["metric"].isin([known.name for known in MEASURES])]
-    order = pd.CategoricalDtype([known.name for known in MEASURES], ordered=True)
+    names = [known.name for known in MEASURES]
+    wanted = metrics[metrics["metric"].isin(names)]
+    order = pd.CategoricalDtype(names, ordered=True)
     wide = wanted.astype({"metric": order}).pivot(
         index=["metric", "training_size"], columns="epoch", values="value"
     )
-    wide.columns = [f"epoch_{epoch}" for epoch in wide.columns]
-    return wide.sort_index().reset_index().astype({"metric": str})
-
-
-def _join_stability(results: Results) -> list[Path]:
-    """Write tables/stability.csv, the signs in the runs of all experiments that were collected."""
-    experiments = read_cells(results)["experiment"].unique()
-    found = [
-        results.table(f"{experiment}-stability", STABILITY_COLUMNS, STABILITY_NUMBERS)
-        for experiment in experiments
-    ]
-    tables = [table for table in found if table is not None]
-    if not tables:
-        return []
-    path = results.table_path("stability")
-    write_table(path, pd.concat(tables, ignore_index=True))
-    return [path]
+    return wide.add_prefix("epoch_").sort_index().reset_index().astype({"metric": str})
 
 
 def _stability(results: Results, table: pd.DataFrame) -> pd.DataFrame:
-    """The signs in every run of an experiment's table, up to its last set: STABILITY_COLUMNS."""
-    last = table.sort_values("epoch").groupby(["arm", "run"], sort=False).tail(1)
-    last = last.drop_duplicates(["arm", "run"])
+    """The signs in every run of an experiment's table, up to its last set."""
+    cells = table.sort_values("epoch").drop_duplicates(["arm", "run"], keep="last")
     rows = []
-    for cell in last.itertuples():
-        chosen = table[(table["set"] == cell.set) & (table["metric"] == "diversity")]
-        rows.append(_row(results, cell, chosen))
-    return pd.DataFrame(rows, columns=list(STABILITY_COLUMNS))
+    for cell in cells.itertuples():
+        chosen = (table["set"] == cell.set) & (table["metric"] == "diversity")
+        rows.append(_row(results, cell, table[chosen & (table["status"] == COMPUTED)]["value"]))
+    return framed("stability", rows)
 
 
-def _row(results: Results, cell: Any, diversities: pd.DataFrame) -> dict[str, object]:
+def _row(results: Results, cell: Any, diversities: pd.Series[float]) -> dict[str, object]:
     folder = results.run(cell.run)
     log = read_run_log(folder, cell.epoch)
     diverged = folder / "diverged.json"
     diverged_epoch = read_json(diverged)["epoch"] if diverged.exists() else None
-    computed = diversities[diversities["status"] == COMPUTED]
-    diversity = float(computed["value"].iloc[0]) if len(computed) else None
+    diversity = float(diversities.iloc[0]) if len(diversities) else None
     share = saturated_share(log)
-    signs = [
-        sign
-        for sign, seen in (
-            (NON_FINITE, diverged_epoch is not None and diverged_epoch <= cell.epoch),
-            (SATURATED, share > SATURATED_SHARE),
-            (COLLAPSED, diversity is not None and diversity < COLLAPSED_DIVERSITY),
-        )
-        if seen
-    ]
-    end = log.iloc[-1]
+    seen = {
+        signs.NON_FINITE: diverged_epoch is not None and diverged_epoch <= cell.epoch,
+        signs.SATURATED: share > SATURATED_SHARE,
+        signs.COLLAPSED: diversity is not None and diversity < signs.COLLAPSED_DIVERSITY,
+    }
+    shown = [sign for sign, is_seen in seen.items() if is_seen]
+    last = ("accuracy_real", "accuracy_synthetic", "generator_loss", "discriminator_loss")
+    copied = ("experiment", "arm", "run", "image_size", "training_size", "updates")
     return {
-        "experiment": cell.experiment,
-        "arm": cell.arm,
-        "run": cell.run,
-        "image_size": cell.image_size,
-        "training_size": cell.training_size,
+        **{name: getattr(cell, name) for name in copied},
+        **{f"{name}_last": log.iloc[-1][name] for name in last},
         "epochs": cell.epoch,
-        "updates": cell.updates,
         "diverged_epoch": diverged_epoch,
         "saturated_share": share,
-        "accuracy_real_last": end["accuracy_real"],
-        "accuracy_synthetic_last": end["accuracy_synthetic"],
-        "generator_loss_last": end["generator_loss"],
-        "discriminator_loss_last": end["discriminator_loss"],
         "diversity": diversity,
-        "signs": "; ".join(signs),
-        "stable": "no" if signs else "yes",
-        "events": "; ".join(told(log["epoch"], log["events"])),
+        "signs": "; ".join(shown),
+        "stable": "no" if shown else "yes",
+        "events": "; ".join(signs.told(log["epoch"], log["events"])),
     }

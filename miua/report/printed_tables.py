@@ -16,7 +16,6 @@ from miua.analysis.reader_tables import (
     READER_REGRESSION,
     READER_SETS,
     READERS,
-    read_readers,
 )
 from miua.analysis.tables import SATURATED_SHARE
 from miua.metrics.registry import ALL_MEASURES, Measure, measure
@@ -272,20 +271,20 @@ def reader_tables(results: Results) -> list[PrintedTable]:
 
 
 def _reader_tables(results: Results) -> Iterator[tuple[str, str, Rows]]:
-    if (scores := read_readers(results, READERS)) is not None:
+    if (scores := study_table(results, READERS)) is not None:
         yield (
             "What this study's own readers answered, with 95 % intervals; p of guessing",
             "Role|Reader|Score|Count|Value|95 % interval|Interval|p",
             [_score(row) for row in scores.itertuples()],
         )
-    if (sets := read_readers(results, READER_SETS)) is not None:
+    if (sets := study_table(results, READER_SETS)) is not None:
         yield (
             "Clinicians' mean quality of each set, 1 (poor) to 5 (high); intervals resample images",
             "Set|Images|Answers|Called real|Quality|95 % interval",
             [_set(row) for row in sets.itertuples()],
         )
-    lines = read_readers(results, READER_REGRESSION)
-    strengths = read_readers(results, READER_CORRELATION)
+    lines = study_table(results, READER_REGRESSION)
+    strengths = study_table(results, READER_CORRELATION)
     if lines is not None and strengths is not None:
         known = {str(row.metric): row for row in strengths.itertuples()}
         yield (
@@ -294,7 +293,7 @@ def _reader_tables(results: Results) -> Iterator[tuple[str, str, Rows]]:
             "Metric|Sets|a|b|Pearson's r|p|p (Holm)|Spearman's r",
             [_line(results, row, known.get(str(row.metric))) for row in lines.itertuples()],
         )
-    if (family := read_readers(results, READER_FAMILY)) is not None:
+    if (family := study_table(results, READER_FAMILY)) is not None:
         critical = number(family["critical_r"].iloc[0], 2)
         yield (
             f"The strongest of all {len(family)} candidates; the largest |r| by chance alone "

@@ -12,7 +12,7 @@ from miua.analysis.claims_table import read_claims
 from miua.analysis.clinician import read_facts
 from miua.metrics.registry import FID, measure
 from miua.report.claims import JudgedClaim
-from miua.report.study_tables import fid_stand_in, is_full_scale, read_regression
+from miua.report.study_tables import fid_stand_in, is_full_scale, read_regression, study_table
 from miua.study.store import Results
 from miua.wording import MINUS, change, number
 
@@ -93,7 +93,7 @@ def _of_sets(results: Results, full_scale: bool, stand_in: bool, computed: bool)
 
 def _called_real(results: Results, role: str) -> float:
     """What share of the synthetic images own readers of a role called real, in percent, or nan."""
-    table = readers.read_readers(results, readers.READERS)
+    table = study_table(results, readers.READERS)
     if table is None:
         return math.nan
     own = (table["role"] == role) & (table["reader"] == readers.ALL)

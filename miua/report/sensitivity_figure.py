@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
-from miua.analysis.sensitivity import AS_IT_SHOULD, NO_RESPONSE, WRONG_WAY
+from miua.analysis.columns import AS_IT_SHOULD, NO_RESPONSE, WRONG_WAY
 from miua.charts import style
 from miua.report import study_tables as tables
 from miua.study.store import COMPUTED, Results

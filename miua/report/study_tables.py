@@ -7,9 +7,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from miua.analysis import noise_floor, sensitivity
-from miua.analysis.clinician import CLINICIAN_COLUMNS, REGRESSION_COLUMNS
-from miua.metrics.inception_weights import SHA256
+from miua.analysis.columns import study_table as study_table
+from miua.metrics.inception_weights import stand_in
 from miua.metrics.registry import (
     ALL_MEASURES,
     FID,
@@ -21,7 +20,6 @@ from miua.metrics.registry import (
 )
 from miua.study.store import (
     COMPUTED,
-    STABILITY_COLUMNS,
     Results,
     read_experiment,
     read_metrics,
@@ -35,32 +33,6 @@ FLOOR, PAIRING = f"{NOISE_FLOOR}-summary", f"{NOISE_FLOOR}-pairing"
 RESPONSES = f"{SENSITIVITY}-summary"
 CLINICIAN, REGRESSION, STABILITY = "clinician", "regression", "stability"
 MEASURED = (*ALL_MEASURES, LBPV_TOTAL_DIFFERENCE)
-
-_COLUMNS = {
-    NOISE_FLOOR: noise_floor.COLUMNS,
-    FLOOR: noise_floor.SUMMARY_COLUMNS,
-    PAIRING: noise_floor.PAIRING_COLUMNS,
-    SENSITIVITY: sensitivity.COLUMNS,
-    RESPONSES: sensitivity.SUMMARY_COLUMNS,
-    CLINICIAN: CLINICIAN_COLUMNS,
-    REGRESSION: REGRESSION_COLUMNS,
-    STABILITY: STABILITY_COLUMNS,
-}
-_TEXT = frozenset(
-    ("split", "metric", "status", "pairing", "degradation", "unit", "monotone", "direction",
-     "response", "agrees", "experiment", "arm", "run", "signs", "stable", "events")
-)  # fmt: skip
-_WEIGHTS = ", weights "  # what the definition of FID says before the first digits of their hash
-
-
-def study_table(results: Results, name: str) -> pd.DataFrame | None:
-    """tables/NAME.csv of an experiment, or None if that was not run.
-
-    Raises:
-        MiuaError: it is damaged.
-    """
-    columns = _COLUMNS[name]
-    return results.table(name, columns, [each for each in columns if each not in _TEXT])
 
 
 def read_regression(results: Results) -> pd.DataFrame:
@@ -135,11 +107,8 @@ def seed_spread(results: Results, metric: str) -> Spread | None:
 
 def fid_stand_in(results: Results) -> str:
     """The first digits of the weights' hash, if FID rests on others than the published; else ""."""
-    for definition in computed(read_metrics(results), FID.name)["definition"]:
-        _, there, digest = str(definition).partition(_WEIGHTS)
-        if there and digest[:8] != SHA256[:8]:
-            return digest[:8]
-    return ""
+    definitions = computed(read_metrics(results), FID.name)["definition"]
+    return next(filter(None, map(stand_in, definitions)), "")
 
 
 def shown_measure(results: Results, metric: str) -> Measure:

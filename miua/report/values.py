@@ -22,7 +22,7 @@ from miua.analysis.clinician import (
     TOLERATED_READING_ERRORS,
     read_facts,
 )
-from miua.analysis.reader_tables import READERS, read_readers
+from miua.analysis.reader_tables import READERS
 from miua.config import TrainingConfig
 from miua.metrics.registry import (
     ALL_MEASURES,
@@ -392,7 +392,7 @@ def _conditions(
         "all agree": (bool((regression["agrees"] == "yes").all()), REGRESSION),
         "all above claim": (len(fitted) > 0 and bool(above.all()), REGRESSION),
         "any significant": (bool((fitted["p_value"] < SIGNIFICANCE).any()), REGRESSION),
-        "own readers": (read_readers(results, READERS) is not None, CLAIMS_TABLE),
+        "own readers": (tables.study_table(results, READERS) is not None, CLAIMS_TABLE),
         "FID slope positive": (bool((slope > 0).any()), REGRESSION),
         **{f"ran {name}": (there, "tables/") for name, there in ran.items()},
         "holds training-size-power": ("training-size-power" in held, CLAIMS_TABLE),

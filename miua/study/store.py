@@ -26,12 +26,6 @@ CELL_NUMBERS = ("epoch", "updates", "training_size", "batch_size", "image_size",
 NUMBERS = ("value", "low", "high", "n_reference", "n_synthetic")
 METRICS_COLUMNS = ("set", "training_size", "epoch", *SET_COLUMNS[1:])
 EXPERIMENT_COLUMNS = (*CELL_COLUMNS, *SET_COLUMNS[1:])
-STABILITY_COLUMNS = (
-    "experiment", "arm", "run", "image_size", "training_size", "epochs", "updates",
-    "diverged_epoch", "saturated_share", "accuracy_real_last", "accuracy_synthetic_last",
-    "generator_loss_last", "discriminator_loss_last", "diversity", "signs", "stable", "events",
-)  # fmt: skip
-STABILITY_NUMBERS = STABILITY_COLUMNS[3:14]
 LOG_COLUMNS = (
     "epoch", "updates", "generator_loss", "discriminator_loss", "accuracy_real",
     "accuracy_synthetic", "events",

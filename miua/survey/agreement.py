@@ -8,26 +8,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
-from functools import partial
 from itertools import combinations
 from typing import Literal
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy import stats
 from statsmodels.stats.inter_rater import aggregate_raters, cohens_kappa, fleiss_kappa
 
-from miua.analysis.checks import (
-    Numbers,
-    UndecidedError,
-    check_fraction,
-    finite_array,
-    finite_columns,
-)
+from miua.analysis.checks import Numbers, UndecidedError
 from miua.analysis.reader_tables import ALL, NORMAL
-from miua.study.store import COMPUTED
 from miua.survey.answers import first_showings
 from miua.survey.estimate import Estimate, attempt, by_images, without_interval
 from miua.survey.records import HIGHEST_QUALITY
@@ -36,6 +27,7 @@ INTRA, INTER = "intra-reader", "inter-reader"
 REAL_OR_SYNTHETIC, QUALITY = "real or synthetic", "quality"
 KAPPA, WEIGHTED_KAPPA, FLEISS = "kappa", "quadratic weighted kappa", "Fleiss' kappa"
 F_BASED = "F distribution"
+UPPER = 0.975  # quantile of a 95 % interval
 NO_VARIANCE = 1e-12  # zero, but for rounding, which can also leave it negative
 NO_DISAGREEMENT = "no disagreement to estimate it from"
 # With fewer repeats kappa's interval spans nearly everything.
@@ -47,49 +39,21 @@ Form = Literal["ICC(2,1)", "ICC(2,k)", "ICC(3,1)"]
 FORMS: tuple[Form, ...] = ("ICC(2,1)", "ICC(2,k)", "ICC(3,1)")
 
 
-@dataclass(frozen=True)
-class Agreement:
-    """One measure of agreement.
-
-    Attributes:
-        kind: "intra-reader" or "inter-reader".
-        role: of the readers; "all" where readers of several roles are compared.
-        readers: their numbers, or "all" for each reader of the role.
-        question: "real or synthetic" or "quality".
-        measure: which.
-        n: number of images that were judged twice, or by all of the readers.
-        value, low, high: the measure and its 95 % interval.
-        interval: how the interval was made, or "none: why".
-        status: "computed", or "undecided: why".
-    """
-
-    kind: str
-    role: str
-    readers: str
-    question: str
-    measure: str
-    n: int
-    value: float = math.nan
-    low: float = math.nan
-    high: float = math.nan
-    interval: str = ""
-    status: str = COMPUTED
-
-
-AGREEMENT_COLUMNS = tuple(Agreement.__dataclass_fields__)
+AGREEMENT_COLUMNS = ("kind", "role", "readers", "question", "measure", "n", *Estimate._fields)
+Row = tuple[object, ...]
 
 
 def score_agreement(judged: pd.DataFrame) -> pd.DataFrame:
     """Each reader with himself or herself, each pair of readers, each role, and all readers.
 
-    Args:
-        judged: JUDGEMENT_COLUMNS; every reader judged the same images.
-
-    Returns:
-        AGREEMENT_COLUMNS.
+    Of JUDGEMENT_COLUMNS, in which every reader judged the same images: AGREEMENT_COLUMNS. kind:
+    "intra-reader" or "inter-reader". role: of the readers; "all" where readers of several roles are
+    compared. readers: their numbers, or "all" for each reader of the role. question: "real or
+    synthetic" or "quality". n: number of images that were judged twice, or by all of the readers.
+    The others are those of an Estimate.
     """
     rows = [*_intra_reader(judged), *_inter_reader(first_showings(judged))]
-    return pd.DataFrame([asdict(row) for row in rows], columns=list(AGREEMENT_COLUMNS))
+    return pd.DataFrame(rows, columns=list(AGREEMENT_COLUMNS))
 
 
 def kappa(
@@ -100,18 +64,11 @@ def kappa(
     The interval is statsmodels' large-sample one, cut off at -1 and 1 (Fleiss, Cohen and Everitt,
     Psychological Bulletin 72, 1969).
 
-    Args:
-        first, second: a category for each image, shape (n,).
-        categories: all that there are, ascending.
-        weighted: whether a disagreement counts by the square of its distance (Cohen 1968).
-
-    Raises:
-        ValueError: an answer is none of the categories, or the lengths differ.
-        UndecidedError: no answers, or all are the same.
+    first, second: a category for each image, shape (n,). categories: all that there are, ascending.
+    weighted: whether a disagreement counts by the square of its distance (Cohen 1968).
+    UndecidedError: no answers, or all are the same.
     """
-    one, other = finite_columns(first=first, second=second)
-    if not np.isin([one, other], categories).all():
-        raise ValueError(f"answers must be of the categories {list(categories)}")
+    one, other = np.asarray(first, dtype=int), np.asarray(second, dtype=int)
     if not one.size:
         raise UndecidedError("no answers to compare")
     if np.ptp([one, other]) == 0:
@@ -132,21 +89,17 @@ def kappa(
 
 
 def fleiss(answers: ArrayLike) -> float:
-    """Fleiss' kappa of several readers (Psychological Bulletin 76, 1971).
+    """Fleiss' kappa of answers, shape (images, readers) (Psychological Bulletin 76, 1971).
 
-    Args:
-        answers: a category for each image and reader, shape (images, readers).
-
-    Raises:
-        UndecidedError: fewer than two readers, no images, or all answers are the same.
+    UndecidedError: fewer than two readers, no images, or all answers are the same.
     """
-    table = finite_array("answers", answers, dimensions=2)
+    table = np.asarray(answers, dtype=int)
     _check_compared(table)
-    return float(fleiss_kappa(aggregate_raters(table.astype(int))[0]))
+    return float(fleiss_kappa(aggregate_raters(table)[0]))
 
 
-def intraclass_correlation(ratings: ArrayLike, form: Form, level: float = 0.95) -> Estimate:
-    """Intraclass correlation of ratings.
+def intraclass_correlation(ratings: ArrayLike, form: Form) -> Estimate:
+    """Intraclass correlation of ratings, with its 95 % interval.
 
     ICC(2,1): agreement of one reader's rating, readers being a sample of more. ICC(2,k): of the
     mean over these many readers. ICC(3,1): consistency of one of just these readers. Names after
@@ -156,17 +109,10 @@ def intraclass_correlation(ratings: ArrayLike, form: Form, level: float = 0.95) 
     ICC(2,k) is that of ICC(2,1) by the formula of Spearman and Brown, which holds above -1/(k - 1)
     alone: below, more disagreement would give values above 1.
 
-    Args:
-        ratings: shape (images, readers), one reader a column, none missing.
-        form: which.
-        level: coverage of the interval.
-
-    Raises:
-        UndecidedError: fewer than two readers or images, all ratings are the same, or ICC(2,k) is
-            not defined for them.
+    ratings: shape (images, readers), one reader a column, none missing. UndecidedError: too few
+    readers or images, all ratings are the same, or ICC(2,k) is not defined for them.
     """
-    check_fraction("level", level)
-    table = finite_array("ratings", ratings, dimensions=2)
+    table = np.asarray(ratings, dtype=np.float64)
     _check_compared(table)
     n, k = table.shape
     if n < 2:
@@ -181,8 +127,7 @@ def intraclass_correlation(ratings: ArrayLike, form: Form, level: float = 0.95) 
         raise UndecidedError("readers disagree more than ICC(2,k) is defined for")
     if rest == 0:
         return without_interval(value, NO_DISAGREEMENT)
-    limits = _consistency if form == "ICC(3,1)" else _agreement
-    low, high = limits(rows, columns, rest, n, k, level)
+    low, high = _limits(rows, columns, rest, n, k, consistency=form == "ICC(3,1)")
     if not low <= one <= high:
         return without_interval(value, "the approximation behind it fails for these ratings")
     if form == "ICC(2,k)":
@@ -198,33 +143,28 @@ def _of_mean(one: float, k: int) -> float:
     return k * one / below if below > 1e-12 else math.nan  # 0, but for rounding
 
 
-def _consistency(
-    rows: float, columns: float, rest: float, n: int, k: int, level: float
+def _limits(
+    rows: float, columns: float, rest: float, n: int, k: int, *, consistency: bool
 ) -> tuple[float, float]:
-    """McGraw and Wong's interval of ICC(C,1)."""
-    upper, freedom = 0.5 + level / 2, (n - 1) * (k - 1)
-    low = rows / rest / stats.f.ppf(upper, n - 1, freedom)
-    high = rows / rest * stats.f.ppf(upper, freedom, n - 1)
-    return float((low - 1) / (low + k - 1)), float((high - 1) / (high + k - 1))
+    """McGraw and Wong's interval of ICC(C,1), or that of ICC(A,1).
 
-
-def _agreement(
-    rows: float, columns: float, rest: float, n: int, k: int, level: float
-) -> tuple[float, float]:
-    """McGraw and Wong's interval of ICC(A,1), with Satterthwaite's degrees of freedom.
-
-    NaN where these are not defined, which needs an ICC below 0.
+    This has Satterthwaite's degrees of freedom, and is NaN where they are not defined, which needs
+    an ICC below 0.
     """
-    upper = 0.5 + level / 2
+    if consistency:
+        freedom = (n - 1) * (k - 1)
+        low = rows / rest / stats.f.ppf(UPPER, n - 1, freedom)
+        high = rows / rest * stats.f.ppf(UPPER, freedom, n - 1)
+        return float((low - 1) / (low + k - 1)), float((high - 1) / (high + k - 1))
     icc = (rows - rest) / (rows + (k - 1) * rest + k * (columns - rest) / n)
     a = k * icc / (n * (1 - icc))
     b = 1 + k * icc * (n - 1) / (n * (1 - icc))
-    freedom = _ratio(
+    satterthwaite = _ratio(
         (a * columns + b * rest) ** 2,
         (a * columns) ** 2 / (k - 1) + (b * rest) ** 2 / ((n - 1) * (k - 1)),
     )
     between = k * columns + (k * n - k - n) * rest
-    f_low, f_high = stats.f.ppf(upper, n - 1, freedom), stats.f.ppf(upper, freedom, n - 1)
+    f_low, f_high = stats.f.ppf(UPPER, (n - 1, satterthwaite), (satterthwaite, n - 1))
     with np.errstate(invalid="ignore", divide="ignore"):  # of freedoms near 0, which give NaN
         low = n * (rows - f_low * rest) / (f_low * between + n * rows)
         high = n * (f_high * rows - rest) / (between + n * f_high * rows)
@@ -257,7 +197,7 @@ def _check_compared(table: Numbers) -> None:
         raise UndecidedError("all answers are the same")
 
 
-def _intra_reader(judged: pd.DataFrame) -> Iterator[Agreement]:
+def _intra_reader(judged: pd.DataFrame) -> Iterator[Row]:
     for (role, reader), answers in judged.groupby(["role", "reader"]):
         first = first_showings(answers).set_index("image")
         again = answers[answers["repeat"]].drop_duplicates("image").set_index("image")
@@ -265,7 +205,7 @@ def _intra_reader(judged: pd.DataFrame) -> Iterator[Agreement]:
         yield from _kappas(who, first.loc[again.index], again, FEWEST_REPEATS)
 
 
-def _inter_reader(first: pd.DataFrame) -> Iterator[Agreement]:
+def _inter_reader(first: pd.DataFrame) -> Iterator[Row]:
     roles = {str(role): part for role, part in first.groupby("role")}
     if len(roles) > 1:
         roles[ALL] = first
@@ -278,40 +218,34 @@ def _inter_reader(first: pd.DataFrame) -> Iterator[Agreement]:
         yield from _together((INTER, role, ALL), part)
 
 
-def _kappas(
-    who: tuple[str, str, str], before: pd.DataFrame, again: pd.DataFrame, fewest: int = 0
-) -> Iterator[Agreement]:
+def _kappas(who: Row, before: pd.DataFrame, again: pd.DataFrame, fewest: int = 0) -> Iterator[Row]:
     """Kappa of both questions for two series of answers to the same images, if so many."""
     n = len(before)
 
-    def compute(column: str, categories: Sequence[int], weighted: bool) -> Estimate:
+    def of(column: str, categories: Sequence[int], weighted: bool) -> Estimate:
         if n < fewest:
             raise UndecidedError(f"{n} images were shown twice, at least {fewest} are needed")
         return kappa(before[column], again[column], categories, weighted=weighted)
 
-    called = attempt(lambda: compute("real", (0, 1), False))
-    yield Agreement(*who, REAL_OR_SYNTHETIC, KAPPA, n, **vars(called))
+    yield (*who, REAL_OR_SYNTHETIC, KAPPA, n, *attempt(of, "real", (0, 1), False))
     grades = range(1, HIGHEST_QUALITY + 1)
-    graded = attempt(lambda: compute("quality", grades, True))
-    yield Agreement(*who, QUALITY, WEIGHTED_KAPPA, n, **vars(graded))
+    yield (*who, QUALITY, WEIGHTED_KAPPA, n, *attempt(of, "quality", grades, True))
 
 
-def _together(who: tuple[str, str, str], first: pd.DataFrame) -> Iterator[Agreement]:
+def _together(who: Row, first: pd.DataFrame) -> Iterator[Row]:
     """Fleiss' kappa and ICC of all readers of a table at once."""
     called, quality = (
-        np.asarray(first.pivot(index="image", columns="reader", values=column))
+        first.pivot(index="image", columns="reader", values=column).to_numpy()
         for column in ("real", "quality")
     )
     n = len(called)
-    found = attempt(partial(_fleiss_by_images, called.astype(int)))
-    yield Agreement(*who, REAL_OR_SYNTHETIC, FLEISS, n, **vars(found))
+
+    def fleiss_by_images() -> Estimate:
+        images = np.arange(n).astype(str)
+        return by_images(
+            lambda rows: fleiss(called[rows]), images, vectorized=False, resamples=FLEISS_RESAMPLES
+        )
+
+    yield (*who, REAL_OR_SYNTHETIC, FLEISS, n, *attempt(fleiss_by_images))
     for form in FORMS:
-        found = attempt(partial(intraclass_correlation, quality.astype(float), form))
-        yield Agreement(*who, QUALITY, form, n, **vars(found))
-
-
-def _fleiss_by_images(answers: NDArray[np.int_]) -> Estimate:
-    images = np.arange(len(answers)).astype(str)
-    return by_images(
-        lambda rows: fleiss(answers[rows]), images, vectorized=False, resamples=FLEISS_RESAMPLES
-    )
+        yield (*who, QUALITY, form, n, *attempt(intraclass_correlation, quality, form))

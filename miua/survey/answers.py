@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -28,8 +28,7 @@ JUDGEMENT_COLUMNS = (
 )
 
 
-@dataclass(frozen=True)
-class OpenedStudy:
+class OpenedStudy(NamedTuple):
     """A study with its key, which fits it.
 
     sha256: of the bytes of study.json, which every file of answers has to name.
@@ -41,8 +40,7 @@ class OpenedStudy:
     sha256: str
 
 
-@dataclass(frozen=True)
-class AnswersFile:
+class AnswersFile(NamedTuple):
     """A reader's file as it was read; content: its bytes."""
 
     path: Path
@@ -50,8 +48,7 @@ class AnswersFile:
     content: bytes
 
 
-@dataclass(frozen=True)
-class Refusal:
+class Refusal(NamedTuple):
     """A file that is not scored; reason: a sentence that says why."""
 
     path: Path
@@ -64,8 +61,7 @@ class Refusal:
 def open_study(folder: Path) -> OpenedStudy:
     """A study's folder: study.json and the sealed key beside it.
 
-    Raises:
-        MiuaError: one of the two is missing or damaged, or they do not fit each other.
+    MiuaError: one of the two is missing or damaged, or they do not fit each other.
     """
     if not (folder / STUDY_FILE).is_file():
         raise MiuaError(
@@ -100,12 +96,7 @@ def read_answers(
     """Every file either accepted or refused, both in the order of the paths.
 
     Of several files of one reader each is refused, as nothing says which of them holds; of those
-    that hold the same answers all but the first.
-
-    Args:
-        opened: the study that the answers are to be of.
-        paths: the files.
-        rehearsal: whether answers that a program gave are accepted.
+    that hold the same answers all but the first. A rehearsal accepts answers of a program, too.
     """
     read: dict[int, AnswersFile] = {}
     refused: dict[int, Refusal] = {}
@@ -113,12 +104,18 @@ def read_answers(
         try:
             read[place] = _checked(opened, path, rehearsal)
         except MiuaError as error:
-            refused[place] = Refusal(path, _without(path, str(error)))
+            # A refusal names the path anyway.
+            said = str(error).removeprefix(f"{path}: ").replace(f"{path} is", "It is", 1)
+            refused[place] = Refusal(path, said)
     for place, file in read.items():
-        others = {at: each for at, each in read.items() if _same_reader(each, file)}
+        others = {
+            at: each
+            for at, each in read.items()
+            if at != place and each.answers.reader == file.answers.reader
+        }
         same = all(each.answers.sha256 == file.answers.sha256 for each in others.values())
         if others and not (same and place < min(others)):
-            refused[place] = Refusal(file.path, _twice(file, list(others.values())))
+            refused[place] = Refusal(file.path, _twice(file, list(others.values()), same))
     accepted = [file for place, file in read.items() if place not in refused]
     return accepted, [refused[place] for place in sorted(refused)]
 
@@ -133,17 +130,12 @@ def judgements(opened: OpenedStudy, files: Sequence[AnswersFile]) -> pd.DataFram
     for file in sorted(files, key=lambda each: each.answers.reader):
         seen: set[str] = set()
         for answer in file.answers.answers:
-            image = opened.key.images[answer.image]
-            known = {
-                **answer.model_dump(),
-                "reader": file.answers.reader,
-                "role": file.answers.role,
-                "kind": image.kind,
-                "set": image.set,
-                "seconds": answer.milliseconds / 1000,
-                "repeat": answer.image in seen,
-            }
-            rows.append([known[name] for name in JUDGEMENT_COLUMNS])
+            rows.append(
+                answer.model_dump()
+                | opened.key.images[answer.image].model_dump(include={"kind", "set"})
+                | {"reader": file.answers.reader, "role": file.answers.role}
+                | {"seconds": answer.milliseconds / 1000, "repeat": answer.image in seen}
+            )
             seen.add(answer.image)
     return pd.DataFrame(rows, columns=list(JUDGEMENT_COLUMNS))
 
@@ -154,11 +146,7 @@ def first_showings(judged: pd.DataFrame) -> pd.DataFrame:
 
 
 def _checked(opened: OpenedStudy, path: Path, rehearsal: bool) -> AnswersFile:
-    """The file, if nothing by itself speaks against it.
-
-    Raises:
-        MiuaError: something does.
-    """
+    """The file; MiuaError: something by itself speaks against it."""
     if path.exists() and not path.is_file():
         raise MiuaError("It is no file. Give the readers' .json files themselves.")
     if path.suffix == ".csv":
@@ -181,7 +169,7 @@ def _checked(opened: OpenedStudy, path: Path, rehearsal: bool) -> AnswersFile:
     practice = [image.id for image in opened.study.practice]
     _check_showings("practice answers", answers.practice, practice)
     _check_showings("answers", answers.answers, orders[answers.reader - 1])
-    _check_times(answers)
+    _check_times({name: getattr(answers, name) for name in ("consented", "started", "finished")})
     if answers.automated and not rehearsal:
         raise MiuaError(
             "A program gave these answers, so they are no result. To try the scoring with them: "
@@ -203,42 +191,28 @@ def _check_showings(what: str, given: list[Answer], shown: list[str]) -> None:
             )
 
 
-def _check_times(answers: Answers) -> None:
-    names = ("consented", "started", "finished")
+def _check_times(written: dict[str, str]) -> None:
     times = []
-    for name in names:
-        written = getattr(answers, name)
+    for name, text in written.items():
         try:
-            time = datetime.fromisoformat(written)
+            times.append(datetime.fromisoformat(text))
         except ValueError:
-            raise MiuaError(f"{name}: {written!r} is no time.") from None
-        if time.tzinfo is None:
-            raise MiuaError(f"{name}: {written!r} does not say which time zone it is of.")
-        times.append(time)
+            raise MiuaError(f"{name}: {text!r} is no time.") from None
+        if times[-1].tzinfo is None:
+            raise MiuaError(f"{name}: {text!r} does not say which time zone it is of.")
     if times != sorted(times):
         raise MiuaError(
-            f"Its times go backwards: {', '.join(f'{n} {getattr(answers, n)}' for n in names)}."
+            f"Its times go backwards: {', '.join(f'{n} {text}' for n, text in written.items())}."
         )
 
 
-def _same_reader(each: AnswersFile, file: AnswersFile) -> bool:
-    return each is not file and each.answers.reader == file.answers.reader
-
-
-def _twice(file: AnswersFile, others: list[AnswersFile]) -> str:
+def _twice(file: AnswersFile, others: list[AnswersFile], same: bool) -> str:
     if any(each.path.resolve() == file.path.resolve() for each in others):
         return "It was given twice. Give it once."
     named = ", ".join(str(each.path) for each in others)
-    if all(each.answers.sha256 == file.answers.sha256 for each in others):
+    if same:
         return f"It holds the same answers as {named}. Give one of them."
     return (
         f"{named} is of reader {file.answers.reader}, too, with other answers. Each number is one "
         "reader's; ask which file holds."
     )
-
-
-def _without(path: Path, said: str) -> str:
-    """What an error says, without the path that a refusal names anyway."""
-    if said.startswith(f"{path}: "):
-        return said.removeprefix(f"{path}: ")
-    return said.replace(f"{path} is", "It is", 1)

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import secrets
 import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from miua.data import ImageStack
 from miua.errors import MiuaError
-from miua.files import atomic_folder, sha256_array
+from miua.files import atomic_folder, atomic_path, sha256_array
 from miua.printable import has_control
 from miua.provenance import PROVENANCE, provenance, write_file_provenance
 from miua.survey.design import (
@@ -52,11 +52,9 @@ MOST_PAGE_BYTES = 50_000_000  # a page that no one can send by mail
 class StudySize:
     """How large a reader study is.
 
-    Attributes:
-        synthetic, real: images to judge. 57 and 11 as in the published study.
-        practice: images shown before those, half of them real.
-        repeated: share of the images to judge that each reader sees twice, 0 to 0.5.
-        readers: how many orders are drawn.
+    synthetic, real: images to judge. 57 and 11 as in the published study. practice: images shown
+    before those, half of them real. repeated: share of the images to judge that each reader sees
+    twice, 0 to 0.5. readers: how many orders are drawn.
     """
 
     synthetic: int = 57
@@ -83,18 +81,9 @@ class StudySize:
         """Images that each reader sees a second time."""
         return min(round(self.repeated * self.judged), self.judged // 2)
 
-    @property
-    def practice_real(self) -> int:
-        """Real images among those for practice."""
-        return self.practice // 2
-
 
 def check_sets(numbers: StudySize, sets: int) -> None:
-    """Refuse fewer synthetic images than sets: some would be without a score.
-
-    Raises:
-        MiuaError: there are fewer.
-    """
+    """MiuaError if synthetic images are fewer than sets: some would be without a score."""
     if numbers.synthetic < sets:
         raise MiuaError(
             f"{numbers.synthetic} synthetic images cannot be of {sets} sets. Ask for at least one "
@@ -102,8 +91,7 @@ def check_sets(numbers: StudySize, sets: int) -> None:
         )
 
 
-@dataclass(frozen=True)
-class Given:
+class Given(NamedTuple):
     """An image stack as it was named: its set's name (REAL for the real images) and its path."""
 
     set: str
@@ -111,8 +99,7 @@ class Given:
     stack: ImageStack
 
 
-@dataclass(frozen=True)
-class Pool:
+class Pool(NamedTuple):
     """What can be drawn of the stacks, and what cannot.
 
     places: by set, the images that may be drawn. twice: images left out, as their like is in the
@@ -124,8 +111,7 @@ class Pool:
     shared: int
 
 
-@dataclass(frozen=True)
-class Built:
+class Built(NamedTuple):
     """What was made, for who made it.
 
     counts: judged images by set. notes: what to know of them, in sentences.
@@ -136,7 +122,6 @@ class Built:
     counts: Mapping[str, int]
     notes: Sequence[str]
     page_bytes: int
-    seed_drawn: bool
 
 
 def build_study(
@@ -159,10 +144,8 @@ def build_study(
         seed: whole number from 0 on that all is drawn from; from the system's randomness if None.
             It is written into the sealed key alone.
 
-    Raises:
-        MiuaError: `out` is not empty, the title cannot be printed, the images differ in size, or
-            there are too few.
-        MissingExtraError: jinja2 is not installed.
+    MiuaError: `out` is not empty, the title cannot be printed, the images differ in size, or there
+    are too few. MissingExtraError: jinja2 is not installed.
     """
     check_place(out)
     check_sets(numbers, sum(each.set != REAL for each in stacks))
@@ -171,42 +154,53 @@ def build_study(
     chosen = secrets.randbits(SEED_BITS) if seed is None else seed
     pool = pool_of(stacks)
     drawn, practice, judged = _draw(stacks, pool, numbers, chosen)
-    images = {name: _key_image(given, place) for name, (given, place) in drawn.items()}
+    pixels = {name: given.stack.images[place] for name, (given, place) in drawn.items()}
+    images = {
+        name: KeyImage(
+            kind="synthetic" if given.set else "real",
+            set=given.set,
+            source=given.path,
+            place=place,
+            sha256=sha256_array(pixels[name]),
+        )
+        for name, (given, place) in drawn.items()
+    }
     set_of = {name: images[name].set for name in judged}
     key = Key(seed=chosen, images=images, stacks={each.set: each.stack.digest for each in stacks})
     key_bytes = canonical(key.model_dump())
+    shown = {name: ShownImage(id=name, sha256=image.sha256) for name, image in images.items()}
     study = ReaderStudy(
         title=title,
         width=width,
         height=height,
-        practice=[ShownImage(id=name, sha256=images[name].sha256) for name in practice],
-        images=[ShownImage(id=name, sha256=images[name].sha256) for name in sorted(judged)],
+        practice=[shown[name] for name in practice],
+        images=[shown[name] for name in sorted(judged)],
         orders=draw_orders(set_of, numbers.repeats, numbers.readers, chosen),
         language=words.language,
         words=words.sentences,
-        key_sha256=_sha256(key_bytes),
+        key_sha256=hashlib.sha256(key_bytes).hexdigest(),
     )
     study_bytes = canonical(study.model_dump())
-    pixels = {name: given.stack.images[place] for name, (given, place) in drawn.items()}
     page = render_page(study, study_bytes, pixels).encode()
     if len(page) > MOST_PAGE_BYTES:
         raise MiuaError(
             f"The page would be {len(page) / 1e6:.0f} MB. Take fewer or smaller images (--size N)."
         )
-    files = {
-        PAGE_FILE: page,
-        STUDY_FILE: study_bytes,
-        KEY_FILE: key_bytes,
-        README_FILE: _readme(title, out).encode(),
-    }
-    _write(out, files, _provenance(stacks, numbers, words))
+    readme = _readme(title, out).encode()
+    files = {PAGE_FILE: page, STUDY_FILE: study_bytes, KEY_FILE: key_bytes, README_FILE: readme}
+    record = _provenance(stacks, numbers, words)
+    with atomic_folder(out.absolute()) as made:
+        for name, content in files.items():
+            # The key is for its owner's eyes alone.
+            with atomic_path(made / name, private=name == KEY_FILE) as temporary:
+                temporary.write_bytes(content)
+        write_file_provenance(made / PROVENANCE, record, [made / name for name in files])
     return Built(
         folder=out,
-        study_sha256=_sha256(study_bytes),
+        study_sha256=hashlib.sha256(study_bytes).hexdigest(),
         counts={each.set: list(set_of.values()).count(each.set) for each in stacks},
         notes=_notes(pool, width, height),
         page_bytes=len(page),
-        seed_drawn=seed is None,
     )
 
 
@@ -230,19 +224,16 @@ def _draw(
     """Stack and place of each image by its id; the ids for practice, in order; those to judge."""
     synthetic = [each.set for each in stacks if each.set != REAL]
     to_judge = {REAL: numbers.real, **equal_shares(numbers.synthetic, synthetic, seed)}
-    rest = numbers.practice - numbers.practice_real
+    real = numbers.practice // 2
     # Another draw: the set with one more image to judge need not have one more for practice.
-    to_try = {REAL: numbers.practice_real, **equal_shares(rest, synthetic, seed + 1)}
+    to_try = {REAL: real, **equal_shares(numbers.practice - real, synthetic, seed + 1)}
     judged: list[tuple[Given, int]] = []
     tried: list[tuple[Given, int]] = []
     for index, given in enumerate(stacks):
         places, judge, practise = pool.places[given.set], to_judge[given.set], to_try[given.set]
         if judge + practise > len(places):
-            shared = ""
-            if pool.shared:
-                shared = (
-                    f" {pool.shared} images are in another set, too: was the right folder given?"
-                )
+            also = f" {pool.shared} images are in another set, too: was the right folder given?"
+            shared = also if pool.shared else ""
             raise MiuaError(
                 f"{given.path} has {len(places)} usable images; {judge} to judge and {practise} "
                 f"for practice are wanted.{shared} Give more images, or ask for fewer "
@@ -257,16 +248,6 @@ def _draw(
     ids = draw_ids([given.set for given, _ in judged], seed)
     by_id = dict(zip(ids, judged, strict=True))
     return drawn | {name: by_id[name] for name in sorted(ids)}, practice, ids
-
-
-def _key_image(given: Given, place: int) -> KeyImage:
-    return KeyImage(
-        kind="synthetic" if given.set else "real",
-        set=given.set,
-        source=given.path,
-        place=place,
-        sha256=sha256_array(given.stack.images[place]),
-    )
 
 
 def _one_size(stacks: Sequence[Given]) -> tuple[int, int]:
@@ -297,29 +278,16 @@ def check_title(title: str) -> None:
         raise MiuaError(f"The title {title!r} has control characters. Give one without (--title).")
 
 
-def _write(out: Path, files: Mapping[str, bytes], record: dict[str, object]) -> None:
-    """The folder with its files, whole or not at all; the key for its owner's eyes alone."""
-    with atomic_folder(out.absolute()) as made:
-        for name, content in files.items():
-            mode = 0o600 if name == KEY_FILE else 0o644
-            handle = os.open(made / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-            with os.fdopen(handle, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-        write_file_provenance(made / PROVENANCE, record, [made / name for name in files])
-
-
 def _provenance(stacks: Sequence[Given], numbers: StudySize, words: Words) -> dict[str, object]:
     """What made the study, without the seed: who knows it can draw the key."""
     record = provenance(
         inputs={each.set or "real images": each.stack.digest for each in stacks},
         settings={**vars(numbers), "language": words.language},
     )
-    words_given = record["command"]
+    command = record["command"]
     kept = [
         word
-        for before, word in zip(["", *words_given], words_given, strict=False)
+        for before, word in zip(["", *command], command, strict=False)
         if before != "--seed" and word.partition("=")[0] != "--seed"
     ]
     return {**record, "command": kept}
@@ -355,7 +323,3 @@ def _readme(title: str, out: Path) -> str:
         "Put the files that readers send back (answers-*.json) into one folder, and run:\n"
         f"miua survey score {shlex.quote(out.name)} FOLDER/*.json\n"
     )
-
-
-def _sha256(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()

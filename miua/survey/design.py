@@ -20,16 +20,8 @@ BLOCKS = 4  # of a session; fewer where there are fewer images
 MOST_REPEATED = 0.5  # the second half of a session has no room for more
 REAL = ""  # the name of the real images among the sets
 
-
-class Stream(IntEnum):
-    """What a random draw is for; no two purposes share a generator."""
-
-    IMAGES = 0
-    SHARES = 1
-    IDS = 2
-    PRACTICE = 3
-    BLOCKS = 4
-    ORDER = 5
+# What a random draw is for; no two purposes share a generator.
+Stream = IntEnum("Stream", "IMAGES SHARES IDS PRACTICE BLOCKS ORDER", start=0)
 
 
 def generator(seed: int, *key: int) -> np.random.Generator:
@@ -56,35 +48,23 @@ def draw_orders(
 ) -> list[list[str]]:
     """For each reader the ids in the order of showing.
 
-    Args:
-        set_of: each image's set by its id, REAL for a real one.
-        repeated: how many images each reader sees a second time.
-        readers: how many orders.
-        seed: all orders come from it; another number of readers changes none of them.
-
-    Raises:
-        MiuaError: more than half of the images are to be repeated.
+    set_of: each image's set by its id, REAL for a real one. repeated: how many images each reader
+    sees a second time. seed: all orders come from it; another number of readers changes none of
+    them. MiuaError: more than half of the images are to be repeated.
     """
     if repeated > MOST_REPEATED * len(set_of):
         raise MiuaError(
             f"{repeated} of {len(set_of)} images cannot be repeated: half of them at most."
         )
-    blocks = _blocks(set_of, seed)
-    return [
-        _order(
-            blocks[first:] + blocks[:first], set_of, repeated, generator(seed, Stream.ORDER, reader)
-        )
-        for reader in range(readers)
-        for first in [reader % len(blocks)]
-    ]
-
-
-def _blocks(set_of: Mapping[str, str], seed: int) -> list[list[str]]:
-    """The images dealt out like cards, sorted by set: of each set, blocks differ by one at most."""
-    draw = generator(seed, Stream.BLOCKS)
-    cards = _by_set(sorted(set_of), set_of, draw)
+    # Dealt out like cards, sorted by set: of each set, blocks differ by one image at most.
+    cards = _by_set(sorted(set_of), set_of, generator(seed, Stream.BLOCKS))
     count = min(BLOCKS, len(cards))
-    return [cards[block::count] for block in range(count)]
+    blocks = [cards[block::count] for block in range(count)]
+    orders = []
+    for reader in range(readers):
+        turned = blocks[reader % count :] + blocks[: reader % count]
+        orders.append(_order(turned, set_of, repeated, generator(seed, Stream.ORDER, reader)))
+    return orders
 
 
 def _order(
@@ -95,14 +75,14 @@ def _order(
 ) -> list[str]:
     """The blocks in turn, each shuffled, with repeats of images of the first half in the second."""
     first = [block[place] for block in blocks for place in draw.permutation(len(block)).tolist()]
-    length = len(first) + repeated
     half = math.ceil(len(first) / 2)
-    chosen = _spread(_by_set(first[:half], set_of, draw), repeated, draw)
-    order: list[str | None] = [None] * length
-    for place, image in _repeats(chosen, first, half, length, draw).items():
-        order[place] = image
+    cards = _by_set(first[:half], set_of, draw)
+    start = draw.random() if repeated else 0.0
+    # At equal steps: of any cards that lie beside each other, their share.
+    chosen = [cards[int((place + start) * half / repeated)] for place in range(repeated)]
+    again = _repeats(chosen, first, half, draw)
     rest = iter(first)
-    return [next(rest) if image is None else image for image in order]
+    return [again.get(place) or next(rest) for place in range(len(first) + repeated)]
 
 
 def least_distance(length: int) -> int:
@@ -111,17 +91,14 @@ def least_distance(length: int) -> int:
 
 
 def _repeats(
-    chosen: Sequence[str],
-    first: Sequence[str],
-    half: int,
-    length: int,
-    draw: np.random.Generator,
+    chosen: Sequence[str], first: Sequence[str], half: int, draw: np.random.Generator
 ) -> dict[int, str]:
     """Where in the second half which image is shown again.
 
     Places are drawn, and moved back where the distance asks for it. The last of k images of the
     first half has k places from its earliest one to the end, so there is always room.
     """
+    length = len(first) + len(chosen)
     places_of = {image: place for place, image in enumerate(first[:half])}
     earliest = [
         place + least_distance(length) for place in sorted(map(places_of.__getitem__, chosen))
@@ -146,11 +123,3 @@ def _by_set(
     rank = dict(zip(sets, draw.permutation(len(sets)).tolist(), strict=True)) | {REAL: -1}
     shuffled = [images[place] for place in draw.permutation(len(images)).tolist()]
     return sorted(shuffled, key=lambda image: rank[set_of[image]])
-
-
-def _spread(cards: Sequence[str], count: int, draw: np.random.Generator) -> list[str]:
-    """So many of the cards at equal steps: of any that lie beside each other, their share."""
-    if count == 0:
-        return []
-    start = draw.random()
-    return [cards[int((place + start) * len(cards) / count)] for place in range(count)]

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,11 +14,8 @@ from miua.analysis.reader_tables import NONE, RESAMPLED
 from miua.analysis.resampling import Rows, cluster_bootstrap
 from miua.study.store import COMPUTED
 
-RESAMPLES = 9999
 
-
-@dataclass(frozen=True)
-class Estimate:
+class Estimate(NamedTuple):
     """A value with its 95 % interval.
 
     Attributes:
@@ -41,12 +37,17 @@ def without_interval(value: float, why: str) -> Estimate:
     return Estimate(value, interval=f"{NONE}{why}")
 
 
-def attempt(compute: Callable[[], Estimate]) -> Estimate:
+def undecided(why: str) -> Estimate:
+    """No value, as the data allow none."""
+    return Estimate(interval=f"{NONE}{why}", status=f"undecided: {why}")
+
+
+def attempt(compute: Callable[..., Estimate], *arguments: Any) -> Estimate:
     """What is computed, or an estimate without a value that says why the data allow none."""
     try:
-        return compute()
+        return compute(*arguments)
     except UndecidedError as error:
-        return Estimate(interval=f"{NONE}{error}", status=f"undecided: {error}")
+        return undecided(str(error))
 
 
 def by_images(
@@ -54,17 +55,12 @@ def by_images(
     images: NDArray[np.str_],
     *,
     vectorized: bool = True,
-    resamples: int = RESAMPLES,
+    resamples: int = 9999,
 ) -> Estimate:
     """A statistic of rows with the interval that resamples images, all rows of one together.
 
-    Args:
-        statistic: of rows; along the last axis, if vectorized.
-        images: which image each row is of.
-        vectorized, resamples: see `miua.analysis.resampling.cluster_bootstrap`.
-
-    Raises:
-        UndecidedError: the statistic of all rows has no value.
+    images: which image each row is of. The others are as in
+    `miua.analysis.resampling.cluster_bootstrap`. UndecidedError: the statistic has no value.
     """
     value = float(statistic(np.arange(images.size)))
     if not math.isfinite(value):

@@ -6,20 +6,12 @@ these alone, so that anybody can make them again.
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from miua.analysis.reader_tables import (
-    CLINICIAN,
-    READER_SETS,
-    READER_TABLES,
-    READERS,
-    against_metrics,
-)
+from miua.analysis import reader_tables as tables
 from miua.errors import MiuaError
-from miua.files import PARTIAL, read_array, sha256_array, sha256_file
+from miua.files import atomic_folder, read_array, sha256_array, sha256_file
 from miua.provenance import PROVENANCE, record_step
 from miua.study.store import Results, read_metrics, write_table
 from miua.survey.answers import AnswersFile, OpenedStudy, judgements, open_study, read_answers
@@ -27,27 +19,31 @@ from miua.survey.records import KEY_FILE, STUDY_FILE
 from miua.survey.score import score_readers, score_sets
 
 ANSWERS_FOLDER = "answers"
-RECORD = f"{READERS}.json"
+RECORD = f"{tables.READERS}.json"
 
 
 def check_readers(
     results: Path, opened: OpenedStudy, files: Sequence[AnswersFile]
 ) -> dict[int, AnswersFile]:
-    """Whether `add_readers` and then `write_reader_tables` can be done; writes nothing.
+    """The answers that RESULTS/readers is to hold, by reader: those that are there already, too.
 
-    Returns:
-        The answers that RESULTS/readers is to hold, by reader: those that are there already, too.
-
-    Raises:
-        MiuaError: the readers judged other images than those of the results, these have no
-            metrics yet, another study is there, or a reader's answers there are others.
+    MiuaError: `add_readers` and then `write_reader_tables` cannot be done, as the readers judged
+    other images than those of the results, these have no metrics yet, another study is there, or a
+    reader's answers there are others.
     """
     found = Results.open(results)
     _check_judged(found, opened)
     read_metrics(found)
     place = found.readers
     answers = {file.answers.reader: file for file in files}
-    for before in _kept(place, opened) if place.exists() else ():
+    if not place.exists():
+        return answers
+    if sha256_file(place / STUDY_FILE) != opened.sha256:
+        raise MiuaError(
+            f"{place} holds another study. These results can have one: score the other into a copy "
+            f"of the results, or remove {place} first."
+        )
+    for before in _accepted(open_study(place), place):
         again = answers.setdefault(before.answers.reader, before)
         if again.answers.sha256 != before.answers.sha256:
             raise MiuaError(
@@ -61,38 +57,29 @@ def add_readers(results: Path, opened: OpenedStudy, files: Sequence[AnswersFile]
     """Copy a study, its key and accepted answers to RESULTS/readers, whole or not at all.
 
     Answers that are there already stay; the same study may so be scored as readers send theirs.
-
-    Returns:
-        RESULTS/readers.
-
-    Raises:
-        MiuaError: see `check_readers`.
+    Returns RESULTS/readers. Raises what `check_readers` does.
     """
     answers = check_readers(results, opened, files)
     place = Results.open(results).readers
-    made = Path(tempfile.mkdtemp(prefix=f"{PARTIAL}{READERS}-", dir=results))
-    try:
-        _fill(made, opened, answers, results)
-        if place.exists():  # what was there is away first, and then removed
-            with tempfile.TemporaryDirectory(prefix=f"{PARTIAL}{READERS}-", dir=results) as old:
-                place.replace(Path(old) / READERS)
-                made.replace(place)
-        else:
-            made.replace(place)
-    finally:
-        shutil.rmtree(made, ignore_errors=True)
+    with atomic_folder(place, replace=True) as made:
+        for name in (STUDY_FILE, KEY_FILE):
+            (made / name).write_bytes((opened.folder / name).read_bytes())
+        (made / ANSWERS_FOLDER).mkdir()
+        for reader, file in sorted(answers.items()):
+            (made / ANSWERS_FOLDER / f"reader-{reader:02d}.json").write_bytes(file.content)
+        written = [path for path in sorted(made.rglob("*")) if path.is_file()]
+        inputs = [opened.folder / STUDY_FILE, opened.folder / KEY_FILE]
+        inputs += [file.path for _, file in sorted(answers.items())]
+        record_step(made / PROVENANCE, base=results, inputs=inputs, files=written)
     return place
 
 
 def write_reader_tables(results: Path) -> list[Path]:
     """Score RESULTS/readers and write the tables of it; every file is checked on the way.
 
-    Returns:
-        The files written: tables/readers.csv and, where a clinician answered, reader-sets.csv,
-        reader-regression.csv, reader-correlation.csv, reader-family.csv.
-
-    Raises:
-        MiuaError: there are no answers, one would be refused, or the images are others.
+    Returns the files written: tables/readers.csv and, where a clinician answered, reader-sets.csv,
+    reader-regression.csv, reader-correlation.csv, reader-family.csv. MiuaError: there are no
+    answers, one would be refused, or the images are others.
     """
     opened = Results.open(results)
     folder = opened.readers
@@ -105,16 +92,16 @@ def write_reader_tables(results: Path) -> list[Path]:
     _check_judged(opened, study)
     files = _accepted(study, folder)
     judged = judgements(study, files)
-    tables = {READERS: score_readers(judged)}
+    scored = {tables.READERS: score_readers(judged)}
     sets = score_sets(judged)
-    sets = sets[(sets["role"] == CLINICIAN) & (sets["kind"] == "synthetic")]
+    sets = sets[(sets["role"] == tables.CLINICIAN) & (sets["kind"] == "synthetic")]
     if len(sets):
-        tables |= {READER_SETS: sets, **against_metrics(sets, read_metrics(opened))}
+        scored |= {tables.READER_SETS: sets, **tables.against_metrics(sets, read_metrics(opened))}
     written = []
-    for name in READER_TABLES:
+    for name in tables.READER_TABLES:
         path = opened.tables / f"{name}.csv"
-        if name in tables:
-            write_table(path, tables[name])
+        if name in scored:
+            write_table(path, scored[name])
             written.append(path)
         else:
             path.unlink(missing_ok=True)  # of answers that are not there any more
@@ -128,42 +115,28 @@ def _check_judged(results: Results, opened: OpenedStudy) -> None:
     """Raise MiuaError unless every image of the study is one of the results, at its place."""
     known = {chosen.set: results.set_stack(chosen.set) for chosen in results.sets}
     known[""] = results.reference_stack
+    others = "These readers judged other images: "
     for name, digest in opened.key.stacks.items():
         what = f"the set {name}" if name else "the real images"
         if name not in known:
             raise MiuaError(
-                f"These readers judged other images: {opened.folder} holds {what}, which "
-                f"{results.folder} has not."
+                f"{others}{opened.folder} holds {what}, which {results.folder} has not."
             )
         stack = read_array(known[name])
         if sha256_file(known[name]) != digest:
             raise MiuaError(
-                f"These readers judged other images: {what} in {known[name]} is not what "
-                f"{opened.folder} was built from."
+                f"{others}{what} in {known[name]} is not what {opened.folder} was built from."
             )
         for identity, image in opened.key.images.items():
             if image.set == name and (
                 image.place >= len(stack) or sha256_array(stack[image.place]) != image.sha256
             ):
-                raise MiuaError(
-                    f"These readers judged other images: {identity} is not image {image.place} of "
-                    f"{known[name]}."
-                )
+                raise MiuaError(f"{others}{identity} is not image {image.place} of {known[name]}.")
     if unknown := {image.set for image in opened.key.images.values()} - set(opened.key.stacks):
         raise MiuaError(
             f"{opened.folder / KEY_FILE} does not say of which stack {', '.join(sorted(unknown))} "
             "is."
         )
-
-
-def _kept(place: Path, opened: OpenedStudy) -> list[AnswersFile]:
-    """The files of the same study that are there already."""
-    if sha256_file(place / STUDY_FILE) != opened.sha256:
-        raise MiuaError(
-            f"{place} holds another study. These results can have one: score the other into a copy "
-            f"of the results, or remove {place} first."
-        )
-    return _accepted(open_study(place), place)
 
 
 def _accepted(study: OpenedStudy, folder: Path) -> list[AnswersFile]:
@@ -173,16 +146,3 @@ def _accepted(study: OpenedStudy, folder: Path) -> list[AnswersFile]:
     if not accepted:
         raise MiuaError(f"{folder / ANSWERS_FOLDER} holds no answers.")
     return accepted
-
-
-def _fill(made: Path, opened: OpenedStudy, answers: dict[int, AnswersFile], results: Path) -> None:
-    for name in (STUDY_FILE, KEY_FILE):
-        (made / name).write_bytes((opened.folder / name).read_bytes())
-    (made / ANSWERS_FOLDER).mkdir()
-    for reader, file in sorted(answers.items()):
-        (made / ANSWERS_FOLDER / f"reader-{reader:02d}.json").write_bytes(file.content)
-    made.chmod(0o755)
-    files = [path for path in sorted(made.rglob("*")) if path.is_file()]
-    inputs = [opened.folder / STUDY_FILE, opened.folder / KEY_FILE]
-    inputs += [file.path for _, file in sorted(answers.items())]
-    record_step(made / PROVENANCE, base=results, inputs=inputs, files=files)

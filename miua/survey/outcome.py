@@ -15,9 +15,8 @@ from miua.provenance import PROVENANCE, record_step
 from miua.study.store import write_table
 from miua.survey.agreement import score_agreement
 from miua.survey.answers import AnswersFile, OpenedStudy, Refusal, judgements
-from miua.survey.learning import score_learning
 from miua.survey.records import KEY_FILE, STUDY_FILE
-from miua.survey.score import score_readers, score_sets
+from miua.survey.score import score_learning, score_readers, score_sets
 
 # Raised by one whenever a key of scores.json changes its name or meaning.
 SCHEMA = 1
@@ -32,18 +31,15 @@ REHEARSAL = "Rehearsal: answers of a program, not a result"
 class Outcome:
     """What a reader study came to.
 
-    Attributes:
-        opened: the study.
-        files: the readers' files that are scored.
-        refused: those that are not.
-        rehearsal: whether programs' answers were let in, so that nothing here is a result.
-        judged: every answer with what its image is (JUDGEMENT_COLUMNS).
-        readers, sets, agreement, learning: the tables of scores.
+    opened: the study. files: the readers' files that are scored, by reader. refused: those that are
+    not. rehearsal: whether programs' answers were let in, so that nothing here is a result. judged:
+    every answer with what its image is (JUDGEMENT_COLUMNS). readers, sets, agreement, learning: the
+    tables of scores.
     """
 
     opened: OpenedStudy
-    files: tuple[AnswersFile, ...]
-    refused: tuple[Refusal, ...]
+    files: Sequence[AnswersFile]
+    refused: Sequence[Refusal]
     rehearsal: bool
     judged: pd.DataFrame
     readers: pd.DataFrame
@@ -63,15 +59,10 @@ class Outcome:
         return self.judged.loc[self.judged["comment"].str.strip() != "", columns]
 
     @property
-    def tables(self) -> dict[str, pd.DataFrame]:
-        """Every table by the name of its file."""
-        return {
-            ANSWERS: self.judged,
-            "readers": self.readers,
-            "sets": self.sets,
-            "agreement": self.agreement,
-            "learning": self.learning,
-        }
+    def scores(self) -> dict[str, pd.DataFrame]:
+        """The tables of scores by the names of their files."""
+        names = ("readers", "sets", "agreement", "learning")
+        return {name: getattr(self, name) for name in names}
 
 
 def score(
@@ -82,41 +73,18 @@ def score(
     rehearsal: bool = False,
 ) -> Outcome:
     """Score files that were accepted already (`miua.survey.answers.read_answers`); one or more."""
-    judged = judgements(opened, files)
-    return Outcome(
-        opened=opened,
-        files=tuple(sorted(files, key=lambda file: file.answers.reader)),
-        refused=tuple(refused),
-        rehearsal=rehearsal,
-        judged=judged,
-        readers=score_readers(judged),
-        sets=score_sets(judged),
-        agreement=score_agreement(judged),
-        learning=score_learning(judged),
-    )
-
-
-def as_document(outcome: Outcome) -> dict[str, Any]:
-    """The content of scores.json; numbers that there are not are null."""
-    tables = {name: _records(table) for name, table in outcome.tables.items() if name != ANSWERS}
-    return {
-        "schema": SCHEMA,
-        "banner": outcome.banner,
-        "study": outcome.opened.sha256,
-        "title": outcome.opened.study.title,
-        "files": [_described(file) for file in outcome.files],
-        "refused": [{"file": r.path.name, "reason": r.reason} for r in outcome.refused],
-        **tables,
-        "comments": _records(outcome.comments),
-    }
+    by_reader = sorted(files, key=lambda file: file.answers.reader)
+    judged = judgements(opened, by_reader)
+    scorers = (score_readers, score_sets, score_agreement, score_learning)
+    tables = [scorer(judged) for scorer in scorers]
+    return Outcome(opened, by_reader, refused, rehearsal, judged, *tables)
 
 
 def outcome_folder(study: Path, given: Path | None, *, rehearsal: bool) -> Path:
     """Where scores go: the given folder, or one of the study's for results or for rehearsals.
 
-    Raises:
-        MiuaError: scores of the other kind are there, neither of which may take the place of the
-            other; or the folder is not one of scores.
+    MiuaError: scores of the other kind are there, neither of which may take the place of the other;
+    or the folder is not one of scores.
     """
     folder = given or study / (REHEARSAL_FOLDER if rehearsal else SCORES_FOLDER)
     if not (folder / SCORES_FILE).exists():
@@ -135,44 +103,46 @@ def write_outcome(outcome: Outcome, folder: Path) -> list[Path]:
     """Write every table as CSV, scores.json, and provenance.json beside them.
 
     Like the sealed key, the answers can be read by their owner alone: they say what each image is.
-
-    Returns:
-        The files written, without the provenance.
+    In scores.json numbers that there are not are null. Returns the files without the provenance.
     """
     written = []
-    for name, table in outcome.tables.items():
+    for name, table in {ANSWERS: outcome.judged, **outcome.scores}.items():
         written.append(folder / f"{name}.csv")
         shown = _as_written(table, outcome.banner)
         write_table(written[-1], shown, private=name == ANSWERS)
+    document = {
+        "schema": SCHEMA,
+        "banner": outcome.banner,
+        "study": outcome.opened.sha256,
+        "title": outcome.opened.study.title,
+        "files": [_described(file) for file in outcome.files],
+        "refused": [{"file": r.path.name, "reason": r.reason} for r in outcome.refused],
+        **{name: _records(table) for name, table in outcome.scores.items()},
+        "comments": _records(outcome.comments),
+    }
     written.append(folder / SCORES_FILE)
-    write_json(written[-1], as_document(outcome), sort_keys=False)
+    write_json(written[-1], document, sort_keys=False)
     study = outcome.opened.folder
     inputs = [study / STUDY_FILE, study / KEY_FILE, *(file.path for file in outcome.files)]
     record_step(folder / PROVENANCE, base=study, inputs=inputs, files=written)
     return written
 
 
-# What scores.json says of a reader, by the names of Answers.
-_DESCRIBED = ("reader", "role", "experience_years", "started", "finished", "sittings", "zoom")
-
-
 def _described(file: AnswersFile) -> dict[str, Any]:
+    """What scores.json says of a reader."""
     answers = file.answers
+    kept = {"reader", "role", "experience_years", "started", "finished", "sittings", "zoom"}
     return {
         "file": file.path.name,
         "receipt": answers.receipt,
-        **{name: getattr(answers, name) for name in _DESCRIBED},
+        **answers.model_dump(include=kept),
         "taken_back": sum(answer.changes for answer in answers.answers),
         "automated": answers.automated,
     }
 
 
-def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    wide = table.astype(object)
-    return [
-        {str(name): None if value != value else value for name, value in row.items()}
-        for row in wide.to_dict("records")
-    ]
+def _records(table: pd.DataFrame) -> list[dict[Any, Any]]:
+    return table.astype(object).where(table.notna(), None).to_dict("records")
 
 
 def _as_written(table: pd.DataFrame, banner: str) -> pd.DataFrame:

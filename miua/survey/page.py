@@ -33,13 +33,8 @@ def render_page(
 ) -> str:
     """The page as text; the same study and images give the same.
 
-    Args:
-        study: what the page knows.
-        study_bytes: study.json as written. The page carries it and answers with its SHA-256.
-        pixels: each image by its id, (H, W).
-
-    Raises:
-        MissingExtraError: jinja2 is not installed.
+    study_bytes: study.json as written; the page carries it and answers with its SHA-256. pixels:
+    each image by its id, (H, W). MissingExtraError: jinja2 is not installed.
     """
     data = {
         "study": json.loads(study_bytes),

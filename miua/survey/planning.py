@@ -3,6 +3,9 @@
 All of it is exact but what says otherwise. One reader's answers to different images are taken as
 independent. Answers of several readers to one image are not: their number is divided by the design
 effect 1 + (readers - 1) image_correlation (Kish, Survey Sampling, 1965), rounded down.
+
+Where a study of this size finds nothing, or is too large to compute, functions raise
+UndecidedError.
 """
 
 from __future__ import annotations
@@ -17,17 +20,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special, stats
 
-from miua.analysis.checks import UndecidedError, check_count, check_fraction
-from miua.analysis.power import (
-    as_unlikely,
-    binomial_power,
-    smallest_correlation,
-    smallest_effect,
-)
-from miua.analysis.proportions import exact_interval
+from miua.analysis.checks import UndecidedError
+from miua.analysis.power import as_unlikely, binomial_power, smallest_correlation, smallest_effect
 from miua.metrics.memorisation import clopper_pearson
 
 CHANCE, ALPHA, POWER = 0.5, 0.05, 0.8
+LEVEL = 1 - ALPHA  # of intervals
 SUPPOSED_KAPPA, SUPPOSED_ICC = 0.6, 0.6
 METRICS = 5  # that a set's scores are held against, as in the published study: FID, V8 to V240
 LARGEST_DISCRIMINABILITY = 12.0
@@ -43,15 +41,10 @@ Kind = Literal["minutes", "interval", "share", "half-width", "number", "count"]
 class Design:
     """The numbers of a study that decide what it can find.
 
-    Attributes:
-        synthetic, real: images that each reader judges.
-        readers: how many.
-        repeats: images that each reader sees twice.
-        practice: images before those.
-        sets: synthetic sets.
-        seconds: that a reader takes for an image.
-        image_correlation: of two readers' answers to one image, 0 to 1: how far an image decides
-            the answers to it.
+    synthetic, real: images that each reader judges. readers: how many. repeats: images that each
+    reader sees twice. practice: images before those. sets: synthetic sets. seconds: that a reader
+    takes for an image. image_correlation: of two readers' answers to one image, 0 to 1: how far an
+    image decides the answers to it.
     """
 
     synthetic: int
@@ -62,14 +55,6 @@ class Design:
     sets: int = 1
     seconds: float = 12.0
     image_correlation: float = 0.2
-
-    def __post_init__(self) -> None:
-        for name in ("synthetic", "readers", "sets"):
-            check_count(name, getattr(self, name), 1)
-        for name in ("real", "repeats", "practice"):
-            check_count(name, getattr(self, name), 0)
-        if not 0 <= self.image_correlation <= 1:
-            raise ValueError(f"image_correlation must be 0 to 1, not {self.image_correlation}")
 
     @property
     def design_effect(self) -> float:
@@ -126,11 +111,9 @@ Value = tuple[float, ...] | None
 class PlanLine:
     """One thing that a study can find.
 
-    Attributes:
-        name: for programs.
-        words: what it is, for people.
-        kind: how the numbers are to be read: "share" is a fraction of 1, "interval" two of them.
-        one, all: of one reader, and of all readers together; None where there is none.
+    name: for programs. words: what it is, for people. kind: how the numbers are to be read: "share"
+    is a fraction of 1, "interval" two of them. one, all: of one reader, and of all readers
+    together; None where there is none.
     """
 
     name: str
@@ -143,35 +126,27 @@ class PlanLine:
 def plan(design: Design, detect: float | None = None) -> list[PlanLine]:
     """All that can be said of a design.
 
-    Args:
-        design: the numbers.
-        detect: a share of synthetic images called real for which the number of images is wanted
-            that tells it from chance; none if not given.
-
-    Raises:
-        ValueError: a number is out of range.
+    detect: a share of synthetic images called real for which the number of images is wanted that
+    tells it from chance; none if not given.
     """
     shown = design.practice + design.synthetic + design.real + design.repeats
     minutes = shown * design.seconds / 60
-    one, every = design.synthetic, design.effective(design.synthetic)
-    every_real = design.effective(design.real)
+    answers = (design.synthetic, design.effective(design.synthetic))  # of one reader, of all
+    to_real = (design.real, design.effective(design.real))
     correlation = _or_none(smallest_correlation, design.sets)
     of_several = _or_none(partial(smallest_correlation, alpha=ALPHA / METRICS), design.sets)
-    values: dict[str, tuple[Value, Value]] = {
+    values: dict[str, tuple[Value, ...]] = {
         "minutes": ((minutes,), (minutes * design.readers,)),
-        "interval_at_half": (_ends(one // 2, one), _ends(every // 2, every)),
-        "interval_at_none": (_ends(0, one), _ends(0, every)),
-        "departure": (_or_none(smallest_departure, one), _or_none(smallest_departure, every)),
-        "equivalence_margin": (
-            _or_none(smallest_equivalence_margin, one),
-            _or_none(smallest_equivalence_margin, every),
-        ),
-        "discriminability": (
-            _or_none(smallest_discriminability, design.real, one),
-            _or_none(smallest_discriminability, every_real, every),
+        "interval_at_half": tuple(_interval(n // 2, n) for n in answers),
+        "interval_at_none": tuple(_interval(0, n) for n in answers),
+        "departure": tuple(_or_none(smallest_departure, n) for n in answers),
+        "equivalence_margin": tuple(_or_none(smallest_equivalence_margin, n) for n in answers),
+        "discriminability": tuple(
+            _or_none(smallest_discriminability, *each)
+            for each in zip(to_real, answers, strict=True)
         ),
         "kappa": (_or_none(kappa_half_width, design.repeats), None),
-        "icc": (None, _or_none(icc_half_width, one + design.real, design.readers)),
+        "icc": (None, _or_none(icc_half_width, design.synthetic + design.real, design.readers)),
         "correlation": (correlation, correlation),
         "correlation_of_several": (of_several, of_several),
     }
@@ -188,11 +163,7 @@ def plan(design: Design, detect: float | None = None) -> list[PlanLine]:
 
 
 def smallest_departure(trials: int) -> float:
-    """How far from chance a share must be so that the exact binomial test finds it with POWER.
-
-    Raises:
-        UndecidedError: so few trials never differ from chance.
-    """
+    """How far from chance a share must be so that the exact binomial test finds it with POWER."""
     return smallest_effect(
         lambda away: binomial_power(trials, CHANCE + away, chance=CHANCE, alpha=ALPHA),
         0.5 - 1e-12,
@@ -204,14 +175,8 @@ def images_to_detect(share: float) -> int:
     """From how many trials on the exact binomial test finds this share with POWER, always.
 
     The power goes up and down a little from one number to the next: all larger ones have it, too.
-
-    Raises:
-        ValueError: the share is no fraction, or is chance.
-        UndecidedError: it is too near to chance.
+    The share is a fraction other than CHANCE.
     """
-    check_fraction("detect", share)
-    if share == CHANCE:
-        raise ValueError("detect must differ from 0.5, which is chance")
     # The normal approximation, with room: the power of the exact test is past its ups and downs.
     z = special.ndtri(1 - ALPHA / 2) + special.ndtri(POWER)
     rough = (z / (2 * (share - CHANCE))) ** 2
@@ -225,11 +190,7 @@ def images_to_detect(share: float) -> int:
 
 
 def smallest_equivalence_margin(trials: int) -> float:
-    """How near to chance the exact 95 % interval lies with POWER, where chance is true.
-
-    Raises:
-        UndecidedError: there are more than MOST_ANSWERS trials.
-    """
+    """How near to chance the exact 95 % interval lies with POWER, where chance is true."""
     if trials > MOST_ANSWERS:
         raise UndecidedError(f"more than {MOST_ANSWERS} answers")
     counts = np.arange(trials + 1)
@@ -245,9 +206,6 @@ def smallest_discriminability(real: int, synthetic: int) -> float:
 
     Such a reader calls real images real with probability Phi(d'/2), synthetic ones Phi(-d'/2)
     (Green and Swets, Signal Detection Theory and Psychophysics, 1966).
-
-    Raises:
-        UndecidedError: so few images never show a difference, or there are too many to compute.
     """
     if (real + 1) * (synthetic + 1) > MOST_FISHER_TABLES:
         raise UndecidedError("too many answers for Fisher's exact test")
@@ -256,10 +214,9 @@ def smallest_discriminability(real: int, synthetic: int) -> float:
     calls_synthetic = np.arange(synthetic + 1)
 
     def power(d: float) -> float:
-        chance = stats.binom.pmf(calls_real, real, special.ndtr(d / 2)) * stats.binom.pmf(
-            calls_synthetic, synthetic, special.ndtr(-d / 2)
-        )
-        return float(chance[significant].sum())
+        of_real = stats.binom.pmf(calls_real, real, special.ndtr(d / 2))
+        of_synthetic = stats.binom.pmf(calls_synthetic, synthetic, special.ndtr(-d / 2))
+        return float((of_real * of_synthetic)[significant].sum())
 
     return smallest_effect(power, LARGEST_DISCRIMINABILITY, power=POWER)
 
@@ -269,9 +226,6 @@ def kappa_half_width(pairs: int, kappa: float = SUPPOSED_KAPPA) -> float:
 
     Asymptotic: Fleiss, Cohen and Everitt (Psychological Bulletin 72, 1969), whose variance is
     (1 - kappa^2) / pairs for such answers.
-
-    Raises:
-        UndecidedError: no pairs.
     """
     if pairs < 1:
         raise UndecidedError("no repeated images")
@@ -282,9 +236,6 @@ def icc_half_width(images: int, readers: int, icc: float = SUPPOSED_ICC) -> floa
     """Half the 95 % interval of the intraclass correlation of single ratings.
 
     Approximate: Bonett (Statistics in Medicine 21, 2002), solved for the width.
-
-    Raises:
-        UndecidedError: fewer than two readers or images.
     """
     if readers < 2 or images < 2:
         raise UndecidedError("at least two readers and two images are needed")
@@ -293,12 +244,11 @@ def icc_half_width(images: int, readers: int, icc: float = SUPPOSED_ICC) -> floa
     return float(special.ndtri(1 - ALPHA / 2)) * math.sqrt(spread)
 
 
-def _ends(successes: int, trials: int) -> tuple[float, ...]:
-    interval = exact_interval(successes, trials, 1 - ALPHA)
-    return interval.low, interval.high
+def _interval(successes: int, trials: int) -> tuple[float, ...]:
+    return tuple(float(end) for end in clopper_pearson(successes, trials, 1 - LEVEL))
 
 
-def _or_none(compute: Callable[..., float], *arguments: float) -> tuple[float, ...] | None:
+def _or_none(compute: Callable[..., float], *arguments: float) -> Value:
     """The number, or None where the data would allow no answer."""
     try:
         return (float(compute(*arguments)),)

@@ -177,9 +177,8 @@ def digest_of(content: dict[str, Any]) -> str:
 def read_record(path: Path, model: type[Model]) -> tuple[Model, bytes]:
     """The record of a file, and the file's bytes.
 
-    Raises:
-        MiuaError: the file is missing, not JSON, or not such a record; the message says what is
-            wrong with it.
+    MiuaError: the file is missing, not JSON, or not such a record; the message says what is wrong
+    with it.
     """
     try:
         found = path.read_bytes()

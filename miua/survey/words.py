@@ -26,11 +26,7 @@ class Words:
     sentences: Mapping[str, str]
 
     def with_consent(self, text: str) -> Words:
-        """The same, with another text that readers agree to.
-
-        Raises:
-            MiuaError: the text is empty.
-        """
+        """The same, with another text that readers agree to; MiuaError: it is empty."""
         if not text.strip():
             raise MiuaError("The consent is empty. Say what readers agree to.")
         return replace(self, sentences={**self.sentences, CONSENT: text.strip()})
@@ -46,13 +42,8 @@ def english() -> Words:
 def read_words(path: Path, language: str) -> Words:
     """Sentences in another language.
 
-    Args:
-        path: JSON with exactly the names of the English sentences, and in each the same places
-            for numbers and names, such as {n}.
-        language: such as "de".
-
-    Raises:
-        MiuaError: the file is not such; the message names what differs.
+    The file is JSON with exactly the names of the English sentences, and in each the same places
+    for numbers and names, such as {n}. MiuaError: it is not; the message names what differs.
     """
     if not _LANGUAGE.match(language):
         raise MiuaError(f"--language {language} is no language tag. Give one such as de.")

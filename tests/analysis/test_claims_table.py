@@ -22,9 +22,8 @@ from miua.analysis.claims_table import (
     read_claims_table,
     write_claims,
 )
-from miua.analysis.clinician import clinician_table, refit
-from miua.analysis.noise_floor import COLUMNS as FLOOR_COLUMNS
-from miua.analysis.noise_floor import PAIRING_COLUMNS
+from miua.analysis.clinician import read_scores, refit, strengths
+from miua.analysis.columns import COLUMNS
 from miua.config import read_config
 from miua.errors import MiuaError
 from miua.metrics.registry import element_name
@@ -84,20 +83,20 @@ def plant(folder, *, scientific):
     )
     rows = [(s, 400, r, 90 * (s == "image"), "psnr", 11, "computed") for s in ("image", "subject")
             for r in range(2)]  # fmt: skip
-    world.write("noise-floor", rows, FLOOR_COLUMNS)
+    world.write("noise-floor", rows, COLUMNS["noise-floor"])
     pairs = [(way, metric, value) for metric in ("psnr", "mutual_information")
              for way, value in (("all", 1), ("nearest", 9))]  # fmt: skip
-    world.write("noise-floor-pairing", pairs, PAIRING_COLUMNS)
+    world.write("noise-floor-pairing", pairs, COLUMNS["noise-floor-pairing"])
     judged = [*FIVE, "mutual_information", "psnr", "fd_lbp", "diversity"]
     world.sensitivity({(damage, metric): "as it should" for damage in DAMAGES for metric in judged})
     refit(STUDY).to_csv(folder / "tables" / "regression.csv", index=False)
-    strengths().to_csv(folder / "tables" / "clinician.csv", index=False)
+    published_strengths().to_csv(folder / "tables" / "clinician.csv", index=False)
     return folder
 
 
 @functools.cache
-def strengths():
-    return clinician_table(STUDY)
+def published_strengths():
+    return strengths(read_scores(STUDY))
 
 
 @pytest.fixture(scope="module")

@@ -10,15 +10,16 @@ import pytest
 from scipy import stats
 
 from miua.analysis.clinician import (
-    CLINICIAN_COLUMNS,
     COEFFICIENTS_FILE,
     FACTS_FILE,
     SCORES_FILE,
-    clinician_table,
     holm,
     read_facts,
+    read_scores,
     refit,
+    strengths,
 )
+from miua.analysis.columns import COLUMNS
 from miua.errors import MiuaError
 
 STUDY = Path(__file__).parents[2] / "experiments"
@@ -116,16 +117,16 @@ def test_a_missing_file_is_named(study):
 
 
 @pytest.fixture(scope="module")
-def strengths():
-    return clinician_table(STUDY).set_index("metric")
+def strength():
+    return strengths(read_scores(STUDY)).set_index("metric")
 
 
-def test_strengths_agree_with_the_refit_and_with_scipy(strengths):
-    assert (strengths.index.name, *strengths.columns) == CLINICIAN_COLUMNS
+def test_strengths_agree_with_the_refit_and_with_scipy(strength):
+    assert (strength.index.name, *strength.columns) == COLUMNS["clinician"]
     fits = refit(STUDY).set_index("metric")
     scores = pd.read_csv(STUDY / SCORES_FILE)
-    assert set(strengths.index) == set(fits.index)
-    for metric, row in strengths.iterrows():
+    assert set(strength.index) == set(fits.index)
+    for metric, row in strength.iterrows():
         assert row["status"] == "computed"
         assert row["pearson_r"] == pytest.approx(fits.loc[metric, "pearson_r"])
         assert row["p_value"] == pytest.approx(fits.loc[metric, "p_value"])
@@ -137,12 +138,12 @@ def test_strengths_agree_with_the_refit_and_with_scipy(strengths):
         assert row["spearman_low"] < row["spearman_r"] < row["spearman_high"]
 
 
-def test_twenty_points_have_little_power(strengths):
+def test_twenty_points_have_little_power(strength):
     # Cohen 1988, table 3.3.5: n = 20, two-sided 0.05, r = 0.20 has a power of 0.14; r near 0.58
     # is needed for 0.80.
-    assert strengths["power_at_claimed"].to_numpy() == pytest.approx(0.14, abs=0.01)
-    assert strengths["smallest_detectable_r"].to_numpy() == pytest.approx(0.58, abs=0.01)
-    assert strengths["power_at_found"].between(0.19, 0.45).all()
+    assert strength["power_at_claimed"].to_numpy() == pytest.approx(0.14, abs=0.01)
+    assert strength["smallest_detectable_r"].to_numpy() == pytest.approx(0.58, abs=0.01)
+    assert strength["power_at_found"].between(0.19, 0.45).all()
 
 
 def test_holm_multiplies_the_smallest_by_their_number_and_keeps_the_order():
@@ -160,7 +161,7 @@ def test_holm_is_over_the_metrics_that_have_a_p_value(study):
     scores.loc[scores["metric"] == "fid", "value"] = 240.0
     kept = scores["metric"].isin(["fid", "lbpv_008_difference", "lbpv_240_difference"])
     scores[kept].to_csv(study / SCORES_FILE, index=False)
-    table = clinician_table(study).set_index("metric")
+    table = strengths(read_scores(study)).set_index("metric")
     assert table.loc["fid", "status"].startswith("undecided: all y values are equal")
     assert np.isnan(table.loc["fid", "p_holm"])
     assert table.loc["lbpv_008_difference", "p_holm"] == pytest.approx(
@@ -173,7 +174,7 @@ def test_points_on_one_line_are_certain(study):
     line = scores[scores["metric"] == "fid"].copy()
     line["value"] = -np.log(line["clinician_score"])
     line.to_csv(study / SCORES_FILE, index=False)
-    row = clinician_table(study).iloc[0]
+    row = strengths(read_scores(study)).iloc[0]
     assert row["pearson_r"] == pytest.approx(-1)
     assert row["power_at_found"] == pytest.approx(1)
 

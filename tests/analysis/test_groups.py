@@ -7,11 +7,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from miua.analysis.checks import UndecidedError
-from miua.analysis.groups import (
-    compare_blocked,
-    compare_groups,
-    equivalence_of_groups,
-)
+from miua.analysis.groups import compare_blocked, compare_groups, equivalence_of_groups
 
 DRAWS = 400
 SIZES = np.repeat([100, 300, 500, 800, 999], 4)
@@ -84,7 +80,7 @@ def test_units_order_and_names_decide_nothing(scale, shift, order):
     plain = compare_groups(values, SIZES)
     order = np.array(order)
     other = compare_groups((scale * values + shift)[order], np.char.mod("set %04d", SIZES[order]))
-    assert vars(other) == pytest.approx(vars(plain), rel=1e-6)
+    assert other == pytest.approx(plain, rel=1e-6)
 
 
 def test_friedman_of_a_published_example():
@@ -95,18 +91,17 @@ def test_friedman_of_a_published_example():
         5.55 5.45 5.60 5.35 5.45 5.05 5.00 4.95 5.50 5.50 5.40 5.45 5.55 5.50 5.55 5.55 5.35 5.45
         5.50 5.55 5.50 5.45 5.25 5.65 5.60 5.40 5.70 5.65 5.55 6.30 6.30 6.25"""
     times = np.array(printed.split(), dtype=float)
-    found = compare_blocked(times, np.tile(["round", "narrow", "wide"], 22), np.arange(66) // 3)
-    assert found.chi_squared == pytest.approx(11.143, abs=5e-4)
-    assert found.p_value == pytest.approx(0.003805, abs=5e-7)
-    assert found.kendall_w == pytest.approx(11.143 / 44, abs=1e-5)
+    p, w = compare_blocked(times, np.tile(["round", "narrow", "wide"], 22), np.arange(66) // 3)
+    assert p == pytest.approx(0.003805, abs=5e-7)
+    assert w == pytest.approx(11.143 / 44, abs=1e-5)
 
 
 def test_kendall_s_w_is_one_for_one_order_and_zero_for_none():
     same = compare_blocked(SIZES + EPOCHS, SIZES, EPOCHS)
-    assert same.kendall_w == pytest.approx(1)
+    assert same[1] == pytest.approx(1)
     latin = np.array([[1, 2, 3], [2, 3, 1], [3, 1, 2]])
     groups, blocks = np.tile(range(3), 3), np.repeat(range(3), 3)
-    assert compare_blocked(latin.ravel(), groups, blocks).kendall_w == pytest.approx(0)
+    assert compare_blocked(latin.ravel(), groups, blocks)[1] == pytest.approx(0)
     order = np.random.default_rng(5).permutation(20)
     assert compare_blocked((SIZES + EPOCHS)[order], SIZES[order], EPOCHS[order]) == same
 
@@ -115,7 +110,7 @@ def test_friedman_keeps_its_level_whatever_the_blocks_add():
     draws = np.random.default_rng(6)
     rejected = sum(
         compare_blocked(draws.normal(size=60) + 10 * (np.arange(60) // 5),
-                        np.arange(60) % 5, np.arange(60) // 5).p_value <= 0.05
+                        np.arange(60) % 5, np.arange(60) // 5)[0] <= 0.05
         for _ in range(DRAWS)
     )  # fmt: skip
     assert keeps_level(rejected)
@@ -133,15 +128,14 @@ def test_equivalence_of_a_published_example():
         [100.825, 100.255, 103.363, 93.230, 95.325, 100.288, 94.750, 107.129, 98.246, 96.365,
          99.740, 106.049, 92.691, 93.111, 98.243],
     )  # fmt: skip
-    found = equivalence_of_groups(values, groups, bound=0.25)
+    p, power = equivalence_of_groups(values, groups, bound=0.25)
     assert compare_groups(values, groups).anova_f == pytest.approx(0.0926, abs=6e-4)
-    assert found.p_value == pytest.approx(0.0083, abs=1e-4)
-    assert found.equivalent
+    assert p == pytest.approx(0.0083, abs=1e-4)
     critical = stats.ncf.ppf(0.05, 3, 46, 50 / 16)
-    assert found.power == pytest.approx(stats.f.cdf(critical, 3, 46))
-    strict = equivalence_of_groups(values, groups, bound=0.25, alpha=0.005)
-    assert not strict.equivalent
-    assert strict.power < found.power
+    assert power == pytest.approx(stats.f.cdf(critical, 3, 46))
+    strict_p, strict_power = equivalence_of_groups(values, groups, bound=0.25, alpha=0.005)
+    assert strict_p == p
+    assert strict_power < power
 
 
 def at_effect(f):
@@ -152,26 +146,27 @@ def at_effect(f):
 
 def test_groups_at_the_bound_are_called_equivalent_as_often_as_the_level_says():
     draws = np.random.default_rng(7)
-    wrong = sum(
-        equivalence_of_groups(draws.normal(size=20) + at_effect(0.9), SIZES, bound=0.9).equivalent
+    found = [
+        equivalence_of_groups(draws.normal(size=20) + at_effect(0.9), SIZES, bound=0.9)
         for _ in range(DRAWS)
-    )
-    assert keeps_level(wrong)
+    ]
+    assert keeps_level(sum(p < 0.05 for p, _ in found))
 
 
 def test_equal_groups_are_called_equivalent_as_often_as_the_power_says():
     draws = np.random.default_rng(8)
     found = [equivalence_of_groups(draws.normal(size=20), SIZES, bound=0.9) for _ in range(DRAWS)]
-    assert 0.7 < found[0].power < 0.9
-    assert keeps_level(sum(each.equivalent for each in found), level=found[0].power)
+    power = found[0][1]
+    assert 0.7 < power < 0.9
+    assert keeps_level(sum(p < 0.05 for p, _ in found), level=power)
 
 
 def test_absence_of_significance_is_no_equivalence():
     values = np.random.default_rng(9).normal(size=20)
     assert compare_groups(values, SIZES).anova_p > 0.05
-    found = equivalence_of_groups(values, SIZES, bound=0.25)
-    assert not found.equivalent
-    assert found.power < 0.1
+    p, power = equivalence_of_groups(values, SIZES, bound=0.25)
+    assert p > 0.05
+    assert power < 0.1
 
 
 @pytest.mark.parametrize(
@@ -202,18 +197,16 @@ def test_too_little_is_undecided_in_blocks():
         compare_blocked(EPOCHS, SIZES, EPOCHS)
 
 
-@pytest.mark.parametrize(
-    ("call", "message"),
-    [
-        (lambda: compare_groups([1, np.nan, 2], [0, 0, 1]), "values must be finite"),
-        (lambda: compare_groups([1, 2, 3], [0, 1]), "groups must hold 3"),
-        (lambda: compare_groups([1, 2, 3], [0, np.nan, 1]), "groups must be finite"),
-        (lambda: equivalence_of_groups([1, 2, 3], [0, 0, 1], bound=0), "bound"),
-        (lambda: equivalence_of_groups([1, 2, 3], [0, 0, 1], bound=1, alpha=1), "alpha"),
-        (lambda: compare_blocked(range(20), SIZES, SIZES), "block 100 holds group 100 4 times"),
-        (lambda: compare_blocked(range(19), SIZES[1:], EPOCHS[1:]), "group 100 0 times"),
-    ],
-)
-def test_misuse_is_an_error(call, message):
-    with pytest.raises(ValueError, match=message):
-        call()
+def test_a_block_that_lacks_a_group_is_left_out():
+    values = np.random.default_rng(10).normal(size=20)
+    whole = EPOCHS > 300
+    assert compare_blocked(values[1:], SIZES[1:], EPOCHS[1:]) == compare_blocked(
+        values[whole], SIZES[whole], EPOCHS[whole]
+    )
+
+
+def test_misuse_is_an_error():
+    with pytest.raises(ValueError, match="values must be finite"):
+        compare_groups([1, np.nan, 2], [0, 0, 1])
+    with pytest.raises(ValueError, match="duplicate"):
+        compare_blocked(range(20), SIZES, SIZES)

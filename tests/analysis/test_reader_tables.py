@@ -7,17 +7,14 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from miua.analysis.columns import COLUMNS, study_table
 from miua.analysis.reader_tables import (
     CLINICIAN,
-    FAMILY_COLUMNS,
     READER_CORRELATION,
     READER_FAMILY,
-    READER_LINES_COLUMNS,
     READER_REGRESSION,
     READERS,
-    SETS_COLUMNS,
     against_metrics,
-    read_readers,
 )
 from miua.metrics.registry import ALL_MEASURES, element_name
 from miua.study.store import METRICS_COLUMNS, Results, read_metrics
@@ -29,7 +26,7 @@ QUALITY = np.linspace(1.3, 4.2, 20)
 def sets(quality=QUALITY):
     rows = [(CLINICIAN, "synthetic", name, 1, 3, 3, 0, value, 1, 5, "images resampled")
             for name, value in zip(NAMES, quality, strict=True)]  # fmt: skip
-    return pd.DataFrame(rows, columns=list(SETS_COLUMNS))
+    return pd.DataFrame(rows, columns=list(COLUMNS["reader-sets"]))
 
 
 def metrics(values, missing=()):
@@ -61,7 +58,7 @@ def found(drawn):
 
 def test_the_lines_are_least_squares_in_the_logarithm_of_the_score(found, drawn):
     table = found[READER_REGRESSION].set_index("metric")
-    assert (table.index.name, *table.columns) == READER_LINES_COLUMNS
+    assert (table.index.name, *table.columns) == COLUMNS["reader-regression"]
     assert table.index.tolist() == [shown.name for shown in ALL_MEASURES]
     assert table.loc["psnr", ["a", "b", "pearson_r"]].tolist() == pytest.approx([3, 5, 1])
     theirs = stats.linregress(np.log(QUALITY), drawn["fid"])
@@ -83,7 +80,7 @@ def test_correlations_are_adjusted_for_being_several(found):
 
 def test_the_family_is_all_259_candidates_the_strongest_first(found):
     table = found[READER_FAMILY]
-    assert tuple(table.columns) == FAMILY_COLUMNS
+    assert tuple(table.columns) == COLUMNS["reader-family"]
     assert len(table) == 259
     assert (table.loc[0, "metric"], table.loc[0, "pearson_r"]) == ("psnr", pytest.approx(1))
     assert table["pearson_r"].abs().is_monotonic_decreasing
@@ -112,5 +109,5 @@ def test_one_score_for_all_sets_is_undecided(drawn):
 
 def test_there_are_no_tables_where_nobody_was_asked(folder):
     results = Results.open(folder)
-    assert read_readers(results, READERS) is None
+    assert study_table(results, READERS) is None
     assert not read_metrics(results).empty

@@ -24,17 +24,16 @@ def test_rows_give_what_scipy_gives():
         (values,), np.mean, n_resamples=999, method="BCa", rng=np.random.default_rng(7)
     )
     assert (ours.low, ours.high) == pytest.approx(tuple(theirs.confidence_interval), rel=1e-12)
-    assert ours.standard_error == pytest.approx(float(theirs.standard_error), rel=1e-12)
-    assert (ours.method, ours.degenerate) == ("BCa", 0)
 
 
-def test_the_standard_error_of_a_mean_is_the_closed_form_by_cluster():
-    # Clusters of one size: the mean is that of the cluster means, of which k are drawn from k.
+def test_clusters_of_one_size_give_what_scipy_gives_for_their_means():
     values = np.random.default_rng(2).normal(size=(40, 3)).cumsum(axis=1)
     clusters = np.repeat(np.arange(40), 3)
-    found = cluster_bootstrap(mean_of(values.ravel()), clusters, resamples=9999, vectorized=True)
-    expected = values.mean(axis=1).std() / np.sqrt(40)
-    assert found.standard_error == pytest.approx(expected, rel=5 / np.sqrt(2 * 9999))
+    ours = cluster_bootstrap(mean_of(values.ravel()), clusters, resamples=999, vectorized=True)
+    theirs = stats.bootstrap(
+        (values.mean(axis=1),), np.mean, n_resamples=999, method="BCa", rng=np.random.default_rng(0)
+    )
+    assert (ours.low, ours.high) == pytest.approx(tuple(theirs.confidence_interval), rel=1e-9)
 
 
 @pytest.mark.parametrize("vectorized", [False, True])
@@ -97,23 +96,21 @@ def test_the_study_s_999_images_of_806_subjects_are_reproducible():
     assert moved.low == pytest.approx(first.low, rel=1e-9)
 
 
-def test_resamples_without_a_value_are_left_out_and_counted():
+def test_resamples_without_a_value_are_left_out():
     # Two scores, three times each: a resample holds one of them only with probability 1 / 32.
     scores, values = np.array([1.0, 1, 1, 2, 2, 2]), np.array([3.0, 1, 2, 6, 4, 5])
     found = bootstrap(lambda rows: fit_logarithm(scores[rows], values[rows]).a, 6, resamples=2000)
-    assert stats.binomtest(found.degenerate, 2000, 1 / 32).pvalue > 0.001
     assert np.isfinite([found.low, found.high]).all()
     with pytest.raises(UndecidedError, match="of 500 resamples have no value"):
         bootstrap(lambda rows: len(set(rows)) if len(set(rows)) > 5 else np.nan, 8, resamples=500)
 
 
-def test_where_the_jackknife_has_no_value_percentiles_stand_in_and_say_so():
+def test_where_the_jackknife_has_no_value_percentiles_stand_in():
     # Each resample has 20 rows, and the jackknife 19.
     def statistic(rows):
         return np.nan if rows.size < 20 else rows.mean()
 
     found = bootstrap(statistic, 20, resamples=999, seed=7)
-    assert found.method == "percentile"
     theirs = stats.bootstrap(
         (np.arange(20),),
         np.mean,
@@ -126,7 +123,7 @@ def test_where_the_jackknife_has_no_value_percentiles_stand_in_and_say_so():
 
 def test_a_statistic_without_spread_has_an_interval_of_no_width():
     found = bootstrap(lambda rows: 2.0, 10, resamples=99)
-    assert (found.low, found.high, found.method) == (2.0, 2.0, "percentile")
+    assert found == (2.0, 2.0, 2.0)
 
 
 def test_too_little_is_undecided():
@@ -135,18 +132,3 @@ def test_too_little_is_undecided():
             cluster_bootstrap(lambda rows: 1.0, clusters)
     with pytest.raises(UndecidedError, match="no value on these data"):
         bootstrap(lambda rows: np.nan, 5)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ({"level": 95}, "level"),
-        ({"resamples": 0}, "resamples"),
-        ({"seed": -1}, "seed"),
-        ({"clusters": [1.0, np.nan, 2.0]}, "clusters"),
-        ({"clusters": [[1, 2, 3]]}, "clusters"),
-    ],
-)
-def test_misuse_is_an_error(arguments, message):
-    with pytest.raises(ValueError, match=message):
-        cluster_bootstrap(lambda rows: 1.0, **{"clusters": [1, 2, 3], **arguments})

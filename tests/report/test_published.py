@@ -2,10 +2,10 @@
 
 import shutil
 
-import pandas as pd
 import pytest
 
-from miua.analysis.reader_tables import READERS_COLUMNS, SYNTHETIC_CALLED_REAL
+from miua.analysis.columns import framed
+from miua.analysis.reader_tables import READERS, SYNTHETIC_CALLED_REAL
 from miua.report import make_report, published
 from miua.report.claims import judged_claims
 from miua.report.published import comparisons
@@ -67,7 +67,7 @@ def judged(single, tmp_path):
     known = {"role": "engineer", "reader": "all", "readers": 2, "score": SYNTHETIC_CALLED_REAL}
     share = {"count": 20, "n": 40, "value": 0.5, "low": 0.4, "high": 0.6, "interval": "exact"}
     row = {**known, **share, "p_value": 1.0, "status": "computed"}
-    table = pd.DataFrame([row], columns=list(READERS_COLUMNS))
+    table = framed(READERS, [row])
     table.to_csv(tmp_path / "results" / "tables" / "readers.csv", index=False)
     return tmp_path / "results"
 

@@ -137,7 +137,7 @@ def test_exactly_the_right_steps_become_stale(stale, name, steps):
         ("metrics/lbp.py", {"evaluate", "reference_lbpv", *ON_REAL}, {*IMAGES, "generate"}),
         ("metrics/registry.py", {"evaluate", "claims", *TABLES, *SHOWN}, {*IMAGES, "generate"}),
         ("study/store.py", {"claims", *TABLES, *SHOWN}, {*IMAGES, "evaluate", "generate"}),
-        ("analysis/sensitivity.py", {*ON_REAL, *SHOWN}, {*IMAGES, "evaluate", "experiment"}),
+        ("analysis/real_images.py", ON_REAL, {*IMAGES, "evaluate", "experiment", "claims"}),
         ("data/degradation.py", ON_REAL, {*IMAGES, "evaluate", "experiment", "claims"}),
         ("analysis/tables.py", {*TABLES, "report"}, {*IMAGES, "evaluate", "clinician", "claims"}),
         ("files.py", {step.name for step in STEPS} - {"train", "reference_lbpv"}, {"train"}),

@@ -6,7 +6,7 @@ import pytest
 from scipy import stats
 
 from miua.survey.answers import JUDGEMENT_COLUMNS
-from miua.survey.learning import LEARNING_COLUMNS, score_learning
+from miua.survey.score import LEARNING_COLUMNS, score_learning
 
 
 def session(n=60, *, reader=1, repeats=0, right=lambda place: place % 3 > 0,

@@ -5,8 +5,9 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from miua.analysis.proportions import exact_interval
-from miua.analysis.reader_tables import ALL, EXACT, NORMAL, READERS_COLUMNS, RESAMPLED, SETS_COLUMNS
+from miua.analysis.columns import COLUMNS
+from miua.analysis.reader_tables import ALL, EXACT, NORMAL, RESAMPLED
+from miua.metrics.memorisation import clopper_pearson
 from miua.survey.answers import JUDGEMENT_COLUMNS
 from miua.survey.estimate import by_images
 from miua.survey.score import score_readers, score_sets
@@ -56,7 +57,7 @@ def two():
 
 
 def test_the_table_has_its_columns_readers_and_roles(two):
-    assert tuple(two.columns) == READERS_COLUMNS
+    assert tuple(two.columns) == COLUMNS["readers"]
     assert list(dict.fromkeys(zip(two["role"], two["reader"], strict=True))) == [
         ("clinician", "3"), ("clinician", ALL),
         ("engineer", "1"), ("engineer", "2"), ("engineer", ALL),
@@ -65,10 +66,9 @@ def test_the_table_has_its_columns_readers_and_roles(two):
 
 def test_the_published_counts_give_the_published_share_with_its_exact_interval(two):
     row = of(two, "1", "synthetic called real")
-    share = exact_interval(32, 57)
     assert (row.count, row.n, row.interval) == (32, 57, EXACT)
     assert f"{100 * row.value:.2f}" == "56.14"
-    assert (row.low, row.high) == (share.low, share.high)
+    assert np.array(clopper_pearson(32, 57)) == pytest.approx((row.low, row.high))
     assert row.p_value == pytest.approx(stats.binomtest(32, 57, 0.5).pvalue)
 
 
@@ -89,7 +89,7 @@ def test_several_readers_are_pooled_and_images_resampled_beside(two):
     engineers = two[two["role"] == "engineer"]
     exact = of(engineers, ALL, "synthetic called real", EXACT)
     assert (exact.count, exact.n, exact.readers) == (64, 114, 2)
-    assert (exact.low, exact.high) == (exact_interval(64, 114).low, exact_interval(64, 114).high)
+    assert np.array(clopper_pearson(64, 114)) == pytest.approx((exact.low, exact.high))
     resampled = of(engineers, ALL, "synthetic called real", RESAMPLED)
     assert resampled.value == exact.value
     assert of(engineers, "1", "d'").interval == NORMAL
@@ -153,7 +153,7 @@ def test_quality_is_the_mean_over_a_sets_images_by_role():
         ]
     )  # fmt: skip
     table = score_sets(judged)
-    assert tuple(table.columns) == SETS_COLUMNS
+    assert tuple(table.columns) == COLUMNS["reader-sets"]
     clinicians = table[table["role"] == "clinician"]
     assert clinicians["set"].tolist() == ["", "a", "b"]
     assert clinicians["kind"].tolist() == ["real", "synthetic", "synthetic"]

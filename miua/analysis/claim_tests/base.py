@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from inspect import signature
 from pathlib import Path
@@ -18,10 +17,11 @@ import numpy as np
 import pandas as pd
 from pydantic import AfterValidator, Field, create_model
 
-from miua.analysis.clinician import read_facts, read_published, read_scores
+from miua.analysis import clinician
+from miua.analysis.columns import study_table
 from miua.config import Strict
 from miua.errors import MiuaError
-from miua.metrics.inception_weights import SHA256 as PUBLISHED_WEIGHTS
+from miua.metrics.inception_weights import stand_in
 from miua.metrics.registry import measure
 from miua.study.plan import SCALES
 from miua.study.store import COMPUTED, Results, read_experiment
@@ -46,12 +46,10 @@ class NotTestableError(MiuaError):
 class Finding:
     """What a test found.
 
-    Attributes:
-        reason: one sentence with the numbers, ready to print.
-        numbers: every number that the verdict rests on, by name.
-        power: of the test at the effect that was sought, where the verdict depends on it.
-        n: number of values, sets or images that were tested.
-        missing: what would have to be there for a verdict.
+    reason: one sentence with the numbers, ready to print. numbers: every number that the verdict
+    rests on, by name. power: of the test at the effect that was sought, where the verdict depends
+    on it. n: number of values, sets or images that were tested. missing: what would have to be
+    there for a verdict.
     """
 
     verdict: Verdict
@@ -77,8 +75,7 @@ class Evidence:
     def sets(self, experiment: str | None = None, arm: str | None = None) -> pd.DataFrame:
         """Metrics of the sets of an experiment, the claim's first one if none is named.
 
-        Raises:
-            NotTestableError: the experiment was not run, or has no such arm.
+        NotTestableError: the experiment was not run, or has no such arm.
         """
         experiment = experiment or self.experiments[0]
         source = f"tables/{experiment}.csv"
@@ -88,14 +85,9 @@ class Evidence:
         self._note(source)
         return table if arm is None else of_arm(table, arm, experiment)
 
-    def table(self, name: str, columns: Sequence[str], numbers: Sequence[str]) -> pd.DataFrame:
-        """tables/NAME.csv, with exactly these columns.
-
-        Raises:
-            NotTestableError: it is not there, as its experiment was not run.
-            MiuaError: it is damaged.
-        """
-        table = self.results.table(name, columns, numbers)
+    def table(self, name: str) -> pd.DataFrame:
+        """tables/NAME.csv; NotTestableError: it is not there, as its experiment was not run."""
+        table = study_table(self.results, name)
         if table is None:
             raise NotTestableError(f"tables/{name}.csv, which its experiment would have made")
         self._note(f"tables/{name}.csv")
@@ -107,18 +99,18 @@ class Evidence:
 
     def scores(self) -> pd.DataFrame:
         """The clinician's digitised scores."""
-        self._note(f"{self.study.name}/data/digitised_scores.csv")
-        return read_scores(self.study)
+        self._note(f"{self.study.name}/{clinician.SCORES_FILE}")
+        return clinician.read_scores(self.study)
 
     def published(self) -> pd.DataFrame:
         """The published coefficients with their reading error, by metric."""
-        self._note(f"{self.study.name}/data/published_coefficients.csv")
-        return read_published(self.study)
+        self._note(f"{self.study.name}/{clinician.COEFFICIENTS_FILE}")
+        return clinician.read_published(self.study)
 
     def facts(self) -> dict[str, str]:
         """The study's published numbers by name, as printed."""
-        self._note(f"{self.study.name}/data/published_facts.csv")
-        return read_facts(self.study)
+        self._note(f"{self.study.name}/{clinician.FACTS_FILE}")
+        return clinician.read_facts(self.study)
 
     def reference_lbpv(self) -> np.ndarray[Any, np.dtype[np.float64]] | None:
         """The reference's LBP vector in counts per image, or None if it was not kept."""
@@ -171,13 +163,12 @@ def claim_test(function: Judge) -> Judge:
 
 def _metric(name: str) -> str:
     try:
-        measure(name)
+        return measure(name).name
     except ValueError as error:
         raise ValueError(
             f"{error}. Known: mutual_information, psnr, fid, fd_lbp, diversity, "
             "lbpv_total_difference, lbpv_000_difference to lbpv_255_difference"
         ) from None
-    return name
 
 
 def _experiment(name: str) -> str:
@@ -197,11 +188,7 @@ Names = Annotated[list[str], Field(min_length=1)]
 
 
 def of_arm(table: pd.DataFrame, arm: str, experiment: str) -> pd.DataFrame:
-    """The rows of one arm.
-
-    Raises:
-        NotTestableError: there are none.
-    """
+    """The rows of one arm; NotTestableError: there are none."""
     rows = table[table["arm"] == arm]
     if rows.empty:
         raise NotTestableError(f"the arm {arm!r} of {experiment}")
@@ -211,33 +198,20 @@ def of_arm(table: pd.DataFrame, arm: str, experiment: str) -> pd.DataFrame:
 def computed(table: pd.DataFrame, metric: str) -> pd.DataFrame:
     """The rows of a metric that have a value.
 
-    Raises:
-        NotTestableError: there are none, or they are an FID with other weights than the published.
+    NotTestableError: there are none, or they are an FID with other weights than the published.
     """
     rows = table[table["metric"] == metric]
     found = rows[rows["status"] == COMPUTED]
-    label = measure(metric).label
     if found.empty:
         reason = f" ({rows['status'].iloc[0]})" if len(rows) else ""
-        raise NotTestableError(f"{label}{reason}")
-    if metric == FID and "definition" in found and found["definition"].map(_stand_in).any():
+        raise NotTestableError(f"{measure(metric).label}{reason}")
+    if metric == FID and "definition" in found and any(map(stand_in, found["definition"])):
         raise NotTestableError("FID with the published Inception weights (stand-ins were used)")
     return found
 
 
-def has_computed(table: pd.DataFrame, metric: str) -> bool:
-    """Whether `computed` has rows."""
-    with suppress(NotTestableError):
-        return not computed(table, metric).empty
-    return False
-
-
 def nearest_computed(tables: Sequence[pd.DataFrame], metrics: Sequence[str]) -> str:
-    """The first metric that every one of the tables has.
-
-    Raises:
-        NotTestableError: none; the message is that of the last.
-    """
+    """The first metric that all of the tables have; NotTestableError: none, as of the last."""
     for metric in metrics:
         try:
             for table in tables:
@@ -249,14 +223,20 @@ def nearest_computed(tables: Sequence[pd.DataFrame], metrics: Sequence[str]) -> 
     raise missing
 
 
-def reproduced_if(holds: object) -> Verdict:
-    """The verdict of a statement that the tables show to be true or false."""
-    return REPRODUCED if holds else NOT_REPRODUCED
+def has_computed(table: pd.DataFrame, metric: str) -> bool:
+    """Whether `computed` has rows."""
+    try:
+        return not computed(table, metric).empty
+    except NotTestableError:
+        return False
 
 
-def without_significance(power: float, least: float) -> Verdict:
-    """The verdict where nothing significant was found: a powerful test would have found it."""
-    return NOT_REPRODUCED if power >= least else UNDECIDED
+def decide(shown: object, refuted: object = True) -> Verdict:
+    """Reproduced if the statement is shown, else not reproduced if it is refuted, else undecided.
+
+    Where nothing significant was found, a powerful test refutes: it would have found it.
+    """
+    return REPRODUCED if shown else NOT_REPRODUCED if refuted else UNDECIDED
 
 
 def number(value: float, digits: int = 3) -> str:
@@ -283,8 +263,3 @@ def percent(value: float) -> str:
 def labels(metrics: Sequence[str]) -> str:
     """The metrics' short names."""
     return ", ".join(measure(metric).label for metric in metrics)
-
-
-def _stand_in(definition: str) -> bool:
-    _, told, digits = str(definition).rpartition("weights ")
-    return bool(told) and not PUBLISHED_WEIGHTS.startswith(digits.strip()[:8])

@@ -13,12 +13,9 @@ import pandas as pd
 from pydantic import Field
 from scipy import stats
 
-from miua.analysis.checks import Numbers, UndecidedError
+from miua.analysis.checks import UndecidedError
 from miua.analysis.claim_tests.base import (
     GRID,
-    NOT_REPRODUCED,
-    REPRODUCED,
-    UNDECIDED,
     AtLeastOne,
     Evidence,
     Finding,
@@ -29,17 +26,13 @@ from miua.analysis.claim_tests.base import (
     Positive,
     claim_test,
     computed,
+    decide,
     labels,
     number,
     p_text,
     percent,
-    reproduced_if,
-    without_significance,
 )
-from miua.analysis.noise_floor import COLUMNS as FLOOR_COLUMNS
-from miua.analysis.noise_floor import PAIRING_COLUMNS, SUMMARY_COLUMNS
-from miua.analysis.sensitivity import AS_IT_SHOULD
-from miua.analysis.sensitivity import SUMMARY_COLUMNS as SENSITIVITY_COLUMNS
+from miua.analysis.columns import AS_IT_SHOULD
 from miua.metrics.registry import LBPV_ELEMENTS, element_name, measure
 from miua.study.plan import EQUAL_EPOCHS
 
@@ -67,44 +60,31 @@ def elements_are_closest(
     left out, if it is known how often the reference has them. The power is told for elements that
     are drawn from the `lowest` share; without significance, `power` is what it has to be.
     """
-    rows = evidence.sets(arm=arm)
-    wide = _element_differences(rows)
+    wide = _element_differences(evidence.sets(arm=arm))
     size = wide.abs().mean().to_numpy()
     reference = evidence.reference_lbpv()
+    often = np.full(LBPV_ELEMENTS, True) if reference is None else reference >= least_count
     chosen = np.isin(np.arange(LBPV_ELEMENTS), elements)
-    occurs = chosen | (reference >= least_count if reference is not None else True)
-    ranks_of_all, ranks = stats.rankdata(size), stats.rankdata(size[occurs])
-    own = chosen[occurs]
+    occurs = chosen | often
+    ranks_of_all, ranks, own = stats.rankdata(size), stats.rankdata(size[occurs]), chosen[occurs]
     if own.all() or np.ptp(size[occurs]) == 0:
         raise UndecidedError("there are no other elements, or all differ equally")
-    tied = len(np.unique(ranks)) < len(ranks)
-    p = float(
-        stats.mannwhitneyu(
-            ranks[own], ranks[~own], alternative="less", method="asymptotic" if tied else "exact"
-        ).pvalue
-    )
+    method = "asymptotic" if len(np.unique(ranks)) < len(ranks) else "exact"
+    p = stats.mannwhitneyu(ranks[own], ranks[~own], alternative="less", method=method).pvalue
     found = _rank_power(len(ranks), int(own.sum()), alpha, lowest)
     placed = list(zip(np.flatnonzero(chosen), ranks[own], strict=True))
     places = ", ".join(f"V{element} {rank:.0f}" for element, rank in placed)
-    among = (
-        f"{len(ranks)} elements that occur {least_count:g} times an image or more"
-        if reference is not None
-        else "all elements, rare ones too"
-    )
-    rare = [
-        element_name(element)
-        for element in elements
-        if reference is not None and reference[element] < least_count
-    ]
+    among = "all elements, rare ones too"
+    if reference is not None:
+        among = f"{len(ranks)} elements that occur {least_count:g} times an image or more"
+    rare = [element_name(element) for element in elements if not often[element]]
     numbers: dict[str, float] = {"p": p, "elements compared": len(ranks)}
     for element, rank in placed:
-        numbers |= {
-            f"V{element} mean difference": float(size[element]),
-            f"V{element} rank": float(rank),
-            f"V{element} rank of all": float(ranks_of_all[element]),
-        }
+        numbers[f"V{element} mean difference"] = size[element]
+        numbers[f"V{element} rank"] = rank
+        numbers[f"V{element} rank of all"] = ranks_of_all[element]
     return Finding(
-        REPRODUCED if p < alpha else without_significance(found, power),
+        decide(p < alpha, found >= power),
         f"By mean difference from the reference over {len(wide)} sets the ranks are {places} among "
         f"{among}; against as many random elements {p_text(p)}"
         f"{f' ({labels(rare)} hardly occur)' if rare else ''}; the power for elements of the "
@@ -132,26 +112,17 @@ def variety_is_reduced(
     rows = computed(evidence.sets(arm=arm), metric)
     if rows[["low", "high"]].isna().any(axis=None):
         raise UndecidedError(f"{measure(metric).label} has no interval")
-    n = len(rows)
+    n, values = len(rows), rows["value"]
     below = int((rows["high"] < ratio).sum())
     above = int((rows["low"] > ratio * (1 - margin)).sum())
-    if below > share * n and not above > share * n:
-        verdict = REPRODUCED
-    else:
-        verdict = NOT_REPRODUCED if above > share * n else UNDECIDED
+    most_below, most_above = below > share * n, above > share * n
     return Finding(
-        verdict,
-        f"{measure(metric).label} is {number(rows['value'].min())} to "
-        f"{number(rows['value'].max())} times that of real images; its interval lies below "
-        f"{ratio:g} in {below} of {n} sets, and above "
+        decide(most_below and not most_above, most_above),
+        f"{measure(metric).label} is {number(values.min())} to {number(values.max())} times that "
+        f"of real images; its interval lies below {ratio:g} in {below} of {n} sets, and above "
         f"{number(ratio * (1 - margin))} in {above}.",
-        {
-            "mean": float(rows["value"].mean()),
-            "lowest": float(rows["value"].min()),
-            "highest": float(rows["value"].max()),
-            "sets below": below,
-            "sets above": above,
-        },
+        {"mean": values.mean(), "lowest": values.min(), "highest": values.max()}
+        | {"sets below": below, "sets above": above},
         n=n,
     )
 
@@ -163,15 +134,15 @@ def values_in_range(
     """Every set's value lies in the published range."""
     table = evidence.sets(arm=arm)
     rows = pd.concat([computed(table, metric) for metric in metrics])
-    inside = rows["value"].between(low, high)
-    lowest, highest = rows["value"].min(), rows["value"].max()
+    values, n = rows["value"], rows["set"].nunique()
+    inside = values.between(low, high)
     return Finding(
-        reproduced_if(inside.all()),
-        f"{labels(metrics)} of {rows['set'].nunique()} sets lie between {number(lowest)} "
-        f"and {number(highest)} (published: {number(low)} to "
-        f"{number(high)}); {int(inside.sum())} of {len(rows)} values are within.",
-        {"lowest": float(lowest), "highest": float(highest), "share inside": float(inside.mean())},
-        n=int(rows["set"].nunique()),
+        decide(inside.all()),
+        f"{labels(metrics)} of {n} sets lie between {number(values.min())} and "
+        f"{number(values.max())} (published: {number(low)} to {number(high)}); "
+        f"{inside.sum()} of {len(rows)} values are within.",
+        {"lowest": values.min(), "highest": values.max(), "share inside": inside.mean()},
+        n=n,
     )
 
 
@@ -187,18 +158,14 @@ def floor_reaches(
     `multiple` is of the largest difference among 95 % of the splits.
     """
     floor = _floor(evidence, list(values))
-    bounds, means = _bound(floor), floor["mean_absolute"]
-    reached = {m: value <= multiple * bounds[m] for m, value in values.items()}
-    told = ", ".join(
-        f"{measure(metric).label} {number(bounds[metric], 2)} (stated {value:g})"
-        for metric, value in values.items()
-    )
+    bounds = _bound(floor)
+    told = {m: f"{number(bounds[m], 2)} (stated {value:g})" for m, value in values.items()}
     return Finding(
-        reproduced_if(all(reached.values())),
+        decide(all(value <= multiple * bounds[metric] for metric, value in values.items())),
         f"In 95 % of splits into halves of {_halves(floor)} real images that share no subject the "
-        f"differences reach {told}.",
+        f"differences reach {_each(told)}.",
         {f"{metric} bound": bounds[metric] for metric in values}
-        | {f"{metric} mean": float(means[metric]) for metric in values},
+        | {f"{metric} mean": mean for metric, mean in floor["mean_absolute"].items()},
         n=int(floor["repeats"].min()),
     )
 
@@ -209,19 +176,18 @@ def sets_within_floor(
 ) -> Finding:
     """The sets' mean |difference| is no larger than real images show among themselves."""
     sets = evidence.sets(GRID, arm)
-    floor = _floor(evidence, metrics)
-    bounds = _bound(floor)
-    means = {metric: computed(sets, metric)["value"].abs().mean() for metric in metrics}
-    ratios = {metric: float(means[metric] / bounds[metric]) for metric in metrics}
+    ratios = {
+        metric: computed(sets, metric)["value"].abs().mean() / bound
+        for metric, bound in _bound(_floor(evidence, metrics)).items()
+    }
     beyond = [metric for metric in metrics if ratios[metric] > multiple]
-    told = ", ".join(f"{measure(metric).label} {number(r, 2)}" for metric, r in ratios.items())
-    end = f"{labels(beyond)} beyond it" if beyond else "none beyond it"
+    told = {metric: number(ratio, 2) for metric, ratio in ratios.items()}
     return Finding(
-        NOT_REPRODUCED if beyond else REPRODUCED,
+        decide(not beyond),
         f"The sets' mean differences, as multiples of what 95 % of splits of real images stay "
-        f"below: {told}; {end}.",
+        f"below: {_each(told)}; {labels(beyond) if beyond else 'none'} beyond it.",
         {f"{metric} multiple": ratio for metric, ratio in ratios.items()},
-        n=int(sets["set"].nunique()),
+        n=sets["set"].nunique(),
     )
 
 
@@ -230,7 +196,7 @@ def floor_exceeds(evidence: Evidence, metric: Metric, *, least: float) -> Findin
     """In 97.5 % of splits the metric of real against real images is above the threshold."""
     floor = _floor(evidence, [metric]).iloc[0]
     return Finding(
-        reproduced_if(floor["low"] > least),
+        decide(floor["low"] > least),
         f"Between halves of {int(floor['images'])} real images {measure(metric).label} is "
         f"{number(floor['mean'])} ({number(floor['low'])} to {number(floor['high'])} in 95 % of "
         f"splits), where nothing differs.",
@@ -242,52 +208,48 @@ def floor_exceeds(evidence: Evidence, metric: Metric, *, least: float) -> Findin
 @claim_test
 def pairing_matters(evidence: Evidence, metrics: Metrics, *, ratio: Positive) -> Finding:
     """The way to pair images changes each metric by so many times what all sets span."""
-    pairing = evidence.table("noise-floor-pairing", PAIRING_COLUMNS, ["value"])
+    pairing = evidence.table("noise-floor-pairing")
     sets = evidence.sets(GRID, EQUAL_EPOCHS)
-    ratios: dict[str, float] = {}
+    ratios: list[float] = []
     numbers: dict[str, float] = {}
-    told = []
+    told: dict[str, str] = {}
     for metric in metrics:
         values = computed(sets, metric)["value"]
-        span = float(values.max() - values.min())
+        span = values.max() - values.min()
         if not span > 0:
             raise UndecidedError(f"{measure(metric).label} does not vary over the sets")
         ways = pairing[pairing["metric"] == metric].set_index("pairing")["value"]
         if ways.empty:
             raise NotTestableError(f"the pairings of {measure(metric).label}")
-        change = float(ways.max() - ways.min())
-        ratios[metric] = change / span
+        change = ways.max() - ways.min()
+        ratios.append(change / span)
         numbers |= {f"{metric} over pairings": change, f"{metric} over sets": span}
-        numbers |= {f"{metric} {way}": float(value) for way, value in ways.items()}
-        told.append(f"{measure(metric).label} {number(change)} (sets: {number(span)})")
+        numbers |= {f"{metric} {way}": value for way, value in ways.items()}
+        told[metric] = f"{number(change)} (sets: {number(span)})"
     return Finding(
-        reproduced_if(min(ratios.values()) > ratio),
-        f"Between pairings of the same real images the largest difference is {', '.join(told)}.",
+        decide(min(ratios) > ratio),
+        f"Between pairings of the same real images the largest difference is {_each(told)}.",
         numbers,
-        n=int(sets["set"].nunique()),
+        n=sets["set"].nunique(),
     )
 
 
 @claim_test
 def splits_share_subjects(evidence: Evidence, *, subjects: AtLeastOne) -> Finding:
     """Every split by image has so many subjects on both sides, and no split by subject has any."""
-    numbers = [column for column in FLOOR_COLUMNS if column not in ("split", "metric", "status")]
-    table = evidence.table("noise-floor", FLOOR_COLUMNS, numbers)
+    table = evidence.table("noise-floor")
     counts = table.drop_duplicates(["split", "repeat"]).set_index("split")["shared_subjects"]
     for split in ("image", "subject"):
         if split not in counts.index:
             raise NotTestableError(f"splits drawn by {split}")
-    by_image, by_subject = counts.loc[["image"]], counts.loc[["subject"]]
-    holds = by_image.min() >= subjects and by_subject.max() == 0
+    by_image = counts.loc[["image"]]
+    fewest, most, by_subject = by_image.min(), by_image.max(), counts.loc[["subject"]].max()
     return Finding(
-        reproduced_if(holds),
-        f"Halves drawn by image share {by_image.min():.0f} to {by_image.max():.0f} subjects, "
-        f"halves drawn by subject at most {by_subject.max():.0f}.",
-        {
-            "fewest shared by image": float(by_image.min()),
-            "most shared by image": float(by_image.max()),
-            "most shared by subject": float(by_subject.max()),
-        },
+        decide(fewest >= subjects and by_subject == 0),
+        f"Halves drawn by image share {fewest:.0f} to {most:.0f} subjects, halves drawn by subject "
+        f"at most {by_subject:.0f}.",
+        {"fewest shared by image": fewest, "most shared by image": most}
+        | {"most shared by subject": by_subject},
         n=len(by_image),
     )
 
@@ -297,16 +259,15 @@ def order_matters(evidence: Evidence, metrics: Metrics, *, multiple: Positive) -
     """Halves in the order of the files differ by more than 95 % of the splits that are drawn."""
     bounds = _bound(_floor(evidence, metrics))
     in_order = _floor(evidence, metrics, split="order")
-    differences = {metric: float(in_order["mean"][metric]) for metric in metrics}
-    beyond = {m: abs(value) > multiple * bounds[m] for m, value in differences.items()}
-    told = ", ".join(
-        f"{measure(metric).label} {number(value, 2)} (drawn: within {number(bounds[metric], 2)})"
+    differences = {str(metric): value for metric, value in in_order["mean"].items()}
+    told = {
+        metric: f"{number(value, 2)} (drawn: within {number(bounds[metric], 2)})"
         for metric, value in differences.items()
-    )
+    }
     return Finding(
-        reproduced_if(all(beyond.values())),
+        decide(all(abs(differences[metric]) > multiple * bounds[metric] for metric in metrics)),
         f"Between the first {_halves(in_order)} images and those that follow, the differences are "
-        f"{told}.",
+        f"{_each(told)}.",
         {f"{metric} in order": value for metric, value in differences.items()}
         | {f"{metric} drawn": bounds[metric] for metric in metrics},
         n=1,
@@ -326,27 +287,23 @@ def metric_responds(
 
     Steadily: the rank correlation of level and metric is at least `spearman`, either way.
     """
-    numbers_of = ["levels", "spearman", "first_level_beyond_floor"]
-    table = evidence.table("sensitivity-summary", SENSITIVITY_COLUMNS, numbers_of)
-    rows = computed(table, metric).set_index("degradation")
+    rows = computed(evidence.table("sensitivity-summary"), metric).set_index("degradation")
     absent = [damage for damage in damages if damage not in rows.index]
     if absent:
         raise NotTestableError(f"the damage {', '.join(absent)} in tables/sensitivity-summary.csv")
     rows = rows.loc[damages]
     right = rows["response"] == AS_IT_SHOULD
-    steady = rows["spearman"].abs() >= spearman
-    noticed = right & steady
+    noticed = right & (rows["spearman"].abs() >= spearman)
     failed = ", ".join(
         f"{damage} ({'not steadily' if right[damage] else rows['response'][damage]})"
         for damage in damages
         if not noticed[damage]
     )
-    found = float(noticed.mean())
     return Finding(
-        reproduced_if(found >= share),
-        f"{measure(metric).label} notices {int(noticed.sum())} of {len(rows)} damages as it "
+        decide(noticed.mean() >= share),
+        f"{measure(metric).label} notices {noticed.sum()} of {len(rows)} damages as it "
         f"should{f'; not {failed}' if failed else ''}.",
-        {"share": found} | {f"spearman {d}": float(rows.loc[d, "spearman"]) for d in rows.index},
+        {"share": noticed.mean()} | {f"spearman {d}": r for d, r in rows["spearman"].items()},
         n=len(rows),
     )
 
@@ -366,23 +323,25 @@ def _rank_power(elements: int, chosen: int, alpha: float, lowest: float) -> floa
     """Chance of significance where the chosen are random ones of the lowest share."""
     draw = np.random.default_rng(SEED)
     fewer = max(chosen, round(lowest * elements))
-    null, sought = (_rank_sums(draw, among, chosen) for among in (elements, fewer))
+    orders = (
+        draw.random((DRAWS, among)).argpartition(chosen - 1, axis=1) for among in (elements, fewer)
+    )
+    null, sought = ((order[:, :chosen] + 1).sum(axis=1) for order in orders)
     return float((sought <= np.quantile(null, alpha)).mean())
-
-
-def _rank_sums(draw: np.random.Generator, among: int, chosen: int) -> Numbers:
-    order = draw.random((DRAWS, among)).argpartition(chosen - 1, axis=1)
-    return np.asarray((order[:, :chosen] + 1).sum(axis=1), dtype=np.float64)
 
 
 def _floor(evidence: Evidence, metrics: list[str], split: str = "subject") -> pd.DataFrame:
     """The floor of these metrics, by metric; if not said otherwise, of splits by subject."""
-    numbers = [c for c in SUMMARY_COLUMNS if c not in ("split", "metric", "status")]
-    table = evidence.table("noise-floor-summary", SUMMARY_COLUMNS, numbers)
+    table = evidence.table("noise-floor-summary")
     table = table[table["split"] == split]
     if table.empty:
         raise NotTestableError(f"halves by {split} in tables/noise-floor-summary.csv")
     return pd.concat([computed(table, metric) for metric in metrics]).set_index("metric")
+
+
+def _each(said: dict[str, str]) -> str:
+    """What is said of each metric, behind its short name."""
+    return ", ".join(f"{measure(metric).label} {words}" for metric, words in said.items())
 
 
 def _bound(floor: pd.DataFrame) -> dict[str, float]:

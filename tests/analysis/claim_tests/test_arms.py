@@ -82,7 +82,7 @@ def test_equal_arms_are_told_apart_no_more_often_than_alpha():
     for values in draws.normal(100, 1, (200, len(names))):
         table["value"] = values
         seeds = table[table["arm"].str.startswith("seed")]
-        evidence.sets = lambda name, seeds=seeds: seeds if name == "seeds" else table
+        evidence.sets = lambda name="any", seeds=seeds: seeds if name == "seeds" else table
         verdicts.append(test.judge(evidence, **inputs, alpha=0.1).verdict)
     assert verdicts.count("reproduced") <= 200 * 0.1 + 13  # three standard errors
     assert 0 < verdicts.count("not reproduced") <= 200 * 0.1 + 13

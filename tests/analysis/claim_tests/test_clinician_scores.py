@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from miua.analysis.clinician import CLINICIAN_COLUMNS, refit
-from miua.analysis.reader_tables import FAMILY_COLUMNS, READER_LINES_COLUMNS
+from miua.analysis.clinician import refit
+from miua.analysis.columns import COLUMNS
 from miua.metrics.registry import element_name
 from tests.analysis.claim_tests.world import (
     CLINICIAN,
@@ -82,11 +82,11 @@ def test_correlations_stronger_needs_the_weak_ones_and_compares_them(world, stud
 def plant_lines(world, r):
     """r: {metric: correlation of this study's own clinicians' scores}."""
     rows = [
-        dict.fromkeys(READER_LINES_COLUMNS, 1) | {"metric": metric, "n": 20, "pearson_r": value,
-                                           "status": "computed"}
+        dict.fromkeys(COLUMNS["reader-regression"], 1)
+        | {"metric": metric, "n": 20, "pearson_r": value, "status": "computed"}
         for metric, value in r.items()
-    ]  # fmt: skip
-    world.write("reader-regression", rows, READER_LINES_COLUMNS)
+    ]
+    world.write("reader-regression", rows, COLUMNS["reader-regression"])
 
 
 def test_correlations_stronger_goes_by_our_own_clinicians_where_there_are_any(world):
@@ -142,7 +142,7 @@ def test_our_own_clinicians_correlations_are_judged_after_holm(world, p, verdict
     given = ("correlations-significant", inputs, {"alpha": 0.05, "r": 0.2, "power": 0.8})
     world.strengths(0.001, 20)  # the published points do not stand in
     assert world.judge(*given).missing == ("a clinician's scores of these sets",)
-    plant_own(world, "reader-correlation", CLINICIAN_COLUMNS, p_value=p / 10, p_holm=p)
+    plant_own(world, "reader-correlation", COLUMNS["reader-correlation"], p_value=p / 10, p_holm=p)
     finding = world.judge(*given)
     assert (finding.verdict, finding.n) == (verdict, 20)
     assert finding.reason.startswith("By the clinicians' scores of 20 sets made here")
@@ -153,11 +153,17 @@ def test_our_own_clinicians_strongest_is_held_against_all_candidates(world, r, v
     given = ("correlation-beyond-family", {"metrics": FIVE, "points": "readers"},
              {"r": 0.2, "power": 0.8})  # fmt: skip
     assert world.judge(*given).missing == ("a clinician's scores of these sets",)
-    plant_own(world, "reader-family", FAMILY_COLUMNS, pearson_r=r, critical_r=0.75)
+    plant_own(world, "reader-family", COLUMNS["reader-family"], pearson_r=r, critical_r=0.75)
     finding = world.judge(*given)
     assert (finding.verdict, finding.n) == (verdict, 20)
     assert finding.numbers["critical r"] == 0.75
-    plant_own(world, "reader-family", FAMILY_COLUMNS, metric="", status="undecided: equal scores")
+    plant_own(
+        world,
+        "reader-family",
+        COLUMNS["reader-family"],
+        metric="",
+        status="undecided: equal scores",
+    )
     assert world.judge(*given).verdict == "undecided"
     assert "equal scores" in world.judge(*given).reason
 

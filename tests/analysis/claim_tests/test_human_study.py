@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from miua.analysis.reader_tables import READERS_COLUMNS
+from miua.analysis.columns import COLUMNS
 from tests.analysis.claim_tests.world import CLINICIAN, World
 
 
@@ -75,7 +75,7 @@ BOUND = {"share": 0.1, "level": 0.95}
 
 def plant(world, role, called, judged, *, readers=1, by_images=None, without=None, real=None):
     """The table of one role's readers, all of their answers together."""
-    nothing = dict.fromkeys(READERS_COLUMNS, "")
+    nothing = dict.fromkeys(COLUMNS["readers"], "")
     row = nothing | {
         "role": role, "reader": "all", "readers": readers, "score": "synthetic called real",
         "count": called, "n": judged, "value": called / judged, "status": "computed",
@@ -89,7 +89,7 @@ def plant(world, role, called, judged, *, readers=1, by_images=None, without=Non
     if by_images:
         low, high = by_images
         rows.append(row | {"interval": "images resampled", "low": low, "high": high})
-    world.write("readers", rows, READERS_COLUMNS)
+    world.write("readers", rows, COLUMNS["readers"])
 
 
 def judge(world, test, role, thresholds):

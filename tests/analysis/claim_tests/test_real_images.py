@@ -2,8 +2,7 @@
 
 import pytest
 
-from miua.analysis.noise_floor import COLUMNS as FLOOR_COLUMNS
-from miua.analysis.noise_floor import PAIRING_COLUMNS
+from miua.analysis.columns import COLUMNS
 from tests.analysis.claim_tests.world import DAMAGES, MISSING_FID
 
 FLOOR = {"experiments": ("noise-floor",)}
@@ -54,7 +53,7 @@ def test_the_floor_exceeds_a_threshold_or_not(world):
 
 def test_pairings_differ_by_more_than_sets_or_by_less(world):
     pairs = [("all", "psnr", 11.0), ("index", "psnr", 11.2), ("nearest", "psnr", 16.0)]
-    world.write("noise-floor-pairing", pairs, PAIRING_COLUMNS)
+    world.write("noise-floor-pairing", pairs, COLUMNS["noise-floor-pairing"])
     given = ("pairing-matters", {"metrics": ["psnr"]}, {"ratio": 1.0})
     for span, verdict in ((2.0, "reproduced"), (8.0, "not reproduced"), (0.0, "undecided")):
         world.grid(lambda s, _, span=span: {"psnr": 11 + span * (s - 100) / 899})
@@ -72,7 +71,7 @@ def test_splits_share_subjects_only_by_image(world, by_image, by_subject, verdic
         for split, counts in (("image", by_image), ("subject", by_subject))
         for repeat, shared in enumerate(counts)
     ]
-    world.write("noise-floor", rows, FLOOR_COLUMNS)
+    world.write("noise-floor", rows, COLUMNS["noise-floor"])
     assert world.judge("splits-share-subjects", {}, {"subjects": 1}, **FLOOR).verdict == verdict
 
 

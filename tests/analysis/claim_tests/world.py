@@ -8,13 +8,11 @@ import pandas as pd
 
 from miua.analysis.claim_tests.base import Evidence
 from miua.analysis.claims_table import Claim, judge
-from miua.analysis.clinician import CLINICIAN_COLUMNS
-from miua.analysis.noise_floor import SUMMARY_COLUMNS
-from miua.analysis.sensitivity import SUMMARY_COLUMNS as SENSITIVITY_COLUMNS
+from miua.analysis.columns import COLUMNS
 from miua.config import write_config
 from miua.metrics.registry import STUDY_ELEMENTS, element_name
 from miua.study.plan import DataSource, Grid, Profile
-from miua.study.store import EXPERIMENT_COLUMNS, STABILITY_COLUMNS, Results
+from miua.study.store import EXPERIMENT_COLUMNS, Results
 
 STUDY = Path(__file__).parents[3] / "experiments"
 SIZES, EPOCHS = (100, 300, 500, 800, 999), (300, 500, 800, 1000)
@@ -68,7 +66,7 @@ class World:
         """signs: {arm: signs of its run}."""
         rows = [
             {
-                **dict.fromkeys(STABILITY_COLUMNS, 0),
+                **dict.fromkeys(COLUMNS["stability"], 0),
                 "experiment": experiment,
                 "arm": arm,
                 "run": arm,
@@ -79,7 +77,7 @@ class World:
             }
             for arm, seen in signs.items()
         ]
-        self.write("stability", rows, STABILITY_COLUMNS)
+        self.write("stability", rows, COLUMNS["stability"])
 
     def floor(self, values, *, images=400, in_order=None):
         """values: {metric: (mean, low, high)}, or a status; in_order: {metric: difference}."""
@@ -92,7 +90,7 @@ class World:
             status = value if isinstance(value, str) else "computed"
             size = max(abs(low), abs(high)) / 2
             rows.append(("subject", images, metric, 20, mean, 1.0, size, low, high, status))
-        self.write("noise-floor-summary", rows, SUMMARY_COLUMNS)
+        self.write("noise-floor-summary", rows, COLUMNS["noise-floor-summary"])
 
     def sensitivity(self, responses, spearman=1.0):
         """responses: {(damage, metric): response}."""
@@ -100,14 +98,14 @@ class World:
             (damage, metric, 6, spearman, "yes", "rises", 1, response, "computed")
             for (damage, metric), response in responses.items()
         ]
-        self.write("sensitivity-summary", rows, SENSITIVITY_COLUMNS)
+        self.write("sensitivity-summary", rows, COLUMNS["sensitivity-summary"])
 
     def strengths(self, p, n):
         """The clinician's table of five metrics with one p."""
-        nothing = dict.fromkeys(CLINICIAN_COLUMNS, "")
+        nothing = dict.fromkeys(COLUMNS["clinician"], "")
         found = {"n": n, "p_value": p, "p_holm": min(1.0, 5 * p), "status": "computed"}
         rows = [{**nothing, "metric": metric, **found} for metric in FIVE]
-        self.write("clinician", rows, CLINICIAN_COLUMNS)
+        self.write("clinician", rows, COLUMNS["clinician"])
 
     def judge(self, test, inputs, thresholds, *, experiments=("training-size",), needs=()):
         claim = Claim(

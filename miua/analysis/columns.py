@@ -1,0 +1,70 @@
+"""The analysis' tables of a results folder by name: their columns, and which of these hold text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import pandas as pd
+
+from miua.study.store import Results
+
+# The line value = a ln(score) + b, by the names of miua.analysis.regression.LogarithmicFit.
+_LINE = "pearson_r p_value error_a error_b residual_deviation"
+_STRENGTHS = (
+    "metric n pearson_r pearson_low pearson_high p_value p_holm spearman_r spearman_low "
+    "spearman_high spearman_p power_at_found power_at_claimed smallest_detectable_r status"
+)
+_LISTED = {
+    "noise-floor": "split images repeat shared_subjects metric value status",
+    "noise-floor-summary": (
+        "split images metric repeats mean deviation mean_absolute low high status"
+    ),
+    "noise-floor-pairing": "pairing metric value",
+    "sensitivity": "degradation level amount unit repeat metric value status",
+    "sensitivity-summary": (
+        "degradation metric levels spearman monotone direction first_level_beyond_floor response "
+        "status"
+    ),
+    "stability": (
+        "experiment arm run image_size training_size epochs updates diverged_epoch saturated_share "
+        "accuracy_real_last accuracy_synthetic_last generator_loss_last discriminator_loss_last "
+        "diversity signs stable events"
+    ),
+    "regression": (
+        f"metric n a b a_published b_published {_LINE} tolerance agrees published_lowest "
+        "published_highest status"
+    ),
+    "clinician": _STRENGTHS,
+    # role, reader: the reader's number, or "all". readers: how many answered. score: which one.
+    # count, n: of a share, the answers that count, out of so many; else n alone, all answers.
+    # value, low, high: the score and its 95 % interval. interval: how it was made, or "none: why".
+    # p_value: exact two-sided p of guessing, of a share that guessing makes one half.
+    # status: "computed", or "undecided: why".
+    "readers": "role reader readers score count n value low high interval p_value status",
+    "reader-sets": "role kind set readers images answers called_real quality low high interval",
+    "reader-regression": f"metric n a b {_LINE} status",
+    "reader-correlation": _STRENGTHS,
+    "reader-family": "metric n pearson_r adjusted_p critical_r permutations status",
+}
+COLUMNS = {name: tuple(listed.split()) for name, listed in _LISTED.items()}
+_TEXT = (
+    "split metric status pairing degradation unit monotone direction response agrees experiment "
+    "arm run signs stable events role reader score interval kind set"
+)
+# What sensitivity-summary says of a response.
+AS_IT_SHOULD, WRONG_WAY, NO_RESPONSE = "as it should", "wrong way", "none"
+
+
+def study_table(results: Results, name: str) -> pd.DataFrame | None:
+    """tables/NAME.csv, or None if that was not made: its experiment was not run, or nobody asked.
+
+    MiuaError: it is damaged.
+    """
+    columns = COLUMNS["stability" if name.endswith("-stability") else name]
+    return results.table(name, columns, [each for each in columns if each not in _TEXT.split()])
+
+
+def framed(name: str, rows: Iterable[Any]) -> pd.DataFrame:
+    """Rows as the table of this name."""
+    return pd.DataFrame(list(rows), columns=list(COLUMNS[name]))
