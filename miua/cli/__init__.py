@@ -9,64 +9,48 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 import miua
-from miua.cli import (
-    checking,
-    environment,
-    evaluating,
-    images,
-    measuring,
-    study,
-    survey,
-    training,
-    verifying,
-)
-from miua.cli.extras import STUDY_PACKAGES
+from miua.cli import evaluating, installation, making, measuring, study, survey, verifying
+from miua.cli.declaring import STUDY_PACKAGES, option
 from miua.errors import MissingExtraError, MiuaError
 from miua.printable import printable
 
 INTERRUPTED = 130  # the exit status that typer gives to Ctrl-C
 
 # In the order the work happens; `miua --help` shows them in it.
-COMMANDS: dict[str, Callable[..., None]] = {
-    "fetch": images.fetch_command,
-    "phantom": images.phantom_command,
-    "stack": images.stack_command,
-    "train-config": training.train_config_command,
-    "train": training.train_command,
-    "generate": training.generate_command,
-    "evaluate": evaluating.evaluate_command,
-    "lbpv": measuring.lbpv_command,
-    "noise-floor": measuring.noise_floor_command,
-    "sensitivity": measuring.sensitivity_command,
-    "conformance": checking.conformance_command,
-    "env": environment.env_command,
-    "collect": study.collect_command,
-    "clinician": study.clinician_command,
-    "analyse": study.analyse_command,
-    "readers": study.readers_command,
-    "claims": study.claims_command,
-    "figures": study.figures_command,
-    "report": study.report_command,
-    "paper": study.paper_command,
-    "trace": study.trace_command,
-    "repeat": study.repeat_command,
-    "expected": study.expected_command,
-    "manifest": verifying.manifest_command,
-    "verify": verifying.verify_command,
-    "reproduce": study.reproduce_command,
-    "experiment": study.experiment_command,
+_IN_ORDER = (
+    *(making.fetch_command, making.phantom_command, making.stack_command),
+    *(making.train_config_command, making.train_command, making.generate_command),
+    *(evaluating.evaluate_command, measuring.lbpv_command),
+    *(measuring.noise_floor_command, measuring.sensitivity_command),
+    *(installation.conformance_command, installation.env_command),
+    *(study.collect_command, study.clinician_command, study.analyse_command),
+    *(study.readers_command, study.claims_command, study.figures_command, study.report_command),
+    *(study.paper_command, study.trace_command, study.repeat_command, study.expected_command),
+    *(verifying.manifest_command, verifying.verify_command),
+    *(study.reproduce_command, study.experiment_command),
+)
+COMMANDS: dict[str, Callable[..., Any]] = {
+    each.__name__.removesuffix("_command").replace("_", "-"): each for each in _IN_ORDER
 }
+
+
+def _print_result(result: Any, **_: Any) -> None:
+    """Print what a command returns, such as the paths that it wrote, one a line."""
+    if result is not None:
+        print(*(result if isinstance(result, list) else [result]), sep="\n")
+
 
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
+    result_callback=_print_result,
 )
 for name, command in COMMANDS.items():
     app.command(name, cls=evaluating.WithMetricNames if name == "evaluate" else None)(command)
@@ -83,9 +67,7 @@ def _print_version(asked: bool) -> None:
 def options(
     version: Annotated[
         bool,
-        typer.Option(
-            "--version", callback=_print_version, is_eager=True, help="Print the version and end."
-        ),
+        option("Print the version and end.", "--version", callback=_print_version, is_eager=True),
     ] = False,
 ) -> None:
     """Rerun a study of synthetic fetal head ultrasound images, and measure your own."""

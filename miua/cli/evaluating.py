@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-import typer
 from typer.core import TyperCommand, TyperOption
 
-from miua.cli.options import Device, MoreSets, Threads, Weights, reads_images
+from miua.cli.declaring import need, option, takes
+from miua.cli.options import REAL, SYNTHETIC, Device, MoreSets, Threads, Weights, reading
 from miua.errors import MiuaError
 
 if TYPE_CHECKING:
     from miua.data import ReadingOptions
-    from miua.evaluation.evaluate import EvaluationWithReport
-    from miua.metrics.extractors import FeatureExtractor
+    from miua.evaluation.result import Copies
+    from miua.metrics.extractors import Preprocessing
 
 
 class WithMetricNames(TyperCommand):
@@ -32,94 +33,118 @@ class WithMetricNames(TyperCommand):
         return super().get_help(ctx)
 
 
-@reads_images()
+def _extractors(
+    extractor: Annotated[
+        list[Path] | None, option("A TorchScript file (.pt) to take features from.")
+    ] = None,
+    extractor_size: Annotated[
+        int | None, option("Resize to this square for the extractor.", min=1)
+    ] = None,
+    extractor_mean: Annotated[
+        str | None, option("Subtracted, of [0, 1]: one number, or one a channel: 0.48,0.45,0.4.")
+    ] = None,
+    extractor_std: Annotated[str | None, option("Divided by; the same.")] = None,
+    extractor_channels: Annotated[
+        Literal["1", "3"] | None, option("How often the grey image is given to it; 3 if not given.")
+    ] = None,
+) -> tuple[list[Path], Preprocessing | None]:
+    """The files of extractors, and what is done to the images before them."""
+    options = (extractor_size, extractor_mean, extractor_std, extractor_channels)
+    if not extractor:
+        if any(given is not None for given in options):
+            raise MiuaError("--extractor-size, -mean, -std and -channels need an --extractor.")
+        return [], None
+    from miua.metrics.extractors import Preprocessing
+
+    channels = int(extractor_channels or 3)
+    mean = _numbers("--extractor-mean", extractor_mean, channels)
+    std = _numbers("--extractor-std", extractor_std, channels)
+    if std and min(std) <= 0:
+        raise MiuaError(f"--extractor-std divides: give numbers above 0, not {extractor_std}.")
+    return extractor, Preprocessing(channels=channels, size=extractor_size, mean=mean, std=std)
+
+
+def _numbers(name: str, given: str | None, channels: int) -> tuple[float, ...] | None:
+    """One number for each channel; a single one is for all of them."""
+    if given is None:
+        return None
+    try:
+        numbers = tuple(float(part) for part in given.split(","))
+    except ValueError:
+        numbers = ()
+    if len(numbers) not in (1, channels) or not all(map(isfinite, numbers)):
+        several = " or three, such as 0.5 or 0.48,0.45,0.4" if channels == 3 else ", such as 0.5"
+        raise MiuaError(f"{name} takes one number{several}. It got {given}.")
+    return numbers * (channels // len(numbers))
+
+
+def _outputs(
+    json: Annotated[Path | None, option("Write everything here.")] = None,
+    csv: Annotated[
+        Path | None, option("Write the table here, and its provenance beside it (.json).")
+    ] = None,
+    report: Annotated[Path | None, option("Write one HTML file with figures.")] = None,
+    contact_sheet: Annotated[
+        Path | None, option("Write the closest pairs as a picture (.png).")
+    ] = None,
+    lbpv: Annotated[Path | None, option("Write the set's LBP vector (.npy).")] = None,
+) -> dict[str, Path]:
+    """By their options: the files that were asked for."""
+    outputs = {
+        **{"--json": json, "--csv": csv, "--report": report},
+        **{"--contact-sheet": contact_sheet, "--lbpv": lbpv},
+    }
+    return {name: path for name, path in outputs.items() if path is not None}
+
+
+@takes(reading=reading, extractors=_extractors, outputs=_outputs)
 def evaluate_command(
-    real: Annotated[
-        Path, typer.Option(help="Real images: a folder, or a .npy, .npz or DICOM file.")
-    ],
-    synthetic: Annotated[
-        list[str],
-        typer.Option(help="Synthetic images, the same; several times, or a pattern: 'sets/*'."),
-    ],
+    real: Annotated[Path, REAL],
+    synthetic: Annotated[list[str], SYNTHETIC],
     more: MoreSets = None,
     *,
     reading: ReadingOptions,
     groups: Annotated[
-        Path | None,
-        typer.Option(help="CSV with the columns file and group: real images of one subject."),
+        Path | None, option("CSV with the columns file and group: real images of one subject.")
     ] = None,
     metrics: Annotated[
-        str | None,
-        typer.Option(help="Only these, with commas between, or study; all if not given."),
+        str | None, option("Only these, with commas between, or study; all if not given.")
     ] = None,
     pairing: Annotated[
-        Literal["all", "nearest", "index"],
-        typer.Option(help="Which pairs MI, PSNR and SSIM average over."),
+        Literal["all", "nearest", "index"], option("Which pairs MI, PSNR and SSIM average over.")
     ] = "all",
-    floor_splits: Annotated[
-        int, typer.Option(min=0, help="Splits for the noise floor; 0: no floor.")
-    ] = 20,
+    floor_splits: Annotated[int, option("Splits for the noise floor; 0: no floor.", min=0)] = 20,
     preprocessing_sensitivity: Annotated[
-        bool,
-        typer.Option("--preprocessing-sensitivity", help="Measure under other preprocessing too."),
+        bool, option("Measure under other preprocessing too.", "--preprocessing-sensitivity")
     ] = False,
-    extractor: Annotated[
-        list[Path] | None, typer.Option(help="A TorchScript file (.pt) to take features from.")
-    ] = None,
-    extractor_size: Annotated[
-        int | None, typer.Option(min=1, help="Resize to this square for the extractor.")
-    ] = None,
-    extractor_mean: Annotated[
-        str | None,
-        typer.Option(help="Subtracted, of [0, 1]: one number, or one a channel: 0.48,0.45,0.4."),
-    ] = None,
-    extractor_std: Annotated[str | None, typer.Option(help="Divided by; the same.")] = None,
-    extractor_channels: Annotated[
-        Literal["1", "3"] | None,
-        typer.Option(help="How often the grey image is given to it; 3 if not given."),
-    ] = None,
+    extractors: tuple[list[Path], Preprocessing | None],
     inception_weights: Weights = None,
-    json: Annotated[Path | None, typer.Option(help="Write everything here.")] = None,
-    csv: Annotated[
-        Path | None,
-        typer.Option(help="Write the table here, and its provenance beside it (.json)."),
-    ] = None,
-    report: Annotated[Path | None, typer.Option(help="Write one HTML file with figures.")] = None,
-    contact_sheet: Annotated[
-        Path | None, typer.Option(help="Write the closest pairs as a picture (.png).")
-    ] = None,
-    lbpv: Annotated[Path | None, typer.Option(help="Write the set's LBP vector (.npy).")] = None,
-    name: Annotated[
-        list[str] | None, typer.Option(help="Name of a set, in the order of the sets.")
-    ] = None,
-    resamples: Annotated[
-        int, typer.Option(min=0, help="Of the bootstrap; 0: no intervals.")
-    ] = 1000,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of all that is random.")] = 0,
+    outputs: dict[str, Path],
+    name: Annotated[list[str] | None, option("Name of a set, in the order of the sets.")] = None,
+    resamples: Annotated[int, option("Of the bootstrap; 0: no intervals.", min=0)] = 1000,
+    seed: Annotated[int, option("Seed of all that is random.", min=0)] = 0,
     allow_divergence: Annotated[
-        bool, typer.Option(help="A set that was not made is measured as not computed.")
+        bool, option("A set that was not made is measured as not computed.")
     ] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Print only the files written.")] = False,
+    quiet: Annotated[bool, option("Print only the files written.", "--quiet")] = False,
     device: Device = "auto",
     threads: Threads = None,
-) -> None:
+) -> list[Path]:
     """Measure synthetic images against real ones."""
     from miua.evaluation.evaluate import evaluate
+    from miua.evaluation.records import write_lbpv
+    from miua.metrics.extractors import TorchExtractor
 
     sets = _named(set_paths(synthetic, more or []), name or [])
     chosen = _metrics(metrics)
     if reading.size is None and preprocessing_sensitivity:
         raise MiuaError("--preprocessing-sensitivity needs the size to resize to: --size N.")
-    _check_outputs(
-        sets,
-        chosen,
-        inputs=[real, *sets.values(), *([groups] if groups else []), *(extractor or [])],
-        outputs=_given(json=json, csv=csv, report=report, contact_sheet=contact_sheet, lbpv=lbpv),
-    )
+    networks, preprocessing = extractors
+    inputs = [real, *sets.values(), *([groups] if groups else []), *networks]
+    _check_outputs(sets, chosen, inputs, outputs)
     if allow_divergence and (reason := _not_made(sets)):
-        unmade = _given(json=json, report=report, contact_sheet=contact_sheet)
-        _write_not_made(next(iter(sets)), reason, csv, lbpv, unmade)
-        return
+        return _write_not_made(next(iter(sets)), reason, outputs)
+    where = None if device == "auto" else device
     evaluation = evaluate(
         real,
         sets,
@@ -133,26 +158,25 @@ def evaluate_command(
         groups=groups,
         floor_splits=floor_splits,
         preprocessing_sensitivity=preprocessing_sensitivity,
-        extractors=_extractors(
-            extractor or [],
-            extractor_size,
-            extractor_mean,
-            extractor_std,
-            extractor_channels,
-            device,
-        ),
+        extractors=[TorchExtractor(path, preprocessing, device=where) for path in networks],
         inception_weights=inception_weights,
         resamples=resamples,
         seed=seed,
         threads=threads or 0,
-        device=None if device == "auto" else device,
+        device=where,
     )
     if not quiet:
         from miua.cli.tables import print_evaluation
 
         print_evaluation(evaluation)
-    for path in _write(evaluation, json, csv, report, contact_sheet, lbpv):
-        print(path)
+    writers: dict[str, Callable[[Path], object]] = {
+        "--json": evaluation.write_json,
+        "--csv": evaluation.write_csv,
+        "--report": evaluation.write_report,
+        "--contact-sheet": partial(_write_sheet, evaluation.sets[0].copies),
+        "--lbpv": lambda path: write_lbpv(path, evaluation.sets[0].lbpv),
+    }
+    return _write(outputs, writers, evaluation.provenance)
 
 
 def set_paths(given: Sequence[str], more: Sequence[Path]) -> list[Path]:
@@ -204,74 +228,22 @@ def _metrics(given: str | None) -> Sequence[str]:
     return chosen
 
 
-def _extractors(
-    paths: Sequence[Path],
-    size: int | None,
-    mean: str | None,
-    std: str | None,
-    channels: str | None,
-    device: str,
-) -> list[FeatureExtractor]:
-    if not paths:
-        if any(given is not None for given in (size, mean, std, channels)):
-            raise MiuaError("--extractor-size, -mean, -std and -channels need an --extractor.")
-        return []
-    from miua.metrics.extractors import Preprocessing, TorchExtractor
-
-    count = int(channels or 3)
-    deviations = _numbers("--extractor-std", std, count)
-    if deviations and min(deviations) <= 0:
-        raise MiuaError(f"--extractor-std divides: give numbers above 0, not {std}.")
-    preprocessing = Preprocessing(
-        channels=count,
-        size=size,
-        mean=_numbers("--extractor-mean", mean, count),
-        std=deviations,
-    )
-    where = None if device == "auto" else device
-    return [TorchExtractor(path, preprocessing, device=where) for path in paths]
-
-
-def _numbers(option: str, given: str | None, channels: int) -> tuple[float, ...] | None:
-    """One number for each channel; a single one is for all of them."""
-    if given is None:
-        return None
-    try:
-        numbers = tuple(float(part) for part in given.split(","))
-    except ValueError:
-        numbers = ()
-    if len(numbers) not in (1, channels) or not all(map(isfinite, numbers)):
-        several = " or three, such as 0.5 or 0.48,0.45,0.4" if channels == 3 else ", such as 0.5"
-        raise MiuaError(f"{option} takes one number{several}. It got {given}.")
-    return numbers * (channels // len(numbers))
-
-
-def _given(**outputs: Path | None) -> dict[str, Path]:
-    """The outputs that were asked for, by the option: "contact_sheet" is "--contact-sheet"."""
-    return {
-        f"--{name.replace('_', '-')}": path for name, path in outputs.items() if path is not None
-    }
-
-
 def _check_outputs(
-    sets: dict[str, Path],
+    sets: Mapping[str, Path],
     metrics: Sequence[str],
     inputs: Iterable[Path],
-    outputs: dict[str, Path],
+    outputs: Mapping[str, Path],
 ) -> None:
     """Before the work: all that is asked for can be made and written."""
-    from miua.cli.extras import need
-
-    for option in ("--lbpv", "--contact-sheet"):
-        if option in outputs and len(sets) > 1:
-            raise MiuaError(f"{option} is of one synthetic set; there are {len(sets)}.")
+    for name, suffix in (("--lbpv", ".npy"), ("--contact-sheet", ".png")):
+        if name in outputs and len(sets) > 1:
+            raise MiuaError(f"{name} is of one synthetic set; there are {len(sets)}.")
+        if name in outputs and outputs[name].suffix.lower() != suffix:
+            raise MiuaError(f"{name} {outputs[name]} must end in {suffix}.")
     if "--contact-sheet" in outputs and "copies" not in metrics:
         raise MiuaError("--contact-sheet needs the metric copies. Add it to --metrics.")
     if "--report" in outputs:
-        need("jinja2", "The HTML report", extra="report")
-    for option, suffix in (("--lbpv", ".npy"), ("--contact-sheet", ".png")):
-        if option in outputs and outputs[option].suffix.lower() != suffix:
-            raise MiuaError(f"{option} {outputs[option]} must end in {suffix}.")
+        need("The HTML report", "jinja2", extra="report")
     written = dict(outputs)
     if csv := outputs.get("--csv"):
         if csv.suffix.lower() == ".json":
@@ -280,69 +252,62 @@ def _check_outputs(
                 "Give it another suffix, such as .csv."
             )
         written["the provenance beside --csv"] = csv.with_suffix(".json")
-    inputs = [path.resolve() for path in inputs]
-    taken = dict.fromkeys(inputs, "an input")
-    for option, path in written.items():
-        if (other := taken.get(path.resolve())) is not None:
+    sources = [path.resolve() for path in inputs]
+    taken = dict.fromkeys(sources, "an input")
+    for name, path in written.items():
+        whole = path.resolve()
+        if other := taken.get(whole):
             raise MiuaError(
-                f"{option} would be {path}, which is {other} already. Give one another name."
+                f"{name} would be {path}, which is {other} already. Give one another name."
             )
-        if around := next((each for each in inputs if each in path.resolve().parents), None):
-            raise MiuaError(
-                f"{option} {path} lies among the images in {around}. Name another place."
-            )
-        taken[path.resolve()] = option
-        _check_writable(option, path)
+        if around := next((each for each in sources if each in whole.parents), None):
+            raise MiuaError(f"{name} {path} lies among the images in {around}. Name another place.")
+        taken[whole] = name
+        _check_writable(name, path)
 
 
-def _check_writable(option: str, path: Path) -> None:
+def _check_writable(name: str, path: Path) -> None:
     above = path.absolute().parent
     while not os.access(above, os.F_OK):  # Path.exists raises below a folder that is closed
         above = above.parent
     if not above.is_dir():
-        raise MiuaError(f"{option} {path} cannot be written: {above} is no folder.")
+        raise MiuaError(f"{name} {path} cannot be written: {above} is no folder.")
     if not os.access(above, os.W_OK | os.X_OK):
         raise MiuaError(
-            f"{option} {path} cannot be written: {above} is not yours to write to. "
+            f"{name} {path} cannot be written: {above} is not yours to write to. "
             "Name another place."
         )
     if path.is_dir():
-        raise MiuaError(f"{option} {path} is a folder. Name a file.")
+        raise MiuaError(f"{name} {path} is a folder. Name a file.")
 
 
 def _write(
-    evaluation: EvaluationWithReport,
-    json: Path | None,
-    csv: Path | None,
-    report: Path | None,
-    contact_sheet: Path | None,
-    lbpv: Path | None,
+    outputs: Mapping[str, Path],
+    writers: Mapping[str, Callable[[Path], object]],
+    record: dict[str, Any],
 ) -> list[Path]:
-    """Write what was asked for; the paths."""
-    from miua.evaluation.records import write_lbpv
-    from miua.files import atomic_path
+    """Write what was asked for, and the provenance of table and vector; the paths."""
     from miua.provenance import write_file_provenance
 
-    if json:
-        evaluation.write_json(json)
-    if report:
-        evaluation.write_report(report)
-    copies = evaluation.sets[0].copies
-    if contact_sheet and copies is not None:
-        from PIL import Image
-
-        with atomic_path(contact_sheet) as temporary:
-            Image.fromarray(copies.sheet).save(temporary)
-    if lbpv:
-        write_lbpv(lbpv, evaluation.sets[0].lbpv)
-    if csv:
-        evaluation.write_csv(csv)
-        tables = [path for path in (csv, lbpv) if path]
-        write_file_provenance(csv.with_suffix(".json"), evaluation.provenance, tables)
-    return [path for path in (json, csv, report, contact_sheet, lbpv) if path]
+    for name, path in outputs.items():
+        writers[name](path)
+    if csv := outputs.get("--csv"):
+        tables = [outputs[name] for name in ("--csv", "--lbpv") if name in outputs]
+        write_file_provenance(csv.with_suffix(".json"), record, tables)
+    return list(outputs.values())
 
 
-def _not_made(sets: dict[str, Path]) -> str:
+def _write_sheet(copies: Copies | None, path: Path) -> None:
+    from PIL import Image
+
+    from miua.files import atomic_path
+
+    assert copies is not None, "--contact-sheet was checked to have the metric copies"
+    with atomic_path(path) as temporary:
+        Image.fromarray(copies.sheet).save(temporary)
+
+
+def _not_made(sets: Mapping[str, Path]) -> str:
     """Why the one synthetic set has no images, in the words of its provenance; "" if it has."""
     from miua.files import read_json
 
@@ -353,27 +318,21 @@ def _not_made(sets: dict[str, Path]) -> str:
     return str(read_json(path).get("not_made", "")) if path.is_file() else ""
 
 
-def _write_not_made(
-    name: str, reason: str, csv: Path | None, lbpv: Path | None, unmade: Iterable[str]
-) -> None:
+def _write_not_made(name: str, reason: str, outputs: Mapping[str, Path]) -> list[Path]:
     """The table and the vector of a set without images; MiuaError: others were asked for."""
-    from miua.evaluation.records import not_computed_records, write_lbpv, write_records
-    from miua.provenance import provenance, write_file_provenance
+    import numpy as np
 
-    if asked := ", ".join(unmade):
+    from miua.evaluation.records import not_computed_records, write_lbpv, write_records
+    from miua.provenance import provenance
+
+    writers: dict[str, Callable[[Path], object]] = {
+        "--csv": lambda path: write_records(path, not_computed_records(name, reason)),
+        "--lbpv": lambda path: write_lbpv(path, np.full(256, np.nan)),
+    }
+    if asked := ", ".join(each for each in outputs if each not in writers):
         raise MiuaError(
             f"The set {name} was not made ({reason}). Of it there are only --csv and --lbpv: "
             f"leave out {asked}."
         )
-    if lbpv:
-        import numpy as np
-
-        write_lbpv(lbpv, np.full(256, np.nan))
-    if csv:
-        write_records(csv, not_computed_records(name, reason))
-        tables = [path for path in (csv, lbpv) if path]
-        record = provenance(inputs={}, settings={"set": name, "not_made": reason})
-        write_file_provenance(csv.with_suffix(".json"), record, tables)
-    for path in (csv, lbpv):
-        if path:
-            print(path)
+    record = provenance(inputs={}, settings={"set": name, "not_made": reason})
+    return _write(outputs, writers, record)

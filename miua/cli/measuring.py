@@ -5,23 +5,32 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
-from miua.cli.options import Half, OutTable, Real, Threads, Weights, reads_images, say_skipped
+from miua.cli.declaring import option, takes
+from miua.cli.options import (
+    Half,
+    OutTable,
+    Real,
+    Source,
+    Threads,
+    Weights,
+    reading,
+    resizing,
+    say_skipped,
+)
 
 if TYPE_CHECKING:
     from miua.analysis.real_images import MeasuredImages, Tables
     from miua.data import ReadingOptions
 
 
-@reads_images()
+@takes(reading=reading)
 def lbpv_command(
-    source: Annotated[Path, typer.Argument(help="Folder of images, or an .npy image stack.")],
+    source: Source,
     out: Annotated[
-        Path, typer.Option(help="The .npy to write, 256 numbers, its provenance beside it (.json).")
+        Path, option("The .npy to write, 256 numbers, its provenance beside it (.json).")
     ],
     reading: ReadingOptions,
-) -> None:
+) -> Path:
     """Write the LBP vector of a set of images."""
     from miua.data import read_stack
     from miua.evaluation.records import write_lbpv
@@ -33,57 +42,54 @@ def lbpv_command(
     write_lbpv(out, lbp_vector(stack.images))
     record = provenance(inputs={"images": stack.digest}, settings=reading.settings())
     write_file_provenance(out.with_suffix(".json"), record, [out])
-    print(out)
+    return out
 
 
-@reads_images(size=64)
+@takes(reading=resizing)
 def noise_floor_command(
     real: Real,
     out: OutTable,
     reading: ReadingOptions,
     images: Half = None,
-    repeats: Annotated[int, typer.Option(min=1, help="How many splits of each kind.")] = 100,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the splits.")] = 0,
+    repeats: Annotated[int, option("How many splits of each kind.", min=1)] = 100,
+    seed: Annotated[int, option("Seed of the splits.", min=0)] = 0,
     inception_weights: Weights = None,
     threads: Threads = None,
-) -> None:
+) -> list[Path]:
     """Measure real images against other real images."""
     from miua.analysis.real_images import measure_images, noise_floor_tables
 
     measured = measure_images(
         real, reading, images, inception_weights=inception_weights, threads=threads
     )
-    _write(out, measured, noise_floor_tables(measured, repeats, seed), reading, repeats, seed)
+    tables = noise_floor_tables(measured, repeats, seed)
+    return _write(out, measured, tables, reading, repeats=repeats, seed=seed)
 
 
-@reads_images(size=64)
+@takes(reading=resizing)
 def sensitivity_command(
     real: Real,
     out: OutTable,
     reading: ReadingOptions,
     images: Half = None,
-    repeats: Annotated[int, typer.Option(min=2, help="How many splits.")] = 20,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the splits and the damage.")] = 0,
+    repeats: Annotated[int, option("How many splits.", min=2)] = 20,
+    seed: Annotated[int, option("Seed of the splits and the damage.", min=0)] = 0,
     inception_weights: Weights = None,
     threads: Threads = None,
-) -> None:
+) -> list[Path]:
     """Measure real images that were damaged in known steps."""
     from miua.analysis.real_images import measure_images, sensitivity_tables
 
     measured = measure_images(
         real, reading, images, inception_weights=inception_weights, threads=threads
     )
-    _write(out, measured, sensitivity_tables(measured, repeats, seed), reading, repeats, seed)
+    tables = sensitivity_tables(measured, repeats, seed)
+    return _write(out, measured, tables, reading, repeats=repeats, seed=seed)
 
 
 def _write(
-    out: Path,
-    measured: MeasuredImages,
-    tables: Tables,
-    reading: ReadingOptions,
-    repeats: int,
-    seed: int,
-) -> None:
+    out: Path, measured: MeasuredImages, tables: Tables, reading: ReadingOptions, **splits: int
+) -> list[Path]:
     """Write each table beside the first, `out`, then the provenance of all of them."""
     from miua.provenance import provenance, write_file_provenance
     from miua.study.store import write_table
@@ -92,9 +98,7 @@ def _write(
     for path, table in zip(paths, tables.values(), strict=True):
         write_table(path, table)
     say_skipped(measured.skipped)
-    settings = {"images": measured.half, "repeats": repeats, "seed": seed, **reading.settings()}
-    record = provenance(
-        inputs={"real": measured.digest}, settings={**settings, "fid": measured.fid_status}
-    )
+    settings = {"images": measured.half, **splits, **reading.settings(), "fid": measured.fid_status}
+    record = provenance(inputs={"real": measured.digest}, settings=settings)
     write_file_provenance(out.with_suffix(".json"), record, paths)
-    print(*paths, sep="\n")
+    return paths

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from miua.cli import survey_scoring
+from miua.cli.declaring import need, option, takes
 from miua.cli.evaluating import set_paths
-from miua.cli.extras import need
-from miua.cli.options import MoreSets, reads_images
+from miua.cli.options import REAL, SYNTHETIC, MoreSets, reading
 from miua.errors import MiuaError
 from miua.printable import printable
+from miua.wording import counted
 
 if TYPE_CHECKING:
     from miua.data import ReadingOptions
@@ -26,28 +27,20 @@ if TYPE_CHECKING:
 TITLE = "Real or synthetic ultrasound images?"
 SHORT_PLAN = ("minutes", "interval_at_half", "departure", "discriminability", "correlation")
 
-SyntheticImages = Annotated[int, typer.Option(min=1, help="Synthetic images to judge, all sets.")]
-RealImages = Annotated[int, typer.Option(min=0, help="Real images to judge.")]
-Practice = Annotated[int, typer.Option(min=0, help="Images before those, half of them real.")]
-Repeated = Annotated[
-    float, typer.Option(min=0, max=0.5, help="Share of them that each reader sees twice.")
-]
+SyntheticImages = Annotated[int, option("Synthetic images to judge, all sets.", min=1)]
+RealImages = Annotated[int, option("Real images to judge.", min=0)]
+Practice = Annotated[int, option("Images before those, half of them real.", min=0)]
+Repeated = Annotated[float, option("Share of them that each reader sees twice.", min=0, max=0.5)]
 
 
-@reads_images()
+@takes(reading=reading)
 def build_command(
-    out: Annotated[Path, typer.Option(help="A new folder for the page, the study and the key.")],
-    real: Annotated[
-        Path | None, typer.Option(help="Real images: a folder, or a .npy, .npz or DICOM file.")
-    ] = None,
-    synthetic: Annotated[
-        list[str] | None,
-        typer.Option(help="Synthetic images, the same; several times, or a pattern: 'sets/*'."),
-    ] = None,
+    out: Annotated[Path, option("A new folder for the page, the study and the key.")],
+    real: Annotated[Path | None, REAL] = None,
+    synthetic: Annotated[list[str] | None, SYNTHETIC] = None,
     more: MoreSets = None,
     results: Annotated[
-        Path | None,
-        typer.Option(help="A results folder: its real images, and all sets of its grid."),
+        Path | None, option("A results folder: its real images, and all sets of its grid.")
     ] = None,
     *,
     reading: ReadingOptions,
@@ -55,25 +48,21 @@ def build_command(
     real_images: RealImages = 11,
     practice: Practice = 4,
     repeated: Repeated = 0.15,
-    readers: Annotated[int, typer.Option(min=1, help="Readers: each gets an order.")] = 20,
-    title: Annotated[str, typer.Option(help="Of the page. Readers see it.")] = TITLE,
+    readers: Annotated[int, option("Readers: each gets an order.", min=1)] = 20,
+    title: Annotated[str, option("Of the page. Readers see it.")] = TITLE,
     consent: Annotated[
-        Path | None, typer.Option(help="Text that readers agree to, instead of the page's own.")
+        Path | None, option("Text that readers agree to, instead of the page's own.")
     ] = None,
     words: Annotated[
-        Path | None, typer.Option(help="The page's sentences in another language (.json).")
+        Path | None, option("The page's sentences in another language (.json).")
     ] = None,
-    language: Annotated[
-        str | None, typer.Option(help="The language of --words, such as de.")
-    ] = None,
+    language: Annotated[str | None, option("The language of --words, such as de.")] = None,
     seed: Annotated[
-        int | None,
-        typer.Option(min=0, help="Draws the same study again; random if not given, in the key."),
+        int | None, option("Draws the same study again; random if not given, in the key.", min=0)
     ] = None,
 ) -> None:
     """Make the page that readers judge images on, and its sealed key."""
-    for package in ("pydantic", "jinja2", "statsmodels"):
-        need(package, "The reader study", extra="survey")
+    need("The reader study", "pydantic", "jinja2", "statsmodels", extra="survey")
     from miua.evaluation.reading import Reading
     from miua.survey.build import StudySize, build_study, check_place, check_title
     from miua.survey.planning import plan
@@ -130,10 +119,8 @@ def _stacks(
     found = []
     for name, path in paths.items():
         stack, source = reading.read(path, name)
-        for note in (
-            *source.notes,
-            *(f"left out {each.name}: {each.reason}" for each in source.skipped),
-        ):
+        left_out = (f"left out {each.name}: {each.reason}" for each in source.skipped)
+        for note in (*source.notes, *left_out):
             print(printable(f"{path}: {note}"))
         found.append(Given(name, str(path), stack))
     return found
@@ -162,16 +149,13 @@ def _print_built(built: Built, readers: int) -> None:
     from miua.survey.records import KEY_FILE, PAGE_FILE
 
     sets = [count for name, count in built.counts.items() if name != REAL]
-    print(
-        f"{built.counts[REAL]} real images, and {sum(sets)} synthetic ones of {len(sets)} "
-        f"{'set' if len(sets) == 1 else 'sets'}."
-    )
+    of = counted(len(sets), "set")
+    print(f"{built.counts[REAL]} real images, and {sum(sets)} synthetic ones of {of}.")
     for note in built.notes:
         print(f"Note: {note}")
     print(f"study {built.study_sha256}")
-    print(
-        f"{built.folder / PAGE_FILE}: for readers 1 to {readers}, {built.page_bytes / 1e6:.1f} MB"
-    )
+    size = f"{built.page_bytes / 1e6:.1f} MB"
+    print(f"{built.folder / PAGE_FILE}: for readers 1 to {readers}, {size}")
     print(f"{built.folder / KEY_FILE}: keep it closed until all answers are in")
 
 
@@ -180,22 +164,20 @@ def plan_command(
     real_images: RealImages = 11,
     practice: Practice = 4,
     repeated: Repeated = 0.15,
-    readers: Annotated[int, typer.Option(min=1, help="Readers.")] = 3,
-    sets: Annotated[int, typer.Option(min=1, help="Synthetic sets.")] = 20,
-    seconds: Annotated[float, typer.Option(min=1, help="That a reader takes for an image.")] = 12,
+    readers: Annotated[int, option("Readers.", min=1)] = 3,
+    sets: Annotated[int, option("Synthetic sets.", min=1)] = 20,
+    seconds: Annotated[float, option("That a reader takes for an image.", min=1)] = 12,
     image_correlation: Annotated[
-        float, typer.Option(min=0, max=1, help="Of two readers' answers to one image.")
+        float, option("Of two readers' answers to one image.", min=0, max=1)
     ] = 0.2,
     detect: Annotated[
-        float | None,
-        typer.Option(help="Say how many images tell this share called real from 0.5."),
+        float | None, option("Say how many images tell this share called real from 0.5.")
     ] = None,
-    json: Annotated[Path | None, typer.Option(help="Write all numbers here.")] = None,
+    json: Annotated[Path | None, option("Write all numbers here.")] = None,
 ) -> None:
     """Say what a reader study of this size can find."""
-    for package in ("pydantic", "statsmodels"):
-        need(package, "The reader study", extra="survey")
-    from dataclasses import asdict, replace
+    need("The reader study", "pydantic", "statsmodels", extra="survey")
+    from dataclasses import asdict
 
     from miua.survey.build import StudySize, check_sets
     from miua.survey.planning import plan
@@ -206,7 +188,7 @@ def plan_command(
         raise MiuaError(f"--seconds is a number of seconds, not {seconds:g}.")
     numbers = StudySize(synthetic_images, real_images, practice, repeated, readers)
     check_sets(numbers, sets)
-    design = replace(_design(numbers, sets), seconds=seconds, image_correlation=image_correlation)
+    design = _design(numbers, sets, seconds=seconds, image_correlation=image_correlation)
     findings = plan(design, detect)
     print_plan(design, findings)
     if json is not None:
@@ -217,41 +199,30 @@ def plan_command(
         print(json)
 
 
-def _design(numbers: StudySize, sets: int) -> Design:
+def _design(numbers: StudySize, sets: int, **assumed: Any) -> Design:
     from miua.survey.planning import Design
 
-    return Design(
-        synthetic=numbers.synthetic,
-        real=numbers.real,
-        readers=numbers.readers,
-        repeats=numbers.repeats,
-        practice=numbers.practice,
-        sets=sets,
-    )
+    judged = {"synthetic": numbers.synthetic, "real": numbers.real, "repeats": numbers.repeats}
+    practice, readers = numbers.practice, numbers.readers
+    return Design(**judged, readers=readers, practice=practice, sets=sets, **assumed)
 
 
 def print_plan(design: Design, lines: Sequence[PlanLine]) -> None:
     """A line for each thing that can be found, and what it rests on."""
-    from rich.console import Console
-    from rich.table import Table
-
+    from miua.cli.terminal import table, terminal
     from miua.survey.planning import ALPHA, POWER
 
-    who = "One reader" if design.readers == 1 else f"Each of {design.readers} readers"
-    console = Console(highlight=False, markup=False, emoji=False)
+    several = design.readers > 1
+    who = f"Each of {design.readers} readers" if several else "One reader"
+    console = terminal()
     console.print(
         f"{who} judges {design.synthetic} synthetic and {design.real} "
         f"real images, {design.repeats} of them twice.",
         soft_wrap=True,
     )
-    together = f"all {design.readers}" if design.readers > 1 else "all"
-    table = Table("", "one reader", together, box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for column in table.columns[1:]:
-        column.justify = "right"
-        column.no_wrap = True
-    for each in lines:
-        table.add_row(each.words, _in_words(each, each.one), _in_words(each, each.all))
-    console.print(table)
+    head = ("", "one reader", f"all {design.readers}" if several else "all")
+    rows = ((each.words, _in_words(each, each.one), _in_words(each, each.all)) for each in lines)
+    console.print(table(head, rows))
     together = (
         f" Two readers' answers to one image are taken to correlate by "
         f"{design.image_correlation:g}, so {design.readers * design.synthetic} answers of all "
@@ -259,7 +230,7 @@ def print_plan(design: Design, lines: Sequence[PlanLine]) -> None:
     )
     console.print(
         f'"Is found" means: with a chance of {100 * POWER:g} % at the {100 * ALPHA:g} % level.'
-        f"{together if design.readers > 1 else ''} {_images_of_sets(design)}",
+        f"{together if several else ''} {_images_of_sets(design)}",
         soft_wrap=True,
     )
     if any(each.one is None or each.all is None for each in lines):
@@ -276,38 +247,26 @@ def _images_of_sets(design: Design) -> str:
     return f"Of each set {images} images are judged{few}."
 
 
-# How a number of each kind is written.
+# How a number of each kind is written; shares in per cent.
 _FORMS = {
-    "minutes": "{:.0f}",
-    "count": "{:.0f}",
-    "share": "{:.1%}",
-    "half-width": "± {:.2f}",
-    "number": "{:.2f}",
+    **{"minutes": "{:.0f}", "count": "{:.0f}", "number": "{:.2f}", "half-width": "± {:.2f}"},
+    **{"share": "{:.1f} points", "interval": "{:.1f} to {:.1f} %"},
 }
 
 
 def _in_words(line: PlanLine, value: tuple[float, ...] | None) -> str:
     if value is None:
         return "-"
-    if line.kind == "interval":
-        return f"{100 * value[0]:.1f} to {100 * value[1]:.1f} %"
-    return _FORMS[line.kind].format(value[0]).replace("%", " points")
+    times = 100 if line.kind in ("share", "interval") else 1
+    return _FORMS[line.kind].format(*(times * each for each in value))
 
-
-# In the order the work happens.
-COMMANDS: dict[str, Callable[..., None]] = {
-    "plan": plan_command,
-    "build": build_command,
-    "score": survey_scoring.score_command,
-}
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+app.command("plan")(plan_command)
+app.command("build")(build_command)
+app.command("score")(survey_scoring.score_command)
 
 
 @app.callback()
 def options() -> None:
     """Let people tell real from synthetic images."""
-
-
-for name, command in COMMANDS.items():
-    app.command(name)(command)

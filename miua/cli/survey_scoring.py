@@ -6,41 +6,36 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
-from miua.cli.extras import need
+from miua.cli.declaring import argument, need, option
 from miua.errors import MiuaError
 from miua.printable import printable
+from miua.progress import say
+from miua.wording import number, p_value, span
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from miua.survey.answers import Refusal
     from miua.survey.outcome import Outcome
 
 
 def score_command(
-    study: Annotated[Path, typer.Argument(help="What `miua survey build` wrote.")],
-    answers: Annotated[list[Path], typer.Argument(help="The files that readers sent back.")],
+    study: Annotated[Path, argument("What `miua survey build` wrote.")],
+    answers: Annotated[list[Path], argument("The files that readers sent back.")],
     out: Annotated[
-        Path | None,
-        typer.Option(help="Folder for the tables; STUDY/scores or STUDY/rehearsal if not given."),
+        Path | None, option("Folder for the tables; STUDY/scores or STUDY/rehearsal if not given.")
     ] = None,
     results: Annotated[
-        Path | None,
-        typer.Option(help="The results folder that was judged: its claims table gets the scores."),
+        Path | None, option("The results folder that was judged: its claims table gets the scores.")
     ] = None,
     skip_refused: Annotated[
-        bool, typer.Option("--skip-refused", help="Score the others where a file is refused.")
+        bool, option("Score the others where a file is refused.", "--skip-refused")
     ] = False,
     rehearsal: Annotated[
-        bool, typer.Option("--rehearsal", help="Take programs' answers, too; no result then.")
+        bool, option("Take programs' answers, too; no result then.", "--rehearsal")
     ] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print scores.json, and no tables.")] = False,
+    json: Annotated[bool, option("Print scores.json, and no tables.", "--json")] = False,
 ) -> None:
     """Score readers' answers, and put them into a study's claims table."""
-    for package in ("pandas", "pydantic", "statsmodels"):
-        need(package, "Scoring a reader study", "survey")
+    need("Scoring a reader study", "pandas", "pydantic", "statsmodels", extra="survey")
     from miua.survey.answers import open_study, read_answers
     from miua.survey.into_claims_table import add_readers, check_readers, write_reader_tables
     from miua.survey.outcome import SCORES_FILE, outcome_folder, score, write_outcome
@@ -84,15 +79,16 @@ def _refuse(refused: list[Refusal], files: int, skip: bool) -> None:
             f"{len(refused)} of {files} files are refused, so nothing is scored:\n{told}\n"
             "To score the others: --skip-refused."
         )
-    typer.echo(f"Left out, {len(refused)} of {files} files:\n{told}\n", err=True)
+    say(f"Left out, {len(refused)} of {files} files:\n{told}\n")
 
 
 def print_outcome(outcome: Outcome) -> None:
     """Print who answered, the scores, quality by set, agreement, learning and comments."""
-    from rich.console import Console
+    from rich.text import Text
 
-    # What readers wrote may hold what rich takes for markup.
-    console = Console(highlight=False, markup=False, emoji=False)
+    from miua.cli.terminal import print_in_full, table, terminal
+
+    console = terminal()
     if outcome.banner:
         console.print(f"{outcome.banner}\n")
     title = printable(outcome.opened.study.title)
@@ -100,29 +96,15 @@ def print_outcome(outcome: Outcome) -> None:
     note = f" [{outcome.banner}]" if outcome.banner else ""
     for name, (attribute, cells) in TABLES.items():
         found = getattr(outcome, attribute)
-        rows = found.itertuples() if hasattr(found, "itertuples") else found
-        texts = [[_cell(row, cell) for cell in cells.values()] for row in rows]
-        if texts:
-            _print(console, f"{name}{note}", list(cells), texts)
+        rows = list(found.itertuples() if hasattr(found, "itertuples") else found)
+        if rows:
+            console.print(f"{name}{note}", soft_wrap=True)
+            texts = ([Text(_cell(row, cell)) for cell in cells.values()] for row in rows)
+            print_in_full(console, table(cells, texts, left=cells))
     console.print(
         "Exact intervals and p take answers as independent. Those marked 'images resampled' do "
         "not: they keep all answers to an image together.\n"
     )
-
-
-def _print(console: Console, title: str, head: list[str], rows: list[list[str]]) -> None:
-    from rich.table import Table
-    from rich.text import Text
-
-    from miua.cli.tables import print_table
-
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for name in head:
-        table.add_column(name, no_wrap=name not in ("comment", "interval"))
-    for row in rows:
-        table.add_row(*map(Text, row))
-    console.print(title, soft_wrap=True)
-    print_table(console, table)
 
 
 def _cell(row: Any, cell: str | Callable[[Any], str]) -> str:
@@ -130,7 +112,7 @@ def _cell(row: Any, cell: str | Callable[[Any], str]) -> str:
     if callable(cell):
         return cell(row)
     value = getattr(row, cell)
-    return _number(value) if isinstance(value, float) else str(value)
+    return number(value, 2) if isinstance(value, float) else str(value)
 
 
 def _count(row: Any) -> str:
@@ -140,32 +122,22 @@ def _count(row: Any) -> str:
 def _trend(row: Any) -> str:
     if row.status != "computed":
         return str(row.status)
-    return f"{_number(row.spearman_r)} ({_span(row.low, row.high)})"
+    return f"{number(row.spearman_r, 2)} ({span(row.low, row.high, 2)})"
 
 
 def _value(row: Any) -> str:
-    return _number(row.value) if row.status == "computed" else str(row.status)
+    return number(row.value, 2) if row.status == "computed" else str(row.status)
 
 
 def _interval(row: Any) -> str:
-    if row.low == row.low:
-        return f"{_span(row.low, row.high)} {row.interval}"
+    if between := span(row.low, row.high, 2):
+        return f"{between} {row.interval}"
     said = row.interval.removeprefix("none: ") in getattr(row, "status", "")
     return "" if said else row.interval
 
 
-def _span(low: float, high: float) -> str:
-    return f"{_number(low)} to {_number(high)}"
-
-
-def _number(value: float) -> str:
-    return f"{value:.2f}".replace("-", "\N{MINUS SIGN}")
-
-
 def _p(row: Any) -> str:
-    if row.p_value != row.p_value:
-        return ""
-    return "< 0.001" if row.p_value < 0.001 else f"{row.p_value:.3f}"
+    return "" if row.p_value != row.p_value else p_value(row.p_value)
 
 
 # By its title: the attribute of the outcome that a table shows, and what is in each column.

@@ -6,9 +6,9 @@ from math import isfinite
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.measure import Measurement
-from rich.table import Table
+from rich.text import Text
 
+from miua.cli.terminal import print_in_full, table, terminal
 from miua.evaluation.records import COMPUTED, LBPV_DIFFERENCES, MetricRecord
 from miua.evaluation.result import Choice, PreprocessingSensitivity, in_per_cent
 from miua.evaluation.standing import chance_outside, standing
@@ -16,36 +16,33 @@ from miua.metrics.registry import REGISTRY, STUDY_ELEMENTS, Measure, element_nam
 from miua.wording import change, number, percent, span
 
 if TYPE_CHECKING:
-    from miua.evaluation.result import Copies, Evaluation, FloorRecord, Ranking, SetResult, Source
+    from miua.evaluation.result import (
+        Copies,
+        Evaluation,
+        Floor,
+        FloorRecord,
+        Ranking,
+        SetResult,
+        Source,
+    )
 
 _NAMED = {element_name(element) for element in STUDY_ELEMENTS}
 # Of several sets, what fits beside each other; all is in the files.
 _SHORT = (
-    "mutual_information",
-    "psnr",
-    "ssim",
-    "fid",
-    "kid",
-    "fd_lbp",
-    "lbpv_total_difference",
-    "diversity",
-    "copies",
+    *("mutual_information", "psnr", "ssim", "fid", "kid", "fd_lbp", "lbpv_total_difference"),
+    *("diversity", "copies"),
 )
 
 
 def print_evaluation(evaluation: Evaluation) -> None:
     """Print what was read, the metrics, the ranking of several sets, and what to beware of."""
-    # Names of sets and files may hold what rich takes for markup.
-    console = Console(highlight=False, markup=False, emoji=False)
-    _print_source(console, evaluation.real)
-    for each in evaluation.sets:
-        _print_source(console, each.source)
+    console = terminal()
+    for source in (evaluation.real, *(each.source for each in evaluation.sets)):
+        _print_source(console, source)
     if any(REGISTRY[name].of_pair for name in evaluation.settings["metrics"]):
         console.print(f"MI, PSNR and SSIM are means over {evaluation.pairing}.")
-    if evaluation.floor is not None and (
-        evaluation.floor.records or evaluation.floor.status != COMPUTED
-    ):
-        _print_floor(console, evaluation)
+    if evaluation.floor is not None:
+        _print_floor(console, evaluation.floor)
     console.print()
     if len(evaluation.sets) == 1:
         _print_set(console, evaluation, evaluation.sets[0])
@@ -61,64 +58,56 @@ def print_evaluation(evaluation: Evaluation) -> None:
 
 def _print_source(console: Console, source: Source) -> None:
     where = f" from {source.path}" if source.path else ""
-    console.print(
-        f"{source.name}: {source.images} images of {source.width} x {source.height}{where}",
-        soft_wrap=True,
-    )
-    for note in source.notes:
+    size = f"{source.images} images of {source.width} x {source.height}"
+    console.print(f"{source.name}: {size}{where}", soft_wrap=True)
+    for note in (
+        *source.notes,
+        *(f"left out: {each.name}: {each.reason}" for each in source.skipped),
+    ):
         console.print(f"  {note}", soft_wrap=True)
-    for skipped in source.skipped:
-        console.print(f"  left out: {skipped.name}: {skipped.reason}", soft_wrap=True)
 
 
-def _print_floor(console: Console, evaluation: Evaluation) -> None:
-    floor = evaluation.floor
-    assert floor is not None
+def _print_floor(console: Console, floor: Floor) -> None:
     if floor.status != COMPUTED:
         console.print(f"Real against real: {floor.status}", soft_wrap=True)
-        return
-    groups = f"{floor.groups} groups ({floor.grouping})" if floor.groups else floor.grouping
-    console.print(
-        f"Real against real: {floor.splits} splits into halves of {floor.images} images; "
-        f"groups: {groups}. Of yet other real images about {percent(chance_outside(floor.splits))} "
-        "of the metrics would lie outside their range.",
-        soft_wrap=True,
-    )
+    elif floor.records:
+        outside = percent(chance_outside(floor.splits))
+        groups = f"{floor.groups} groups ({floor.grouping})" if floor.groups else floor.grouping
+        console.print(
+            f"Real against real: {floor.splits} splits into halves of {floor.images} images; "
+            f"groups: {groups}. Of yet other real images about {outside} of the metrics would lie "
+            "outside their range.",
+            soft_wrap=True,
+        )
 
 
 def _print_set(console: Console, evaluation: Evaluation, result: SetResult) -> None:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_column("metric", no_wrap=True)
-    table.add_column("value", justify="right", no_wrap=True)
-    table.add_column("95 % interval", justify="right", no_wrap=True)
-    if evaluation.floor is not None:
-        table.add_column("real against real", justify="right", no_wrap=True)
-        table.add_column("", no_wrap=True)
+    floor = evaluation.floor
+    head = ["metric", "value", "95 % interval", *(("real against real", "") if floor else ())]
+    rows = []
     for record in _shown(result):
         shown = measure(record.metric)
         value = number(record.value, shown.decimals)
-        cells = [shown.axis_label, value, span(record.low, record.high, shown.decimals)]
-        if evaluation.floor is not None:
-            floor = evaluation.floor.records.get(record.metric)
-            beside = span(floor.low, floor.high, shown.decimals) if floor else ""
-            cells += [beside, _beside(result, record, floor, shown)]
-        table.add_row(*cells)
-    print_table(console, table)
+        rows.append([shown.axis_label, value, span(record.low, record.high, shown.decimals)])
+        if floor is not None:
+            of = floor.records.get(record.metric)
+            beside = span(of.low, of.high, shown.decimals) if of else ""
+            rows[-1] += [beside, _beside(result, record, of, shown)]
+    print_in_full(console, table(head, rows, left=("",)))
     if result.at_floor_size:
-        assert evaluation.floor is not None
+        assert floor is not None
         console.print(
             "Where the last column names a value, the metric changes with the number of images: it "
-            f"is of {evaluation.floor.images} images a side, as real against real is.\n"
+            f"is of {floor.images} images a side, as real against real is.\n"
         )
     if result.copies is not None and result.copies.found.status == COMPUTED:
         _print_copies(console, result.copies)
-    if all(record.metric not in _NAMED for record in result.records):
-        return
-    farthest = ", ".join(f"V{element}" for element in result.farthest)
-    console.print(
-        f"V is reference - synthetic, in pixels of an image. V8, V20, V143 and V240 are the "
-        f"study's; farthest of all: {farthest}.\n",
-    )
+    if any(record.metric in _NAMED for record in result.records):
+        farthest = ", ".join(f"V{element}" for element in result.farthest)
+        console.print(
+            f"V is reference - synthetic, in pixels of an image. V8, V20, V143 and V240 are the "
+            f"study's; farthest of all: {farthest}.\n",
+        )
 
 
 def _print_copies(console: Console, copies: Copies) -> None:
@@ -134,15 +123,13 @@ def _print_copies(console: Console, copies: Copies) -> None:
 
 def _shown(result: SetResult) -> list[MetricRecord]:
     """All computed records; of the LBPv elements the study's four, then the farthest."""
-    farthest = [element_name(element) for element in result.farthest]
-    elements = [*sorted(_NAMED), *(name for name in farthest if name not in _NAMED)]
+    farthest = (element_name(element) for element in result.farthest)
+    elements = dict.fromkeys([*sorted(_NAMED), *farthest])
     found = []
     for record in result.records:
-        if record.status != COMPUTED or record.metric in LBPV_DIFFERENCES[1:]:
-            continue
-        if record.metric == LBPV_DIFFERENCES[0]:
+        if record.status == COMPUTED and record.metric == LBPV_DIFFERENCES[0]:
             found += [result.record(name) for name in elements]
-        else:
+        elif record.status == COMPUTED and record.metric not in LBPV_DIFFERENCES:
             found.append(record)
     return found
 
@@ -161,61 +148,40 @@ def _beside(
     return words if held is record else f"{words}: {number(held.value, shown.decimals)}"
 
 
-def print_table(console: Console, table: Table) -> None:
-    """The table in full: a number is never shortened, whatever the width of the terminal."""
-    room = console.options.update(max_width=10_000)
-    needed = Measurement.get(console, room, table).maximum
-    width = console.width
-    console.width = max(width, needed)
-    console.print(table)
-    console.width = width
-    console.print()
-
-
 def _print_sets(console: Console, evaluation: Evaluation) -> None:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_column("set", no_wrap=True)
-    metrics = [
-        metric
-        for metric in _SHORT
-        if any(r.metric == metric and r.status == COMPUTED for r in evaluation.records)
-    ]
-    for metric in metrics:
-        table.add_column(measure(metric).label, justify="right", no_wrap=True)
+    computed = {record.metric for record in evaluation.records if record.status == COMPUTED}
+    metrics = [measure(metric) for metric in _SHORT if metric in computed]
+    rows: list[list[str | Text]] = []
     for result in evaluation.sets:
-        shown = [(result.record(metric), measure(metric)) for metric in metrics]
-        values = (number(record.value, m.decimals) for record, m in shown)
-        table.add_row(result.source.name, *values)
-        if any(halves := [_half(record, m) for record, m in shown]):
-            table.add_row("", *halves, style="dim")
+        records = [(result.record(metric.name), metric.decimals) for metric in metrics]
+        rows.append([result.source.name, *(number(each.value, of) for each, of in records)])
+        if any(halves := [_half(*each) for each in records]):
+            rows.append(["", *(Text(half, "dim") for half in halves)])
     if evaluation.floor is not None and evaluation.floor.records:
-        floors = [evaluation.floor.records.get(metric) for metric in metrics]
-        cells = zip(floors, map(measure, metrics), strict=True)
-        table.add_row(
-            "real against real", *(number(f.mean, m.decimals) if f else "" for f, m in cells)
-        )
-    print_table(console, table)
+        floors = [evaluation.floor.records.get(metric.name) for metric in metrics]
+        cells = zip(floors, metrics, strict=True)
+        means = (number(floor.mean, metric.decimals) if floor else "" for floor, metric in cells)
+        rows.append(["real against real", *means])
+    print_in_full(console, table(["set", *(metric.label for metric in metrics)], rows))
     if any(record.low is not None for record in evaluation.records):
         console.print("Second lines: half the width of the 95 % interval. ", end="")
     console.print("All metrics and ranges are in --report, --json and --csv.\n")
 
 
-def _half(record: MetricRecord, shown: Measure) -> str:
+def _half(record: MetricRecord, decimals: int) -> str:
     if record.low is None or record.high is None or not isfinite(record.high - record.low):
         return ""
-    return f"±{number((record.high - record.low) / 2, shown.decimals)}"
+    return f"±{number((record.high - record.low) / 2, decimals)}"
 
 
 def _print_rankings(console: Console, rankings: tuple[Ranking, ...]) -> None:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_column("best first, by", no_wrap=True)
-    table.add_column("order (places in 95 % of the resamples)", no_wrap=True)
-    table.add_column("first for sure")
+    head = ("best first, by", "order (places in 95 % of the resamples)", "first for sure")
+    rows = []
     for ranking in rankings:
-        first = ranking.places[0]
-        sure = "not known" if first.first is None else "yes" if ranking.decided else "no"
-        table.add_row(measure(ranking.metric).label, _order(ranking), sure)
-    print_table(console, table)
+        known = ranking.places[0].first is not None
+        sure = ("yes" if ranking.decided else "no") if known else "not known"
+        rows.append([measure(ranking.metric).label, _order(ranking), sure])
+    print_in_full(console, table(head, rows, left=head))
 
 
 def _order(ranking: Ranking) -> str:
@@ -232,21 +198,16 @@ def _order(ranking: Ranking) -> str:
 
 def _print_missing(console: Console, evaluation: Evaluation) -> None:
     """What was not computed, each reason once."""
-    reasons: dict[str, list[str]] = {}
+    reasons: dict[str, dict[str, None]] = {}
     for record in evaluation.records:
-        if record.status != COMPUTED:
-            labels = reasons.setdefault(record.status, [])
-            label = measure(record.metric).label
-            if label not in labels:
-                labels.append(label)
+        reasons.setdefault(record.status, {})[measure(record.metric).label] = None
+    computed = reasons.pop(COMPUTED, {})
     for status, labels in reasons.items():
         console.print(f"{', '.join(labels)}: {status}")
-    if evaluation.floor is None:
-        return
-    computed = {record.metric for record in evaluation.records if record.status == COMPUTED}
-    for floor in evaluation.floor.records.values():
-        if floor.status != COMPUTED and floor.metric in computed:
-            console.print(f"{measure(floor.metric).label}, real against real: {floor.status}")
+    for floor in evaluation.floor.records.values() if evaluation.floor else ():
+        label = measure(floor.metric).label
+        if floor.status != COMPUTED and label in computed:
+            console.print(f"{label}, real against real: {floor.status}")
 
 
 def print_preprocessing_sensitivity(
@@ -257,19 +218,17 @@ def print_preprocessing_sensitivity(
     In per cent, where that means something, and else in the metric's unit.
     """
     baseline = sensitivity.choices[0]
+    metrics = [measure(metric) for metric in sensitivity.metrics]
     for name in baseline.values:
         console.print(
             f"{name}: what other ways to prepare the images would give. As measured: "
             f"{baseline.choice}.",
         )
-        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-        table.add_column("choice", no_wrap=True)
-        for metric in sensitivity.metrics:
-            table.add_column(measure(metric).label, justify="right", no_wrap=True)
-        for choice in sensitivity.choices:
-            cells = [_moved(choice, baseline, name, measure(m)) for m in sensitivity.metrics]
-            table.add_row(_choice_name(choice), *cells)
-        print_table(console, table)
+        rows = [
+            [_choice_name(choice), *(_moved(choice, baseline, name, metric) for metric in metrics)]
+            for choice in sensitivity.choices
+        ]
+        print_in_full(console, table(["choice", *(metric.label for metric in metrics)], rows))
     for choice in sensitivity.choices:
         if choice.status != COMPUTED:
             console.print(f"{choice.aspect}, {choice.choice}: {choice.status}")

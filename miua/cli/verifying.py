@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from miua.cli.extras import need
+from miua.cli.declaring import need, option
 from miua.cli.options import STUDY, Results, Study
 from miua.errors import MiuaError
 from miua.printable import printable
@@ -25,7 +26,7 @@ STYLES = {"failed": "red", "outside": "red", "undecided": "yellow", "not checked
 def manifest_command(
     results: Results,
     signed_off_by: Annotated[
-        str | None, typer.Option(help='Who vouches for these results: "Name <mail>".')
+        str | None, option('Who vouches for these results: "Name <mail>".')
     ] = None,
 ) -> None:
     """List every file by its SHA-256, and sign off."""
@@ -41,20 +42,20 @@ def manifest_command(
 def verify_command(
     results: Results,
     expected: Annotated[
-        Path | None,
-        typer.Option(help="Numbers of repeated runs; STUDY/expected/PROFILE if not given."),
+        Path | None, option("Numbers of repeated runs; STUDY/expected/PROFILE if not given.")
     ] = None,
     study: Study = STUDY,
     only: Annotated[
-        str | None, typer.Option(help="Only these checks, with commas between: files,plan.")
+        str | None, option("Only these checks, with commas between: files,plan.")
     ] = None,
     strict: Annotated[
-        bool, typer.Option("--strict", help="What cannot be checked or decided here is wrong, too.")
+        bool, option("What cannot be checked or decided here is wrong, too.", "--strict")
     ] = False,
-    json: Annotated[Path | None, typer.Option(help="Write all findings here.")] = None,
+    json: Annotated[Path | None, option("Write all findings here.")] = None,
 ) -> None:
     """Compute results again and compare; status 1 if wrong."""
-    need("torch", "Verifying")
+    need("Verifying", "torch")
+    from miua.files import write_json
     from miua.locked_packages import lock_warning
     from miua.progress import say
     from miua.study.check import CHECKS, verify
@@ -67,7 +68,14 @@ def verify_command(
     verification = verify(results, study, expected, chosen)
     print_verification(verification)
     if json is not None:
-        _write_json(json, results, verification)
+        document = {
+            "schema": 1,
+            "results": str(results),
+            "ok": verification.ok,
+            "counts": verification.counts(),
+            "findings": [asdict(finding) for finding in verification.findings],
+        }
+        write_json(json, document, sort_keys=False)
     left = sum(finding.open for finding in verification.findings)
     if strict and left:
         print(f"--strict: what was not checked, or left undecided, counts as wrong ({left}).")
@@ -87,26 +95,22 @@ def _check_place(json: Path, results: Path) -> None:
 
 def print_verification(verification: Verification) -> None:
     """A line a check, then what is wrong or undecided by name, then one sentence."""
-    from rich.console import Console
-    from rich.table import Table
+    from miua.cli.terminal import table, terminal
 
-    console = Console(highlight=False, markup=False, emoji=False)
-    counts = {check: verification.counts(check) for check in verification.checks}
+    console = terminal()
     verdicts = list(verification.counts())
-    table = Table("check", *verdicts, box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for column in table.columns[1:]:
-        column.justify = "right"
-    for check, found in counts.items():
-        table.add_row(check, *(str(found.get(verdict, "")) for verdict in verdicts))
-    console.print(table)
+    counts = {check: verification.counts(check) for check in verification.checks}
+    rows = (
+        [check, *(str(of.get(verdict, "")) for verdict in verdicts)] for check, of in counts.items()
+    )
+    console.print(table(["check", *verdicts], rows))
     for verdict in ("failed", "outside", "undecided", "not checked"):
         named = verification.of(verdict)
         for finding in named[:SHOWN]:
             console.print(_line(finding), soft_wrap=True)
         if len(named) > SHOWN:
             console.print(f"... and {len(named) - SHOWN} more {verdict}: --json FILE names all.")
-    console.print()
-    console.print(_sentence(verification), soft_wrap=True)
+    console.print(f"\n{_sentence(verification)}", soft_wrap=True)
 
 
 def _line(finding: Finding) -> Text:
@@ -121,28 +125,12 @@ def _line(finding: Finding) -> Text:
 def _sentence(verification: Verification) -> str:
     from miua.study.finding import BAD
 
-    bad = len(verification.of(*BAD))
-    left = len(verification.of("not checked", "undecided"))
     of = counted(len(verification.findings), "finding")
-    if bad:
+    if bad := len(verification.of(*BAD)):
         return (
             f"Do not trust these results as they are: {bad} of {of} "
             f"{'is' if bad == 1 else 'are'} bad. The lines above say where and what to do."
         )
+    left = len(verification.of("not checked", "undecided"))
     rest = f" {counted(left, 'finding')} {'is' if left == 1 else 'are'} open, as said above."
     return f"Nothing is wrong in {of}.{rest if left else ''}"
-
-
-def _write_json(path: Path, results: Path, verification: Verification) -> None:
-    from dataclasses import asdict
-
-    from miua.files import write_json
-
-    document = {
-        "schema": 1,
-        "results": str(results),
-        "ok": verification.ok,
-        "counts": verification.counts(),
-        "findings": [asdict(finding) for finding in verification.findings],
-    }
-    write_json(path, document, sort_keys=False)

@@ -1,0 +1,146 @@
+"""Images, trainings and synthetic sets: `miua fetch`, `phantom`, `stack`, `train`, `generate`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from miua.cli.declaring import argument, need, option, takes
+from miua.cli.options import Device, SkipBad, Source, Threads, Window, resizing, say_skipped
+from miua.progress import say
+
+if TYPE_CHECKING:
+    from miua.data import ReadingOptions
+
+
+def fetch_command(
+    what: Annotated[
+        Literal["hc18", "inception"],
+        argument("The real images (133 MB), or FID's Inception weights (96 MB)."),
+    ],
+    source: Annotated[
+        Path | None, option("Take it from here instead of downloading.", "--from")
+    ] = None,
+) -> Path:
+    """Get real images or FID's weights, verified."""
+    if what == "hc18":
+        from miua.data import fetch_hc18
+
+        return fetch_hc18(source)
+    from miua.metrics.inception_weights import fetch_inception
+
+    return fetch_inception(source)
+
+
+def phantom_command(
+    out: Annotated[Path, option("Folder to make.")],
+    images: Annotated[int, option("How many images.", min=1)] = 999,
+    seed: Annotated[int, option("Another seed, other heads.", min=0)] = 0,
+) -> Path:
+    """Simulate fetal heads, in exactly HC18's format."""
+    from miua.data import write_phantoms
+
+    write_phantoms(out, images, seed)
+    return out
+
+
+@takes(reading=resizing)
+def stack_command(
+    source: Source,
+    out: Annotated[Path, option("Folder for images.npy and provenance.json.")],
+    reading: ReadingOptions,
+    images: Annotated[
+        int | None, option("Draw this many at random; all if not given.", min=1)
+    ] = None,
+    seed: Annotated[int, option("Seed of the draw.", min=0)] = 0,
+) -> Path:
+    """Make an image stack of a folder of images."""
+    from miua.data.stack import save_stack
+
+    say_skipped(save_stack(source, out, reading, images, seed).skipped)
+    return out / "images.npy"
+
+
+def train_command(
+    config: Annotated[Path, option("YAML file; `miua train-config` prints one.")],
+    images: Annotated[Path, option("Folder of images, or an .npy image stack.")],
+    out: Annotated[Path, option("Run folder; an interrupted run goes on.")],
+    window: Window = None,
+    skip_bad: SkipBad = False,
+    allow_divergence: Annotated[
+        bool, option("A training that diverges is a result, not a failure.")
+    ] = False,
+    device: Device = "auto",
+    threads: Threads = None,
+) -> Path:
+    """Train a DCGAN, or go on where it stopped."""
+    from miua.config import TrainingConfig, read_config
+    from miua.data import parse_window, read_stack
+
+    need("Training", "torch")
+    settings = read_config(config, TrainingConfig)
+    stack = read_stack(
+        images,
+        settings.image_size,
+        settings.fit,
+        crop_size=settings.crop_size,
+        window=parse_window(window) if window else None,
+        skip_bad=skip_bad,
+    )
+    say_skipped(stack.skipped)
+    # Loading torch takes seconds: what is wrong with the input is said before.
+    from miua.training.loop import DivergedError, train
+
+    try:
+        train(settings, stack.images, out, device=device, threads=threads)
+    except DivergedError as error:
+        if not allow_divergence:
+            raise
+        say(str(error))
+    return out
+
+
+def train_config_command(
+    variant: Annotated[
+        Literal["text", "notebook-128", "notebook-256"],
+        option("The paper's text, or what a released notebook does instead."),
+    ] = "text",
+) -> None:
+    """Print a training configuration to start from."""
+    import yaml
+
+    from miua.config import TrainingConfig
+
+    config = TrainingConfig.model_validate({"variant": variant})
+    print(yaml.safe_dump(config.model_dump(), sort_keys=False, default_flow_style=None), end="")
+
+
+def generate_command(
+    run: Annotated[Path, option("Run folder of `miua train`.")],
+    epoch: Annotated[int, option("An epoch that the run kept.", min=1)],
+    out: Annotated[Path, option("Folder of the synthetic set.")],
+    images: Annotated[int, option("How many images.", min=1)] = 800,
+    seed: Annotated[int, option("Seed of the set.", min=0, max=2**32 - 1)] = 0,
+    png: Annotated[bool, option("PNG files instead of images.npy.", "--png")] = False,
+    allow_divergence: Annotated[
+        bool, option("Of a training that diverged, make a set that says so.")
+    ] = False,
+    device: Device = "auto",
+    threads: Threads = None,
+) -> Path:
+    """Make a set of synthetic images from a run."""
+    need("Generating", "torch")
+    from miua.sampling import generate
+
+    generate(
+        run,
+        epoch,
+        out,
+        images=images,
+        seed=seed,
+        as_png=png,
+        record_divergence=allow_divergence,
+        device=device,
+        threads=threads,
+    )
+    return out
