@@ -2,7 +2,3 @@
 
 It runs in the environment that holds nox, and so on the standard library alone.
 """
-
-
-class ImageError(Exception):
-    """Something the person can mend: says what is wrong and what to do."""

@@ -13,20 +13,19 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
-from container import ImageError
+from container import engines
 from container.check import check_image
-from container.engines import PROBES, Build, build_command, choose_engine, get_base, make_base
+from container.engines import ImageError
 
 ROOT = Path(__file__).parents[1]
-DEBOOTSTRAP = "debootstrap"
-DOWNLOAD = "download"
+DEBOOTSTRAP, DOWNLOAD = "debootstrap", "download"
 
 
 def main() -> None:
     """Do what the arguments say; an ImageError ends it with its message and status 1."""
     options = _arguments().parse_args()
     try:
-        engine = choose_engine(options.engine)
+        engine = engines.choose_engine(options.engine)
         seconds = build_image(engine, options)
         if options.check:
             check_image(engine, options.tag, ROOT / "results" / "image", build_seconds=seconds)
@@ -37,14 +36,12 @@ def main() -> None:
 def _arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="nox -s image --", description="Build the image.")
     parser.add_argument("--base", help=f"base image, or {DEBOOTSTRAP}: made here from Debian")
-    parser.add_argument("--engine", choices=tuple(PROBES), help="default: the first that works")
+    parser.add_argument("--engine", choices=engines.ENGINES, help="default: the first that works")
     parser.add_argument("--tag", default="miua2022", help="the image's name (%(default)s)")
-    parser.add_argument(
-        "--hc18", help=f"bake HC18 in: its folder, its training_set.zip, or {DOWNLOAD}"
-    )
-    parser.add_argument(
-        "--inception", help=f"bake the Inception weights in: their file, or {DOWNLOAD}"
-    )
+    hc18 = f"bake HC18 in: its folder, its training_set.zip, or {DOWNLOAD}"
+    parser.add_argument("--hc18", help=hc18)
+    weights = f"bake the Inception weights in: their file, or {DOWNLOAD}"
+    parser.add_argument("--inception", help=weights)
     parser.add_argument(
         "--certificates",
         type=Path,
@@ -61,8 +58,7 @@ def build_image(engine: str, options: argparse.Namespace) -> float:
     """Build the image that the options describe; the seconds it took, without the base."""
     if options.certificates and not options.certificates.is_file():
         raise ImageError(f"{options.certificates} does not exist (--certificates).")
-    arguments = {}
-    contexts = {}
+    arguments, contexts = {}, {}
     with ExitStack() as stack:
         for name, data in (("hc18", options.hc18), ("inception", options.inception)):
             if data:
@@ -72,11 +68,15 @@ def build_image(engine: str, options: argparse.Namespace) -> float:
         source = source_arguments()
         if not source:
             print("This is no git checkout: the image will not name its commit.", flush=True)
-        base = make_base(engine) if options.base == DEBOOTSTRAP else options.base or default_base()
-        get_base(engine, base)
+        if options.base == DEBOOTSTRAP:
+            base = engines.make_base(engine)
+        else:
+            base = options.base or default_base()
+            engines.get_base(engine, base)
         arguments |= {"BASE_IMAGE": base, **source}
-        build = Build(ROOT, options.tag, arguments, contexts, options.certificates)
-        command = build_command(engine, build)
+        command = engines.build_command(
+            engine, ROOT, options.tag, arguments, contexts, options.certificates
+        )
         print("+", " ".join(command), flush=True)
         start = time.monotonic()
         if subprocess.run(command, check=False).returncode != 0:
@@ -116,8 +116,8 @@ def _git(root: Path, *arguments: str) -> str:
     """What git prints; ImageError where it fails or is not there."""
     if shutil.which("git") is None:
         raise ImageError(f"git is not installed, and {root} is a checkout. Install git.")
-    asked = subprocess.run(["git", "-C", str(root), *arguments],
-                           capture_output=True, text=True, check=False)  # fmt: skip
+    command = ["git", "-C", str(root), *arguments]
+    asked = subprocess.run(command, capture_output=True, text=True, check=False)
     if asked.returncode != 0:
         raise ImageError(f"git {' '.join(arguments)} fails in {root}: {asked.stderr.strip()}")
     return asked.stdout.strip()

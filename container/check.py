@@ -10,14 +10,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import IO
 
-from container import ImageError
-from container.engines import output, run_command, without_network
+from container.engines import ImageError, output, run_command, without_network
 
 # Fails if anything beyond the machine answers, or there is an interface to reach it by.
 NETWORK_IS_OFF = """
@@ -56,33 +54,35 @@ SOMEBODY = "12345:12345"  # no such user in the image
 MADE = ("paper/main.pdf", "report.html", "claims.json")
 
 
-@dataclass
 class Check:
-    """One image being tried; every step's output goes to the log, its time to the summary."""
+    """One image being tried: every step's output goes to the terminal and the log."""
 
-    log: IO[str]
-    steps: list[tuple[str, float]] = field(default_factory=list)
+    def __init__(self, log: Path) -> None:
+        self.log = log
+        self.seconds: dict[str, float] = {}
 
     def step(self, name: str, command: Sequence[str]) -> str:
         """Run a command that has to succeed; what it prints. ImageError: it fails."""
         self.say(f"== {name}\n+ {shlex.join(command)}")
         start = time.monotonic()
         lines = []
-        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                              text=True, errors="replace") as process:  # fmt: skip
+        with subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
+        ) as process:
             assert process.stdout is not None
             for line in process.stdout:
                 lines.append(line)
                 self.say(line.rstrip("\n"))
-        self.steps.append((name, time.monotonic() - start))
+        self.seconds[name] = time.monotonic() - start
         if process.returncode != 0:
-            raise ImageError(f"The image fails at: {name}. Everything is in {self.log.name}.")
+            raise ImageError(f"The image fails at: {name}. Everything is in {self.log}.")
         return "".join(lines)
 
     def say(self, text: str) -> None:
         """Show a line and keep it."""
         print(text, flush=True)
-        print(text, file=self.log, flush=True)
+        with self.log.open("a", encoding="utf-8") as log:
+            print(text, file=log)
 
 
 def check_image(engine: str, tag: str, folder: Path, build_seconds: float) -> None:
@@ -94,18 +94,14 @@ def check_image(engine: str, tag: str, folder: Path, build_seconds: float) -> No
     if engine == "buildah" and os.geteuid() != 0:
         raise ImageError("Checking an image with buildah needs root, to switch the network off.")
     shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+    results = folder / "results"
+    results.mkdir(parents=True)
     # Who runs it: the person at the terminal, and for root somebody else.
     user = f"{os.getuid()}:{os.getgid()}" if os.getuid() != 0 else "1000:1000"
-    with (folder / "check.log").open("w", encoding="utf-8") as log, _target(engine, tag) as target:
-        check = Check(log)
-        results = folder / "results"
-        results.mkdir()
-        os.chown(results, *map(int, user.split(":")))
-
-        def inside(*command: str) -> list[str]:
-            return run_command(engine, target, user, results, command)
-
+    os.chown(results, *map(int, user.split(":")))
+    check = Check(folder / "check.log")
+    with _target(engine, tag) as target:
+        inside = partial(run_command, engine, target, user, results)
         check.step("the network is off", inside("python3", "-c", NETWORK_IS_OFF))
         writes = inside("sh", "-c", WRITABLE, "sh", CLOSED, OPEN)
         check.step("only results, home and /tmp can be written to", writes)
@@ -125,15 +121,15 @@ def check_image(engine: str, tag: str, folder: Path, build_seconds: float) -> No
         check.step("nox -s bench -- -k ror", inside("nox", "-s", "bench", "--", "-k", "ror"))
         with _read_only(engine, target, tag) as read_only:
             tests = ("nox", "-s", "tests", "--", "-q", "tests/metrics", "tests/report")
-            check.step("user 12345, read-only root: tests", read_only(*tests))
+            check.step("user 12345, read-only root: tests", [*read_only, *tests])
         check.step("nox -s tests", inside("nox", "-s", "tests"))
         lines = [
             f"{tag}, built and run by {output(engine, '--version').splitlines()[0]}",
             f"on {os.cpu_count()} cores with Python {sys.version.split()[0]} outside",
             "",
         ]
-        steps = [("build", build_seconds), *check.steps]
-        lines += [f"{seconds:8.0f} s   {name}" for name, seconds in steps]
+        steps = {"build": build_seconds, **check.seconds}
+        lines += [f"{seconds:8.0f} s   {name}" for name, seconds in steps.items()]
         summary = "\n".join([*lines, "", sizes])
         check.say(summary)
         (folder / "summary.txt").write_text(summary, encoding="utf-8")
@@ -153,15 +149,14 @@ def _target(engine: str, tag: str) -> Iterator[str]:
 
 
 @contextmanager
-def _read_only(engine: str, target: str, tag: str) -> Iterator[Callable[..., list[str]]]:
-    """How to run a command as SOMEBODY on a root that is read-only, with a home elsewhere.
+def _read_only(engine: str, target: str, tag: str) -> Iterator[list[str]]:
+    """What to put before a command to run it as SOMEBODY on a read-only root, its home elsewhere.
 
     That is what Apptainer does with an image.
     """
     if engine != "buildah":
         start = [engine, "run", "--rm", "--network", "none", "--read-only", "--tmpfs", "/tmp:exec"]
-        start += ["--user", SOMEBODY, "--env", "HOME=/tmp", tag]
-        yield lambda *command: [*start, *command]
+        yield [*start, "--user", SOMEBODY, "--env", "HOME=/tmp", tag]
         return
     environment = json.loads(output("buildah", "inspect", "--type", "image", tag))
     values = [*environment["OCIv1"]["config"]["Env"], "HOME=/tmp"]
@@ -175,7 +170,6 @@ def _read_only(engine: str, target: str, tag: str) -> Iterator[Callable[..., lis
     try:
         with tempfile.TemporaryDirectory(prefix="miua-root-") as place:
             start = [*without_network(), "unshare", "--mount", "sh", "-c", mounts, "read-only"]
-            start += [root, place, *values, "sh", "-c", 'cd /miua && exec "$@"', "sh"]
-            yield lambda *command: [*start, *command]
+            yield [*start, root, place, *values, "sh", "-c", 'cd /miua && exec "$@"', "sh"]
     finally:
         subprocess.run(["buildah", "umount", target], check=False, stdout=subprocess.DEVNULL)

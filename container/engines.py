@@ -7,51 +7,30 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
-from container import ImageError
-
-# In the order they are preferred; each with what fails where it cannot work.
-PROBES = {
-    "docker": ("docker", "info"),  # the client is often there without a daemon
-    "podman": ("podman", "info"),
-    "buildah": ("buildah", "info"),
-}
-
-
+ENGINES = ("docker", "podman", "buildah")  # in the order they are preferred
 DEBIAN = "bookworm"  # the suite that a base is made from
 DEBIAN_BASE = f"localhost/miua-base:{DEBIAN}"
 
 
-@dataclass(frozen=True)
-class Build:
-    """What an image is built from.
-
-    arguments: values of the Dockerfile's ARGs. contexts: folders it may copy from, by name.
-    certificates: a PEM file to trust during the build alone.
-    """
-
-    folder: Path
-    tag: str
-    arguments: dict[str, str] = field(default_factory=dict)
-    contexts: dict[str, Path] = field(default_factory=dict)
-    certificates: Path | None = None
+class ImageError(Exception):
+    """Something the person can mend: says what is wrong and what to do."""
 
 
 def choose_engine(wanted: str | None = None) -> str:
     """The engine of that name, else the first that works; ImageError where there is none."""
     said = []
-    for name in (wanted,) if wanted else tuple(PROBES):
+    for name in (wanted,) if wanted else ENGINES:
         if shutil.which(name) is None:
             said.append(f"{name} is not installed")
             continue
-        probe = subprocess.run(PROBES[name], capture_output=True, text=True, check=False)
+        # The client is often there without its daemon.
+        probe = subprocess.run([name, "info"], capture_output=True, text=True, check=False)
         if probe.returncode == 0:
             return name
         words = probe.stderr.strip().splitlines() or ["nothing"]
-        said.append(f"{name} does not work: `{' '.join(PROBES[name])}` says {words[-1]!r}")
+        said.append(f"{name} does not work: `{name} info` says {words[-1]!r}")
     raise ImageError(
         f"There is no engine to build with: {'; '.join(said)}. Install or start one: as root, "
         "`apt-get install buildah` is enough."
@@ -87,10 +66,11 @@ def make_base(engine: str) -> str:
     print(f"Making {DEBIAN_BASE} with debootstrap ...", flush=True)
     with tempfile.TemporaryDirectory(prefix="miua-base-") as name:
         root, archive = Path(name, "root"), Path(name, "root.tar")
-        packages = "--include=ca-certificates"
-        made = subprocess.run(["debootstrap", "--variant=minbase", packages, DEBIAN, str(root)],
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                              text=True, check=False)  # fmt: skip
+        small = ("--variant=minbase", "--include=ca-certificates")
+        command = ["debootstrap", *small, DEBIAN, str(root)]
+        made = subprocess.run(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+        )
         if made.returncode != 0:
             raise ImageError(f"debootstrap failed; its last words:\n{made.stdout[-2000:]}")
         # No package of another machine's cache in the image.
@@ -101,26 +81,35 @@ def make_base(engine: str) -> str:
     return DEBIAN_BASE
 
 
-def build_command(engine: str, build: Build) -> list[str]:
-    """The command that builds the image."""
+def build_command(
+    engine: str,
+    folder: Path,
+    tag: str,
+    arguments: dict[str, str],
+    contexts: dict[str, Path],
+    certificates: Path | None,
+) -> list[str]:
+    """The command that builds the image from a folder.
+
+    arguments: values of the Dockerfile's ARGs. contexts: folders it may copy from, by name.
+    certificates: a PEM file to trust during the build alone.
+    """
     start = {
         "docker": ["docker", "buildx", "build", "--load"],  # secrets and contexts need BuildKit
         "podman": ["podman", "build", "--layers"],
         "buildah": ["buildah", "build", "--layers", "--isolation", "chroot"],
     }
-    command = [*start[engine], "--tag", build.tag]
-    for name, value in build.arguments.items():
+    command = [*start[engine], "--tag", tag]
+    for name, value in arguments.items():
         command += ["--build-arg", f"{name}={value}"]
-    for name, folder in build.contexts.items():
-        command += ["--build-context", f"{name}={folder}"]
-    if build.certificates:
-        command += ["--secret", f"id=certificates,src={build.certificates}"]
-    return [*command, str(build.folder)]
+    for name, context in contexts.items():
+        command += ["--build-context", f"{name}={context}"]
+    if certificates:
+        command += ["--secret", f"id=certificates,src={certificates}"]
+    return [*command, str(folder)]
 
 
-def run_command(
-    engine: str, target: str, user: str, results: Path, command: Sequence[str]
-) -> list[str]:
+def run_command(engine: str, target: str, user: str, results: Path, *command: str) -> list[str]:
     """The command that runs `command` in the image with its network off.
 
     target: the image; for Buildah, a container of it (`buildah from`). user: UID:GID.

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from container import ImageError
 from container.__main__ import (
     _arguments,
     as_context,
@@ -20,7 +19,7 @@ from container.__main__ import (
     source_arguments,
 )
 from container.check import WRITABLE
-from container.engines import Build, build_command, choose_engine, get_base, run_command
+from container.engines import ImageError, build_command, choose_engine, get_base, run_command
 from container.sizes import measure
 from miua.provenance import _commit
 
@@ -231,13 +230,13 @@ def test_a_base_that_cannot_be_pulled_names_the_way_out(commands, tmp_path):
 @pytest.mark.parametrize("engine", ["docker", "podman", "buildah"])
 def test_each_engine_is_told_the_same(engine, tmp_path):
     contexts, certificates = {"hc18": tmp_path / "a"}, tmp_path / "certificates.pem"
-    build = Build(ROOT, "name", {"BASE_IMAGE": "base"}, contexts, certificates)
-    text = " ".join(build_command(engine, build))
+    arguments = {"BASE_IMAGE": "base"}
+    text = " ".join(build_command(engine, ROOT, "name", arguments, contexts, certificates))
     assert "--tag name --build-arg BASE_IMAGE=base" in text
     assert f"--build-context hc18={tmp_path / 'a'}" in text
     assert f"--secret id=certificates,src={certificates}" in text
     assert text.endswith(f" {ROOT}")
-    run = " ".join(run_command(engine, "name", "5:6", tmp_path, ["id"]))
+    run = " ".join(run_command(engine, "name", "5:6", tmp_path, "id"))
     assert f"--user 5:6 --volume {tmp_path}:/miua/results" in run
     assert "--network none" in run or run.startswith("unshare --net ")
 
@@ -245,10 +244,10 @@ def test_each_engine_is_told_the_same(engine, tmp_path):
 @pytest.mark.parametrize(("uid", "own"), [(1000, True), (0, False)])
 def test_podman_without_root_keeps_the_user(uid, own, tmp_path, monkeypatch):
     monkeypatch.setattr(os, "geteuid", lambda: uid)
-    run = run_command("podman", "name", "1000:1000", tmp_path, ["id"])
+    run = run_command("podman", "name", "1000:1000", tmp_path, "id")
     assert ("--userns=keep-id" in run) is own
     assert f"{tmp_path}:/miua/results{':Z' if own else ''}" in run
-    assert "--userns=keep-id" not in run_command("docker", "name", "5:6", tmp_path, ["id"])
+    assert "--userns=keep-id" not in run_command("docker", "name", "5:6", tmp_path, "id")
 
 
 def test_each_folder_is_tried_by_itself(tmp_path):
