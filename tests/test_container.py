@@ -390,7 +390,7 @@ def test_in_the_image_nox_makes_no_environment_and_notes_go_home(tmp_path):
         "-n",
         "0",
         "-q",
-        "tests/test_config.py",
+        "tests/test_wording.py",
     )
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     result = nox(*command, MIUA_CONTAINER="1", HOME=str(home), PATH=path)

@@ -5,7 +5,6 @@
 
 import importlib.metadata
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -21,6 +20,7 @@ from packaging.metadata import Metadata
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
+from scikit_build_core.metadata.setuptools_scm import dynamic_metadata
 
 from miua.conformance import FILE
 
@@ -199,16 +199,11 @@ def commit(folder):
 
 def version_in(folder, **variables):
     """The version that a build in `folder` would have."""
-    code = "from scikit_build_core.metadata.setuptools_scm import dynamic_metadata as version;"
-    run = subprocess.run(
-        [sys.executable, "-P", "-c", code + "print(version('version'))"],
-        cwd=folder,
-        env={**os.environ, **variables},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return run.stdout.strip()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        for name, value in variables.items():
+            patch.setenv(name, value)
+        return dynamic_metadata("version")
 
 
 def archived(repository, place):

@@ -42,7 +42,8 @@ COMMANDS: dict[str, Callable[..., Any]] = {
 def _print_result(result: Any, **_: Any) -> None:
     """Print what a command returns, such as the paths that it wrote, one a line."""
     if result is not None:
-        print(*(result if isinstance(result, list) else [result]), sep="\n")
+        for each in result if isinstance(result, list) else [result]:
+            print(each)
 
 
 app = typer.Typer(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from typer.core import TyperCommand, TyperOption
 
 from miua.cli.declaring import need, option, takes
-from miua.cli.options import REAL, SYNTHETIC, Device, MoreSets, Threads, Weights, reading
+from miua.cli.options import REAL_IMAGES, SETS, Device, MoreSets, Threads, Weights, reading
 from miua.errors import MiuaError
 
 if TYPE_CHECKING:
@@ -99,8 +99,8 @@ def _outputs(
 
 @takes(reading=reading, extractors=_extractors, outputs=_outputs)
 def evaluate_command(
-    real: Annotated[Path, REAL],
-    synthetic: Annotated[list[str], SYNTHETIC],
+    real: Annotated[Path, REAL_IMAGES],
+    synthetic: Annotated[list[str], SETS],
     more: MoreSets = None,
     *,
     reading: ReadingOptions,
@@ -214,10 +214,8 @@ def _named(paths: Sequence[Path], names: Sequence[str]) -> dict[str, Path]:
 def _metrics(given: str | None) -> Sequence[str]:
     from miua.metrics.registry import REGISTRY, STUDY_METRICS
 
-    if given is None:
-        return list(REGISTRY)
-    if given == "study":
-        return STUDY_METRICS
+    if given is None or given == "study":
+        return STUDY_METRICS if given else list(REGISTRY)
     chosen = [name.strip() for name in given.split(",") if name.strip()]
     unknown = [name for name in chosen if name not in REGISTRY]
     if unknown or not chosen:

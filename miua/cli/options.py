@@ -21,9 +21,9 @@ Threads = Annotated[int | None, option("CPU threads; all cores if not given.", m
 Weights = Annotated[Path | None, option("Weights file for FID, if it was not fetched.")]
 
 Source = Annotated[Path, argument("Folder of images, or an .npy image stack.")]
-# Of people's own images, required or not.
-REAL = option("Real images: a folder, or a .npy, .npz or DICOM file.")
-SYNTHETIC = option("Synthetic images, the same; several times, or a pattern: 'sets/*'.")
+# Of people's own images; some commands require them.
+REAL_IMAGES = option("Real images: a folder, or a .npy, .npz or DICOM file.")
+SETS = option("Synthetic images, the same; several times, or a pattern: 'sets/*'.")
 MoreSets = Annotated[
     list[Path] | None, argument("Further synthetic sets, as a shell makes of a pattern.")
 ]

@@ -12,7 +12,7 @@ import typer
 from miua.cli import survey_scoring
 from miua.cli.declaring import need, option, takes
 from miua.cli.evaluating import set_paths
-from miua.cli.options import REAL, SYNTHETIC, MoreSets, reading
+from miua.cli.options import REAL_IMAGES, SETS, MoreSets, reading
 from miua.errors import MiuaError
 from miua.printable import printable
 from miua.wording import counted
@@ -36,8 +36,8 @@ Repeated = Annotated[float, option("Share of them that each reader sees twice.",
 @takes(reading=reading)
 def build_command(
     out: Annotated[Path, option("A new folder for the page, the study and the key.")],
-    real: Annotated[Path | None, REAL] = None,
-    synthetic: Annotated[list[str] | None, SYNTHETIC] = None,
+    real: Annotated[Path | None, REAL_IMAGES] = None,
+    synthetic: Annotated[list[str] | None, SETS] = None,
     more: MoreSets = None,
     results: Annotated[
         Path | None, option("A results folder: its real images, and all sets of its grid.")
