@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
+import warnings
 import zipfile
 from pathlib import Path
 
@@ -199,7 +200,8 @@ def commit(folder):
 
 def version_in(folder, **variables):
     """The version that a build in `folder` would have."""
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of files without a history, which is what is tried
         patch.chdir(folder)
         for name, value in variables.items():
             patch.setenv(name, value)
