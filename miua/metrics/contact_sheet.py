@@ -5,17 +5,16 @@ Grey on white, without colours: what counts as a copy is framed and labelled.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from miua.metrics.memorisation import Memorisation
 from miua.metrics.registry import COMPUTED
+from miua.metrics.stacks import Grey
 from miua.metrics.variants import transformed
 
 WHITE, EDGE, GREY, BLACK = 255, 190, 95, 0
@@ -23,16 +22,17 @@ TILE = 144  # Small images are zoomed by a whole factor to no less, larger ones 
 LARGEST = 288  # than this many pixels a side.
 GAP = 6  # between the images of a pair
 MARGIN, BETWEEN = 20, 10  # around the sheet, and between its pairs
-LINE = 20  # from one line of text to the next
 TEXT, TITLE = 15, 19  # font sizes
+HEIGHTS = {TEXT: 20, TITLE: 26}  # from one line of text to the next
+LINE = HEIGHTS[TEXT]
 FRAME = 3
 DARKEST = 100  # the difference in grey levels that is drawn black
 HEADINGS = ("synthetic", "nearest real image", "difference")
 
 
 def contact_sheet(
-    reference: NDArray[np.uint8],
-    synthetic: NDArray[np.uint8],
+    reference: Grey,
+    synthetic: Grey,
     memorisation: Memorisation,
     *,
     pairs: int = 16,
@@ -53,16 +53,27 @@ def contact_sheet(
         raise ValueError(f"pairs and columns must be at least 1, not {pairs} and {columns}")
     real_names = _names(reference_names, len(reference), "reference")
     made_names = _names(synthetic_names, len(synthetic), "synthetic")
-    chosen = memorisation.closest[:pairs]
-    shown = [
-        _pair(reference, synthetic, memorisation, int(place), real_names, made_names)
-        for place in chosen
-    ]
+    shown = []
+    for place in map(int, memorisation.closest[:pairs]):
+        source = int(memorisation.index[place])
+        turn = bool(memorisation.flipped[place]), float(memorisation.rotation[place])
+        relative = float(memorisation.relative_distance[place])
+        captions = (
+            (made_names[place], ""),
+            (real_names[source], in_words(*turn)),
+            (
+                f"distance {memorisation.distance[place]:.1f}",
+                "" if np.isnan(relative) else f"relative {relative:.2f}",
+            ),
+        )
+        real = transformed(reference[source : source + 1], *turn)[0]
+        copy = place in memorisation.flagged
+        shown.append(_pair(synthetic[place], real, captions, copy))
     columns = min(columns, max(1, len(shown)))
     height, width = (shown[0].height, shown[0].width) if shown else (0, 6 * TILE)
     sheet_width = 2 * MARGIN + columns * width + (columns - 1) * BETWEEN
-    title = list(_title(memorisation, len(chosen), sheet_width - 2 * MARGIN))
-    top = MARGIN + sum(line.height for line in title) + MARGIN // 2
+    title = _title(memorisation, len(shown), sheet_width - 2 * MARGIN)
+    top = MARGIN + sum(HEIGHTS[line.size] for line in title) + MARGIN // 2
     rows = -(-len(shown) // columns)
     sheet = Image.new("L", (sheet_width, top + rows * (height + BETWEEN) + BETWEEN), WHITE)
     _write(sheet, title, MARGIN, MARGIN)
@@ -80,26 +91,20 @@ def in_words(flipped: bool, rotation: float) -> str:
     return ", ".join(words) or "as it is"
 
 
-@dataclass(frozen=True)
-class _Line:
-    """A line of text: its size in pixels, its grey, and how much room it takes."""
-
+class _Line(NamedTuple):
     text: str
     size: int = TEXT
     grey: int = BLACK
-    height: int = LINE
 
 
-def _title(memorisation: Memorisation, shown: int, width: int) -> Iterator[_Line]:
+def _title(memorisation: Memorisation, shown: int, width: int) -> list[_Line]:
     """What is seen and what was found, broken to the width."""
     total, copies = len(memorisation.index), len(memorisation.flagged)
-    for text in _broken(
+    seen = (
         f"The {shown} of {total} synthetic images most like one of the "
-        f"{len(memorisation.groups)} reference images",
-        TITLE,
-        width,
-    ):
-        yield _Line(text, TITLE, height=TITLE + 7)
+        f"{len(memorisation.groups)} reference images"
+    )
+    found = f"Which are copies was {memorisation.status}."
     if memorisation.status == COMPUTED:
         found = (
             f"A copy is nearer to a reference image than {memorisation.threshold:.3f} times its "
@@ -107,47 +112,27 @@ def _title(memorisation: Memorisation, shown: int, width: int) -> Iterator[_Line
             f"{', framed here' if copies else ''}; "
             f"expected by chance: {memorisation.expected_false_alarms:.2g}."
         )
-    else:
-        found = f"Which are copies was {memorisation.status}."
     legend = (
         "Distance: root mean squared difference in grey levels. Relative: over that to the nearest "
         "image of another subject. Difference: white where equal, black from "
         f"{DARKEST} grey levels on."
     )
-    for text in _broken(found, TEXT, width):
-        yield _Line(text)
-    for text in _broken(legend, TEXT, width):
-        yield _Line(text, grey=GREY)
+    return [
+        _Line(text, line.size, line.grey)
+        for line in (_Line(seen, TITLE), _Line(found), _Line(legend, grey=GREY))
+        for text in _broken(line.text, line.size, width)
+    ]
 
 
-def _pair(
-    reference: NDArray[np.uint8],
-    synthetic: NDArray[np.uint8],
-    memorisation: Memorisation,
-    place: int,
-    reference_names: Sequence[str],
-    synthetic_names: Sequence[str],
-) -> Image.Image:
-    """One synthetic image, its reference image, their difference, and what is said of them."""
-    source = int(memorisation.index[place])
-    flipped, rotation = bool(memorisation.flipped[place]), float(memorisation.rotation[place])
-    made = synthetic[place]
-    real = transformed(reference[source : source + 1], flipped, rotation)[0]
-    relative = float(memorisation.relative_distance[place])
-    captions = (
-        (synthetic_names[place], ""),
-        (reference_names[source], in_words(flipped, rotation)),
-        (
-            f"distance {memorisation.distance[place]:.1f}",
-            "" if np.isnan(relative) else f"relative {relative:.2f}",
-        ),
-    )
-    tiles = [_tile(image) for image in (made, real, _difference(made, real))]
+def _pair(made: Grey, real: Grey, captions: Sequence[Sequence[str]], copy: bool) -> Image.Image:
+    """A synthetic image, its reference image, their difference, and what is said of each."""
+    darkness = np.minimum(np.abs(made.astype(np.float64) - real) / DARKEST, 1)
+    difference = np.rint(WHITE * (1 - darkness)).astype(np.uint8)
+    tiles = [_tile(image) for image in (made, real, difference)]
     width, height = tiles[0].size
     inset = FRAME + GAP
-    picture = Image.new(
-        "L", (3 * width + 2 * GAP + 2 * inset, LINE + height + 2 * LINE + GAP + 2 * inset), WHITE
-    )
+    below = inset + LINE + height + GAP
+    picture = Image.new("L", (3 * width + 2 * GAP + 2 * inset, below + 2 * LINE + inset), WHITE)
     draw = ImageDraw.Draw(picture)
     for number, (tile, heading, lines) in enumerate(zip(tiles, HEADINGS, captions, strict=True)):
         left = inset + number * (width + GAP)
@@ -156,30 +141,17 @@ def _pair(
         # Thin and outside the pixels: images that are equal differ by a white square.
         edges = (left - 1, inset + LINE - 1, left + width, inset + LINE + height)
         draw.rectangle(edges, outline=EDGE)
-        written = [_Line(_cut(line, width)) for line in lines]
-        _write(picture, written, left, inset + LINE + height + GAP)
-    if place in memorisation.flagged:
+        _write(picture, [_Line(_cut(line, width)) for line in lines], left, below)
+    if copy:
         draw.rectangle((0, 0, picture.width - 1, picture.height - 1), outline=BLACK, width=FRAME)
-        _mark(draw, inset, inset + 2 * LINE + height + GAP)
+        top, word = below + LINE, "COPY"  # white on black, in place of a line of text
+        right = inset + _width(word, TEXT) + 10
+        draw.rectangle((inset, top, right, top + LINE), fill=BLACK)
+        draw.text((inset + 5, top + 1), word, fill=WHITE, font=_font(TEXT))
     return picture
 
 
-def _difference(made: NDArray[np.uint8], real: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The difference of two images as dark on white."""
-    darkness = np.minimum(np.abs(made.astype(np.float64) - real) / DARKEST, 1)
-    drawn: NDArray[np.uint8] = np.rint(WHITE * (1 - darkness)).astype(np.uint8)
-    return drawn
-
-
-def _mark(draw: ImageDraw.ImageDraw, left: int, top: int) -> None:
-    """The word COPY, white on black, in place of a line of text."""
-    word = "COPY"
-    width = _width(word, TEXT)
-    draw.rectangle((left, top, left + width + 10, top + LINE), fill=BLACK)
-    draw.text((left + 5, top + 1), word, fill=WHITE, font=_font(TEXT))
-
-
-def _tile(image: NDArray[np.uint8]) -> Image.Image:
+def _tile(image: Grey) -> Image.Image:
     """An image zoomed by a whole factor, each pixel a square, or reduced by one."""
     picture = Image.fromarray(image)
     zoom = -(-TILE // max(picture.size))
@@ -194,7 +166,7 @@ def _write(picture: Image.Image, lines: Sequence[_Line], left: int, top: int) ->
     draw = ImageDraw.Draw(picture)
     for line in lines:
         draw.text((left, top), line.text, fill=line.grey, font=_font(line.size))
-        top += line.height
+        top += HEIGHTS[line.size]
 
 
 def _broken(text: str, size: int, width: int) -> list[str]:

@@ -1,15 +1,37 @@
-"""What the metrics take as an image stack, and an order of images that no file decides."""
+"""Image stacks as metrics take them, what is computed of pairs, an order that no file decides."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 _CPU = 1  # DLPack's kDLCPU
+# Arrays, by what they hold. Grey: pixels of 8 bits; Stack: images of 8 or of 16.
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Grey = NDArray[np.uint8]
+Stack = NDArray[Any]
+
+
+class PairValue(NamedTuple):
+    """What is computed of a pair of images, for a metric that is the mean over pairs.
+
+    of_each: of each pair (a[i], b[i]), (N,). of_all: of every pair (a[i], b[j]), (N, M). Both take
+    the grey-level bins and the threads of the kernels. as_metric: from that to the metric's value,
+    for images of a dtype. definition: of the mean, in words, the number of bins left open.
+    smallest: pixels that images must have each way.
+    """
+
+    name: str
+    of_each: Callable[[Stack, Stack, int, int], Floats]
+    of_all: Callable[[Stack, Stack, int, int], Floats]
+    definition: str = ""
+    as_metric: Callable[[Floats, Any], Floats] = lambda values, dtype: values
+    smallest: int = 1
 
 
 def image_stack(stack: Any, name: str) -> NDArray[Any]:
@@ -30,10 +52,7 @@ def image_stack(stack: Any, name: str) -> NDArray[Any]:
 
 
 def stacks_of_one_size(
-    a: Any,
-    b: Any,
-    dtypes: Sequence[type] = (np.uint8,),
-    names: tuple[str, str] = ("a", "b"),
+    a: Any, b: Any, dtypes: Sequence[type] = (np.uint8,), names: tuple[str, str] = ("a", "b")
 ) -> tuple[NDArray[Any], NDArray[Any]]:
     """Both as numpy arrays (N, H, W) and (M, H, W) of one of these dtypes.
 
@@ -54,7 +73,7 @@ def stacks_of_one_size(
     return a, b
 
 
-def order_by_content(items: NDArray[Any], seed: int) -> NDArray[np.int64]:
+def order_by_content(items: NDArray[Any], seed: int) -> Ints:
     """A random order of images or rows (N, ...) that depends on what they hold, (N,).
 
     It is that of the SHA-256 of the seed and each item's bytes, so that the items in this order
