@@ -251,12 +251,10 @@ def summarise_sensitivity(table: pd.DataFrame) -> pd.DataFrame:
     first_level_beyond_floor: the first level whose mean lies outside the range of level 0's
     single values.
 
-    response: of the levels beyond that floor the metric must call every one worse than level 0:
-    "as it should"; one that it calls better makes it "wrong way"; without any it is "none".
-    What is worse says the registry: lower for MI and PSNR, higher for FID, FD-LBP and the total
-    LBPv difference, further from 0 for one LBPv element, further from 1 for diversity. The rule is
-    the same for memorised copies, which are no improvement: there "wrong way" says that the
-    metric rewards copying, and "none" that it is blind to it.
+    response: of the levels beyond that floor the metric must call every one worse than level 0, as
+    the registry says what is worse: "as it should"; one that it calls better makes it "wrong way";
+    without any it is "none". The rule is the same for memorised copies, which are no improvement:
+    there "wrong way" says that the metric rewards copying, and "none" that it is blind to it.
 
     Where a metric was not computed, status says why and the other columns are empty.
 

@@ -251,11 +251,9 @@ def _draw(
 
 
 def _one_size(stacks: Sequence[Given]) -> tuple[int, int]:
-    sizes = {each.stack.images.shape[1:]: each for each in stacks}
+    sizes = {each.stack.images.shape[1:]: each.path for each in stacks}
     if len(sizes) > 1:
-        listed = "\n".join(
-            f"  {width} x {height} pixels: {each.path}" for (height, width), each in sizes.items()
-        )
+        listed = "\n".join(f"  {w} x {h} pixels: {path}" for (h, w), path in sizes.items())
         raise MiuaError(
             "The images differ in size, which would tell them apart. "
             f"Name one size for all of them (--size N).\n{listed}"

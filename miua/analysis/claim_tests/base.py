@@ -34,8 +34,7 @@ NOT_TESTABLE: Verdict = "not testable here"
 VERDICTS = (REPRODUCED, NOT_REPRODUCED, UNDECIDED, NOT_TESTABLE)
 
 FID = "fid"
-GRID = "training-size"
-SEEDS = "seeds"
+GRID, SEEDS = "training-size", "seeds"
 
 
 class NotTestableError(MiuaError):
