@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from math import isfinite
 from pathlib import Path
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from miua.data import ReadingOptions
     from miua.evaluation.result import Copies
     from miua.metrics.extractors import Preprocessing
+
+Writer = Callable[[Path], object]
 
 
 class WithMetricNames(TyperCommand):
@@ -169,7 +171,7 @@ def evaluate_command(
         from miua.cli.tables import print_evaluation
 
         print_evaluation(evaluation)
-    writers: dict[str, Callable[[Path], object]] = {
+    writers: dict[str, Writer] = {
         "--json": evaluation.write_json,
         "--csv": evaluation.write_csv,
         "--report": evaluation.write_report,
@@ -227,10 +229,7 @@ def _metrics(given: str | None) -> Sequence[str]:
 
 
 def _check_outputs(
-    sets: Mapping[str, Path],
-    metrics: Sequence[str],
-    inputs: Iterable[Path],
-    outputs: Mapping[str, Path],
+    sets: dict[str, Path], metrics: Sequence[str], inputs: list[Path], outputs: dict[str, Path]
 ) -> None:
     """Before the work: all that is asked for can be made and written."""
     for name, suffix in (("--lbpv", ".npy"), ("--contact-sheet", ".png")):
@@ -280,9 +279,7 @@ def _check_writable(name: str, path: Path) -> None:
 
 
 def _write(
-    outputs: Mapping[str, Path],
-    writers: Mapping[str, Callable[[Path], object]],
-    record: dict[str, Any],
+    outputs: dict[str, Path], writers: dict[str, Writer], record: dict[str, Any]
 ) -> list[Path]:
     """Write what was asked for, and the provenance of table and vector; the paths."""
     from miua.provenance import write_file_provenance
@@ -305,7 +302,7 @@ def _write_sheet(copies: Copies | None, path: Path) -> None:
         Image.fromarray(copies.sheet).save(temporary)
 
 
-def _not_made(sets: Mapping[str, Path]) -> str:
+def _not_made(sets: dict[str, Path]) -> str:
     """Why the one synthetic set has no images, in the words of its provenance; "" if it has."""
     from miua.files import read_json
 
@@ -316,14 +313,14 @@ def _not_made(sets: Mapping[str, Path]) -> str:
     return str(read_json(path).get("not_made", "")) if path.is_file() else ""
 
 
-def _write_not_made(name: str, reason: str, outputs: Mapping[str, Path]) -> list[Path]:
+def _write_not_made(name: str, reason: str, outputs: dict[str, Path]) -> list[Path]:
     """The table and the vector of a set without images; MiuaError: others were asked for."""
     import numpy as np
 
     from miua.evaluation.records import not_computed_records, write_lbpv, write_records
     from miua.provenance import provenance
 
-    writers: dict[str, Callable[[Path], object]] = {
+    writers: dict[str, Writer] = {
         "--csv": lambda path: write_records(path, not_computed_records(name, reason)),
         "--lbpv": lambda path: write_lbpv(path, np.full(256, np.nan)),
     }

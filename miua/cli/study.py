@@ -18,8 +18,7 @@ from miua.printable import printable
 
 
 def collect_command(
-    results: Results,
-    experiment: Annotated[str, argument("One that trains, such as augmentation.")],
+    results: Results, experiment: Annotated[str, argument("One that trains, such as augmentation.")]
 ) -> list[Path]:
     """Join the metrics of one experiment's sets."""
     from miua.analysis.tables import collect

@@ -223,6 +223,9 @@ def print_plan(design: Design, lines: Sequence[PlanLine]) -> None:
     head = ("", "one reader", f"all {design.readers}" if several else "all")
     rows = ((each.words, _in_words(each, each.one), _in_words(each, each.all)) for each in lines)
     console.print(table(head, rows))
+    least, more = divmod(design.synthetic, design.sets)
+    images = f"{least} to {least + 1}" if more else f"{least}"
+    few = ", and of fewer than 3 a set's score has no interval" if least < 3 else ""
     together = (
         f" Two readers' answers to one image are taken to correlate by "
         f"{design.image_correlation:g}, so {design.readers * design.synthetic} answers of all "
@@ -230,7 +233,7 @@ def print_plan(design: Design, lines: Sequence[PlanLine]) -> None:
     )
     console.print(
         f'"Is found" means: with a chance of {100 * POWER:g} % at the {100 * ALPHA:g} % level.'
-        f"{together if several else ''} {_images_of_sets(design)}",
+        f"{together if several else ''} Of each set {images} images are judged{few}.",
         soft_wrap=True,
     )
     if any(each.one is None or each.all is None for each in lines):
@@ -238,13 +241,6 @@ def print_plan(design: Design, lines: Sequence[PlanLine]) -> None:
             "-: no such number; or the study is too small for one, or too large to compute it.",
             soft_wrap=True,
         )
-
-
-def _images_of_sets(design: Design) -> str:
-    least, more = divmod(design.synthetic, design.sets)
-    images = f"{least} to {least + 1}" if more else f"{least}"
-    few = ", and of fewer than 3 a set's score has no interval" if least < 3 else ""
-    return f"Of each set {images} images are judged{few}."
 
 
 # How a number of each kind is written; shares in per cent.

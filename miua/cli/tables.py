@@ -106,7 +106,7 @@ def _print_set(console: Console, evaluation: Evaluation, result: SetResult) -> N
         farthest = ", ".join(f"V{element}" for element in result.farthest)
         console.print(
             f"V is reference - synthetic, in pixels of an image. V8, V20, V143 and V240 are the "
-            f"study's; farthest of all: {farthest}.\n",
+            f"study's; farthest of all: {farthest}.\n"
         )
 
 
@@ -222,7 +222,7 @@ def print_preprocessing_sensitivity(
     for name in baseline.values:
         console.print(
             f"{name}: what other ways to prepare the images would give. As measured: "
-            f"{baseline.choice}.",
+            f"{baseline.choice}."
         )
         rows = [
             [_choice_name(choice), *(_moved(choice, baseline, name, metric) for metric in metrics)]
@@ -235,7 +235,7 @@ def print_preprocessing_sensitivity(
     for flip in sensitivity.flips:
         console.print(
             f"{measure(flip.metric).label} ranks {' before '.join(flip.order)} with {flip.choice}, "
-            f"and {' before '.join(flip.baseline_order)} as measured.",
+            f"and {' before '.join(flip.baseline_order)} as measured."
         )
     if len(baseline.values) > 1 and not sensitivity.flips:
         console.print("No choice turns a ranking of the sets over.")
