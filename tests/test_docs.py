@@ -25,7 +25,7 @@ from miua.data.degradation import (
     MEMORISATION_AMOUNTS,
 )
 from miua.evaluation.evaluate import evaluate
-from miua.evaluation.records import LBPV_DIFFERENCES
+from miua.metrics.lbpv import LBPV_DIFFERENCES
 from miua.metrics.registry import REGISTRY, element_name, feature_measures, measure
 
 ROOT = Path(__file__).parent.parent

@@ -29,10 +29,9 @@ from miua.data import ReadingOptions, Skipped, degradation, read_stack, subjects
 from miua.data.threads import in_threads, usable_cores
 from miua.errors import MiuaError
 from miua.evaluation.floor import Draws, draw_floor
-from miua.evaluation.measure import make_features, measured
+from miua.evaluation.measure import make_features, measured, one_blas_thread
 from miua.evaluation.splits import Split, SplitBy, draw_splits, half_size
 from miua.metrics import registry
-from miua.metrics.blas import one_blas_thread
 from miua.metrics.comparison import Comparison, Extractors, Pairing, Side
 from miua.metrics.records import COMPUTED, NOT_COMPUTED, MetricRecord
 from miua.progress import Progress

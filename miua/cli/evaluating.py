@@ -134,7 +134,7 @@ def evaluate_command(
 ) -> list[Path]:
     """Measure synthetic images against real ones."""
     from miua.evaluation.evaluate import evaluate
-    from miua.evaluation.records import write_lbpv
+    from miua.files import write_array
     from miua.metrics.extractors import TorchExtractor
 
     sets = _named(set_paths(synthetic, more or []), name or [])
@@ -176,7 +176,7 @@ def evaluate_command(
         "--csv": evaluation.write_csv,
         "--report": evaluation.write_report,
         "--contact-sheet": partial(_write_sheet, evaluation.sets[0].copies),
-        "--lbpv": lambda path: write_lbpv(path, evaluation.sets[0].lbpv),
+        "--lbpv": lambda path: write_array(path, evaluation.sets[0].lbpv),
     }
     return _write(outputs, writers, evaluation.provenance)
 
@@ -317,12 +317,14 @@ def _write_not_made(name: str, reason: str, outputs: dict[str, Path]) -> list[Pa
     """The table and the vector of a set without images; MiuaError: others were asked for."""
     import numpy as np
 
-    from miua.evaluation.records import not_computed_records, write_lbpv, write_records
+    from miua.files import write_array
+    from miua.metrics.records import write_records
+    from miua.metrics.registry import not_computed_records
     from miua.provenance import provenance
 
     writers: dict[str, Writer] = {
         "--csv": lambda path: write_records(path, not_computed_records(name, reason)),
-        "--lbpv": lambda path: write_lbpv(path, np.full(256, np.nan)),
+        "--lbpv": lambda path: write_array(path, np.full(256, np.nan)),
     }
     if asked := ", ".join(each for each in outputs if each not in writers):
         raise MiuaError(

@@ -33,13 +33,13 @@ def lbpv_command(
 ) -> Path:
     """Write the LBP vector of a set of images."""
     from miua.data import read_stack
-    from miua.evaluation.records import write_lbpv
+    from miua.files import write_array
     from miua.metrics import lbp_vector
     from miua.provenance import provenance, write_file_provenance
 
     stack = read_stack(source, **vars(reading))
     say_skipped(stack.skipped)
-    write_lbpv(out, lbp_vector(stack.images))
+    write_array(out, lbp_vector(stack.images))
     record = provenance(inputs={"images": stack.digest}, settings=reading.settings())
     write_file_provenance(out.with_suffix(".json"), record, [out])
     return out

@@ -9,9 +9,10 @@ from rich.console import Console
 from rich.text import Text
 
 from miua.cli.terminal import print_in_full, table, terminal
-from miua.evaluation.records import COMPUTED, LBPV_DIFFERENCES, MetricRecord
 from miua.evaluation.result import Choice, PreprocessingSensitivity, in_per_cent
 from miua.evaluation.standing import chance_outside, standing
+from miua.metrics.lbpv import LBPV_DIFFERENCES
+from miua.metrics.records import COMPUTED, MetricRecord
 from miua.metrics.registry import REGISTRY, STUDY_ELEMENTS, Measure, element_name, measure
 from miua.wording import change, number, percent, span
 

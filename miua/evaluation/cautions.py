@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from hashlib import sha256
 
 import numpy as np
-from numpy.typing import NDArray
 
 from miua.evaluation.result import Copies, Floor, Source
 from miua.metrics.comparison import Comparison
 from miua.metrics.records import COMPUTED, MetricRecord
 from miua.metrics.registry import Entry, feature_measures
+from miua.metrics.stacks import Grey
 from miua.wording import counted
 
 FEW_IMAGES = 50
@@ -30,7 +30,7 @@ def cautions(
     """The warnings of one set, the weightiest first."""
     return (
         *_about_copies(copies),
-        *_about_repeats(source, comparison.synthetic.images),
+        *_about_repeats(comparison.synthetic.images),
         *_about_few_images(comparison, entries, records),
         *_about_files(real, source),
         *_about_floor(floor),
@@ -40,12 +40,15 @@ def cautions(
 def _about_copies(copies: Copies | None) -> list[str]:
     if copies is None or not len(copies.found.flagged):
         return []
+    from scipy.special import gammainc
+
     count, expected = len(copies.found.flagged), copies.found.expected_false_alarms
     said = (
         f"{counted(count, 'synthetic image')} {'is' if count == 1 else 'are'} nearer to one real "
         "image than images of another subject should be"
     )
-    if _as_many(count, expected) < UNLIKELY:
+    # The chance of so many events or more where fewer are expected (Poisson).
+    if gammainc(count, expected) < UNLIKELY:
         return [
             f"{said}: copies. Look at the closest pairs before trusting any metric that rewards "
             "likeness."
@@ -56,17 +59,9 @@ def _about_copies(copies: Copies | None) -> list[str]:
     ]
 
 
-def _as_many(count: int, expected: float) -> float:
-    """The chance of `count` or more events where so many are expected (Poisson)."""
-    from scipy.special import gammainc
-
-    return float(gammainc(count, expected))
-
-
-def _about_repeats(source: Source, images: NDArray[np.uint8]) -> list[str]:
-    different = len({sha256(np.ascontiguousarray(image).data).digest() for image in images})
-    repeats = len(images) - different
-    if not repeats:
+def _about_repeats(images: Grey) -> list[str]:
+    different = {sha256(np.ascontiguousarray(image).data).digest() for image in images}
+    if not (repeats := len(images) - len(different)):
         return []
     return [
         f"{repeats} of the {len(images)} synthetic images repeat another one exactly; intervals "
@@ -85,7 +80,9 @@ def _about_few_images(
         shown = feature_measures(name)
         if shown["distance"].name not in computed:
             continue
-        dimension = _dimension(comparison, name)
+        # Features that vary at all; codes that no image has add nothing to a distance.
+        varying = [np.ptp(side, axis=0) > 0 for side in comparison.features(name)]
+        dimension = int(np.logical_or(*varying).sum())
         if fewest <= dimension:
             beside = [shown[k].label for k in ("infinity", "kernel") if shown[k].name in computed]
             read = f"Read {' and '.join(beside)} beside it, and compare" if beside else "Compare"
@@ -99,12 +96,6 @@ def _about_few_images(
             f"{counted(fewest, 'image')} on a side: intervals are rough below {FEW_IMAGES}."
         )
     return said
-
-
-def _dimension(comparison: Comparison, name: str) -> int:
-    """Features that vary at all; codes that no image has add nothing to a distance."""
-    varying = [np.ptp(side, axis=0) > 0 for side in comparison.features(name)]
-    return int(np.logical_or(*varying).sum())
 
 
 def _about_files(real: Source, source: Source) -> list[str]:

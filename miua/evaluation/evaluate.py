@@ -16,17 +16,17 @@ from miua.data.threads import usable_cores
 from miua.errors import MiuaError
 from miua.evaluation.cautions import cautions
 from miua.evaluation.floor import SPLITS, at_floor_size, noise_floor_of
-from miua.evaluation.measure import check_sets, measured
+from miua.evaluation.measure import measured, one_blas_thread
 from miua.evaluation.preprocessing_sensitivity import check_walk, walk
 from miua.evaluation.ranking import rankings
 from miua.evaluation.reading import Images, Reading, Sets, groups_of, named_sets
 from miua.evaluation.result import CLOSEST_PAIRS, Copies, Evaluation, SetResult
-from miua.metrics.blas import one_blas_thread
-from miua.metrics.comparison import BINS, PAIRINGS, RESAMPLES, Comparison, Extractors, Pairing, Side
+from miua.metrics.comparison import PAIRINGS, RESAMPLES, Comparison, Extractors, Pairing, Side
 from miua.metrics.contact_sheet import contact_sheet
 from miua.metrics.extractors import FeatureExtractor
 from miua.metrics.inception_weights import InceptionWeights
 from miua.metrics.memorisation import Memorisation, copies_of
+from miua.metrics.mutual_information import BINS
 from miua.metrics.registry import COPIES, REGISTRY, entries_of
 from miua.progress import say
 from miua.provenance import provenance
@@ -97,6 +97,8 @@ def evaluate(
         NotComputedError: the weights that were named are not there or not the published ones.
         ValueError, TypeError: an argument that is none of the above.
     """
+    if pairing not in PAIRINGS:
+        raise ValueError(f"pairing must be 'all', 'nearest' or 'index', not {pairing!r}")
     listed = [metrics] if isinstance(metrics, str) else metrics
     asked = list(REGISTRY if listed is None else dict.fromkeys(listed))
     others = tuple(each.name for each in extractors)
@@ -110,13 +112,7 @@ def evaluate(
     codes, grouping = groups_of(groups, real_stack)
     stacks = {name: reading.read(images, name) for name, images in sets.items()}
     for name, (stack, _) in stacks.items():
-        check_sets(real_stack.images, stack.images, pairing, name)
-        if pairing == "index" and (real_stack.skipped or stack.skipped):
-            raise MiuaError(
-                f"Files were left out, so images of equal place are no pairs any more ({name}). "
-                "Mend the files, or choose another pairing."
-            )
-
+        _check_pairs(real_stack, stack, pairing, name)
     real_side = Side(real_stack.images, ready, threads=threads)
     workers = threads or usable_cores()
     of_pairs: dict[str, Any] = {"pairing": pairing, "bins": bins, "threads": threads}
@@ -149,21 +145,11 @@ def evaluate(
             copies = None
             if COPIES.name in asked:
                 copies = _copies(real_stack, stack, copies_of(comparison))
-            difference = np.abs(real_side.lbpv - comparison.synthetic.lbpv)
-            farthest = np.argsort(-difference, kind="stable")[:FARTHEST]
-            results.append(
-                SetResult(
-                    source=source,
-                    records=tuple(records),
-                    farthest=tuple(map(int, farthest)),
-                    lbpv=comparison.synthetic.lbpv,
-                    copies=copies,
-                    at_floor_size=smaller,
-                    warnings=cautions(
-                        comparison, entries, records, source, real_source, floor, copies
-                    ),
-                )
-            )
+            lbpv = comparison.synthetic.lbpv
+            farthest = np.argsort(-np.abs(real_side.lbpv - lbpv), kind="stable")[:FARTHEST].tolist()
+            said = cautions(comparison, entries, records, source, real_source, floor, copies)
+            rows = tuple(records)
+            results.append(SetResult(source, rows, tuple(farthest), lbpv, copies, smaller, said))
         if preprocessing_sensitivity:
             walked = walk(real, sets, reading, ready, asked, **of_pairs)
     settings = {
@@ -194,9 +180,31 @@ def evaluate(
     )
 
 
+def _check_pairs(real: ImageStack, synthetic: ImageStack, pairing: str, name: str) -> None:
+    """Refuse what cannot be compared."""
+    if real.images.shape[1:] != synthetic.images.shape[1:]:
+        sizes = ["{} x {}".format(*stack.images.shape[1:]) for stack in (real, synthetic)]
+        raise MiuaError(
+            f"The reference images have {sizes[0]} pixels and the synthetic ones of {name} "
+            f"{sizes[1]} (height x width). Read both at one size (--size N)."
+        )
+    if pairing != "index":
+        return
+    if len(real) != len(synthetic):
+        raise MiuaError(
+            f"Pairing by index needs equally many images, not {len(real)} reference and "
+            f"{len(synthetic)} synthetic ones of {name}. "
+            "Choose the pairing 'all', or give equal numbers."
+        )
+    if real.skipped or synthetic.skipped:
+        raise MiuaError(
+            f"Files were left out, so images of equal place are no pairs any more ({name}). "
+            "Mend the files, or choose another pairing."
+        )
+
+
 def _copies(real: ImageStack, synthetic: ImageStack, found: Memorisation) -> Copies:
     """What the search found, in a picture and in words."""
-    flagged = set(map(int, found.flagged))
     nearest = tuple(
         {
             "synthetic": synthetic.names[index],
@@ -205,7 +213,7 @@ def _copies(real: ImageStack, synthetic: ImageStack, found: Memorisation) -> Cop
             "rotation_degrees": float(found.rotation[index]),
             "distance": float(found.distance[index]),
             "relative_distance": float(found.relative_distance[index]),
-            "copy": int(index) in flagged,
+            "copy": bool(index in found.flagged),
         }
         for index in found.closest
     )

@@ -16,16 +16,17 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from miua.data.threads import in_threads
 from miua.errors import MiuaError
 from miua.evaluation.measure import make_features, measured
 from miua.evaluation.result import Floor, FloorRecord
 from miua.evaluation.splits import FEWEST_IMAGES, Split, SplitBy, draw_splits, half_size
-from miua.metrics.comparison import SQUARED_ERROR, Comparison
+from miua.metrics.comparison import Comparison
 from miua.metrics.records import COMPUTED, NOT_COMPUTED, MetricRecord, ratio
 from miua.metrics.registry import Entry
+from miua.metrics.squared_error import SQUARED_ERROR
+from miua.metrics.stacks import Floats, Ints
 from miua.progress import progress
 
 SPLITS = 20
@@ -41,7 +42,7 @@ class Draws(NamedTuple):
     status: "computed", or why not in so many draws as `failed` says; then all values are nan.
     """
 
-    values: NDArray[np.float64]
+    values: Floats
     status: str = COMPUTED
     failed: int = 0
 
@@ -49,7 +50,7 @@ class Draws(NamedTuple):
 def draw_floor(
     whole: Comparison,
     splits: Sequence[Split],
-    groups: NDArray[np.int64],
+    groups: Ints,
     entries: Sequence[Entry],
     *,
     pair_draws: int,
@@ -66,26 +67,21 @@ def draw_floor(
     if whole.pairing == "nearest":
         whole.make_table(SQUARED_ERROR)
     drawn = whole.pairing != "nearest" and splits[0].by != "order"
-    half, smallest = len(splits[0].first), min(whole.reference.images.shape[1:])
+    half, images = len(splits[0].first), whole.reference.images
     found: dict[str, Draws] = {}
     of_halves = []
     for entry in entries:
-        if entry.of_pair is None or smallest < entry.of_pair.smallest:
+        if entry.of_pair is None or min(images.shape[1:]) < entry.of_pair.smallest:
             of_halves += [entry] if entry.has_floor else []
             continue
         table = whole.make_table(entry.of_pair)
-        if not drawn:
+        if drawn:
+            values = entry.of_pair.as_metric(table, images.dtype)
+            every = whole.pairing == "all"
+            values = pair_floor(values, groups, half, pair_draws, seed=seed, all_pairs=every)
+            found[entry.name] = _of_pairs(values)
+        else:
             of_halves.append(entry)
-            continue
-        values = pair_floor(
-            entry.of_pair.as_metric(table),
-            groups,
-            half,
-            pair_draws,
-            seed=seed,
-            all_pairs=whole.pairing == "all",
-        )
-        found[entry.name] = _of_pairs(values)
 
     def of_split(split: Split) -> list[MetricRecord]:
         return measured(whole.subset(split.first, split.second), of_halves)
@@ -100,12 +96,12 @@ def draw_floor(
     return found | {metric: _of_halves(records) for metric, records in rows.items()}
 
 
-def _of_pairs(values: NDArray[np.float64]) -> Draws:
+def _of_pairs(values: Floats) -> Draws:
     finite = values[np.isfinite(values)]
     if len(finite):
         return Draws(finite)
-    reason = f"{NOT_COMPUTED}all pairs of real images are identical"
-    return Draws(np.full(len(values), np.nan), reason, len(values))
+    why = "all pairs of real images are identical"
+    return Draws(np.full(len(values), np.nan), f"{NOT_COMPUTED}{why}", len(values))
 
 
 def _of_halves(records: Sequence[MetricRecord]) -> Draws:
@@ -116,7 +112,7 @@ def _of_halves(records: Sequence[MetricRecord]) -> Draws:
 
 def noise_floor_of(
     whole: Comparison,
-    groups: NDArray[np.int64] | None,
+    groups: Ints | None,
     grouping: str,
     entries: Sequence[Entry],
     *,
@@ -131,8 +127,7 @@ def noise_floor_of(
     """
     codes = np.arange(len(whole.reference)) if groups is None else groups
     by: SplitBy = "image" if groups is None else "subject"
-    drawn_by = "image" if groups is None else "group"
-    count = None if groups is None else len(np.unique(groups))
+    drawn_by, count = ("image", None) if groups is None else ("group", len(np.unique(groups)))
     pool = _pool(codes, whole.seed)
     codes = codes[pool]
     try:
@@ -141,7 +136,7 @@ def noise_floor_of(
     except MiuaError as error:
         return Floor(drawn_by, grouping, count, 0, 0, {}, f"{NOT_COMPUTED}{error}")
     entries = [entry for entry in entries if entry.has_floor]
-    make_features((whole.reference,), entries)
+    make_features((whole.reference,), entries)  # the pool takes them over
     found = draw_floor(
         whole.subset(pool, pool),
         drawn,
@@ -179,16 +174,16 @@ def at_floor_size(
     if floor.status != COMPUTED or set(sizes) == {floor.images}:
         return {}
     entries = [entry for entry in entries if entry.depends_on_number]
-    grouped, seed = comparison.groups is not None, comparison.seed
-    codes = comparison.groups if comparison.groups is not None else np.arange(sizes[0])
+    seed, groups = comparison.seed, comparison.groups
+    by: SplitBy = "image" if groups is None else "subject"
+    codes = np.arange(sizes[0]) if groups is None else groups
     pool = _pool(codes, seed)
-    by: SplitBy = "subject" if grouped else "image"
     splits = draw_splits(codes[pool], floor.images, DRAWS_AT_FLOOR_SIZE, seed, by)
     generator = np.random.default_rng((seed, SIZE_DRAW))
     chosen = [generator.permutation(sizes[1])[: floor.images] for _ in splits]
     whole = Comparison(comparison.reference, comparison.synthetic, resamples=0, threads=1)
 
-    def of_draw(drawn: tuple[Split, NDArray[np.int64]]) -> list[MetricRecord]:
+    def of_draw(drawn: tuple[Split, Ints]) -> list[MetricRecord]:
         split, index = drawn
         return measured(whole.subset(pool[split.first], index), entries)
 
@@ -201,14 +196,8 @@ def at_floor_size(
 
 
 def pair_floor(
-    table: NDArray[np.float64],
-    groups: NDArray[np.int64],
-    images: int,
-    draws: int,
-    *,
-    seed: int,
-    all_pairs: bool,
-) -> NDArray[np.float64]:
+    table: Floats, groups: Ints, images: int, draws: int, *, seed: int, all_pairs: bool
+) -> Floats:
     """Means over pairs of two sets of real images, drawn anew `draws` times, (draws,).
 
     table: (N, N), the value of every pair; infinite ones are left out, as identical images have
@@ -224,15 +213,17 @@ def pair_floor(
         second = generator.permuted(second, axis=1)
         pairs = counted[first, second].sum(axis=1)
         return ratio(values[first, second].sum(axis=1), pairs, np.nan)
-    times = [_times(each, len(table)) for each in (first, second)]
-    sums = np.einsum("rn,rn->r", times[0] @ values, times[1])
-    pairs = np.einsum("rn,rn->r", times[0] @ counted.astype(np.float64), times[1])
+    # How often each image is in each draw.
+    a, b = np.array(
+        [[np.bincount(row, minlength=len(table)) for row in each] for each in (first, second)],
+        dtype=np.float64,
+    )
+    sums = np.einsum("rn,rn->r", a @ values, b)
+    pairs = np.einsum("rn,rn->r", a @ counted.astype(np.float64), b)
     return ratio(sums, pairs, np.nan)
 
 
-def _drawn(
-    groups: NDArray[np.int64], images: int, draws: int, generator: np.random.Generator
-) -> NDArray[np.int64]:
+def _drawn(groups: Ints, images: int, draws: int, generator: np.random.Generator) -> Ints:
     """Images of groups drawn with replacement, (draws, images); of the last group the first."""
     _, codes, sizes = np.unique(groups, return_inverse=True, return_counts=True)
     by_group = np.argsort(codes, kind="stable")
@@ -248,12 +239,7 @@ def _drawn(
     return drawn
 
 
-def _times(drawn: NDArray[np.int64], images: int) -> NDArray[np.float64]:
-    """How often each image is in each draw: (draws, images)."""
-    return np.stack([np.bincount(each, minlength=images) for each in drawn]).astype(np.float64)
-
-
-def _pool(codes: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
+def _pool(codes: Ints, seed: int) -> Ints:
     """The images to split, in order: all of them, or groups, drawn, up to MOST_IMAGES images.
 
     Of a group that is large, images are drawn, so that there are always several groups.
@@ -261,7 +247,7 @@ def _pool(codes: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
     if len(codes) <= MOST_IMAGES:
         return np.arange(len(codes))
     generator = np.random.default_rng((seed, POOL_DRAW))
-    taken: list[NDArray[np.int64]] = []
+    taken: list[Ints] = []
     left = MOST_IMAGES
     for group in generator.permutation(np.unique(codes)):
         members = generator.permutation(np.flatnonzero(codes == group))[: MOST_IMAGES // 4]

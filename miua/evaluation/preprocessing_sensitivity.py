@@ -51,21 +51,20 @@ def walk(
 
     def values(other: Reading, entries: Sequence[Entry], found: Extractors) -> dict[str, Values]:
         """Of every set under this reading."""
-        side = Side(_images(real, "real", other), found, threads=settings["threads"])
-        return {
-            name: _values(
-                Comparison(
-                    side,
-                    Side(_images(images, name, other), found, threads=settings["threads"]),
-                    resamples=0,
-                    **settings,
-                ),
-                entries,
-            )
-            for name, images in sets.items()
-        }
 
-    choices = [Choice("as measured", _words(reading), True, values(reading, wanted, extractors))]
+        def side(images: Images, name: str) -> Side:
+            return Side(_images(images, name, other), found, threads=settings["threads"])
+
+        real_side = side(real, "real")
+        by_set: dict[str, Values] = {}
+        for name, images in sets.items():
+            compared = Comparison(real_side, side(images, name), resamples=0, **settings)
+            by_metric = {row.metric: row.value for row in measured(compared, entries)}
+            by_set[name] = {metric: by_metric.get(metric) for metric in METRICS}
+        return by_set
+
+    own = f"{reading.resize}, antialiased, {reading.fit}, 8 bits"
+    choices = [Choice("as measured", own, True, values(reading, wanted, extractors))]
     others = list(_other_readings(reading))
     for aspect, choice, other in progress(others, "Preprocessing", "choices"):
         choices.append(Choice(aspect, choice, False, values(other, wanted, extractors)))
@@ -114,21 +113,12 @@ def _other_readings(reading: Reading) -> Iterator[tuple[str, str, Reading]]:
         yield "fit", "stretch", replace(reading, fit="stretch", crop_size=None)
 
 
-def _words(reading: Reading) -> str:
-    return f"{reading.resize}, antialiased, {reading.fit}, 8 bits"
-
-
 def _images(images: Images, name: str, reading: Reading) -> NDArray[Any]:
     """As they are read; at 16 bits, what is in memory with 8 is scaled as a file's are."""
     stack = reading.read(images, name)[0].images
     if reading.depth == 16 and stack.dtype == np.uint8:
         return stack.astype(np.uint16) * 257
     return stack
-
-
-def _values(comparison: Comparison, entries: Sequence[Entry]) -> Values:
-    found = {record.metric: record.value for record in measured(comparison, entries)}
-    return {metric: found.get(metric) for metric in METRICS}
 
 
 def _flips(choices: Sequence[Choice], metrics: Sequence[str]) -> Iterator[Flip]:
@@ -140,7 +130,11 @@ def _flips(choices: Sequence[Choice], metrics: Sequence[str]) -> Iterator[Flip]:
         expected = _order(before, before)
         for choice in choices[1:]:
             ranks = _ranks(choice.values, metric)
-            if ranks is not None and _turned(ranks, before):
+            # Two sets that both choices tell apart have changed places.
+            if ranks and any(
+                before[first] < before[second] and ranks[first] > ranks[second]
+                for first, second in permutations(ranks, 2)
+            ):
                 found = _order(ranks, before)
                 yield Flip(metric, f"{choice.aspect}: {choice.choice}", found, expected)
 
@@ -152,14 +146,6 @@ def _ranks(values: dict[str, Values], metric: str) -> dict[str, int] | None:
         return None
     ranks = ranks_of(np.array(numbers, dtype=np.float64)[:, None], measure(metric).better)[:, 0]
     return dict(zip(values, ranks.tolist(), strict=True))
-
-
-def _turned(ranks: dict[str, int], before: dict[str, int]) -> bool:
-    """Whether any two sets that both choices tell apart have changed places."""
-    return any(
-        before[first] < before[second] and ranks[first] > ranks[second]
-        for first, second in permutations(ranks, 2)
-    )
 
 
 def _order(ranks: dict[str, int], before: dict[str, int]) -> tuple[str, ...]:

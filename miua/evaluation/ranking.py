@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from miua.evaluation.result import Place, Ranking
 from miua.metrics.lbpv import LBPV_DIFFERENCES, STUDY_ELEMENTS, element_name
 from miua.metrics.records import MetricRecord
 from miua.metrics.registry import Better, badness, measure
+from miua.metrics.stacks import Floats, Ints
 
 
 def rankings(sets: Sequence[Sequence[MetricRecord]]) -> tuple[Ranking, ...]:
@@ -43,15 +44,13 @@ def _ranking(records: Sequence[MetricRecord]) -> Ranking | None:
     ]
     if resamples and all(np.isfinite(each[:resamples]).all() for each in drawn):
         # Distances are biased upwards in a resample, all of them: each is moved to its value.
-        centred = [
-            each[:resamples] - each[:resamples].mean() + value
-            for each, value in zip(drawn, values, strict=True)
-        ]
-        resampled = ranks_of(np.stack(centred), better)
+        kept = np.stack([each[:resamples] for each in drawn])
+        centred = kept - kept.mean(axis=1, keepdims=True) + values[:, None]
+        resampled = ranks_of(centred, better)
         low, high = np.percentile(resampled, (2.5, 97.5), axis=1, method="inverted_cdf")
         shares = (resampled == 1).mean(axis=1)
         places = [
-            Place(place.set, place.value, place.rank, int(a), int(b), float(share))
+            replace(place, low=int(a), high=int(b), first=float(share))
             for place, a, b, share in zip(places, low, high, shares, strict=True)
         ]
     places.sort(key=lambda place: place.rank)
@@ -59,9 +58,7 @@ def _ranking(records: Sequence[MetricRecord]) -> Ranking | None:
     return Ranking(records[0].metric, tuple(places), decided=alone and places[0].high == 1)
 
 
-def ranks_of(values: NDArray[np.float64], better: Better) -> NDArray[np.int64]:
+def ranks_of(values: Floats, better: Better) -> Ints:
     """Ranks 1, 2, ... of sets, (S, R) for values (S, R); equal values share the better rank."""
     worse = badness(values, better)
-    smaller = worse[:, None, :] > worse[None, :, :]
-    ranks: NDArray[np.int64] = 1 + smaller.sum(axis=1)
-    return ranks
+    return np.asarray(1 + (worse[:, None, :] > worse[None, :, :]).sum(axis=1))

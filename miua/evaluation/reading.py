@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from miua.data import ImageStack, ReadingOptions, read_stack, subjects_of
 from miua.data.arrays import split_name
@@ -18,10 +18,11 @@ from miua.data.take import RefusedFilesError
 from miua.errors import MiuaError
 from miua.evaluation.result import Source
 from miua.files import sha256_array
+from miua.metrics.stacks import Grey, Ints
 from miua.printable import has_control, printable
 
 # A folder of images, a file that holds a stack, or a stack itself, uint8 (N, H, W).
-Images: TypeAlias = str | Path | ImageStack | NDArray[np.uint8]
+Images: TypeAlias = str | Path | ImageStack | Grey
 Sets: TypeAlias = Images | Sequence[Images] | Mapping[str, Images]
 
 _FILES = (".npy", ".npz", *DICOM_SUFFIXES)
@@ -34,14 +35,11 @@ class Reading(ReadingOptions):
 
     def read(self, images: Images, name: str) -> tuple[ImageStack, Source]:
         """The stack, and what is told of it under this name."""
-        path: Path | None = None
-        if isinstance(images, str | Path):
-            path = Path(images)
-            stack = self._read_files(path)
-        elif isinstance(images, ImageStack):
-            stack = images
-        else:
-            stack = _of_array(images, name)
+        path = Path(images) if isinstance(images, str | Path) else None
+        try:
+            stack = read_stack(path, **vars(self)) if path else _stack_of(images, name)
+        except RefusedFilesError as error:
+            raise MiuaError(f"{error}\n--skip-bad goes on without them.") from None
         count, height, width = stack.images.shape
         spread = np.linspace(0, count - 1, min(count, SAMPLE)).astype(int)
         return stack, Source(
@@ -55,12 +53,6 @@ class Reading(ReadingOptions):
             skipped=stack.skipped,
             sample=stack.images[spread],
         )
-
-    def _read_files(self, path: Path) -> ImageStack:
-        try:
-            return read_stack(path, **vars(self))
-        except RefusedFilesError as error:
-            raise MiuaError(f"{error}\n--skip-bad goes on without them.") from None
 
 
 def named_sets(synthetic: Sets) -> dict[str, Images]:
@@ -86,9 +78,7 @@ def named_sets(synthetic: Sets) -> dict[str, Images]:
     return found
 
 
-def groups_of(
-    groups: Path | str | ArrayLike | None, stack: ImageStack
-) -> tuple[NDArray[np.int64] | None, str]:
+def groups_of(groups: Path | str | ArrayLike | None, stack: ImageStack) -> tuple[Ints | None, str]:
     """Each real image's group, (N,), and where that came from in words; None without any.
 
     groups: a CSV file (`miua.data.groups`), or the groups themselves, one for each image; None
@@ -98,10 +88,15 @@ def groups_of(
         try:
             return subjects_of(stack.names), "subjects, by file names like HC18's"
         except MiuaError:
-            return _by_file(stack.names)
+            pass
+        # Frames of one file show one subject.
+        files = [_FRAME.sub("", name) for name in stack.names]
+        if not 1 < len(set(files)) < len(files):
+            return None, "none: each image is taken for a subject of its own"
+        return _codes(files), "files: the frames of one are taken for one subject"
     if isinstance(groups, str | Path):
         return read_groups(Path(groups), stack.names), f"{Path(groups).name}"
-    codes = np.unique(np.asarray(groups), return_inverse=True)[1].astype(np.int64).ravel()
+    codes = _codes(groups)
     if len(codes) != len(stack):
         raise MiuaError(
             f"There are {len(codes)} groups for {len(stack)} real images. Give one for each."
@@ -109,23 +104,17 @@ def groups_of(
     return codes, "as given"
 
 
-def _by_file(names: Sequence[str]) -> tuple[NDArray[np.int64] | None, str]:
-    """Frames of one file show one subject; without files of several frames there are no groups."""
-    files = [_FRAME.sub("", name) for name in names]
-    several = len(set(files)) > 1 and len(set(files)) < len(files)
-    if not several:
-        return None, "none: each image is taken for a subject of its own"
-    codes = np.unique(files, return_inverse=True)[1].astype(np.int64)
-    return codes, "files: the frames of one are taken for one subject"
+def _codes(labels: ArrayLike) -> Ints:
+    return np.unique(np.asarray(labels), return_inverse=True)[1].astype(np.int64).ravel()
 
 
-def _of_array(images: NDArray[np.uint8], name: str) -> ImageStack:
+def _stack_of(images: Any, name: str) -> ImageStack:
+    if isinstance(images, ImageStack):
+        return images
     if not isinstance(images, np.ndarray) or images.dtype != np.uint8 or images.ndim != 3:
-        found = (
-            f"{images.dtype} of shape {images.shape}"
-            if isinstance(images, np.ndarray)
-            else type(images).__name__
-        )
+        found = type(images).__name__
+        if isinstance(images, np.ndarray):
+            found = f"{images.dtype} of shape {images.shape}"
         raise TypeError(f"{name} must be a path or a uint8 array of shape (N, H, W), not {found}")
     if images.size == 0:
         raise MiuaError(f"The set {name} holds no images.")
@@ -135,14 +124,14 @@ def _of_array(images: NDArray[np.uint8], name: str) -> ImageStack:
 
 
 def _of_list(given: list[Images]) -> dict[str, Images]:
+    paths = [Path(each) if isinstance(each, str | Path) else None for each in given]
     names = [
-        _name(Path(each)) if isinstance(each, str | Path) else f"synthetic {number}"
-        for number, each in enumerate(given, start=1)
+        _name(path) if path else f"synthetic {number}" for number, path in enumerate(paths, start=1)
     ]
     if len(set(names)) < len(names):
         # Folders of one name in different places: their paths tell them apart.
-        names = [str(each) if isinstance(each, str | Path) else name
-                 for each, name in zip(given, names, strict=True)]  # fmt: skip
+        names = [str(each) if path else name
+                 for each, path, name in zip(given, paths, names, strict=True)]  # fmt: skip
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise MiuaError(f"The synthetic set {', '.join(twice)} is named twice. Name each once.")

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from miua.data.stack import Skipped
-from miua.evaluation.records import COLUMNS, COMPUTED, MetricRecord, write_records
 from miua.files import write_json
+from miua.metrics.records import COLUMNS, COMPUTED, MetricRecord, write_records
 from miua.metrics.registry import Measure, measure
+from miua.metrics.stacks import Floats, Grey
 
 if TYPE_CHECKING:
     from miua.metrics.memorisation import Memorisation
@@ -30,14 +30,11 @@ SCHEMA = "miua-evaluation-2"
 class Source:
     """Images that were read, and what was done to them.
 
-    Attributes:
-        name: of the set; "real" for the real images.
-        path: what they were read from; None for an array.
-        images, height, width: how many, of which size in pixels, as they were measured.
-        sha256: of the contents that were read.
-        notes: what was done to the files (resized, windowed, converted), a sentence each.
-        skipped: files that were left out because the person allowed it, with the reasons.
-        sample: some of the images, uint8 (K, height, width), evenly spread; to look at.
+    name: of the set; "real" for the real images. path: what they were read from; None for an array.
+    images, height, width: how many, of which size in pixels, as they were measured. sha256: of the
+    contents that were read. notes: what was done to the files (resized, windowed, converted), a
+    sentence each. skipped: files that were left out because the person allowed it, with the
+    reasons. sample: some of the images, uint8 (K, height, width), evenly spread; to look at.
     """
 
     name: str
@@ -48,23 +45,21 @@ class Source:
     sha256: str
     notes: tuple[str, ...]
     skipped: tuple[Skipped, ...]
-    sample: NDArray[np.uint8] = field(repr=False, compare=False)
+    sample: Grey = field(repr=False, compare=False)
 
 
 @dataclass(frozen=True)
 class Copies:
     """Synthetic images that are too near to a real one to be of a subject of their own.
 
-    Attributes:
-        found: what the search found, `miua.metrics.memorisation.Memorisation`.
-        sheet: a picture of the closest pairs, uint8 (height, width) or (height, width, 3).
-        nearest: each synthetic image with its nearest real one in words, the likeliest copy
-            first: names, how the real one was turned, distance in grey levels, the same over
-            that to the nearest image of another group, whether it is called a copy.
+    found: what the search found. sheet: a picture of the closest pairs, uint8 (height, width).
+    nearest: each synthetic image with its nearest real one in words, the likeliest copy first:
+    names, how the real one was turned, distance in grey levels, the same over that to the nearest
+    image of another group, whether it is called a copy.
     """
 
     found: Memorisation = field(repr=False)
-    sheet: NDArray[np.uint8] = field(repr=False, compare=False)
+    sheet: Grey = field(repr=False, compare=False)
     nearest: tuple[dict[str, Any], ...]
 
     @property
@@ -77,22 +72,18 @@ class Copies:
 class SetResult:
     """One synthetic set against the real images.
 
-    Attributes:
-        source: its images.
-        records: its metrics, the 256 LBPv differences among them, in the order they were asked.
-        farthest: the ten LBPv elements that differ most from the reference, the largest
-            difference first.
-        lbpv: its LBP vector, (256,).
-        copies: the memorisation check; None if it was not asked for.
-        at_floor_size: metrics that change with the number of images, taken of as many as the
-            noise floor's halves have: what is held against the floor. Mean over some draws.
-        warnings: what a reader of these numbers has to know, a sentence each.
+    source: its images. records: its metrics, the 256 LBPv differences among them, in the order they
+    were asked. farthest: the ten LBPv elements that differ most from the reference, the largest
+    difference first. lbpv: its LBP vector, (256,). copies: the memorisation check; None if it was
+    not asked for. at_floor_size: metrics that change with the number of images, taken of as many as
+    the noise floor's halves have: what is held against the floor. Mean over some draws.
+    warnings: what a reader of these numbers has to know, a sentence each.
     """
 
     source: Source
     records: tuple[MetricRecord, ...]
     farthest: tuple[int, ...]
-    lbpv: NDArray[np.float64] = field(repr=False)
+    lbpv: Floats = field(repr=False)
     copies: Copies | None
     at_floor_size: dict[str, float]
     warnings: tuple[str, ...]
@@ -108,22 +99,19 @@ class SetResult:
 
     def record(self, metric: str) -> MetricRecord:
         """The record of a metric; KeyError if it was not asked for."""
-        for record in self.records:
-            if record.metric == metric:
-                return record
-        raise KeyError(f"{metric!r} was not measured; there are {[r.metric for r in self.records]}")
+        known = {record.metric: record for record in self.records}
+        if metric not in known:
+            raise KeyError(f"{metric!r} was not measured; there are {list(known)}")
+        return known[metric]
 
 
 @dataclass(frozen=True)
 class FloorRecord:
     """A metric of real images against other real images, over repeated splits into halves.
 
-    Attributes:
-        metric: its name in the tidy tables.
-        mean, low, high: mean and 2.5 and 97.5 percentiles over the splits; None if not computed.
-        images: in each half.
-        splits: how many were drawn; of MI, PSNR and SSIM, pairs of sets (`pair_floor`).
-        status: "computed", or "not computed: <why>".
+    metric: its name in the tidy tables. mean, low, high: mean and 2.5 and 97.5 percentiles over the
+    splits; None if not computed. images: in each half. splits: how many were drawn; of MI, PSNR and
+    SSIM, pairs of sets (`pair_floor`). status: "computed", or "not computed: <why>".
     """
 
     metric: str
@@ -139,13 +127,10 @@ class FloorRecord:
 class Floor:
     """The noise floor: what a metric reads where there is no difference but chance.
 
-    Attributes:
-        by: "group" if whole groups were drawn, "image" if there was no grouping.
-        grouping: where the grouping came from, in words.
-        groups: how many groups the real images have; None without a grouping.
-        images, splits: as in FloorRecord.
-        records: one for each metric, by its name.
-        status: "computed", or "not computed: <why>", and then there are no records.
+    by: "group" if whole groups were drawn, "image" if there was no grouping. grouping: where the
+    grouping came from, in words. groups: how many groups the real images have; None without a
+    grouping. images, splits: as in FloorRecord. records: one for each metric, by its name.
+    status: "computed", or "not computed: <why>", and then there are no records.
     """
 
     by: str
@@ -174,10 +159,8 @@ class Place:
 class Ranking:
     """The sets by one metric, the best first.
 
-    Attributes:
-        metric: its name in the tidy tables.
-        places: every set that has a value.
-        decided: whether the first place is certain: no other is in its 95 % of the resamples.
+    metric: its name in the tidy tables. places: every set that has a value. decided: whether the
+    first place is certain: no other is in its 95 % of the resamples.
     """
 
     metric: str
@@ -192,13 +175,10 @@ Values = dict[str, float | None]
 class Choice:
     """One way to prepare the images, and what the metrics then are.
 
-    Attributes:
-        aspect: what was chosen: "as measured", "resize filter", "antialiasing", "fit",
-            "bit depth" or "Inception layer".
-        choice: which: "bicubic", "crop", "16 bits", ...
-        baseline: whether it is the evaluation's own.
-        values: by set and metric; None where it was not computed.
-        status: "computed", or "not computed: <why>".
+    aspect: what was chosen: "as measured", "resize filter", "antialiasing", "fit", "bit depth" or
+    "Inception layer". choice: which: "bicubic", "crop", "16 bits", ... baseline: whether it is the
+    evaluation's own. values: by set and metric; None where it was not computed. status: "computed",
+    or "not computed: <why>".
     """
 
     aspect: str
@@ -238,19 +218,14 @@ def in_per_cent(metric: Measure, value: float, before: float) -> bool:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Synthetic sets measured against real images.
+    """Synthetic images measured against real ones.
 
-    Attributes:
-        real: the real images.
-        sets: one result for each synthetic set, in the order given.
-        floor: the noise floor of the real images; None if it was not asked for.
-        rankings: of the sets, for each metric with a better side; empty for one set.
-        preprocessing_sensitivity: what other choices of preparation would have given; None if it
-            was not asked for.
-        reference_lbpv: the LBP vector of the real images, (256,).
-        pairing: how MI, PSNR and SSIM paired images, in words.
-        settings: every setting that decides the numbers.
-        provenance: versions, inputs, device: what made the numbers.
+    real: the real images. sets: one result for each synthetic set, in the order given. floor: the
+    noise floor of the real images; None if it was not asked for. rankings: of the sets, for each
+    metric with a better side; empty for one set. preprocessing_sensitivity: what other choices of
+    preparation would have given; None if it was not asked for. reference_lbpv: the LBP vector of
+    the real images, (256,). pairing: how MI, PSNR and SSIM paired images, in words. settings: every
+    setting that decides the numbers. provenance: versions, inputs, device: what made the numbers.
     """
 
     real: Source
@@ -258,7 +233,7 @@ class Evaluation:
     floor: Floor | None
     rankings: tuple[Ranking, ...]
     preprocessing_sensitivity: PreprocessingSensitivity | None
-    reference_lbpv: NDArray[np.float64] = field(repr=False)
+    reference_lbpv: Floats = field(repr=False)
     pairing: str
     settings: dict[str, Any]
     provenance: dict[str, Any] = field(repr=False)
@@ -311,25 +286,16 @@ def _source(source: Source) -> dict[str, Any]:
 
 
 def _set(result: SetResult) -> dict[str, Any]:
-    records = [
-        _record(record) | {"value_at_floor_size": result.at_floor_size.get(record.metric)}
-        for record in result.records
-    ]
     copies = None
     if result.copies is not None:
         found = result.copies.found
-        copies = {
-            "definition": found.definition,
-            "threshold": found.threshold,
-            "status": found.status,
-            "flagged": [int(index) for index in found.flagged],
-            "expected_false_alarms": found.expected_false_alarms,
-            "nearest": list(result.copies.nearest),
-        }
+        kept = ("definition", "threshold", "status", "flagged", "expected_false_alarms")
+        copies = {name: getattr(found, name) for name in kept}
+        copies["nearest"] = result.copies.nearest
     return {
         "name": result.source.name,
         "source": _source(result.source),
-        "metrics": records,
+        "metrics": [_record(record, result) for record in result.records],
         "lbpv_farthest_elements": list(result.farthest),
         "lbpv": result.lbpv.tolist(),
         "copies": _plain(copies),
@@ -337,11 +303,11 @@ def _set(result: SetResult) -> dict[str, Any]:
     }
 
 
-def _record(record: MetricRecord) -> dict[str, Any]:
+def _record(record: MetricRecord, result: SetResult) -> dict[str, Any]:
     shown = measure(record.metric)
     named = {"metric": record.metric, "label": shown.label, "better": shown.better}
     values = {column: _plain(getattr(record, column)) for column in COLUMNS[2:]}
-    return named | values
+    return {**named, **values, "value_at_floor_size": result.at_floor_size.get(record.metric)}
 
 
 def _plain(value: Any) -> Any:
@@ -350,10 +316,8 @@ def _plain(value: Any) -> Any:
         return {str(key): _plain(each) for key, each in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(each) for each in value]
-    if isinstance(value, np.ndarray):
+    if isinstance(value, np.ndarray | np.generic):
         return _plain(value.tolist())
-    if isinstance(value, np.generic):
-        return _plain(value.item())
     if isinstance(value, float) and not math.isfinite(value):
         return "inf" if value > 0 else "-inf" if value < 0 else None
     return str(value) if isinstance(value, Path) else value

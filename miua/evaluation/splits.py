@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
-from numpy.typing import NDArray
 
 from miua.errors import MiuaError
+from miua.metrics.stacks import Ints
 
 SplitBy = Literal["subject", "image", "order"]
 
@@ -17,32 +16,27 @@ STUDY_HALF = 400
 FEWEST_IMAGES = 2
 
 
-@dataclass(frozen=True)
-class Split:
+class Split(NamedTuple):
     """Two disjoint halves of a stack, as indices, equally many in each.
 
-    Attributes:
-        by: what was drawn, whole "subject"s or single "image"s; or "order", where nothing was.
-        repeat: 0, 1, ...
-        first, second: indices of images, (half,) each, in random order.
-        shared_subjects: how many subjects have images in both halves; 0 by subject.
+    by: what was drawn, whole "subject"s or single "image"s; or "order", where nothing was.
+    repeat: 0, 1, ... first, second: indices of images, (half,) each, in random order.
+    shared_subjects: how many subjects have images in both halves; 0 by subject.
     """
 
     by: SplitBy
     repeat: int
-    first: NDArray[np.int64]
-    second: NDArray[np.int64]
+    first: Ints
+    second: Ints
     shared_subjects: int
 
 
-def half_size(subjects: NDArray[np.int64], images: int | None = None) -> int:
+def half_size(subjects: Ints, images: int | None = None) -> int:
     """How many images a half has: `images` if they fit, or as many as fit, up to 400.
 
     A half takes whole subjects, and of the last one as many images as it lacks; the rest of
     that subject's images are in neither half. So much must be there whatever the draw.
-
-    Raises:
-        MiuaError: too few images or subjects.
+    MiuaError: too few images or subjects.
     """
     _, counts = np.unique(subjects, return_counts=True)
     fits = (len(subjects) - (int(counts.max(initial=1)) - 1)) // 2
@@ -63,32 +57,24 @@ def half_size(subjects: NDArray[np.int64], images: int | None = None) -> int:
 
 
 def draw_splits(
-    subjects: NDArray[np.int64], half: int, repeats: int, seed: int, by: SplitBy = "subject"
+    subjects: Ints, half: int, repeats: int, seed: int, by: SplitBy = "subject"
 ) -> list[Split]:
     """Draw `repeats` splits into halves of `half` images, as `half_size` allows.
 
-    Args:
-        subjects: each image's subject, (N,).
-        half: images in each half.
-        repeats: how many splits; those of fewer are the first of more.
-        seed: of the draw.
-        by: whole subjects; or images whatever their subject; or "order", for the first images and
-            those that follow them, of which there is one split, whatever `repeats` says.
-
-    Raises:
-        MiuaError: the halves do not fit.
+    subjects: each image's, (N,). repeats: those of fewer are the first of more. by: whole subjects;
+    or images whatever their subject; or "order", for the first images and those that follow them,
+    of which there is one split, whatever `repeats` says. MiuaError: the halves do not fit.
     """
     if by not in get_args(SplitBy):
         raise ValueError(f"by must be 'subject', 'image' or 'order', not {by!r}")
     if repeats < 1:
         raise ValueError(f"repeats must be at least 1, not {repeats}")
     half = half_size(subjects, half)
-    if by == "order":
-        repeats = 1
+    repeats = 1 if by == "order" else repeats
     return [_draw(subjects, half, repeat, seed, by) for repeat in range(repeats)]
 
 
-def _draw(subjects: NDArray[np.int64], half: int, repeat: int, seed: int, by: SplitBy) -> Split:
+def _draw(subjects: Ints, half: int, repeat: int, seed: int, by: SplitBy) -> Split:
     # The last number keeps these draws apart from others of the same seed.
     draw = np.random.default_rng([seed, repeat, 1])
     if by != "subject":

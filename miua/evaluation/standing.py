@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from miua.evaluation.records import MetricRecord
 from miua.evaluation.result import FloorRecord
+from miua.metrics.records import NOT_COMPUTED, MetricRecord
 from miua.metrics.registry import Better, badness
 from miua.wording import counted
 
@@ -51,9 +51,8 @@ def standing(record: MetricRecord, floor: FloorRecord | None, better: Better) ->
     if floor.low <= record.value <= floor.high:
         return Standing("within", False, touches)
     below = record.value < floor.low
-    edge = floor.low if below else floor.high
-    worse = bool(badness(record.value, better) > badness(edge, better))
-    return Standing("below" if below else "above", worse, touches)
+    worse = badness(record.value, better) > badness(floor.low if below else floor.high, better)
+    return Standing("below" if below else "above", bool(worse), touches)
 
 
 def chance_outside(splits: int) -> float:
@@ -68,7 +67,7 @@ def chance_outside(splits: int) -> float:
 
 def reason(status: str) -> str:
     """Why a metric was not computed, without the head of the status."""
-    return status.removeprefix("not computed: ")
+    return status.removeprefix(NOT_COMPUTED)
 
 
 def how_they_compare(
@@ -77,32 +76,28 @@ def how_they_compare(
     """One set's metrics, label and standing each, in a sentence that claims no more than it can."""
     total = len(standings)
     placed = [(label, found) for label, found in standings if found is not None]
-    said = []
-    if not placed:
-        said.append(
+    without, verb = total - len(placed), "has" if total - len(placed) == 1 else "have"
+    if placed:
+        said = _placed([found for _, found in placed])
+        said += f" {counted(without, 'other')} {verb} no such range." if without else ""
+    else:
+        said = (
             f"{counted(total, 'metric')} computed, {'but none' if floor else 'and none'} has a "
             "range of real images to be held against."
         )
-    else:
-        said.append(_placed(placed))
-        if without := total - len(placed):
-            verb = "has" if without == 1 else "have"
-            said.append(f"{counted(without, 'other')} {verb} no such range.")
-    if not_computed:
-        said.append(f"{not_computed} could not be computed.")
-    return " ".join(said)
+    return f"{said} {not_computed} could not be computed." if not_computed else said
 
 
-def _placed(placed: Sequence[tuple[str, Standing]]) -> str:
-    outside = [(label, found) for label, found in placed if found.position != "within"]
+def _placed(placed: Sequence[Standing]) -> str:
+    outside = [found for found in placed if found.position != "within"]
     of = "what real images show among themselves"
     if not outside:
         if len(placed) == 1:
             return f"The one metric with a range lies within {of}."
         return f"All {len(placed)} metrics with a range lie within {of}."
-    worse = sum(found.worse for _, found in outside)
+    worse = sum(found.worse for found in outside)
     side = "the worse side" if worse else "the better side"
-    how_many = "all" if worse in (0, len(outside)) else str(worse)
-    which = f", on {side}" if len(outside) == 1 else f", {how_many} on {side}"
+    how_many = "" if len(outside) == 1 else f"{worse} " if 0 < worse < len(outside) else "all "
     verb = "lies" if len(outside) == 1 else "lie"
-    return f"{len(outside)} of {counted(len(placed), 'metric')} {verb} outside {of}{which}."
+    said = f"{len(outside)} of {counted(len(placed), 'metric')} {verb} outside {of}"
+    return f"{said}, {how_many}on {side}."

@@ -11,12 +11,7 @@ install lacks.
 from miua.metrics.comparison import half_samples
 from miua.metrics.contact_sheet import contact_sheet
 from miua.metrics.diversity import diversity, root_mean_squared_difference
-from miua.metrics.extractors import (
-    FeatureExtractor,
-    Preprocessing,
-    TorchExtractor,
-    cached_features,
-)
+from miua.metrics.extractors import FeatureExtractor, Preprocessing, TorchExtractor, cached_features
 from miua.metrics.frechet import (
     Extrapolation,
     centred_interval,
@@ -42,12 +37,13 @@ from miua.metrics.mutual_information import (
     mutual_information_all_pairs,
 )
 from miua.metrics.neighbourhood import Neighbourhood, neighbourhood
-from miua.metrics.psnr import peak_signal_to_noise_ratio, peak_signal_to_noise_ratio_all_pairs
 from miua.metrics.squared_error import (
     NearestNeighbours,
     mean_squared_error,
     mean_squared_error_all_pairs,
     nearest_neighbours,
+    peak_signal_to_noise_ratio,
+    peak_signal_to_noise_ratio_all_pairs,
 )
 from miua.metrics.ssim import structural_similarity, structural_similarity_all_pairs
 

@@ -5,12 +5,12 @@ Everything is made when a metric first asks for it, and once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import KW_ONLY, dataclass, field, replace
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, TypeVar
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,12 +25,10 @@ from miua.metrics.inception_weights import (
     find_inception_weights,
 )
 from miua.metrics.lbp import lbp_histogram
-from miua.metrics.records import COMPUTED, MetricRecord, interval, mean_of
-from miua.metrics.squared_error import (
-    mean_squared_error,
-    mean_squared_error_all_pairs,
-    nearest_neighbours,
-)
+from miua.metrics.mutual_information import BINS
+from miua.metrics.records import COMPUTED, Bounds, MetricRecord, interval, mean_of
+from miua.metrics.squared_error import ROWS_AT_ONCE, SQUARED_ERROR, nearest_neighbours
+from miua.metrics.stacks import Floats, Ints, PairValue, Stack
 
 # Names of the feature extractors that are there: Inception, and the LBP counts themselves.
 INCEPTION, LBP = "inception", "lbp"
@@ -42,36 +40,10 @@ PAIRINGS: dict[Pairing, str] = {
     "index": "pairs of equal index",
 }
 
-BINS = 64  # grey levels of mutual information
 RESAMPLES = 1000
 HALVES = 100
-ROWS_AT_ONCE = 256  # so that memory does not grow with the product of the numbers of images
 
 Made = TypeVar("Made")
-Stack = NDArray[Any]
-Values = NDArray[np.float64]
-
-
-class PairValue(NamedTuple):
-    """What is computed of a pair of images.
-
-    of_each: of each pair (a[i], b[i]), (N,). of_all: of every pair (a[i], b[j]), (N, M). Both take
-    the grey-level bins and the threads of the kernels. as_metric: from that to the metric's value.
-    smallest: pixels that images must have each way.
-    """
-
-    name: str
-    of_each: Callable[[Stack, Stack, int, int], Values]
-    of_all: Callable[[Stack, Stack, int, int], Values]
-    as_metric: Callable[[Values], Values] = np.asarray
-    smallest: int = 1
-
-
-SQUARED_ERROR = PairValue(
-    "squared error",
-    lambda a, b, bins, threads: mean_squared_error(a, b),
-    lambda a, b, bins, threads: mean_squared_error_all_pairs(a, b),
-)
 
 
 @dataclass(frozen=True)
@@ -94,8 +66,8 @@ class Extractors:
         inception_weights: the file, or None to look in the usual places. NotComputedError: the
         file that was named is not there or not the published one.
         """
-        known = {each.name: each for each in others}
         _check_names([each.name for each in others])
+        known = {each.name: each for each in others}
         if isinstance(inception_weights, str | Path):
             # A file that was named must be right; better to say so before any work than after it.
             inception_weights = find_inception_weights(Path(inception_weights))
@@ -107,55 +79,46 @@ class Extractors:
 
     def describe(self, name: str) -> str:
         """Which features, in words."""
+        known = self.known.get(name)
         if name == LBP:
             return "LBP histograms (P=8, R=1)"
-        known = self.known.get(name)
-        if isinstance(known, InceptionNetwork):
-            weights = known.weights.sha256[:8]
-            return f"torch-fidelity's Inception features '{known.layer}', weights {weights}"
         if name == INCEPTION:
-            return f"torch-fidelity's Inception features '{LAYER}'"
+            layer, weights = LAYER, ""
+            if isinstance(known, InceptionNetwork):
+                layer, weights = known.layer, f", weights {known.weights.sha256[:8]}"
+            return f"torch-fidelity's Inception features '{layer}'{weights}"
         return f"features of {name}" + (f", {known.sha256[:8]}" if known else "")
 
 
 def _check_names(names: Sequence[str]) -> None:
     """Metrics are named after the extractor, so a name must be its own."""
-    taken = [INCEPTION, LBP]
-    for name in names:
-        why = ""
-        if name in taken:
+    for place, name in enumerate(names):
+        if name in (INCEPTION, LBP, *names[:place]):
             why = "there is another of this name"
         elif name.endswith("_infinity"):
             why = "extrapolated distances end in these words"
-        if why:
-            raise MiuaError(
-                f"A feature extractor cannot be named {name!r}: {why}. Rename its file, or give "
-                "it another name."
-            )
-        taken.append(name)
+        else:
+            continue
+        raise MiuaError(
+            f"A feature extractor cannot be named {name!r}: {why}. Rename its file, or give "
+            "it another name."
+        )
 
 
+@dataclass(eq=False)
 class Side:
     """One image stack, and what was made of it: features of its images, and the like.
 
-    keep: whether the extractors' features go into the cache for the next time.
+    keep: whether the extractors' features go into the cache for the next time. made: the features
+    that there are already, by extractor.
     """
 
-    def __init__(
-        self,
-        images: Stack,
-        extractors: Extractors | None = None,
-        *,
-        threads: int = 0,
-        keep: bool = True,
-        features: dict[str, NDArray[Any]] | None = None,
-    ) -> None:
-        self.images = images
-        self.extractors = extractors or Extractors()
-        self.threads = threads
-        self.keep = keep
-        self._features = features if features is not None else {}
-        self._made: dict[str, Any] = {}
+    images: Stack
+    extractors: Extractors = field(default_factory=Extractors)
+    threads: int = 0
+    keep: bool = True
+    made: dict[str, NDArray[Any]] = field(default_factory=dict)
+    _once: dict[str, Any] = field(default_factory=dict, init=False)
 
     def __len__(self) -> int:
         return len(self.images)
@@ -165,34 +128,35 @@ class Side:
 
         NotComputedError: that extractor is not there.
         """
-        if name not in self._features:
+        if name not in self.made:
             if name in self.extractors.missing:
                 raise NotComputedError(self.extractors.missing[name])
-            self._features[name] = (
+            self.made[name] = (
                 lbp_histogram(self.images, threads=self.threads)
                 if name == LBP
                 else cached_features(self.extractors.known[name], self.images, cache=self.keep)
             )
-        return self._features[name]
+        return self.made[name]
 
     def once(self, name: str, make: Callable[[], Made]) -> Made:
         """What a metric needs of one side alone: made by `make` the first time it is asked for."""
-        if name not in self._made:
-            self._made[name] = make()
-        made: Made = self._made[name]
+        if name not in self._once:
+            self._once[name] = make()
+        made: Made = self._once[name]
         return made
 
-    @property
-    def lbpv(self) -> Values:
+    @cached_property
+    def lbpv(self) -> Floats:
         """The LBP vector, (256,)."""
-        return self.once("lbpv", lambda: np.asarray(self.features(LBP).mean(axis=0)))
+        return np.asarray(self.features(LBP).mean(axis=0))
 
-    def subset(self, index: NDArray[np.int64]) -> Side:
+    def subset(self, index: Ints) -> Side:
         """Some of the images, with the features that were made already."""
-        features = {name: features[index] for name, features in self._features.items()}
-        return Side(self.images[index], self.extractors, threads=self.threads, features=features)
+        made = {name: features[index] for name, features in self.made.items()}
+        return Side(self.images[index], self.extractors, self.threads, made=made)
 
 
+@dataclass(eq=False)
 class Comparison:
     """One synthetic set beside the reference.
 
@@ -203,46 +167,29 @@ class Comparison:
     is computed of a pair, the table (N, M) of all pairs, where it is there already.
     """
 
-    def __init__(
-        self,
-        reference: Side,
-        synthetic: Side,
-        *,
-        name: str = "synthetic",
-        groups: NDArray[np.int64] | None = None,
-        pairing: Pairing = "all",
-        bins: int = BINS,
-        resamples: int = RESAMPLES,
-        seed: int = 0,
-        threads: int = 0,
-        tables: dict[str, Values] | None = None,
-    ) -> None:
-        self.reference = reference
-        self.synthetic = synthetic
-        self.name = name
-        self.groups = groups
-        self.pairing: Pairing = pairing
-        self.bins = bins
-        self.resamples = resamples
-        self.seed = seed
-        self.threads = threads
-        self.tables = tables or {}
+    reference: Side
+    synthetic: Side
+    _: KW_ONLY
+    name: str = "synthetic"
+    groups: Ints | None = None
+    pairing: Pairing = "all"
+    bins: int = BINS
+    resamples: int = RESAMPLES
+    seed: int = 0
+    threads: int = 0
+    tables: dict[str, Floats] = field(default_factory=dict)
 
-    def subset(self, reference: NDArray[np.int64], synthetic: NDArray[np.int64]) -> Comparison:
+    def subset(self, reference: Ints, synthetic: Ints) -> Comparison:
         """Some images of both sides, by index, with what was made of them already.
 
         A set in which an index occurs several times holds copies.
         """
         places = np.ix_(reference, synthetic)
-        return Comparison(
-            self.reference.subset(reference),
-            self.synthetic.subset(synthetic),
-            name=self.name,
-            pairing=self.pairing,
-            bins=self.bins,
-            resamples=self.resamples,
-            seed=self.seed,
-            threads=self.threads,
+        return replace(
+            self,
+            reference=self.reference.subset(reference),
+            synthetic=self.synthetic.subset(synthetic),
+            groups=None,
             tables={name: table[places] for name, table in self.tables.items()},
         )
 
@@ -250,10 +197,10 @@ class Comparison:
         self,
         metric: str,
         value: float | None,
-        bounds: tuple[float | None, float | None],
+        bounds: Bounds,
         unit: str,
         definition: str,
-        resampled: Values | None = None,
+        resampled: Floats | None = None,
         status: str = COMPUTED,
     ) -> MetricRecord:
         """A metric's row of the table."""
@@ -262,17 +209,17 @@ class Comparison:
         return MetricRecord(*row, status, resampled)
 
     @cached_property
-    def drawn(self) -> Values:
+    def drawn(self) -> Floats:
         """How often each synthetic image is in each resample: (resamples, M)."""
         return bootstrap_counts(len(self.synthetic), self.resamples, self._own_seed)
 
     @cached_property
-    def drawn_reference(self) -> Values:
+    def drawn_reference(self) -> Floats:
         """The same of the real images, for the metrics that are a mean over them."""
         return bootstrap_counts(len(self.reference), self.resamples, self.seed)
 
     @cached_property
-    def halves(self) -> Values:
+    def halves(self) -> Floats:
         """Random halves of the synthetic images, (<= HALVES, M): resamples for distances, which
         a bootstrap biases upwards and which cost more than a mean."""
         halves = min(HALVES, self.resamples)
@@ -280,9 +227,8 @@ class Comparison:
 
     @cached_property
     def _own_seed(self) -> int:
-        return int(
-            sha256(f"{self.seed} {sha256_array(self.synthetic.images)}".encode()).hexdigest(), 16
-        )
+        seed = f"{self.seed} {sha256_array(self.synthetic.images)}"
+        return int(sha256(seed.encode()).hexdigest(), 16)
 
     def describe(self, extractor: str) -> str:
         """Which features, in words."""
@@ -297,32 +243,30 @@ class Comparison:
         `otherwise` says what so few images cannot do.
         """
         images = min(len(self.reference), len(self.synthetic))
+        if images < 2:
+            why = "a covariance needs two images"
+            raise NotComputedError(why, "give both sides two images or more")
         if images < fewest:
-            why = f"{images} images {otherwise}" if images > 1 else "a covariance needs two images"
-            fewest = fewest if images > 1 else 2
-            some = "two" if fewest == 2 else fewest
-            raise NotComputedError(why, f"give both sides {some} images or more")
+            why = f"{images} images {otherwise}"
+            raise NotComputedError(why, f"give both sides {fewest} images or more")
         return self.reference.features(name), self.synthetic.features(name)
 
-    def sums(self, of_pair: PairValue) -> tuple[Values, Values]:
-        """For each synthetic image the sum over its pairs, (M,), and how many pairs, (M,).
+    def mean_over_pairs(self, metric: str, unit: str, of_pair: PairValue) -> list[MetricRecord]:
+        """The record of a mean over the pairs, identical ones left out whose value is infinite.
 
-        Infinite values of pairs are left out.
+        NotComputedError: the images are too small.
         """
-        sums, counts = np.zeros(len(self.synthetic)), np.zeros(len(self.synthetic))
+        images, smallest = self.reference.images, of_pair.smallest
+        if min(images.shape[1:]) < smallest:
+            why = f"its window has {smallest} x {smallest} pixels"
+            raise NotComputedError(why, "give images of that size or more")
+        sums, counts = np.zeros((2, len(self.synthetic)))  # over the pairs of each synthetic image
         for values in self._values(of_pair):
-            found = of_pair.as_metric(values)
+            found = of_pair.as_metric(values, images.dtype)
             finite = np.isfinite(found)
             sums += np.where(finite, found, 0.0).sum(axis=0)
             counts += finite.sum(axis=0)
-        return sums, counts
-
-    def mean_over_pairs(
-        self, metric: str, of_pair: PairValue, unit: str, definition: str
-    ) -> list[MetricRecord]:
-        """The record of a mean over the pairs, identical ones left out whose value is infinite."""
-        definition += f" over {PAIRINGS[self.pairing]}"
-        sums, counts = self.sums(of_pair)
+        definition = f"{of_pair.definition.format(bins=self.bins)} over {PAIRINGS[self.pairing]}"
         pairs = len(self.synthetic) * (len(self.reference) if self.pairing == "all" else 1)
         if identical := pairs - int(counts.sum()):
             definition += f", {identical} identical pairs left out"
@@ -330,39 +274,38 @@ class Comparison:
         return [self.record(metric, value, interval(resampled), unit, definition, resampled)]
 
     @cached_property
-    def partners(self) -> NDArray[np.int64]:
+    def partners(self) -> Ints:
         """The real image that each synthetic one is paired with, (M,); not for all pairs."""
         if self.pairing == "index":
             return np.arange(len(self.synthetic))
         if SQUARED_ERROR.name in self.tables:
-            nearest: NDArray[np.int64] = self.tables[SQUARED_ERROR.name].argmin(axis=0)
-            return nearest
+            return np.asarray(self.tables[SQUARED_ERROR.name].argmin(axis=0))
         return nearest_neighbours(self.synthetic.images, self.reference.images).index
 
-    def make_table(self, of_pair: PairValue) -> Values:
+    def make_table(self, of_pair: PairValue) -> Floats:
         """Keep the table of all pairs, (N, M), for subsets, which then cost no measuring."""
         if of_pair.name not in self.tables:
             sides = self.reference.images, self.synthetic.images
             self.tables[of_pair.name] = of_pair.of_all(*sides, self.bins, self.threads)
         return self.tables[of_pair.name]
 
-    def _values(self, of_pair: PairValue) -> Iterable[Values]:
-        """Values of the pairs, (rows, M), in as many parts as memory asks for."""
-        table = self.tables.get(of_pair.name)
-        if self.pairing == "all":
-            return self._all_pairs(of_pair) if table is None else [table]
-        if table is not None:
-            return [table[self.partners, np.arange(len(self.synthetic))][None]]
-        chosen = np.ascontiguousarray(self.reference.images[self.partners])
-        return [of_pair.of_each(chosen, self.synthetic.images, self.bins, self.threads)[None]]
+    def _values(self, of_pair: PairValue) -> Iterator[Floats]:
+        """Floats of the pairs, (rows, M), in as many parts as memory asks for."""
+        table, made = self.tables.get(of_pair.name), self.synthetic.images
+        if self.pairing != "all" and table is not None:
+            yield table[self.partners, np.arange(len(made))][None]
+        elif self.pairing != "all":
+            chosen = np.ascontiguousarray(self.reference.images[self.partners])
+            yield of_pair.of_each(chosen, made, self.bins, self.threads)[None]
+        elif table is not None:
+            yield table
+        else:
+            for start in range(0, len(self.reference), ROWS_AT_ONCE):
+                rows = self.reference.images[start : start + ROWS_AT_ONCE]
+                yield of_pair.of_all(rows, made, self.bins, self.threads)
 
-    def _all_pairs(self, of_pair: PairValue) -> Iterator[Values]:
-        for start in range(0, len(self.reference), ROWS_AT_ONCE):
-            rows = self.reference.images[start : start + ROWS_AT_ONCE]
-            yield of_pair.of_all(rows, self.synthetic.images, self.bins, self.threads)
 
-
-def bootstrap_counts(images: int, resamples: int, seed: int) -> Values:
+def bootstrap_counts(images: int, resamples: int, seed: int) -> Floats:
     """How often each image occurs in each resample of the set: (resamples, images)."""
     drawn = np.random.default_rng(seed).integers(images, size=(resamples, images))
     drawn += images * np.arange(resamples)[:, None]
@@ -370,10 +313,10 @@ def bootstrap_counts(images: int, resamples: int, seed: int) -> Values:
     return counts.reshape(resamples, images).astype(np.float64)
 
 
-def half_samples(images: int, resamples: int, *, seed: int = 0) -> NDArray[np.float64]:
+def half_samples(images: int, resamples: int, *, seed: int = 0) -> Floats:
     """Random halves of a set, no image twice: (resamples, images) of 0 and 1, to use as `drawn`.
 
-    Values over halves vary about their mean as the value of the whole set varies about its
+    Floats over halves vary about their mean as the value of the whole set varies about its
     expectation: the variance of a mean over m / 2 images, s^2 / (m / 2), is halved by drawing from
     m without repetition, to s^2 / m. This is the delete-half jackknife (Shao and Wu, "A general
     theory for jackknife variance estimation", Annals of Statistics 17, 1989, 1176-1197). Of an odd

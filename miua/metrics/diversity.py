@@ -1,24 +1,19 @@
 """Diversity: how much the images of a set differ from each other, beside those of a reference.
 
-The images of a generator whose modes have collapsed resemble each other. Odena, Olah and Shlens,
-"Conditional image synthesis with auxiliary classifier GANs" (ICML 2017, arXiv:1610.09585), read
-this off pairs of images of one set, comparing their mean MS-SSIM with that of real images. The
-same is done here with the root mean squared difference of grey levels, which is exact and cheap
-over all pairs. 1 means as varied as the reference, 0 that all images are the same.
-
-Its square is twice the variance of a pixel, averaged over pixels. Two things follow. Noise counts
-as variety. And k images repeated many times are nearly as varied as the set that they were drawn
-from: sqrt(1 - 1/k) of it, still 0.95 for k = 10. A ratio near 1 does not rule collapse out.
+The root mean squared difference of grey levels over pairs of different images, as Odena, Olah and
+Shlens (ICML 2017, arXiv:1610.09585) take the MS-SSIM of pairs to see modes collapse. 1 means as
+varied as the reference, 0 that all images are the same. Its square is twice the variance of a
+pixel, averaged over pixels; docs/metrics/diversity.md says what follows.
 """
 
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from miua.metrics.comparison import Comparison, Side
 from miua.metrics.inception_weights import NotComputedError
 from miua.metrics.records import MetricRecord, interval, ratio
+from miua.metrics.stacks import Floats, Grey
 
 BLOCK_BYTES = 64 * 2**20  # of float64 pixels held at once
 DEFINITION = (
@@ -27,7 +22,7 @@ DEFINITION = (
 )
 
 
-def diversity(reference: NDArray[np.uint8], synthetic: NDArray[np.uint8]) -> float:
+def diversity(reference: Grey, synthetic: Grey) -> float:
     """Root mean squared difference within `synthetic` (M, H, W) over that within `reference`.
 
     ValueError: fewer than two images on a side, or reference images that are all the same.
@@ -40,9 +35,7 @@ def diversity(reference: NDArray[np.uint8], synthetic: NDArray[np.uint8]) -> flo
     return within_synthetic / within_reference
 
 
-def pixel_spread(
-    stack: NDArray[np.uint8], drawn: NDArray[np.float64] | None = None
-) -> NDArray[np.float64]:
+def pixel_spread(stack: Grey, drawn: Floats | None = None) -> Floats:
     """Root mean squared difference over the pairs of different images of `stack` (N, H, W).
 
     `drawn` and the result are those of `root_mean_squared_difference`. No table of pairs is made:
@@ -66,9 +59,7 @@ def pixel_spread(
     return np.asarray(np.sqrt(ratio(sums, pairs, np.nan)))
 
 
-def root_mean_squared_difference(
-    errors: NDArray[np.float64], drawn: NDArray[np.float64] | None = None
-) -> NDArray[np.float64]:
+def root_mean_squared_difference(errors: Floats, drawn: Floats | None = None) -> Floats:
     """Root mean squared difference in grey levels over the pairs of different images of a set.
 
     errors: mean squared errors (N, N) of the set's images among themselves. drawn: (R, N), how

@@ -18,6 +18,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -27,6 +28,7 @@ from numpy.typing import NDArray
 
 from miua.errors import MissingExtraError, MiuaError
 from miua.files import atomic_open, data_folder, sha256_array, sha256_file
+from miua.metrics.stacks import Grey
 from miua.progress import Progress
 
 BATCH_SIZE = 32
@@ -48,7 +50,7 @@ class FeatureExtractor(Protocol):
     def sha256(self) -> str:
         """Identifies weights and preprocessing: equal digests mean equal features."""
 
-    def features(self, stack: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def features(self, stack: Grey) -> NDArray[np.float32]:
         """One row an image, whatever the other images are."""
 
 
@@ -77,11 +79,9 @@ class Preprocessing:
         object.__setattr__(self, "size", size)
         for name in ("mean", "std"):
             values = getattr(self, name)
-            if values is None:
-                continue
-            if len(values) != self.channels:
+            if values is not None and len(values) != self.channels:
                 raise ValueError(f"{name} must hold {self.channels} numbers, not {len(values)}")
-            object.__setattr__(self, name, tuple(map(float, values)))
+            object.__setattr__(self, name, values and tuple(map(float, values)))
         if self.std is not None and min(self.std) <= 0:
             raise ValueError(f"std must be positive, not {self.std}")
 
@@ -129,18 +129,17 @@ class TorchExtractor:
         self.batch_size = batch_size
         self._device = device
         self._path = Path(model) if isinstance(model, str | Path) else None
+        self._network: Any = None  # of a file until its first use
         if self._path is not None:
             _check_torchscript(self._path)
             self._file_sha256 = sha256_file(self._path)
-            self._network: Any = None
-            self.name = name or self._path.stem
         else:
             import torch
 
             if not isinstance(model, torch.nn.Module):
                 raise TypeError(f"model must be a path or a torch module, not a {type(model)}")
             self._network = model
-            self.name = name or type(model).__name__
+        self.name = name or (self._path.stem if self._path else type(model).__name__)
 
     @property
     def sha256(self) -> str:
@@ -148,7 +147,7 @@ class TorchExtractor:
         model = self._file_sha256 if self._path else _module_sha256(self._network)
         return hashlib.sha256(f"{model} {self.preprocessing}".encode()).hexdigest()
 
-    def features(self, stack: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def features(self, stack: Grey) -> NDArray[np.float32]:
         """Features (N, d) of grey images (N, H, W); TypeError or ValueError: the stack is none."""
         check_stack(stack)
         if self._network is None and self._path:
@@ -156,13 +155,9 @@ class TorchExtractor:
             self._device = self._device or default_device()
         device = self._device or _device_of(self._network)
         with _evaluation_mode(self._network.to(device)) as network:
-            return features_in_batches(
-                lambda grey: self._rows(network, grey),
-                stack,
-                f"Features of {self.name}",
-                device=device,
-                batch_size=self.batch_size,
-            )
+            rows = partial(self._rows, network)
+            words = f"Features of {self.name}"
+            return features_in_batches(rows, stack, words, device, self.batch_size)
 
     def _rows(self, network: Any, grey: Any) -> Any:
         """What the network makes of a batch (N, H, W): (N, d), checked."""
@@ -188,7 +183,7 @@ class TorchExtractor:
         return found.flatten(1)
 
 
-def check_stack(stack: NDArray[np.uint8]) -> None:
+def check_stack(stack: Grey) -> None:
     """TypeError or ValueError unless the stack holds grey images (N, H, W) of type uint8."""
     if not isinstance(stack, np.ndarray) or stack.dtype != np.uint8:
         raise TypeError("stack must be a numpy array of dtype uint8")
@@ -197,12 +192,7 @@ def check_stack(stack: NDArray[np.uint8]) -> None:
 
 
 def features_in_batches(
-    rows: Callable[[Any], Any],
-    stack: NDArray[np.uint8],
-    description: str,
-    *,
-    device: str,
-    batch_size: int,
+    rows: Callable[[Any], Any], stack: Grey, description: str, device: str, batch_size: int
 ) -> NDArray[np.float32]:
     """What `rows` makes of the stack as uint8 tensors (<= batch_size, H, W) on a device: (N, d)."""
     import torch
@@ -240,7 +230,9 @@ def _check_torchscript(path: Path) -> None:
             # torch goes by a file's first bytes, and reads the first member of a name.
             file.seek(0)
             plain = file.read(4) == b"PK\3\4" and len(set(names)) == len(names)
-            code = [_code(archive, name) for name in names if name.endswith(".py")]
+            sources = [name for name in names if name.endswith(".py")]
+            plain &= all(archive.getinfo(name).file_size <= MAX_CODE for name in sources)
+            code = [archive.read(name).decode(errors="replace") for name in sources if plain]
     # zipfile's own: NotImplementedError for a compression method that it does not know,
     # RuntimeError for a member that is encrypted.
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, OSError):
@@ -254,12 +246,6 @@ def _check_torchscript(path: Path) -> None:
         )
 
 
-def _code(archive: zipfile.ZipFile, name: str) -> str:
-    if archive.getinfo(name).file_size > MAX_CODE:
-        raise zipfile.BadZipFile(f"{name} is too large")
-    return archive.read(name).decode(errors="replace")
-
-
 def _load_torchscript(path: Path) -> Any:
     # Neither torch.load nor torch.export.load: those unpickle, and so can run a file's own code.
     import torch
@@ -268,8 +254,8 @@ def _load_torchscript(path: Path) -> Any:
         # The advice to change to torch.export is for whoever saves a network; here one is read.
         warnings.filterwarnings("ignore", r"`torch\.jit\.\w+` is", FutureWarning)
         warnings.filterwarnings("ignore", r"`torch\.jit\.\w+` is", DeprecationWarning)
+        load: Any = torch.jit.load  # torch has no types for it
         try:
-            load: Any = torch.jit.load  # torch has no types for it
             return load(str(path), map_location="cpu")
         except (RuntimeError, ValueError) as error:
             raise _not_torchscript(path) from error
@@ -310,13 +296,12 @@ def _module_sha256(module: Any) -> str:
 
 
 def _device_of(module: Any) -> str:
-    for tensor in (*module.parameters(), *module.buffers()):
-        return str(tensor.device)
-    return "cpu"
+    tensors = (*module.parameters(), *module.buffers())
+    return str(tensors[0].device) if tensors else "cpu"
 
 
 def cached_features(
-    extractor: FeatureExtractor, stack: NDArray[np.uint8], *, cache: bool = True
+    extractor: FeatureExtractor, stack: Grey, *, cache: bool = True
 ) -> NDArray[np.float32]:
     """The extractor's features (N, d) of a stack (N, H, W), from the cache if they are there.
 
@@ -326,18 +311,12 @@ def cached_features(
     finite numbers an image, or the cache cannot be written.
     """
     check_stack(stack)
-    if not cache:
-        return _made(extractor, stack)
-    path = _cache_path(extractor, stack)
-    features = _read_cache(path)
-    if features is None:
-        features = _made(extractor, stack)
-        _write_cache(path, features)
-    return features
-
-
-def _made(extractor: FeatureExtractor, stack: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """What the extractor gives; MiuaError unless that is (N, d), d >= 1, of finite numbers."""
+    path = None
+    if cache:
+        decides = f"{CACHE_VERSION} {sha256_array(stack)} {extractor.sha256}"
+        path = data_folder() / "features" / hashlib.sha256(decides.encode()).hexdigest()
+        if (kept := _read_cache(path)) is not None:
+            return kept
     given: Any = extractor.features(stack)  # anyone's class, which may give anything
     if fault := _fault(given, len(stack)):
         raise MiuaError(
@@ -345,6 +324,8 @@ def _made(extractor: FeatureExtractor, stack: NDArray[np.uint8]) -> NDArray[np.f
             f"({len(stack)}, d), one row of finite numbers for each image, not {fault}."
         )
     features: NDArray[np.float32] = given
+    if path:
+        _write_cache(path, features)
     return features
 
 
@@ -365,11 +346,6 @@ def _fault(given: Any, images: int) -> str:
     return ""
 
 
-def _cache_path(extractor: FeatureExtractor, stack: NDArray[np.uint8]) -> Path:
-    decides = f"{CACHE_VERSION} {sha256_array(stack)} {extractor.sha256}"
-    return data_folder() / "features" / hashlib.sha256(decides.encode()).hexdigest()
-
-
 def _read_cache(path: Path) -> NDArray[np.float32] | None:
     """The cached features; None if there are none or they are damaged, which only costs time.
 
@@ -379,20 +355,18 @@ def _read_cache(path: Path) -> NDArray[np.float32] | None:
         content = path.read_bytes()
     except OSError:
         return None
-    digest, array = content[:32], content[32:]
-    if hashlib.sha256(array).digest() != digest:
+    if hashlib.sha256(content[32:]).digest() != content[:32]:
         return None
-    features: NDArray[np.float32] = np.load(io.BytesIO(array), allow_pickle=False)
-    return features
+    return np.asarray(np.load(io.BytesIO(content[32:]), allow_pickle=False))
 
 
 def _write_cache(path: Path, features: NDArray[np.float32]) -> None:
     array = io.BytesIO()
     np.save(array, features, allow_pickle=False)
+    content = array.getvalue()
     try:
         with atomic_open(path, "wb") as file:
-            file.write(hashlib.sha256(array.getvalue()).digest())
-            file.write(array.getvalue())
+            file.write(hashlib.sha256(content).digest() + content)
     except OSError as error:
         raise MiuaError(
             f"Cannot write the cache {path} ({error}). "

@@ -12,7 +12,7 @@ is read off `frechet_resampled` by `centred_interval`.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,23 +21,19 @@ from miua.metrics.comparison import Comparison
 from miua.metrics.inception import InceptionNetwork
 from miua.metrics.inception_weights import InceptionWeights
 from miua.metrics.lbp import lbp_histogram
-from miua.metrics.records import MetricRecord
-from miua.metrics.stacks import order_by_content
+from miua.metrics.records import Bounds, MetricRecord
+from miua.metrics.stacks import Floats, Grey, Ints, order_by_content
 
 EXTRAPOLATION_SIZES = 15  # as many as Chong and Forsyth take
 FEWEST_TO_EXTRAPOLATE = 20  # images a side, for `miua.evaluate`
-FEWEST_TO_HALVE = 4
+FEWEST_TO_HALVE = 4  # and to extrapolate, for `frechet_extrapolated`
 HALVES_FOR_SPREAD = 50
 NORMAL_95 = 1.96
 SMALLEST_FRACTION = 0.5  # below, the bias of few images is no straight line over 1 / n
 
 
 def frechet_inception_distance(
-    reference: NDArray[np.uint8],
-    synthetic: NDArray[np.uint8],
-    weights: InceptionWeights,
-    *,
-    device: str | None = None,
+    reference: Grey, synthetic: Grey, weights: InceptionWeights, *, device: str | None = None
 ) -> float:
     """FID of two stacks (N, H, W) and (M, H, W), each of two images or more; 0 for the same set.
 
@@ -47,9 +43,7 @@ def frechet_inception_distance(
     return frechet_distance(network.features(reference), network.features(synthetic))
 
 
-def frechet_lbp_distance(
-    reference: NDArray[np.uint8], synthetic: NDArray[np.uint8], *, threads: int = 0
-) -> float:
+def frechet_lbp_distance(reference: Grey, synthetic: Grey, *, threads: int = 0) -> float:
     """Frechet distance of the images' LBP histograms (P=8, R=1), in squared counts; FD-LBP.
 
     Each stack holds two images or more, all of one size: counts grow with the number of pixels.
@@ -60,24 +54,15 @@ def frechet_lbp_distance(
     )
 
 
-@dataclass(frozen=True)
-class FeatureStatistics:
-    """Mean (d,) and a root of the covariance: a matrix (r, d) whose root.T @ root is it.
+class FeatureStatistics(NamedTuple):
+    """Mean (d,) and a root of the unbiased covariance: a matrix (r, d), root.T @ root being it."""
 
-    The covariance is the unbiased one, as in the original code.
-    """
-
-    mean: NDArray[np.float64]
-    root: NDArray[np.float64]
+    mean: Floats
+    root: Floats
 
 
-def feature_statistics(features: NDArray[Any]) -> FeatureStatistics:
-    """Statistics in float64 of features (n, d), n >= 2; ValueError otherwise."""
-    features = np.asarray(features, dtype=np.float64)
-    if features.ndim != 2 or len(features) < 2:
-        raise ValueError(f"features must have the shape (n, d) with n >= 2, not {features.shape}")
-    if not np.isfinite(features).all():
-        raise ValueError("features must be finite")
+def feature_statistics(features: Floats) -> FeatureStatistics:
+    """Statistics of features (n, d), n >= 2."""
     mean = features.mean(axis=0)
     varying = np.ptp(features, axis=0) > 0  # LBP codes that no image has are the same in all
     rows = (features[:, varying] - mean[varying]) / np.sqrt(len(features) - 1)
@@ -88,6 +73,29 @@ def feature_statistics(features: NDArray[Any]) -> FeatureStatistics:
     return FeatureStatistics(mean, root)
 
 
+def feature_pair(
+    a: NDArray[Any],
+    b: NDArray[Any],
+    fewest: int = 2,
+    names: tuple[str, str] = ("features_a", "features_b"),
+) -> tuple[Floats, Floats]:
+    """Features (n, d) and (m, d) in float64.
+
+    ValueError: fewer than `fewest` rows, values that are not finite, unequal d.
+    """
+    a, b = (np.asarray(features, dtype=np.float64) for features in (a, b))
+    for name, features in zip(names, (a, b), strict=True):
+        if features.ndim != 2 or len(features) < fewest:
+            shape = features.shape
+            raise ValueError(f"{name} must have the shape (n, d) with n >= {fewest}, not {shape}")
+        if not np.isfinite(features).all():
+            raise ValueError(f"{name} must be finite")
+    if a.shape[1] != b.shape[1]:
+        columns = f"{a.shape[1]} and {b.shape[1]}"
+        raise ValueError(f"{' and '.join(names)} must have equally many columns, not {columns}")
+    return a, b
+
+
 def frechet_distance(features_a: NDArray[Any], features_b: NDArray[Any]) -> float:
     """Frechet distance of the Gaussians fitted to features (n, d) and (m, d), in float64.
 
@@ -96,8 +104,7 @@ def frechet_distance(features_a: NDArray[Any], features_b: NDArray[Any]) -> floa
     that of the sets and not of the features, and which needs no root of a singular matrix.
     ValueError: fewer than two rows, values that are not finite, or unequal d.
     """
-    a, b = feature_statistics(features_a), feature_statistics(features_b)
-    _check_columns(a, b)
+    a, b = map(feature_statistics, feature_pair(features_a, features_b))
     difference = a.mean - b.mean
     cross = np.linalg.norm(a.root @ b.root.T, ord="nuc")
     distance = difference @ difference + np.sum(a.root**2) + np.sum(b.root**2) - 2 * cross
@@ -106,7 +113,7 @@ def frechet_distance(features_a: NDArray[Any], features_b: NDArray[Any]) -> floa
 
 def frechet_resampled(
     features_a: NDArray[Any], features_b: NDArray[Any], drawn: NDArray[Any]
-) -> NDArray[np.float64]:
+) -> Floats:
     """Distance of A (n, d) and each resample of B (m, d), shape (R,).
 
     drawn: (R, m), how often each row of B occurs in each resample. Each distance is that of
@@ -114,40 +121,28 @@ def frechet_resampled(
     eigenproblem about as large as the smallest of n, d and the number of different rows drawn.
     ValueError: as in `frechet_distance`, or a resample of fewer than two rows.
     """
-    a = feature_statistics(features_a)
-    features_b = np.asarray(features_b, dtype=np.float64)
+    features_a, features_b = feature_pair(features_a, features_b)
     drawn = np.asarray(drawn, dtype=np.float64)
     check_drawn(drawn, len(features_b))
-    b = feature_statistics(features_b)
-    _check_columns(a, b)
+    a, b = feature_statistics(features_a), feature_statistics(features_b)
     centred = features_b - b.mean
     totals = drawn.sum(axis=1)
     means = drawn @ centred / totals[:, None]
-    squares = drawn @ np.einsum("md,md->m", centred, centred) - totals * np.square(means).sum(
-        axis=1
-    )
+    lengths = np.einsum("md,md->m", centred, centred)
+    squares = drawn @ lengths - totals * np.square(means).sum(axis=1)
     traces = np.sum(a.root**2) + squares / (totals - 1)
     between = np.square(a.mean - b.mean - means).sum(axis=1)
-    crossed = _crossed(a.root, centred)
-    norms = np.array([_nuclear_norm(crossed, row) for row in drawn]) / np.sqrt(totals - 1)
-    distances: NDArray[np.float64] = np.maximum(0, between + traces - 2 * norms)
-    return distances
-
-
-def _crossed(root: NDArray[np.float64], centred: NDArray[np.float64]) -> NDArray[np.float64]:
-    """root @ centred.T, turned to as few columns as its rank is, one row for each row of B.
-
-    A rotation leaves the nuclear norm of any choice of rows as it is. The columns fall in size,
-    and small eigenvalues of the products of such columns come out to their own precision instead
-    of that of the largest one.
-    """
-    _, values, rows = np.linalg.svd(root @ centred.T, full_matrices=False)
+    # A rotation leaves the nuclear norm of any choice of rows of a.root @ centred.T as it is: this
+    # one has as few columns as its rank is. They fall in size, and small eigenvalues of the
+    # products of such columns come out to their own precision instead of that of the largest one.
+    _, values, rows = np.linalg.svd(a.root @ centred.T, full_matrices=False)
     kept = values > 1e-12 * values.max(initial=0)  # none where a side's images are all the same
-    turned: NDArray[np.float64] = (values[kept, None] * rows[kept]).T
-    return turned
+    crossed = (values[kept, None] * rows[kept]).T
+    norms = np.array([_nuclear_norm(crossed, row) for row in drawn]) / np.sqrt(totals - 1)
+    return np.asarray(np.maximum(0, between + traces - 2 * norms))
 
 
-def _nuclear_norm(crossed: NDArray[np.float64], drawn: NDArray[np.float64]) -> float:
+def _nuclear_norm(crossed: Floats, drawn: Floats) -> float:
     """Nuclear norm of a resample's rows of `crossed`, repeated and centred."""
     different = np.flatnonzero(drawn)
     weights = np.sqrt(drawn[different])
@@ -155,18 +150,18 @@ def _nuclear_norm(crossed: NDArray[np.float64], drawn: NDArray[np.float64]) -> f
     # A row that occurs k times counts in every product as one that is sqrt(k) times as long.
     rows = (crossed[different] - mean) * weights[:, None]
     if rows.shape[1] < 1.25 * len(rows):  # about square, rows @ rows.T would be nearly singular
-        return float(_root_eigenvalues(rows.T @ rows).sum())
+        return _sum_of_roots(rows.T @ rows)
     product = rows @ rows.T
     # Centring leaves one eigenvalue 0, and its vector is known: it is moved to a size that rounding
     # does not touch, and taken out of the sum again.
     shift = np.trace(product) / len(product)
     product += shift * np.outer(weights, weights) / (weights @ weights)
-    return float(_root_eigenvalues(product).sum() - np.sqrt(shift))
+    return _sum_of_roots(product) - float(np.sqrt(shift))
 
 
-def _root_eigenvalues(product: NDArray[np.float64]) -> NDArray[np.float64]:
-    roots: NDArray[np.float64] = np.sqrt(np.maximum(0, np.linalg.eigvalsh(product)))
-    return roots
+def _sum_of_roots(product: Floats) -> float:
+    """Of its eigenvalues."""
+    return float(np.sqrt(np.maximum(0, np.linalg.eigvalsh(product))).sum())
 
 
 @dataclass(frozen=True)
@@ -182,8 +177,8 @@ class Extrapolation:
     value: float
     low: float
     high: float
-    sizes: NDArray[np.int64]
-    distances: NDArray[np.float64]
+    sizes: Ints
+    distances: Floats
 
 
 def frechet_extrapolated(
@@ -200,28 +195,22 @@ def frechet_extrapolated(
     from what the rows hold, not from their order.
     ValueError: as in `frechet_distance`, or fewer than four rows.
     """
-    a, b = (np.asarray(features, dtype=np.float64) for features in (features_a, features_b))
-    if min(len(a), len(b)) < 4:
-        raise ValueError(f"extrapolation needs four rows or more, not {len(a)} and {len(b)}")
+    a, b = feature_pair(features_a, features_b, FEWEST_TO_HALVE)
     a, b = a[order_by_content(a, seed)], b[order_by_content(b, seed)]
     generator = np.random.default_rng(seed)
     wanted = np.linspace(1 / SMALLEST_FRACTION, 1, EXTRAPOLATION_SIZES)
     whole = np.array([len(a), len(b)])
     sizes = np.rint(whole / wanted[:, None]).astype(np.int64)
-    distances = np.array(
-        [
-            frechet_distance(
-                a[generator.permutation(len(a))[:of_a]], b[generator.permutation(len(b))[:of_b]]
-            )
-            for of_a, of_b in sizes
-        ]
-    )
+
+    def part(features: Floats, size: int) -> Floats:
+        return features[generator.permutation(len(features))[:size]]
+
+    distances = np.array([frechet_distance(part(a, n), part(b, m)) for n, m in sizes])
     intercept, error = _intercept((whole / sizes).mean(axis=1), distances)
-    low, high = intercept - error, intercept + error
-    return Extrapolation(intercept, low, high, sizes, distances)
+    return Extrapolation(intercept, intercept - error, intercept + error, sizes, distances)
 
 
-def _intercept(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[float, float]:
+def _intercept(x: Floats, y: Floats) -> tuple[float, float]:
     """Intercept of the least-squares line y(x), and half its 95 % t interval."""
     from scipy.special import stdtrit
 
@@ -235,7 +224,7 @@ def _intercept(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[float, f
 
 
 def centred_interval(
-    value: float, resampled: NDArray[np.float64], *, lowest: float = 0.0
+    value: float, resampled: Floats, *, lowest: float = 0.0
 ) -> tuple[float, float]:
     """The 95 % interval of what `value` is an estimate of, from values of resamples (R,).
 
@@ -255,7 +244,7 @@ def centred_interval(
     return max(lowest, float(low)), float(high)
 
 
-def check_drawn(drawn: NDArray[np.float64], images: int) -> None:
+def check_drawn(drawn: Floats, images: int) -> None:
     """ValueError unless `drawn` is (R, images), no count below 0, two rows drawn or more."""
     if drawn.ndim != 2 or drawn.shape[1] != images:
         raise ValueError(f"drawn must have the shape (R, {images}), not {drawn.shape}")
@@ -263,20 +252,11 @@ def check_drawn(drawn: NDArray[np.float64], images: int) -> None:
         raise ValueError("drawn must hold counts of at least 0 that draw two rows or more")
 
 
-def _check_columns(a: FeatureStatistics, b: FeatureStatistics) -> None:
-    if a.mean.shape != b.mean.shape:
-        raise ValueError(
-            f"features_a and features_b must have equally many columns, not {a.mean.size} "
-            f"and {b.mean.size}"
-        )
-
-
 def distance(comparison: Comparison, metric: str, unit: str, extractor: str) -> list[MetricRecord]:
     """The distance in the features of an extractor, with an interval from random halves."""
     a, b = comparison.features(extractor)
-    value = frechet_distance(a, b)
-    resampled = np.empty(0)
-    bounds: tuple[float | None, float | None] = None, None
+    value, resampled = frechet_distance(a, b), np.empty(0)
+    bounds: Bounds = None, None
     if comparison.resamples and len(b) >= FEWEST_TO_HALVE:
         resampled = frechet_resampled(a, b, comparison.halves)
         bounds = centred_interval(value, resampled)
@@ -300,12 +280,11 @@ def distance_at_infinity(
         "extrapolated to infinitely many images; the interval is that of the fitted line and that "
         "of the distance itself, taken together"
     )
-    bounds: tuple[float | None, float | None] = None, None
+    bounds: Bounds = None, None
     if comparison.resamples:
         # Independent errors: of the line, and of these images, which no line through them shows.
         halves = frechet_resampled(a, b, comparison.halves[:HALVES_FOR_SPREAD])
         own = NORMAL_95 * float(halves.std())
-        below = float(np.hypot(found.value - found.low, own))
-        above = float(np.hypot(found.high - found.value, own))
+        below, above = np.hypot([found.value - found.low, found.high - found.value], own).tolist()
         bounds = found.value - below, found.value + above
     return [comparison.record(metric, found.value, bounds, unit, definition)]

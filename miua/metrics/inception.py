@@ -22,6 +22,7 @@ from miua.metrics.extractors import (
     require_packages,
 )
 from miua.metrics.inception_weights import InceptionWeights
+from miua.metrics.stacks import Grey
 
 Layer = Literal["64", "192", "768", "2048"]
 LAYER: Layer = "2048"
@@ -31,11 +32,7 @@ BATCH_SIZE_CPU, BATCH_SIZE_GPU = 8, 32
 
 
 def inception_features(
-    stack: NDArray[np.uint8],
-    weights: InceptionWeights,
-    *,
-    layer: Layer = LAYER,
-    device: str | None = None,
+    stack: Grey, weights: InceptionWeights, *, layer: Layer = LAYER, device: str | None = None
 ) -> NDArray[np.float32]:
     """Inception features (N, int(layer)) of grey images (N, H, W), each repeated to three channels.
 
@@ -79,21 +76,14 @@ class InceptionNetwork:
         identity = f"torch-fidelity inception-v3-compat {self.layer} {self.weights.sha256}"
         return hashlib.sha256(identity.encode()).hexdigest()
 
-    def features(
-        self, stack: NDArray[np.uint8], *, batch_size: int | None = None
-    ) -> NDArray[np.float32]:
+    def features(self, stack: Grey, *, batch_size: int | None = None) -> NDArray[np.float32]:
         """Features as `inception_features` describes them, `batch_size` images at a time."""
         check_stack(stack)
         device = self._device or default_device()
         if self._network is None:
             self._network = _load(self.weights.path, self.layer).to(device)
-        return features_in_batches(
-            self._rows,
-            stack,
-            "Inception features",
-            device=device,
-            batch_size=batch_size or (BATCH_SIZE_CPU if device == "cpu" else BATCH_SIZE_GPU),
-        )
+        batch_size = batch_size or (BATCH_SIZE_CPU if device == "cpu" else BATCH_SIZE_GPU)
+        return features_in_batches(self._rows, stack, "Inception features", device, batch_size)
 
     def _rows(self, grey: Any) -> Any:
         (rows,) = self._network(grey[:, None].expand(-1, 3, -1, -1))

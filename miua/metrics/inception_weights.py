@@ -58,7 +58,8 @@ def find_inception_weights(
     file's only for weights that stand in for it.
     NotComputedError: there is no file, or it is not the expected one.
     """
-    named = path or _from_environment()
+    from_environment = os.environ.get(ENVIRONMENT_VARIABLE)
+    named = path or (Path(from_environment).expanduser() if from_environment else None)
     chosen = named or weights_folder() / FILE_NAME
     if not chosen.is_file():
         missing = f"are not at {named}" if named else "have not been fetched"
@@ -103,8 +104,3 @@ def fetch_inception(source: Path | None = None, *, item: Download | None = None)
 def weights_folder() -> Path:
     """Where fetched weights lie."""
     return data_folder() / "weights"
-
-
-def _from_environment() -> Path | None:
-    chosen = os.environ.get(ENVIRONMENT_VARIABLE)
-    return Path(chosen).expanduser() if chosen else None

@@ -17,18 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from miua import _kernels
-from miua.metrics.stacks import image_stack
+from miua.metrics.stacks import Floats, Ints, Stack, image_stack
 
 Method = Literal["default", "ror", "uniform", "nri_uniform"]
 
 
 def lbp_codes(
-    stack: NDArray[np.uint8] | NDArray[np.uint16],
-    P: int = 8,
-    R: float = 1.0,
-    method: Method = "default",
-    *,
-    threads: int = 0,
+    stack: Stack, P: int = 8, R: float = 1.0, method: Method = "default", *, threads: int = 0
 ) -> NDArray[np.uint32]:
     """The label of every pixel, shape (N, H, W), for a stack of shape (N, H, W).
 
@@ -47,13 +42,8 @@ def lbp_codes(
 
 
 def lbp_histogram(
-    stack: NDArray[np.uint8] | NDArray[np.uint16],
-    P: int = 8,
-    R: float = 1.0,
-    method: Method = "default",
-    *,
-    threads: int = 0,
-) -> NDArray[np.int64]:
+    stack: Stack, P: int = 8, R: float = 1.0, method: Method = "default", *, threads: int = 0
+) -> Ints:
     """How often each label occurs in each image: counts (N, labels), each row summing to H * W.
 
     Parameters and errors are those of `lbp_codes`. 'default' and 'ror' have 2^P labels and take P
@@ -63,13 +53,8 @@ def lbp_histogram(
 
 
 def lbp_vector(
-    stack: NDArray[np.uint8] | NDArray[np.uint16],
-    P: int = 8,
-    R: float = 1.0,
-    method: Method = "default",
-    *,
-    threads: int = 0,
-) -> NDArray[np.float64]:
+    stack: Stack, P: int = 8, R: float = 1.0, method: Method = "default", *, threads: int = 0
+) -> Floats:
     """The LBP vector (LBPv) of an image set: its mean histogram, in counts per image, (labels,).
 
     Parameters and errors are those of `lbp_histogram`; an empty stack is a ValueError.
@@ -78,5 +63,5 @@ def lbp_vector(
     if len(histogram) == 0:
         raise ValueError("stack holds no images")
     # A sum of integers divided once: exact up to that division, in any order.
-    mean: NDArray[np.float64] = histogram.sum(axis=0) / len(histogram)
+    mean: Floats = histogram.sum(axis=0) / len(histogram)
     return mean

@@ -17,7 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from miua.metrics.comparison import Comparison
+from miua.metrics.frechet import feature_pair
 from miua.metrics.records import MetricRecord, interval, mean_of
+from miua.metrics.stacks import Floats
 
 NEIGHBOURS = 5
 BLOCK_BYTES = 64 * 2**20  # of the float64 table of distances held at once
@@ -35,10 +37,10 @@ class Neighbourhood:
     bootstrap of a mean leaves the balls as they are.
     """
 
-    precision: NDArray[np.float64]
-    recall: NDArray[np.float64]
-    density: NDArray[np.float64]
-    coverage: NDArray[np.float64]
+    precision: Floats
+    recall: Floats
+    density: Floats
+    coverage: Floats
 
 
 def neighbourhood(
@@ -50,10 +52,10 @@ def neighbourhood(
     a radius lies on that border in spite of rounding, squared distances are found in float64 and
     compared in float32. ValueError: too few rows, values that are not finite, unequal d.
     """
-    real, synthetic = (
-        np.asarray(features, dtype=np.float64) for features in (features_real, features_synthetic)
-    )
-    _check(real, synthetic, k)
+    if k < 1:
+        raise ValueError(f"k must be at least 1, not {k}")
+    names = "features_real", "features_synthetic"
+    real, synthetic = feature_pair(features_real, features_synthetic, k + 1, names)
     # The same shift on both sides changes no distance, and keeps rounding small.
     centre = real.mean(axis=0)
     real, synthetic = real - centre, synthetic - centre
@@ -69,7 +71,7 @@ def neighbourhood(
     return Neighbourhood(precision, recall, balls_around / k, coverage)
 
 
-def _radii(features: NDArray[np.float64], k: int) -> NDArray[np.float32]:
+def _radii(features: Floats, k: int) -> NDArray[np.float32]:
     """Squared distance of each row to its k-th nearest other row, (n,)."""
     radii = np.empty(len(features), dtype=np.float32)
     for rows, squared in _squared_distances(features, features):
@@ -78,9 +80,7 @@ def _radii(features: NDArray[np.float64], k: int) -> NDArray[np.float32]:
     return radii
 
 
-def _squared_distances(
-    a: NDArray[np.float64], b: NDArray[np.float64]
-) -> Iterator[tuple[slice, NDArray[np.float32]]]:
+def _squared_distances(a: Floats, b: Floats) -> Iterator[tuple[slice, NDArray[np.float32]]]:
     """The table of squared distances (n, m) in blocks of rows, each with which rows they are."""
     norms_a, norms_b = (np.einsum("nd,nd->n", features, features) for features in (a, b))
     step = max(1, BLOCK_BYTES // (8 * len(b)))
@@ -93,44 +93,25 @@ def _squared_distances(
         yield rows, squared.astype(np.float32)
 
 
-def _check(real: NDArray[np.float64], synthetic: NDArray[np.float64], k: int) -> None:
-    for name, features in (("features_real", real), ("features_synthetic", synthetic)):
-        if features.ndim != 2 or not 1 <= k < len(features):
-            raise ValueError(
-                f"{name} must have the shape (n, d) with n > k = {k} >= 1, not {features.shape}"
-            )
-        if not np.isfinite(features).all():
-            raise ValueError(f"{name} must be finite")
-    if real.shape[1] != synthetic.shape[1]:
-        raise ValueError(
-            "features_real and features_synthetic must have equally many columns, not "
-            f"{real.shape[1]} and {synthetic.shape[1]}"
-        )
-
-
 def shares(
-    comparison: Comparison, metrics: Mapping[str, str], meanings: Mapping[str, str], extractor: str
+    comparison: Comparison, shown: Mapping[str, tuple[str, str]], extractor: str
 ) -> list[MetricRecord]:
     """Precision, recall, density and coverage in the features of an extractor.
 
-    metrics, meanings: the name and the meaning of each of them.
+    shown: by these words, each one's name and meaning.
     """
-    a, b = comparison.features(
-        extractor,
-        fewest=NEIGHBOURS + 1,
-        otherwise=f"do not have {NEIGHBOURS} neighbours each",
-    )
-    near = neighbourhood(a, b, k=NEIGHBOURS)
+    otherwise = f"do not have {NEIGHBOURS} neighbours each"
+    sides = comparison.features(extractor, fewest=NEIGHBOURS + 1, otherwise=otherwise)
+    near = neighbourhood(*sides, k=NEIGHBOURS)
     found = []
-    for each, metric in metrics.items():
-        terms = getattr(near, each)
-        synthetic = each in ("precision", "density")
-        drawn = comparison.drawn if synthetic else comparison.drawn_reference
+    for share, (metric, meaning) in shown.items():
+        terms, resampled_side, drawn = getattr(near, share), "real", comparison.drawn_reference
+        if share in ("precision", "density"):
+            resampled_side, drawn = "synthetic", comparison.drawn
         value, resampled = mean_of(terms, np.ones_like(terms), drawn)
         definition = (
-            f"{meanings[each]}, {NEIGHBOURS} nearest neighbours in "
-            f"{comparison.describe(extractor)}; the interval resamples "
-            f"{'synthetic' if synthetic else 'real'} images"
+            f"{meaning}, {NEIGHBOURS} nearest neighbours in {comparison.describe(extractor)}; "
+            f"the interval resamples {resampled_side} images"
         )
         bounds = interval(resampled)
         found.append(comparison.record(metric, value, bounds, "", definition, resampled))

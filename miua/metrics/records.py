@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
+from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
+
+from miua.files import write_text
+from miua.metrics.stacks import Floats
 
 COMPUTED = "computed"  # the status of a value that there is
 NOT_COMPUTED = "not computed: "  # how every other status begins
+Bounds = tuple[float | None, float | None]
 
 
 @dataclass(frozen=True)
@@ -31,12 +38,23 @@ class MetricRecord:
     n_synthetic: int
     definition: str
     status: str = COMPUTED
-    resampled: NDArray[np.float64] | None = field(default=None, repr=False, compare=False)
+    resampled: Floats | None = field(default=None, repr=False, compare=False)
 
 
-def intervals(
-    resampled: NDArray[np.float64],
-) -> tuple[list[float] | list[None], list[float] | list[None]]:
+# Of the tidy table.
+COLUMNS = tuple(each.name for each in fields(MetricRecord) if each.name != "resampled")
+
+
+def write_records(path: Path, records: Sequence[MetricRecord]) -> None:
+    """Write records as CSV with a header, whole or not at all; None becomes an empty cell."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    writer.writerows([getattr(each, column) for column in COLUMNS] for each in records)
+    write_text(path, text.getvalue())
+
+
+def intervals(resampled: Floats) -> tuple[list[float] | list[None], list[float] | list[None]]:
     """The 2.5 and 97.5 percentiles of metrics, (R, metrics); None without resamples.
 
     They are values that occur, so infinite ones do no harm.
@@ -48,15 +66,13 @@ def intervals(
     return low.tolist(), high.tolist()
 
 
-def interval(resampled: NDArray[np.float64]) -> tuple[float | None, float | None]:
+def interval(resampled: Floats) -> Bounds:
     """The same of one metric, (R,)."""
     (low,), (high,) = intervals(resampled[:, None])
     return low, high
 
 
-def mean_of(
-    sums: NDArray[np.float64], counts: NDArray[np.float64], drawn: NDArray[np.float64]
-) -> tuple[float, NDArray[np.float64]]:
+def mean_of(sums: Floats, counts: Floats, drawn: Floats) -> tuple[float, Floats]:
     """A mean over images' terms, and the same in each resample.
 
     sums, counts: (M,), of each image's terms; drawn: (R, M). Infinite where there are no terms:
@@ -65,9 +81,7 @@ def mean_of(
     return float(ratio(sums.sum(), counts.sum())), ratio(drawn @ sums, drawn @ counts)
 
 
-def ratio(
-    sums: NDArray[np.float64], counts: NDArray[np.float64], otherwise: float = np.inf
-) -> NDArray[np.float64]:
+def ratio(sums: Floats, counts: Floats, otherwise: float = np.inf) -> Floats:
     """Sums over counts, and `otherwise` where the count is 0."""
     undefined = np.full_like(sums, otherwise)
     return np.divide(sums, counts, out=undefined, where=counts > 0)

@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from miua.metrics.comparison import INCEPTION as INCEPTION
 from miua.metrics.comparison import LBP as LBP
-from miua.metrics.comparison import Comparison, PairValue
+from miua.metrics.comparison import Comparison
 from miua.metrics.diversity import measured_diversity
 from miua.metrics.frechet import FEWEST_TO_EXTRAPOLATE, distance, distance_at_infinity
 from miua.metrics.kernel_distance import unbiased_distance
@@ -27,15 +26,13 @@ from miua.metrics.lbpv import STUDY_ELEMENTS as STUDY_ELEMENTS
 from miua.metrics.lbpv import UNIT as LBPV_UNIT
 from miua.metrics.lbpv import element_name as element_name
 from miua.metrics.memorisation import FEWEST_GROUPS, copied_share
-from miua.metrics.mutual_information import OF_PAIR as INFORMATION
-from miua.metrics.mutual_information import mean_information
+from miua.metrics.mutual_information import INFORMATION
 from miua.metrics.neighbourhood import NEIGHBOURS, shares
-from miua.metrics.psnr import OF_PAIR as DECIBELS
-from miua.metrics.psnr import psnr
 from miua.metrics.records import COMPUTED as COMPUTED
 from miua.metrics.records import NOT_COMPUTED, MetricRecord
-from miua.metrics.ssim import OF_PAIR as SIMILARITY
-from miua.metrics.ssim import ssim
+from miua.metrics.squared_error import DECIBELS
+from miua.metrics.ssim import SIMILARITY
+from miua.metrics.stacks import Floats, PairValue
 
 # Where the better sets lie. "one" and "zero": the nearer to it, the better.
 Better = Literal["higher", "lower", "one", "zero"]
@@ -47,7 +44,7 @@ DIRECTIONS: dict[Better, str] = {
 }
 
 
-def badness(values: NDArray[np.float64] | float, better: Better) -> NDArray[np.float64]:
+def badness(values: Floats | float, better: Better) -> Floats:
     """The same values on a scale on which the worse sets have more."""
     values = np.asarray(values, dtype=np.float64)
     if better == "one":
@@ -59,13 +56,9 @@ def badness(values: NDArray[np.float64] | float, better: Better) -> NDArray[np.f
 class Measure:
     """A metric as it is shown.
 
-    Attributes:
-        name: the metric's name in the tidy tables.
-        label: short name in plain text.
-        meaning: the metric in words.
-        unit: unit in plain text, "" for a number without one.
-        decimals: decimal places that are worth printing.
-        better: where the better sets lie.
+    name: of the metric in the tidy tables. label: short, in plain text. meaning: the metric in
+    words. unit: in plain text, "" for a number without one. decimals: places that are worth
+    printing. better: where the better sets lie.
     """
 
     name: str
@@ -83,21 +76,16 @@ class Measure:
 
 @dataclass(frozen=True)
 class Entry:
-    """A metric, or several that are computed together, as `--metrics` takes it.
+    """A metric, or several that are computed together, as `--metrics` takes it by its name.
 
-    Attributes:
-        name: what `--metrics` takes.
-        shows: the metrics as they are shown, in the order of their records.
-        compute: from a comparison to their records; NotComputedError where that cannot be.
-        page: of docs/metrics/.
-        cost: what the time grows with.
-        extractor: whose features it takes; "" for none.
-        needs: what it needs of the images beside one size on both sides, for the index.
-        of_pair: of a mean over pairs, what is computed of a pair.
-        depends_on_number: whether it changes with the number of images, all else equal.
-        deep: whether it takes 16 bits as well.
-        has_floor: whether it is computed of real against real images. A line fitted to parts of a
-            half would cost more than all else, and says 0 of halves anyway.
+    shows: the metrics as they are shown, in the order of their records. compute: from a comparison
+    to their records; NotComputedError where that cannot be. page: of docs/metrics/. cost: what the
+    time grows with. extractor: whose features it takes; "" for none. needs: what it needs of the
+    images beside one size on both sides, for the index. of_pair: of a mean over pairs, what is
+    computed of a pair. depends_on_number: whether it changes with the number of images, all else
+    equal. deep: whether it takes 16 bits as well. has_floor: whether it is computed of real against
+    real images. A line fitted to parts of a half would cost more than all else, and says 0 of
+    halves anyway.
     """
 
     name: str
@@ -114,7 +102,6 @@ class Entry:
 
 
 PAIRS = "real x synthetic images"
-IMAGES = "images"
 RESAMPLES = "images, resamples"
 
 MUTUAL_INFORMATION = Measure("mutual_information", "MI", "mutual information", "nats", 3, "higher")
@@ -161,22 +148,22 @@ def feature_measures(extractor: str) -> dict[str, Measure]:
     The keys: distance, infinity, kernel, precision, recall, density, coverage. Inception's have
     the field's own names (fid, kid, precision, ...); those of another extractor end in its name.
     """
-    of = {INCEPTION: "Inception", LBP: "LBP"}.get(extractor, extractor)
-    end = "" if extractor == INCEPTION else f"_{extractor}"
-    label = "" if extractor == INCEPTION else f" ({of})"
-    unit, decimals = ("counts²", 0) if extractor == LBP else ("", 1)
-    known = {INCEPTION: FID, LBP: FD_LBP}.get(extractor) or Measure(
-        f"fd{end}", f"FD{label}", f"Fréchet distance of {of} features", unit, decimals
-    )
-    infinity = {INCEPTION: "FID∞", LBP: "FD-LBP∞"}.get(extractor, f"FD∞{label}")
-    unbiased = f"{known.label} at infinitely many images"
-    kernel = {INCEPTION: ("kid", "KID"), LBP: ("kd_lbp", "KD-LBP")}.get(
-        extractor, (f"kd{end}", f"KD{label}")
-    )
+    of, end, label = extractor, f"_{extractor}", f" ({extractor})"
+    distance = Measure(f"fd{end}", f"FD{label}", f"Fréchet distance of {of} features", "", 1)
+    infinity, kernel = f"FD∞{label}", ("kd", f"KD{label}")
+    if extractor == INCEPTION:
+        of, end, label, distance = "Inception", "", "", FID
+        infinity, kernel = "FID∞", ("kid", "KID")
+    elif extractor == LBP:
+        of, label, distance = "LBP", " (LBP)", FD_LBP
+        infinity, kernel = "FD-LBP∞", ("kd", "KD-LBP")
+    unbiased = f"{distance.label} at infinitely many images"
     found = {
-        "distance": known,
-        "infinity": Measure(f"{known.name}_infinity", infinity, unbiased, unit, decimals),
-        "kernel": Measure(*kernel, f"kernel distance of {of} features", "", 4),
+        "distance": distance,
+        "infinity": replace(
+            distance, name=f"{distance.name}_infinity", label=infinity, meaning=unbiased
+        ),
+        "kernel": Measure(kernel[0] + end, kernel[1], f"kernel distance of {of} features", "", 4),
     }
     for name, (meaning, better) in SHARES.items():
         shown = f"{name.capitalize()}{label}"
@@ -187,38 +174,29 @@ def feature_measures(extractor: str) -> dict[str, Measure]:
 @cache
 def feature_entries(extractor: str) -> tuple[Entry, ...]:
     """Distance, distance at infinity, kernel distance and neighbourhood metrics of an extractor."""
-    shown = feature_measures(extractor)
-    needs = ("torch", "weights") if extractor == INCEPTION else ()
+    shown, deep = feature_measures(extractor), extractor == LBP
+    needs: tuple[str, ...] = ()
+    pages = ("fd-lbp.md", "fd-lbp.md")
+    if extractor == INCEPTION:
+        needs, pages = ("torch", "weights"), ("fid.md", "kid.md")
 
-    def entry(kind: str, compute: Callable[..., list[MetricRecord]], fewest: int = 0) -> Entry:
-        each = shown[kind]
-        return Entry(
-            each.name,
-            (each,),
-            partial(compute, metric=each.name, unit=each.unit, extractor=extractor),
-            {INCEPTION: "kid.md" if kind == "kernel" else "fid.md"}.get(extractor, "fd-lbp.md"),
-            RESAMPLES,
-            extractor,
-            (*needs, f"{fewest} images") if fewest else needs,
-            depends_on_number=kind == "distance",
-            deep=extractor == LBP,
-            has_floor=kind != "infinity",
-        )
+    def entry(
+        kind: str, compute: Callable[..., list[MetricRecord]], page: str, *more: str, **traits: Any
+    ) -> Entry:
+        each, all_needs = shown[kind], (*needs, *more)
+        bound = partial(compute, metric=each.name, unit=each.unit, extractor=extractor)
+        return _alone(each, bound, page, extractor=extractor, needs=all_needs, deep=deep, **traits)
 
-    of_shares = {each: shown[each].name for each in SHARES}
+    enough = f"{FEWEST_TO_EXTRAPOLATE} images"
+    meanings = {each: (shown[each].name, meaning) for each, (meaning, _) in SHARES.items()}
     return (
-        entry("distance", distance),
-        entry("infinity", distance_at_infinity, FEWEST_TO_EXTRAPOLATE),
-        entry("kernel", unbiased_distance),
+        entry("distance", distance, pages[0], depends_on_number=True),
+        entry("infinity", distance_at_infinity, pages[0], enough, has_floor=False),
+        entry("kernel", unbiased_distance, pages[1]),
         Entry(
             "neighbourhood" if extractor == INCEPTION else f"neighbourhood_{extractor}",
             tuple(shown[each] for each in SHARES),
-            partial(
-                shares,
-                metrics=of_shares,
-                meanings={each: meaning for each, (meaning, _) in SHARES.items()},
-                extractor=extractor,
-            ),
+            partial(shares, shown=meanings, extractor=extractor),
             "precision-recall-density-coverage.md",
             PAIRS,
             extractor,
@@ -228,72 +206,60 @@ def feature_entries(extractor: str) -> tuple[Entry, ...]:
     )
 
 
+def _alone(
+    shown: Measure,
+    compute: Callable[[Comparison], list[MetricRecord]],
+    page: str,
+    cost: str = RESAMPLES,
+    **traits: Any,
+) -> Entry:
+    """The entry of one metric that is computed alone."""
+    return Entry(shown.name, (shown,), compute, page, cost, **traits)
+
+
+def _of_pairs(
+    shown: Measure, page: str, of_pair: PairValue, *needs: str, deep: bool = False
+) -> Entry:
+    """The entry of a mean over pairs."""
+    name, unit = shown.name, shown.unit
+    compute = partial(Comparison.mean_over_pairs, metric=name, unit=unit, of_pair=of_pair)
+    traits = {"needs": ("pairs", *needs), "of_pair": of_pair, "deep": deep}
+    return _alone(shown, compute, page, PAIRS, **traits)
+
+
 _FID, _FID_INFINITY, _KID, _NEIGHBOURHOOD = feature_entries(INCEPTION)
 _FD_LBP, _FD_LBP_INFINITY, _, _NEIGHBOURHOOD_LBP = feature_entries(LBP)
-
-# In the order of the records.
-REGISTRY: dict[str, Entry] = {
-    entry.name: entry
-    for entry in (
-        Entry(
-            "mutual_information",
-            (MUTUAL_INFORMATION,),
-            mean_information,
-            "mutual-information.md",
-            PAIRS,
-            needs=("pairs",),
-            of_pair=INFORMATION,
-            deep=True,
-        ),
-        Entry(
-            "psnr", (PSNR,), psnr, "psnr.md", PAIRS, needs=("pairs",), of_pair=DECIBELS, deep=True
-        ),
-        Entry(
-            "ssim",
-            (SSIM,),
-            ssim,
-            "ssim.md",
-            PAIRS,
-            needs=("pairs", "7 x 7 pixels"),
-            of_pair=SIMILARITY,
-        ),
-        _FID,
-        _FID_INFINITY,
-        _KID,
-        _NEIGHBOURHOOD,
-        Entry("lbpv", ELEMENTS, differences, "lbpv.md", RESAMPLES, LBP, deep=True),
-        Entry(
-            "lbpv_total_difference",
-            (LBPV_TOTAL_DIFFERENCE,),
-            total_difference,
-            "lbpv.md",
-            RESAMPLES,
-            LBP,
-            depends_on_number=True,
-            deep=True,
-        ),
-        _FD_LBP,
-        _FD_LBP_INFINITY,
-        _NEIGHBOURHOOD_LBP,
-        Entry(
-            "diversity",
-            (DIVERSITY,),
-            measured_diversity,
-            "diversity.md",
-            RESAMPLES,
-            needs=("2 images",),
-        ),
-        Entry(
-            "copies",
-            (COPIES,),
-            copied_share,
-            "memorisation.md",
-            f"{PAIRS}, orientations",
-            needs=(f"{FEWEST_GROUPS} subjects",),
-            has_floor=False,
-        ),
-    )
-}
+_ENTRIES = (
+    _of_pairs(MUTUAL_INFORMATION, "mutual-information.md", INFORMATION, deep=True),
+    _of_pairs(PSNR, "psnr.md", DECIBELS, deep=True),
+    _of_pairs(SSIM, "ssim.md", SIMILARITY, "7 x 7 pixels"),
+    _FID,
+    _FID_INFINITY,
+    _KID,
+    _NEIGHBOURHOOD,
+    Entry("lbpv", ELEMENTS, differences, "lbpv.md", RESAMPLES, LBP, deep=True),
+    _alone(
+        LBPV_TOTAL_DIFFERENCE,
+        total_difference,
+        "lbpv.md",
+        extractor=LBP,
+        depends_on_number=True,
+        deep=True,
+    ),
+    _FD_LBP,
+    _FD_LBP_INFINITY,
+    _NEIGHBOURHOOD_LBP,
+    _alone(DIVERSITY, measured_diversity, "diversity.md", needs=("2 images",)),
+    _alone(
+        COPIES,
+        copied_share,
+        "memorisation.md",
+        f"{PAIRS}, orientations",
+        needs=(f"{FEWEST_GROUPS} subjects",),
+        has_floor=False,
+    ),
+)
+REGISTRY: dict[str, Entry] = {entry.name: entry for entry in _ENTRIES}  # in the records' order
 # What the study measured of its sets, with two companions that need nothing to be fetched.
 STUDY_METRICS = ("mutual_information", "psnr", "fid", "lbpv", "fd_lbp", "diversity")
 
@@ -301,15 +267,9 @@ _FEATURE_NAME = re.compile(r"(?:fd|kd|precision|recall|density|coverage)_(.+?)(?
 
 
 def measure(name: str) -> Measure:
-    """The measure of that name in the tidy tables.
-
-    Raises:
-        ValueError: no metric has this name.
-    """
-    entries = list(REGISTRY.values())
-    if match := _FEATURE_NAME.fullmatch(name):
-        entries += feature_entries(match[1])
-    for entry in entries:
+    """The measure of that name in the tidy tables; ValueError: no metric has this name."""
+    match = _FEATURE_NAME.fullmatch(name)
+    for entry in (*REGISTRY.values(), *(feature_entries(match[1]) if match else ())):
         for shown in entry.shows:
             if shown.name == name:
                 return shown

@@ -1,27 +1,26 @@
-"""Mean squared error of images, all pairs of them, and the nearest; PSNR in dB follows from it.
+"""Mean squared error of images, all pairs of them, and the nearest; and PSNR in dB.
 
+PSNR is 10 log10(R^2 / MSE), R being the largest grey level, and infinite for identical images.
 Squared differences of bytes are integers below 2^53 in sum, so every mean squared error is exact up
 to its one division.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from miua.metrics.stacks import stacks_of_one_size
+from miua.metrics.stacks import Floats, Grey, Ints, PairValue, stacks_of_one_size
 
-DATA_RANGE = 255.0
-DATA_RANGE_16 = 65535.0
 DTYPES = (np.uint8, np.uint16)
 BLOCK_BYTES = 32 * 2**20  # of float64 pixels held at once, for each of the two stacks
+ROWS_AT_ONCE = 256  # of a table of all pairs
 
 
-def mean_squared_error(a: NDArray[Any], b: NDArray[Any]) -> NDArray[np.float64]:
+def mean_squared_error(a: NDArray[Any], b: NDArray[Any]) -> Floats:
     """Mean squared difference of each pair (a[i], b[i]), in squared grey levels, shape (N,).
 
     a, b: uint8 or uint16. TypeError: another dtype. ValueError: the shapes are not one and the
@@ -38,7 +37,7 @@ def mean_squared_error(a: NDArray[Any], b: NDArray[Any]) -> NDArray[np.float64]:
     return squared / _pixels(a)
 
 
-def mean_squared_error_all_pairs(a: NDArray[Any], b: NDArray[Any]) -> NDArray[np.float64]:
+def mean_squared_error_all_pairs(a: NDArray[Any], b: NDArray[Any]) -> Floats:
     """Mean squared difference of every pair (a[i], b[j]), shape (N, M).
 
     The squared distance is |a|^2 + |b|^2 - 2 a.b, so that one matrix product serves all pairs.
@@ -47,8 +46,16 @@ def mean_squared_error_all_pairs(a: NDArray[Any], b: NDArray[Any]) -> NDArray[np
     """
     a, b = stacks_of_one_size(a, b, DTYPES)
     squared = np.empty((len(a), len(b)))
-    for rows, columns, block in _squared_distances(a, b):
-        squared[rows, columns] = block
+    step = max(1, BLOCK_BYTES // (8 * _pixels(a)))
+    for i in range(0, len(a), step):
+        rows = _flat(a[i : i + step])
+        rows_norm = np.einsum("np,np->n", rows, rows)
+        for j in range(0, len(b), step):
+            # Of a stack with itself numpy then computes half of the product.
+            columns = rows if a is b and i == j else _flat(b[j : j + step])
+            columns_norm = np.einsum("mp,mp->m", columns, columns)
+            block = rows_norm[:, None] + columns_norm[None, :] - 2 * (rows @ columns.T)
+            squared[i : i + step, j : j + step] = block
     return squared / _pixels(a)
 
 
@@ -60,56 +67,59 @@ class NearestNeighbours:
     psnr: float64 (N,) in dB with the data range of the dtype, inf where the two are identical.
     """
 
-    index: NDArray[np.int64]
-    mean_squared_error: NDArray[np.float64]
-    psnr: NDArray[np.float64]
+    index: Ints
+    mean_squared_error: Floats
+    psnr: Floats
 
 
 def nearest_neighbours(a: NDArray[Any], b: NDArray[Any]) -> NearestNeighbours:
     """For each a[i] the b[j] of smallest mean squared error, which has the highest PSNR as well.
 
-    Memory stays bounded, as the table of all pairs is never held. Errors are those of
+    The table of all pairs is never held as a whole. Errors are those of
     `mean_squared_error_all_pairs`, and a ValueError where b holds no images.
     """
     a, b = stacks_of_one_size(a, b, DTYPES)
     if len(b) == 0:
         raise ValueError("b holds no images")
-    index = np.zeros(len(a), dtype=np.int64)
-    smallest = np.full(len(a), np.inf)
-    for rows, columns, block in _squared_distances(a, b):
-        place = block.argmin(axis=1)
-        distance = block[np.arange(len(block)), place]
-        nearer = distance < smallest[rows]
-        index[rows] = np.where(nearer, columns.start + place, index[rows])
-        smallest[rows] = np.where(nearer, distance, smallest[rows])
-    error = smallest / _pixels(a)
-    data_range = DATA_RANGE if a.dtype == b.dtype == np.uint8 else DATA_RANGE_16
-    return NearestNeighbours(index, error, decibels(error, data_range))
+    index, error = np.zeros(len(a), dtype=np.int64), np.empty(len(a))
+    for start in range(0, len(a), ROWS_AT_ONCE):
+        rows = slice(start, start + ROWS_AT_ONCE)
+        table = mean_squared_error_all_pairs(a[rows], b)
+        index[rows], error[rows] = table.argmin(axis=1), table.min(axis=1)
+    return NearestNeighbours(index, error, decibels(error, max(a.dtype, b.dtype)))
 
 
-def _squared_distances(
-    a: NDArray[Any], b: NDArray[Any]
-) -> Iterator[tuple[slice, slice, NDArray[np.float64]]]:
-    """The table of squared distances in blocks, each with its rows and columns, left to right."""
-    step = max(1, BLOCK_BYTES // (8 * _pixels(a)))
-    for i in range(0, len(a), step):
-        rows = _flat(a[i : i + step])
-        rows_norm = np.einsum("np,np->n", rows, rows)
-        for j in range(0, len(b), step):
-            # Of a stack with itself numpy then computes half of the product.
-            columns = rows if a is b and i == j else _flat(b[j : j + step])
-            columns_norm = np.einsum("mp,mp->m", columns, columns)
-            block = rows_norm[:, None] + columns_norm[None, :] - 2 * (rows @ columns.T)
-            yield slice(i, i + len(rows)), slice(j, j + len(columns)), block
-
-
-def decibels(
-    mean_squared_error: NDArray[np.float64], data_range: float = DATA_RANGE
-) -> NDArray[np.float64]:
-    """PSNR in dB of mean squared errors in squared grey levels; inf where they are 0."""
+def decibels(errors: Floats, dtype: Any = np.uint8) -> Floats:
+    """PSNR in dB of mean squared errors of images of a dtype; inf where they are 0."""
     with np.errstate(divide="ignore"):  # identical images: a ratio of infinity is meant
-        ratio: NDArray[np.float64] = data_range**2 / mean_squared_error
+        ratio: Floats = float(np.iinfo(dtype).max) ** 2 / errors
     return 10 * np.log10(ratio)
+
+
+def peak_signal_to_noise_ratio(a: Grey, b: Grey) -> Floats:
+    """PSNR of each pair (a[i], b[i]) in dB, shape (N,); inf where the two are identical.
+
+    Errors are those of `mean_squared_error`, which takes uint16 as well, as this does not.
+    """
+    a, b = stacks_of_one_size(a, b)
+    return decibels(mean_squared_error(a, b))
+
+
+def peak_signal_to_noise_ratio_all_pairs(a: Grey, b: Grey) -> Floats:
+    """PSNR of every pair (a[i], b[j]) in dB, shape (N, M); inf where the two are identical.
+
+    Errors are those of `peak_signal_to_noise_ratio`, except that N and M may differ.
+    """
+    a, b = stacks_of_one_size(a, b)
+    return decibels(mean_squared_error_all_pairs(a, b))
+
+
+SQUARED_ERROR = PairValue(
+    "squared error",
+    lambda a, b, bins, threads: mean_squared_error(a, b),
+    lambda a, b, bins, threads: mean_squared_error_all_pairs(a, b),
+)
+DECIBELS = SQUARED_ERROR._replace(definition="data range 255, mean of dB", as_metric=decibels)
 
 
 def _pixels(stack: NDArray[Any]) -> int:
@@ -117,5 +127,5 @@ def _pixels(stack: NDArray[Any]) -> int:
     return int(height) * int(width)
 
 
-def _flat(stack: NDArray[Any]) -> NDArray[np.float64]:
+def _flat(stack: NDArray[Any]) -> Floats:
     return stack.reshape(len(stack), -1).astype(np.float64)

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from miua.charts.pictures import samples
-from miua.evaluation.records import COMPUTED
 from miua.evaluation.result import Evaluation
 from miua.evaluation.standing import chance_outside, reason
 from miua.files import write_text
 from miua.metrics.contact_sheet import in_words
+from miua.metrics.records import COMPUTED
 from miua.metrics.registry import DIRECTIONS, STUDY_ELEMENTS, measure
 from miua.pages.evaluation_sets import PreprocessingView, beside_each_other, place_words
 from miua.pages.evaluation_views import SetView, chance_axis, definitions, set_view

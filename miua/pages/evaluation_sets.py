@@ -9,7 +9,6 @@ from itertools import product
 from typing import TypeVar
 
 from miua.charts.axes import EDGE, Axis
-from miua.evaluation.records import COMPUTED
 from miua.evaluation.result import (
     Choice,
     Evaluation,
@@ -19,6 +18,7 @@ from miua.evaluation.result import (
     Ranking,
     in_per_cent,
 )
+from miua.metrics.records import COMPUTED
 from miua.metrics.registry import STUDY_ELEMENTS, Measure, element_name, measure
 from miua.pages.evaluation_views import Row, metrics_of, row_of
 from miua.wording import change, listed, number, percent

@@ -10,7 +10,6 @@ import numpy as np
 
 from miua.charts.axes import EDGE, Axis, Column, Label, Mark, histogram, labels
 from miua.charts.pictures import Picture, Samples, picture, samples
-from miua.evaluation.records import COMPUTED, LBPV_DIFFERENCES, MetricRecord
 from miua.evaluation.result import Copies, Evaluation, FloorRecord, SetResult
 from miua.evaluation.standing import (
     Standing,
@@ -19,6 +18,8 @@ from miua.evaluation.standing import (
     reason,
     standing,
 )
+from miua.metrics.lbpv import LBPV_DIFFERENCES
+from miua.metrics.records import COMPUTED, MetricRecord
 from miua.metrics.registry import COPIES, DIRECTIONS, STUDY_ELEMENTS, Measure, element_name, measure
 from miua.wording import number, percent
 

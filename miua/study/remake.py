@@ -36,11 +36,12 @@ from miua.data.threads import usable_cores
 from miua.environment import hardware
 from miua.errors import MissingExtraError, MiuaError
 from miua.evaluation.evaluate import evaluate
-from miua.evaluation.records import LBPV_DIFFERENCES, not_computed_records, write_records
+from miua.evaluation.measure import one_blas_thread
 from miua.files import read_array, write_array
 from miua.metrics import lbp_vector
-from miua.metrics.blas import one_blas_thread
-from miua.metrics.registry import LBPV_ELEMENTS, STUDY_METRICS
+from miua.metrics.lbpv import LBPV_DIFFERENCES
+from miua.metrics.records import write_records
+from miua.metrics.registry import LBPV_ELEMENTS, STUDY_METRICS, not_computed_records
 from miua.progress import Progress
 from miua.provenance import PROVENANCE, platform_name
 from miua.report.document import GENERATED

@@ -14,8 +14,8 @@ import pandas as pd
 
 from miua.config import read_config
 from miua.errors import MiuaError
-from miua.evaluation.records import COLUMNS as SET_COLUMNS
 from miua.files import atomic_path
+from miua.metrics.records import COLUMNS as SET_COLUMNS
 from miua.metrics.registry import COMPUTED as COMPUTED
 from miua.metrics.registry import measure
 from miua.study.plan import Cell, Profile, grid_cells

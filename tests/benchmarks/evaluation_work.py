@@ -20,9 +20,9 @@ from torch_fidelity.metric_fid import (
 from torch_fidelity.metric_prc import KEY_METRIC_PRECISION, prc_features_to_metric
 
 from miua import evaluate
-from miua.evaluation.measure import measure_set
 from miua.metrics.registry import REGISTRY
 from tests.benchmarks.work import Array, Peer, Work
+from tests.evaluation.measuring import measure_set
 
 Stack = NDArray[np.uint8]
 INCEPTION = ("fid", "fid_infinity", "kid", "neighbourhood")

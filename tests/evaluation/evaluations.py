@@ -5,7 +5,6 @@ import math
 import numpy as np
 
 from miua.data.stack import Skipped
-from miua.evaluation.records import LBPV_DIFFERENCES, MetricRecord
 from miua.evaluation.result import (
     Choice,
     Copies,
@@ -19,7 +18,9 @@ from miua.evaluation.result import (
     SetResult,
     Source,
 )
+from miua.metrics.lbpv import LBPV_DIFFERENCES
 from miua.metrics.memorisation import Memorisation
+from miua.metrics.records import MetricRecord
 
 REAL, HALF, SPLITS = 999, 400, 20
 NO_WEIGHTS = (

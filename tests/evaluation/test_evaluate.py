@@ -17,10 +17,10 @@ from miua.errors import MiuaError
 from miua.evaluation import evaluate as module
 from miua.evaluation.cautions import _about_copies
 from miua.evaluation.evaluate import evaluate
-from miua.evaluation.measure import measure_set
 from miua.evaluation.standing import standing
 from miua.metrics import lbp_vector
 from miua.metrics.registry import REGISTRY, measure
+from tests.evaluation.measuring import measure_set
 from tests.evaluation.textures import textures, with_noise
 
 SCHEMA = Path(module.__file__).with_name("evaluation.schema.json")

@@ -5,7 +5,6 @@ import pytest
 
 from miua.evaluation import floor as floor_module
 from miua.evaluation.floor import _pool, noise_floor_of, pair_floor
-from miua.evaluation.measure import measure_set
 from miua.evaluation.splits import draw_splits, half_size
 from miua.metrics import (
     mutual_information_all_pairs,
@@ -14,6 +13,7 @@ from miua.metrics import (
 )
 from miua.metrics.comparison import Comparison, Extractors, Side
 from miua.metrics.registry import REGISTRY, entries_of
+from tests.evaluation.measuring import measure_set
 from tests.evaluation.textures import textures
 
 LIGHT = (

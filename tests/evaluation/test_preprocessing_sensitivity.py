@@ -12,12 +12,12 @@ from miua import _kernels
 from miua.cli.tables import print_preprocessing_sensitivity
 from miua.data import read_stack
 from miua.errors import MiuaError
-from miua.evaluation.measure import measure_set
 from miua.evaluation.preprocessing_sensitivity import METRICS, _flips, walk
 from miua.evaluation.reading import Reading
 from miua.evaluation.result import Choice, PreprocessingSensitivity
 from miua.metrics import comparison, mutual_information
 from miua.metrics.comparison import Extractors
+from tests.evaluation.measuring import measure_set
 from tests.evaluation.textures import textures
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from miua.evaluation.ranking import rankings, ranks_of
-from miua.evaluation.records import MetricRecord
+from miua.metrics.records import MetricRecord
 
 
 def measured(name: str, value: float | None, spread: float = 0.1, metric: str = "psnr"):

@@ -5,9 +5,9 @@ import math
 import numpy as np
 import pytest
 
-from miua.evaluation.records import MetricRecord
 from miua.evaluation.result import FloorRecord
 from miua.evaluation.standing import chance_outside, how_they_compare, standing
+from miua.metrics.records import MetricRecord
 
 
 def record(value, low=None, high=None):

@@ -285,7 +285,7 @@ def test_extrapolation_is_the_line_through_its_distances():
 def test_extrapolation_of_few_images():
     a, b = features(22, 4, 3), features(23, 4, 3)
     assert frechet_extrapolated(a, b).sizes.min() == 2
-    with pytest.raises(ValueError, match="four rows"):
+    with pytest.raises(ValueError, match="n >= 4"):
         frechet_extrapolated(a, b[:3])
 
 

@@ -121,9 +121,9 @@ def test_images_that_are_all_the_same():
 @pytest.mark.parametrize(
     ("real", "synthetic", "k", "message"),
     [
-        (np.zeros((5, 3)), np.zeros((6, 3)), 5, "features_real must .* n > k = 5"),
+        (np.zeros((5, 3)), np.zeros((6, 3)), 5, "features_real must .* n >= 6"),
         (np.zeros((6, 3)), np.zeros((5, 3)), 5, "features_synthetic must"),
-        (np.zeros((6, 3)), np.zeros((6, 3)), 0, ">= 1"),
+        (np.zeros((6, 3)), np.zeros((6, 3)), 0, "k must be at least 1"),
         (np.zeros((6, 3)), np.zeros(6), 1, "shape"),
         (np.zeros((6, 3)), np.zeros((6, 4)), 1, "equally many columns"),
         (np.full((6, 3), np.inf), np.zeros((6, 3)), 1, "finite"),

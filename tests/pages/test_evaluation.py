@@ -10,8 +10,8 @@ from html.parser import HTMLParser
 import pytest
 
 from miua.errors import MissingExtraError
-from miua.evaluation.records import COMPUTED
 from miua.evaluation.standing import reason
+from miua.metrics.records import COMPUTED
 from miua.metrics.registry import measure
 from miua.pages.evaluation import render_page, write_page
 from miua.pages.evaluation_sets import chunks
