@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from itertools import chain, groupby, islice
 from math import cos, pi, sin
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,9 +18,9 @@ from miua.data import image_paths, read_stack
 from miua.data.formats import read_images
 from miua.data.phantom import phantom
 from miua.metrics import joint_histogram, lbp_codes, lbp_histogram
+from miua.metrics.stacks import Grey
 from miua.progress import Progress
 
-Stack = NDArray[np.uint8]
 UNIT = 10**5  # neighbours' offsets are rounded to five decimals
 IMAGES_AT_ONCE = 16  # so that memory stays bounded
 
@@ -53,12 +54,10 @@ class Difference:
     def __add__(self, other: Difference) -> Difference:
         """The same comparison on both its and the other's images."""
         ties = None if self.ties is None or other.ties is None else self.ties + other.ties
-        pixels, of = self.pixels + other.pixels, self.of + other.of
-        return Difference(self.peer, self.what, pixels, of, ties)
+        return replace(self, pixels=self.pixels + other.pixels, of=self.of + other.of, ties=ties)
 
 
-@dataclass(frozen=True)
-class Comparison:
+class Comparison(NamedTuple):
     """rows: all comparisons. absent: the peers that are not installed.
 
     images: how many images were compared; sizes: of which sizes (height, width).
@@ -70,7 +69,7 @@ class Comparison:
     sizes: set[tuple[int, int]]
 
 
-def compare(stacks: Iterable[Stack]) -> Comparison:
+def compare(stacks: Iterable[Grey]) -> Comparison:
     """What the installed peers make of the images.
 
     stacks: (N, H, W) each, taken one after another; their sizes may differ.
@@ -78,27 +77,26 @@ def compare(stacks: Iterable[Stack]) -> Comparison:
     peers, absent = [], []
     for library, module, differences in _PEERS:
         try:
-            peers.append((importlib.import_module(module), differences))
+            peers.append(partial(differences, importlib.import_module(module)))
         except ImportError:
             absent.append(library)
     found: dict[tuple[str, str], Difference] = {}
     sizes = set()
     with Progress("Comparing with other libraries", unit="images") as shown:
         for stack in stacks:
-            for peer, differences in peers:
-                for row in differences(peer, stack):
-                    key = (row.peer, row.what)
-                    found[key] = found[key] + row if key in found else row
+            for row in chain.from_iterable(differences(stack) for differences in peers):
+                key = (row.peer, row.what)
+                found[key] = found[key] + row if key in found else row
             sizes.add(stack.shape[1:])
             shown.advance(len(stack))
     return Comparison(list(found.values()), absent, shown.done, sizes)
 
 
-def stacks_of(source: Path, size: int | None) -> Iterator[Stack]:
+def stacks_of(source: Path, size: int | None) -> Iterator[Grey]:
     """The images of a folder or .npy stack, a few at a time; with no size, each in its own."""
     if size is None and source.is_dir() and not (source / "images.npy").is_file():
         files = map(read_images, image_paths(source))
-        images: Iterator[NDArray[np.uint8]] = chain.from_iterable(files)
+        images: Iterator[Grey] = chain.from_iterable(files)
     else:
         images = iter(read_stack(source, size).images)
     for _, alike in groupby(images, key=np.shape):
@@ -106,24 +104,22 @@ def stacks_of(source: Path, size: int | None) -> Iterator[Stack]:
             yield np.stack(some)
 
 
-def phantoms() -> Iterator[Stack]:
+def phantoms() -> Iterator[Grey]:
     """Four images that look like HC18's."""
     yield np.stack([phantom(0, subject, 1).image for subject in range(1, 5)])
 
 
-def _scikit_image(peer: Any, images: Stack) -> list[Difference]:
+def _scikit_image(peer: Any, images: Grey) -> list[Difference]:
     rows = []
     for P, R in ((8, 1), (24, 3)):
-        ours = lbp_codes(images, P, R)
-        changed = np.empty_like(ours)
-        for image, codes, out in zip(images, ours, changed, strict=True):
-            out[:] = codes ^ peer.local_binary_pattern(image, P, R).astype(np.uint32)
+        theirs = [peer.local_binary_pattern(image, P, R) for image in images]
+        changed = lbp_codes(images, P, R) ^ np.stack(theirs).astype(np.uint32)
         pixels, ties = int(np.count_nonzero(changed)), _count_ties(images, changed, P, R)
         rows.append(Difference("scikit-image", f"LBP, P={P} R={R}", pixels, images.size, ties))
     return rows
 
 
-def _count_ties(images: Stack, changed: NDArray[np.uint32], P: int, R: int) -> int:
+def _count_ties(images: Grey, changed: NDArray[np.uint32], P: int, R: int) -> int:
     """At how many changed codes the neighbours of all changed bits are as bright as the centre."""
     index, row, column = np.nonzero(changed)
     bits = changed[index, row, column]
@@ -144,37 +140,29 @@ def _count_ties(images: Stack, changed: NDArray[np.uint32], P: int, R: int) -> i
     return int(np.count_nonzero(tied))
 
 
-def _mahotas(peer: Any, images: Stack) -> list[Difference]:
+def _mahotas(peer: Any, images: Grey) -> list[Difference]:
     ours = lbp_histogram(images, 8, 1, "ror")
-    labels = np.unique(lbp_codes(_all_codes(), 8, 1, "ror"))
+    # Images whose rotation-invariant codes are all there are.
+    noise = np.random.default_rng(0).integers(0, 256, (20, 100, 100), dtype=np.uint8)
+    labels = np.unique(lbp_codes(noise, 8, 1, "ror"))
     theirs = np.stack([peer.lbp(image, 1, 8) for image in images])
     moved = np.abs(ours[:, labels] - theirs).sum() / 2
     return [Difference("mahotas", "LBP, P=8 R=1, ror", int(np.ceil(moved)), images.size)]
 
 
-def _all_codes() -> Stack:
-    """Images whose rotation-invariant codes are all there are."""
-    return np.random.default_rng(0).integers(0, 256, (20, 100, 100), dtype=np.uint8)
-
-
-def _opencv(peer: Any, images: Stack) -> list[Difference]:
+def _opencv(peer: Any, images: Grey) -> list[Difference]:
     rows = []
     others = np.ascontiguousarray(images[::-1])
     for bins in (64, 100):
-        ours = joint_histogram(images, others, bins)
-        ranges = [0, 256, 0, 256]
-        theirs = np.stack(
-            [
-                peer.calcHist([a, b], [0, 1], None, [bins, bins], ranges)
-                for a, b in zip(images, others, strict=True)
-            ]
-        )
-        moved = int(np.abs(ours - theirs).sum() / 2)
+        settings = [0, 1], None, [bins, bins], [0, 256, 0, 256]
+        pairs = zip(images, others, strict=True)
+        theirs = [peer.calcHist([*pair], *settings) for pair in pairs]
+        moved = int(np.abs(joint_histogram(images, others, bins) - np.stack(theirs)).sum() / 2)
         rows.append(Difference("OpenCV", f"joint, {bins} bins", moved, images.size))
     return rows
 
 
-_PEERS: list[tuple[str, str, Callable[[Any, Stack], list[Difference]]]] = [
+_PEERS: list[tuple[str, str, Callable[[Any, Grey], list[Difference]]]] = [
     ("scikit-image", "skimage.feature", _scikit_image),
     ("mahotas", "mahotas.features", _mahotas),
     ("OpenCV", "cv2", _opencv),

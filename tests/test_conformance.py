@@ -78,6 +78,16 @@ def test_the_command_says_when_results_are_others(monkeypatch):
     assert "Do not trust this build" in str(answer.exception)
 
 
+def test_the_command_says_in_a_sentence_that_there_is_nothing_to_compare_with(monkeypatch):
+    absent = [(name, "no_such_module", differences) for name, _, differences in peers._PEERS]
+    monkeypatch.setattr(peers, "_PEERS", absent)
+    monkeypatch.setattr(conformance, "read_cases", list)
+    answer = CliRunner().invoke(app, ["conformance"])
+    assert answer.exit_code == 0
+    said = "No other library is installed to compare with: scikit-image, mahotas and OpenCV"
+    assert answer.stdout.splitlines()[-1].startswith(said)
+
+
 def ramp() -> np.ndarray:
     """Along its diagonals, pixels are equal: ties, some of which scikit-image decides otherwise."""
     return np.indices((80, 80)).sum(axis=0).astype(np.uint8) + 60

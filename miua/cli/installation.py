@@ -59,6 +59,10 @@ def _print_peers(images: Path | None, size: int | None) -> None:
     from miua.peers import compare, phantoms, stacks_of
 
     compared = compare(phantoms() if images is None else stacks_of(images, size))
+    if not compared.rows:
+        missing = listed(compared.absent)
+        print(f"No other library is installed to compare with: {missing} are missing.")
+        return
     kind = "phantoms" if images is None else "images"
     height, width = next(iter(compared.sizes))
     of = f"{width} x {height}" if len(compared.sizes) == 1 else f"{len(compared.sizes)} sizes"
