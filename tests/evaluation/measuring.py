@@ -23,6 +23,7 @@ def measure_set(
     """Measure `synthetic` (M, H, W) against `reference` (N, H, W); settings of the comparison."""
     entries = entries_of(metrics)
     extractors = Extractors.ready(inception_weights=inception_weights, device=device)
-    sides = (Side(stack, extractors) for stack in (reference, synthetic))
+    threads = settings.get("threads", 0)
+    sides = (Side(stack, extractors, threads) for stack in (reference, synthetic))
     with one_blas_thread():
         return measured(Comparison(*sides, name=set_name, **settings), entries)
