@@ -43,11 +43,7 @@ START = Position(0)
 def save_checkpoint(
     run: Path, position: Position, tensors: dict[str, Tensor], facts: dict[str, Any]
 ) -> None:
-    """Save the state at one position, whole or not at all.
-
-    Raises:
-        OSError: it cannot be written, as on a full disk.
-    """
+    """Save the state at one position, whole or not at all; OSError, as on a full disk."""
     target = _tensors_path(run, position)
     with atomic_path(target) as temporary:
         try:
@@ -62,17 +58,11 @@ def save_checkpoint(
 def load_checkpoint(
     run: Path, position: Position, config: TrainingConfig
 ) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """The tensors and facts of one position.
+    """The tensors and facts of one of `saved_positions(run)`.
 
-    Args:
-        run: the run folder.
-        position: one of `saved_positions(run)`.
-        config: of the run; a checkpoint of another training is refused.
-
-    Raises:
-        MiuaError: the run has no such checkpoint (the message lists the epochs it has), or it
-            belongs to another training (the message names the differences).
-        DamagedError: it is damaged.
+    MiuaError: the run has no such checkpoint (the message lists the epochs it has), or it belongs
+    to another training than `config` (the message names the differences). DamagedError: it is
+    damaged.
     """
     path = _tensors_path(run, position)
     if position not in saved_positions(run):

@@ -56,7 +56,6 @@ VARIANTS: dict[str, dict[str, Any]] = {
     },
 }
 
-
 ImageSize = Literal[32, 64, 128, 256, 512]
 # Of convolutions in training. Only float32 is the study's; docs/training.md tells of the others.
 Precision = Literal["float32", "tf32", "bfloat16"]
@@ -113,8 +112,7 @@ Model = TypeVar("Model", bound=BaseModel)
 def read_yaml(path: Path) -> Any:
     """Read a YAML file, safely: plain values alone, and tags that would make objects are refused.
 
-    Raises:
-        MiuaError: the file is missing, or not such YAML.
+    MiuaError: the file is missing, or not such YAML.
     """
     try:
         return yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -128,13 +126,10 @@ def read_yaml(path: Path) -> Any:
 def read_config(path: Path, model: type[Model], **overrides: Any) -> Model:
     """Read a YAML file (safely: tags are refused) and check it against `model`.
 
-    Raises:
-        MiuaError: the file is missing, not YAML, or has unknown keys or values out of range.
+    MiuaError: the file is missing, not YAML, or has unknown keys or values out of range.
     """
-    path = Path(path)
-    values = read_yaml(path)
-    if values is None:
-        values = {}
+    values = read_yaml(Path(path))
+    values = {} if values is None else values
     if not isinstance(values, dict):
         raise MiuaError(f"{path} must hold keys and values, not a {type(values).__name__}.")
     try:
@@ -151,8 +146,7 @@ def write_config(path: Path, config: BaseModel) -> None:
 
 def config_hash(config: BaseModel) -> str:
     """SHA-256 of the resolved values, independent of their order."""
-    text = json.dumps(config.model_dump(), sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(json.dumps(config.model_dump(), sort_keys=True).encode()).hexdigest()
 
 
 def differences(there: TrainingConfig, asked: TrainingConfig) -> list[str]:
@@ -174,8 +168,7 @@ def problems(model: type[BaseModel], error: ValidationError) -> list[str]:
     for problem in error.errors():
         place, said = problem["loc"], problem["msg"].removeprefix("Value error, ")
         if problem["type"] == "extra_forbidden":
-            known = ", ".join(_fields_at(model, place[:-1])) or "none"
-            said = f"unknown key. Known keys: {known}"
+            said = f"unknown key. Known keys: {', '.join(_fields_at(model, place[:-1])) or 'none'}"
         found.append(f"{'.'.join(map(str, place)) or '(whole)'}: {said}")
     return found
 

@@ -9,18 +9,16 @@ biases. Other sizes add or drop stages in the middle: the feature maps double as
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import pairwise
-from typing import Literal
+from typing import Literal, NamedTuple, get_args
 
 import torch
 from torch import Tensor, nn
 
-SMALLEST_SIZE, LARGEST_SIZE = 32, 512
+from miua.config import ImageSize
 
 
-@dataclass(frozen=True)
-class Layer:
+class Layer(NamedTuple):
     """One convolution with what follows it. Sizes are the side of the square, in pixels."""
 
     kind: Literal["conv", "transposed_conv"]
@@ -35,53 +33,47 @@ class Layer:
     activation: Literal["relu", "leaky_relu", "tanh", "none"]
 
 
-def generator_layers(
-    image_size: int, latent_size: int, feature_maps: int, channels: int = 1
-) -> list[Layer]:
+def generator_layers(image_size: int, latent_size: int, feature_maps: int) -> list[Layer]:
     """From a latent vector of `latent_size` to an image: 1 x 1 -> 4 x 4 -> ... -> image_size.
 
-    Raises:
-        ValueError: a size is not one that a DCGAN can have.
+    ValueError: the image size is not one that a DCGAN can have here.
     """
-    widths = _stage_widths(image_size, feature_maps)[::-1]
-    _check_positive(latent_size=latent_size, channels=channels)
+    if image_size not in get_args(ImageSize):
+        raise ValueError(f"image_size must be a power of two from 32 to 512, not {image_size}")
+    stages = image_size.bit_length() - 3
+    # Feature maps at 4 x 4, 8 x 8, ..., half the image size.
+    widths = [feature_maps * 2**stage for stage in reversed(range(stages))]
     up: Literal["transposed_conv"] = "transposed_conv"
     layers = [Layer(up, latent_size, widths[0], 1, 4, 4, 1, 0, True, "relu")]
     size = 4
     for before, after in pairwise(widths):
         layers.append(Layer(up, before, after, size, 2 * size, 4, 2, 1, True, "relu"))
         size *= 2
-    return [*layers, Layer(up, widths[-1], channels, size, 2 * size, 4, 2, 1, False, "tanh")]
+    return [*layers, Layer(up, widths[-1], 1, size, 2 * size, 4, 2, 1, False, "tanh")]
 
 
-def discriminator_layers(image_size: int, feature_maps: int, channels: int = 1) -> list[Layer]:
+def discriminator_layers(image_size: int, feature_maps: int) -> list[Layer]:
     """From an image to one number, the logit of "real": image_size -> ... -> 4 x 4 -> 1 x 1.
 
-    The published network ends in a sigmoid; here the loss applies it, which is numerically safer
-    and otherwise the same.
-
-    Raises:
-        ValueError: a size is not one that a DCGAN can have.
+    The generator's layers the other way round. The published network ends in a sigmoid; here the
+    loss applies it, which is numerically safer and otherwise the same.
     """
-    widths = _stage_widths(image_size, feature_maps)
-    _check_positive(channels=channels)
-    size = image_size
-    layers = [Layer("conv", channels, widths[0], size, size // 2, 4, 2, 1, False, "leaky_relu")]
-    for before, after in pairwise(widths):
-        size //= 2
-        layers.append(Layer("conv", before, after, size, size // 2, 4, 2, 1, True, "leaky_relu"))
-    return [*layers, Layer("conv", widths[-1], 1, 4, 1, 4, 1, 0, False, "none")]
+    layers = [
+        Layer("conv", outward, inward, large, small, kernel, stride, padding, norm, "leaky_relu")
+        for _, inward, outward, small, large, kernel, stride, padding, norm, _ in reversed(
+            generator_layers(image_size, 1, feature_maps)
+        )
+    ]
+    return [*layers[:-1], layers[-1]._replace(batch_norm=False, activation="none")]
 
 
 class Generator(nn.Module):
-    """Latent vectors `(N, latent_size)` to images `(N, channels, H, W)` in [-1, 1]."""
+    """Latent vectors `(N, latent_size)` to images `(N, 1, H, W)` in [-1, 1]."""
 
-    def __init__(
-        self, image_size: int, latent_size: int, feature_maps: int, channels: int = 1
-    ) -> None:
+    def __init__(self, image_size: int, latent_size: int, feature_maps: int) -> None:
         super().__init__()
         self.latent_size = latent_size
-        self.network = _network(generator_layers(image_size, latent_size, feature_maps, channels))
+        self.network = _network(generator_layers(image_size, latent_size, feature_maps))
 
     def forward(self, latent: Tensor) -> Tensor:
         images: Tensor = self.network(latent[:, :, None, None])
@@ -89,11 +81,11 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """Images `(N, channels, H, W)` in [-1, 1] to logits `(N,)`, positive for "real"."""
+    """Images `(N, 1, H, W)` in [-1, 1] to logits `(N,)`, positive for "real"."""
 
-    def __init__(self, image_size: int, feature_maps: int, channels: int = 1) -> None:
+    def __init__(self, image_size: int, feature_maps: int) -> None:
         super().__init__()
-        self.network = _network(discriminator_layers(image_size, feature_maps, channels))
+        self.network = _network(discriminator_layers(image_size, feature_maps))
 
     def forward(self, images: Tensor) -> Tensor:
         logits: Tensor = self.network(images)
@@ -128,31 +120,12 @@ def initialise(network: nn.Module, deviation: float, generator: torch.Generator)
             nn.init.zeros_(module.bias)
 
 
-def _stage_widths(image_size: int, feature_maps: int) -> list[int]:
-    """Feature maps at half the image size, a quarter, ..., 4 x 4."""
-    if image_size not in (32, 64, 128, 256, 512):
-        raise ValueError(
-            f"image_size must be a power of two from {SMALLEST_SIZE} to {LARGEST_SIZE}, "
-            f"not {image_size}"
-        )
-    _check_positive(feature_maps=feature_maps)
-    stages = image_size.bit_length() - 3
-    return [feature_maps * 2**stage for stage in range(stages)]
-
-
-def _check_positive(**values: int) -> None:
-    for name, value in values.items():
-        if value < 1:
-            raise ValueError(f"{name} must be at least 1, not {value}")
-
-
 def _network(layers: Sequence[Layer]) -> nn.Sequential:
     modules: list[nn.Module] = []
     for layer in layers:
         convolution = nn.Conv2d if layer.kind == "conv" else nn.ConvTranspose2d
-        channels = layer.in_channels, layer.out_channels
-        shape = layer.kernel, layer.stride, layer.padding
-        modules.append(convolution(*channels, *shape, bias=False))
+        channels, shape = (layer.in_channels, layer.out_channels), (layer.stride, layer.padding)
+        modules.append(convolution(*channels, layer.kernel, *shape, bias=False))
         if layer.batch_norm:
             modules.append(nn.BatchNorm2d(layer.out_channels))
         if layer.activation == "relu":

@@ -45,14 +45,10 @@ def generate(
     statistics of training, so no image depends on the others of its set.
 
     Args:
-        run: a run folder.
-        epoch: an epoch that the run kept a checkpoint of.
+        run: a run folder that kept a checkpoint of `epoch`.
         out: the set's folder, which must not exist or hold a set; it appears whole.
-        images: how many.
-        seed: from 0.
         as_png: PNG files instead of one images.npy.
-        device: "auto", "cpu" or "cuda".
-        threads: CPU threads.
+        device: "auto", "cpu" or "cuda"; `threads` are the CPU's.
         record_divergence: if the training diverged before this epoch, leave a set without images
             whose provenance says why (`not_made`), instead of an error.
 
@@ -75,42 +71,17 @@ def generate(
         stack = np.empty((0, config.image_size, config.image_size), np.uint8)
         _save(out, stack, {**record, "not_made": diverged["reason"]}, as_png=True)
         return stack
-    stack, checkpoint = draw_set(run, epoch, config, images=images, seed=seed, device=place)
+    stack, checkpoint = _draw(run, epoch, config, images, seed, place)
+    asked = {"run": run.name, "epoch": epoch, "images": images, "seed": seed}
     record = provenance(
         inputs={"checkpoint": checkpoint},
-        settings={
-            **{"run": run.name, "epoch": epoch, "images": images, "seed": seed},
-            "batch_norm": "statistics of training",
-        },
+        settings={**asked, "batch_norm": "statistics of training"},
         device=str(place),
         threads=torch.get_num_threads(),
     )
     record["outputs"] = {"images": sha256_array(stack)}
     _save(out, stack, record, as_png)
     return stack
-
-
-def draw_set(
-    run: Path, epoch: int, config: TrainingConfig, *, images: int, seed: int, device: torch.device
-) -> tuple[NDArray[np.uint8], str]:
-    """The images of `generate`, uint8 `(images, H, W)`, and the checkpoint's SHA-256.
-
-    Raises:
-        MiuaError: the run has no checkpoint of that epoch, or one of another training than
-            `config`, or a damaged one.
-    """
-    tensors, facts = load_checkpoint(run, Position(epoch), config)
-    generator = Generator(config.image_size, config.latent_size, config.feature_maps)
-    try:
-        generator.load_state_dict(with_prefix(tensors, "generator."))
-    except RuntimeError:
-        raise MiuaError(
-            f"{run}: the checkpoint of epoch {epoch} holds other tensors than its configuration "
-            "says. Train again."
-        ) from None
-    generator.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    set_precision("float32", device)  # whatever the training was allowed
-    return _draw(generator.eval(), images, seed, device), str(facts["sha256"])
 
 
 def _check_place(out: Path) -> None:
@@ -124,20 +95,31 @@ def _check_place(out: Path) -> None:
         raise MiuaError(f"{out} holds other files. Choose an empty or new folder for --out.")
 
 
-def _draw(generator: Generator, images: int, seed: int, device: torch.device) -> NDArray[np.uint8]:
+def _draw(
+    run: Path, epoch: int, config: TrainingConfig, images: int, seed: int, device: torch.device
+) -> tuple[NDArray[np.uint8], str]:
+    """The images of a set, and the checkpoint's SHA-256."""
+    tensors, facts = load_checkpoint(run, Position(epoch), config)
+    generator = Generator(config.image_size, config.latent_size, config.feature_maps)
+    try:
+        generator.load_state_dict(with_prefix(tensors, "generator."))
+    except RuntimeError:
+        raise MiuaError(
+            f"{run}: the checkpoint of epoch {epoch} holds other tensors than its configuration "
+            "says. Train again."
+        ) from None
+    generator.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    generator.eval()
+    set_precision("float32", device)  # whatever the training was allowed
     stacks = []
     with Progress("Generating", images, "images") as bar, torch.inference_mode():
         for start in range(0, images, CHUNK):
-            latent = [
-                torch.randn(
-                    generator.latent_size,
-                    generator=seeded_generator(seed, Stream.SYNTHETIC_IMAGE, index),
-                )
-                for index in range(start, min(start + CHUNK, images))
-            ]
+            of_images = range(start, min(start + CHUNK, images))
+            draws = [seeded_generator(seed, Stream.SYNTHETIC_IMAGE, image) for image in of_images]
+            latent = [torch.randn(generator.latent_size, generator=each) for each in draws]
             stacks.append(to_image_stack(generator(torch.stack(latent).to(device))))
             bar.advance(len(latent))
-    return np.concatenate(stacks)
+    return np.concatenate(stacks), str(facts["sha256"])
 
 
 def _save(out: Path, stack: NDArray[np.uint8], record: dict[str, object], as_png: bool) -> None:

@@ -2,6 +2,5 @@
 
 To read in this order: `draws` (every random number), `adversaries` (the two networks with their
 optimisers), `steps` (one update of each), `loop` (epochs, from a run folder to a finished run),
-`run_folder` (what a run keeps), `signs` (what it says of its stability), `speed` (how long it will
-take).
+`run_folder` (what a run keeps), `signs` (of instability).
 """

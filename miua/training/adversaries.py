@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from miua.config import Precision, TrainingConfig
 from miua.dcgan import Discriminator, Generator, initialise
 from miua.training.draws import Stream, seeded_generator
-from miua.training.optimiser import Adam
+
+
+class Adam(torch.optim.Adam):
+    """torch's Adam. Its step is the same function, without what wraps it for the compiler."""
+
+    step = torch.no_grad()(getattr(torch.optim.Adam.step, "__wrapped__", torch.optim.Adam.step))
 
 
 @dataclass
@@ -37,20 +43,17 @@ class Adversaries:
             # Convolutions with the channels innermost are faster, on CPUs and on GPUs.
             network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
-        def adam(network: nn.Module, learning_rate: float) -> Adam:
-            return Adam(
-                network.parameters(),
-                lr=learning_rate,
-                betas=(config.beta1, config.beta2),
-                weight_decay=config.weight_decay,
-                fused=True,  # each weight is read and written once a step
-            )
-
+        adam = partial(
+            Adam,
+            betas=(config.beta1, config.beta2),
+            weight_decay=config.weight_decay,
+            fused=True,  # each weight is read and written once a step
+        )
         return cls(
             generator,
             discriminator,
-            adam(generator, config.learning_rate_generator),
-            adam(discriminator, config.learning_rate_discriminator),
+            adam(generator.parameters(), lr=config.learning_rate_generator),
+            adam(discriminator.parameters(), lr=config.learning_rate_discriminator),
             config.precision,
         )
 
@@ -95,8 +98,19 @@ class Adversaries:
 
 def with_prefix(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
     """The tensors under a prefix, without it."""
-    return {
-        name.removeprefix(prefix): tensor
-        for name, tensor in tensors.items()
-        if name.startswith(prefix)
-    }
+    return {name[len(prefix) :]: t for name, t in tensors.items() if name.startswith(prefix)}
+
+
+def _do_without_compiler() -> None:
+    """Answer what torch's optimisers ask at their first call: what to call, not compiled.
+
+    They would load `torch._dynamo` for it, which takes longer than loading torch itself.
+    `tests/training/test_optimiser.py` sees to it that this stays away, and that the steps are
+    Adam's.
+    """
+    for method in vars(torch.optim.Optimizer).values():
+        if plain := getattr(method, "__wrapped__", None):
+            setattr(plain, "__dynamo_disable", plain)
+
+
+_do_without_compiler()

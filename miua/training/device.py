@@ -31,30 +31,22 @@ def choose_device(device: str, threads: int | None = None) -> torch.device:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.use_deterministic_algorithms(True)
         torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
-    _keep_freed_memory()
+    # A step frees and asks again for gradients of megabytes. Given back to the system in between,
+    # each comes as new pages, and entering these takes as long as a small layer.
+    with suppress(OSError, AttributeError):  # another C library has no such function
+        mallopt = ctypes.CDLL(None).mallopt
+        mallopt(M_MMAP_THRESHOLD, LARGEST_KEPT_BLOCK)
+        mallopt(M_TRIM_THRESHOLD, LARGEST_KEPT_BLOCK)
     return torch.device(device)
 
 
 def set_precision(precision: Precision, device: torch.device) -> None:
     """Allow TensorFloat-32 only where it was asked for: torch allows it in convolutions by itself.
 
-    Raises:
-        MiuaError: the device has no such arithmetic.
+    MiuaError: the device has no such arithmetic.
     """
     if precision == "tf32" and device.type != "cuda":
         raise MiuaError("precision: tf32 needs a CUDA device. Use float32 or bfloat16 here.")
     if device.type == "cuda":
         torch.backends.cuda.matmul.allow_tf32 = precision == "tf32"
         torch.backends.cudnn.allow_tf32 = precision == "tf32"
-
-
-def _keep_freed_memory() -> None:
-    """Let malloc keep what is freed, for the next step.
-
-    A step frees and asks again for gradients of megabytes. Given back to the system in between,
-    each comes as new pages, and entering these takes as long as a small layer.
-    """
-    with suppress(OSError, AttributeError):  # another C library has no such function
-        mallopt = ctypes.CDLL(None).mallopt
-        mallopt(M_MMAP_THRESHOLD, LARGEST_KEPT_BLOCK)
-        mallopt(M_TRIM_THRESHOLD, LARGEST_KEPT_BLOCK)

@@ -53,26 +53,23 @@ class Draws:
         generator = seeded_generator(config.seed, Stream.EPOCH, epoch)
         order = torch.randperm(images, generator=generator)
         flip, rotation = config.augmentation.flip, config.augmentation.rotation
-        mirrored, angles, latent = [], [], []
+        batches = []
         for batch in torch.split(order, config.batch_size):
-            flips, turns = draw_augmentation(len(batch), generator, rotation)
-            mirrored.append(flips)
-            angles.append(turns)
-            latent.append(torch.randn(len(batch), config.latent_size, generator=generator))
+            augmentation = draw_augmentation(len(batch), generator, rotation)
+            latent = torch.randn(len(batch), config.latent_size, generator=generator)
+            batches.append((*augmentation, latent))
+        mirrored, angles, latent = (torch.cat(draws) for draws in zip(*batches, strict=True))
         # One transfer an epoch: small ones at every step would make a GPU wait.
         return cls(
             order.to(device),
-            torch.cat(mirrored).to(device) if flip else None,
-            torch.cat(angles).to(device) if rotation else None,
-            torch.cat(latent).to(device),
+            mirrored.to(device) if flip else None,
+            angles.to(device) if rotation else None,
+            latent.to(device),
         )
 
     def batch(self, index: int, size: int) -> Draws:
         """The draws of the batch `index`, counted from 0, of `size` images; the last has fewer."""
         part = slice(index * size, (index + 1) * size)
-        return Draws(
-            self.order[part],
-            None if self.mirrored is None else self.mirrored[part],
-            None if self.angles is None else self.angles[part],
-            self.latent[part],
-        )
+        mirrored = None if self.mirrored is None else self.mirrored[part]
+        angles = None if self.angles is None else self.angles[part]
+        return Draws(self.order[part], mirrored, angles, self.latent[part])

@@ -1,10 +1,20 @@
-"""The training loop: from a run folder and an image stack to a finished run."""
+"""The training loop: from a run folder and an image stack to a finished run.
+
+How long it will take is predicted from a few steps that are timed before it starts.
+"""
 
 from __future__ import annotations
 
+import math
+import signal
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import median
+from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -20,29 +30,14 @@ from miua.progress import Progress, duration, say
 from miua.training.adversaries import Adversaries
 from miua.training.device import choose_device, set_precision
 from miua.training.draws import Draws
-from miua.training.interruption import StopRequest, stop_requests
-from miua.training.run_folder import (
-    LOG,
-    SPEED,
-    State,
-    append_line,
-    claim,
-    divergence,
-    log_line,
-    record_divergence,
-    record_start,
-    resume,
-    save,
-    save_sample_grid,
-    thin,
-    training_images,
-    wants_sample_grid,
-)
+from miua.training.run_folder import LOG, SPEED, Run, claim, divergence, training_images
 from miua.training.signs import NON_FINITE, signs_of_epoch, starts_now, told
-from miua.training.speed import predict
 from miua.training.steps import EpochSums, train_batch
 
 SECONDS_BETWEEN_CHECKPOINTS = 120
+SECONDS_OF_TRIAL = 2.0  # what a trial takes at most, but for one step that takes longer
+STEPS_OF_TRIAL = 3
+WORTH_SAYING = 5.0  # seconds; a shorter training needs no prediction
 
 
 class DivergedError(MiuaError):
@@ -84,14 +79,14 @@ def train(
             config = claim(run, config, images)
             if diverged := divergence(run):
                 raise DivergedError(f"{run}: {diverged['reason']} Remove the folder to try again.")
-            state = State(Adversaries.create(config, place), EpochSums(place))
-            resume(run, config, state)
-            record_start(run, config, images, place, state.position)
-            if state.position.epoch == config.epochs[-1]:
-                say(f"{run}: already trained to epoch {state.position.epoch}.")
-            predicted = predict(run.name, config, len(images), state.position, place)
+            started = Run(run, config, Adversaries.create(config, place), EpochSums(place))
+            started.resume()
+            started.record_start(images, place)
+            if started.position.epoch == config.epochs[-1]:
+                say(f"{run}: already trained to epoch {started.position.epoch}.")
+            predicted = predict(run.name, config, len(images), started.position, place)
             dataset = torch.from_numpy(images).to(place)
-            _Training(run, config, dataset, state, stop).to_last_epoch(predicted)
+            _Training(started, dataset, stop).to_last_epoch(predicted)
     except OSError as error:
         raise MiuaError(
             f"{run} cannot be written: {error.strerror or error}. Checkpoints that are there are "
@@ -103,83 +98,157 @@ def train(
 class _Training:
     """A training at work. `saved_at` is when its state was saved last, in seconds."""
 
-    run: Path
-    config: TrainingConfig
+    run: Run
     dataset: Tensor
-    state: State
     stop: StopRequest
     saved_at: float = field(default_factory=time.monotonic)
 
     def to_last_epoch(self, predicted: float | None) -> None:
         """Train to the last epoch, saving what a person and a resume need."""
-        last, size = self.config.epochs[-1], len(self.dataset)
-        position = self.state.position
-        done = position.epoch * size + position.batch * self.config.batch_size
-        with Progress(f"Training {self.run.name}", last * size, "images", done=done) as bar:
+        run, config, size = self.run, self.run.config, len(self.dataset)
+        last = config.epochs[-1]
+        done = run.position.epoch * size + run.position.batch * config.batch_size
+        with Progress(f"Training {run.folder.name}", last * size, "images", done=done) as bar:
             bar.note = f"predicted {duration(predicted)}" if predicted else ""
-            while self.state.position.epoch < last:
+            while run.position.epoch < last:
                 self._epoch(bar)
-                epoch = self.state.position.epoch
                 # The picture first: behind a checkpoint, nobody would come back for it.
-                if wants_sample_grid(self.config, epoch):
-                    save_sample_grid(self.run, self.config, self.state.networks.generator, epoch)
-                if epoch in self.config.epochs or self._is_time_to_save():
+                run.save_sample_grid()
+                if run.position.epoch in config.epochs or self._is_time_to_save():
                     self._save()
                 self._obey_stop()
-        thin(self.run, self.config, behind=0)
-        history = self.state.history
-        for words in told(
-            (line["epoch"] for line in history), (line["events"] for line in history)
-        ):
-            say(f"{self.run}: {words}.")
+        run.thin(behind=0)
+        columns = ([line[key] for line in run.history] for key in ("epoch", "events"))
+        for words in told(*columns):
+            say(f"{run.folder}: {words}.")
 
     def _epoch(self, bar: Progress) -> None:
         """Every image once, in the epoch's own order, and a line in the log."""
-        state, config, size = self.state, self.config, len(self.dataset)
-        epoch, first = state.position.epoch + 1, state.position.batch
+        run, config, size = self.run, self.run.config, len(self.dataset)
+        epoch, first = run.position.epoch + 1, run.position.batch
         batches = -(-size // config.batch_size)
         if first == 0:
-            state.sums = EpochSums(self.dataset.device)
+            run.sums = EpochSums(self.dataset.device)
         draws = Draws.of_epoch(config, epoch, size, self.dataset.device)
-        state.networks.generator.train()
-        state.networks.discriminator.train()
+        run.networks.generator.train()
+        run.networks.discriminator.train()
         started = time.monotonic()
         for batch in range(first, batches):
             chosen = draws.batch(batch, config.batch_size)
-            train_batch(state.networks, self.dataset, chosen, config, state.sums)
+            train_batch(run.networks, self.dataset, chosen, config, run.sums)
             bar.advance(len(chosen.order))
             if batch + 1 < batches and self._is_time_to_save():
-                state.position = Position(epoch - 1, batch + 1)
+                run.position = Position(epoch - 1, batch + 1)
                 self._save()
                 self._obey_stop()
-        means = state.sums.means(size)
-        images = size - first * config.batch_size
-        seconds = time.monotonic() - started
+        means = run.sums.means(size)
+        images, seconds = size - first * config.batch_size, time.monotonic() - started
         fast = {"seconds": round(seconds, 3), "images_per_second": round(images / seconds, 2)}
-        append_line(self.run / SPEED, {"epoch": epoch, **fast})
-        self._log(log_line(epoch, epoch * batches, means, signs_of_epoch(means)))
-        state.position = Position(epoch)
-
-    def _log(self, line: dict[str, Any]) -> None:
-        """Append the line to log.jsonl; a loss that is not finite ends the training, for good."""
-        append_line(self.run / LOG, line)
-        if NON_FINITE in line["events"]:
-            reason = record_divergence(self.run, self.config, line["epoch"])
-            raise DivergedError(f"{self.run}: {reason} Try smaller ones.")
-        for sign in line["events"]:
-            if starts_now(sign, self.state.history, line):
-                say(f"{self.run}: {sign} at epoch {line['epoch']}.")
-        self.state.history.append(line)
+        run.append(SPEED, {"epoch": epoch, **fast})
+        # JSON has no NaN.
+        values = {key: value if math.isfinite(value) else None for key, value in means.items()}
+        signs, updates = signs_of_epoch(means), epoch * batches
+        line = {"epoch": epoch, "updates": updates, **values, "events": signs}
+        run.append(LOG, line)
+        if NON_FINITE in signs:  # for good
+            raise DivergedError(f"{run.folder}: {run.record_divergence(epoch)} Try smaller ones.")
+        for sign in signs:
+            if starts_now(sign, run.history, line):
+                say(f"{run.folder}: {sign} at epoch {epoch}.")
+        run.history.append(line)
+        run.position = Position(epoch)
 
     def _is_time_to_save(self) -> bool:
         return bool(self.stop) or time.monotonic() - self.saved_at > SECONDS_BETWEEN_CHECKPOINTS
 
     def _save(self) -> None:
-        save(self.run, self.config, self.state)
+        self.run.save()
         self.saved_at = time.monotonic()
 
     def _obey_stop(self) -> None:
         """End here if somebody asked; the state has just been saved."""
-        if self.stop and self.state.position.epoch < self.config.epochs[-1]:
-            say(f"{self.run}: stopped after {self.state.position}; the same command goes on there.")
+        run = self.run
+        if self.stop and run.position.epoch < run.config.epochs[-1]:
+            say(f"{run.folder}: stopped after {run.position}; the same command goes on there.")
             self.stop.obey()
+
+
+def predict(
+    name: str, config: TrainingConfig, images: int, position: Position, device: torch.device
+) -> float | None:
+    """Say how long the run `name` will take from `position` to its last epoch; the seconds.
+
+    None where that is so short that nothing is said.
+    """
+    left = config.epochs[-1] * images - position.epoch * images - position.batch * config.batch_size
+    if left <= STEPS_OF_TRIAL * config.batch_size:
+        return None
+    rate = images_per_second(config, device)
+    seconds = left / rate
+    if seconds < WORTH_SAYING:
+        return None
+    say(
+        f"Training {name}: {config.epochs[-1] - position.epoch} epochs of {images} images, "
+        f"predicted {duration(seconds)} from a trial at {rate:.0f} images/s"
+    )
+    return seconds
+
+
+def images_per_second(config: TrainingConfig, device: torch.device) -> float:
+    """The rate of training steps as `config` wants them, on networks and images for this alone."""
+    networks = Adversaries.create(config, device)
+    networks.generator.train()
+    networks.discriminator.train()
+    side, size = config.image_size, config.batch_size
+    dataset = torch.zeros((size, side, side), dtype=torch.uint8, device=device)
+    draws, sums = Draws.of_epoch(config, 1, size, device), EpochSums(device)
+    seconds: list[float] = []
+    # The first step prepares what the others use.
+    while len(seconds) <= STEPS_OF_TRIAL and sum(seconds) < SECONDS_OF_TRIAL:
+        started = time.perf_counter()
+        train_batch(networks, dataset, draws, config, sums)
+        if device.type == "cuda":
+            torch.cuda.synchronize()
+        seconds.append(time.perf_counter() - started)
+    return size / median(seconds[1:] or seconds)
+
+
+class StopRequest:
+    """Whether somebody has asked to stop, and with which signal."""
+
+    signal: int | None = None
+
+    def __bool__(self) -> bool:
+        return self.signal is not None
+
+    def obey(self) -> None:
+        """End the program as the signal would have."""
+        if self.signal == signal.SIGTERM:
+            raise SystemExit(128 + signal.SIGTERM)
+        raise KeyboardInterrupt
+
+
+@contextmanager
+def stop_requests() -> Iterator[StopRequest]:
+    """Note SIGINT and SIGTERM instead of ending at once, so that a step is finished and saved.
+
+    A second signal ends the program at once. Outside the main thread nothing is changed, as
+    signals do not arrive there.
+    """
+    request = StopRequest()
+    before: dict[int, Any] = {}
+
+    def restore() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    def note(number: int, frame: FrameType | None) -> None:
+        request.signal = number
+        restore()
+
+    if threading.current_thread() is threading.main_thread():
+        before = {each: signal.signal(each, note) for each in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield request
+    finally:
+        restore()

@@ -24,17 +24,16 @@ COLLAPSED = "collapsed samples"
 
 # The discriminator counts as saturated where it is right on this share of both kinds of images.
 SATURATED_ACCURACY = 0.99
-# Samples count as collapsed where pairs of them differ by less than this share of what pairs of
-# real images do.
+# Samples count as collapsed where pairs differ by less than this share of what real ones do.
 COLLAPSED_DIVERSITY = 0.5
 
 
 def signs_of_epoch(values: dict[str, float]) -> list[str]:
     """The signs in the means of one epoch (`miua.training.steps.EpochSums.means`)."""
     accuracy = min(values["accuracy_real"], values["accuracy_synthetic"])
-    finite = math.isfinite(values["generator_loss"]) and math.isfinite(values["discriminator_loss"])
+    losses = values["generator_loss"], values["discriminator_loss"]
     seen = {
-        NON_FINITE: not finite,
+        NON_FINITE: not all(map(math.isfinite, losses)),
         SATURATED: accuracy >= SATURATED_ACCURACY,
         # Without a number, as after a loss that is none, nothing is said of the samples.
         COLLAPSED: values["diversity"] < COLLAPSED_DIVERSITY,
@@ -55,22 +54,20 @@ def starts_now(sign: str, history: list[dict[str, Any]], line: dict[str, Any]) -
 def told(epochs: Iterable[int], events: Iterable[list[str]]) -> list[str]:
     """Each sign in the events of a log's epochs, with the epochs it was seen in, in words."""
     lines = list(zip(epochs, events, strict=True))
-    words = []
-    for sign in (NON_FINITE, SATURATED, COLLAPSED):
-        seen = [epoch for epoch, signs in lines if sign in signs]
-        if seen:
-            words.append(f"{sign} in {len(seen)} of {len(lines)} epochs ({ranges(seen)})")
-    return words
+    signs = (NON_FINITE, SATURATED, COLLAPSED)
+    seen = {sign: [epoch for epoch, of_epoch in lines if sign in of_epoch] for sign in signs}
+    return [
+        f"{sign} in {len(epochs)} of {len(lines)} epochs ({ranges(epochs)})"
+        for sign, epochs in seen.items()
+        if epochs
+    ]
 
 
 def ranges(epochs: list[int], most: int = 3) -> str:
     """Rising numbers as ranges, such as "1-5, 9"; of many, the first `most` and the last."""
-    starts = [epoch for epoch in epochs if epoch - 1 not in set(epochs)]
-    ends = [epoch for epoch in epochs if epoch + 1 not in set(epochs)]
-    parts = [
-        str(start) if start == end else f"{start}-{end}"
-        for start, end in zip(starts, ends, strict=True)
-    ]
-    if len(parts) > most + 1:
-        parts = [*parts[:most], "...", parts[-1]]
-    return ", ".join(parts)
+    all_of_them = set(epochs)
+    starts = [epoch for epoch in epochs if epoch - 1 not in all_of_them]
+    ends = [epoch for epoch in epochs if epoch + 1 not in all_of_them]
+    spans = zip(starts, ends, strict=True)
+    parts = [str(start) if start == end else f"{start}-{end}" for start, end in spans]
+    return ", ".join(parts if len(parts) <= most + 1 else [*parts[:most], "...", parts[-1]])

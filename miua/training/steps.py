@@ -11,16 +11,17 @@ from miua.data.model_space import augment, to_model_space
 from miua.training.adversaries import Adversaries
 from miua.training.draws import Draws
 
+MEANS = ("generator_loss", "discriminator_loss", "accuracy_real", "accuracy_synthetic", "diversity")
+
 
 def discriminator_step(
     networks: Adversaries, real: Tensor, latent: Tensor, real_label: float
 ) -> tuple[Tensor, Tensor, Tensor]:
     """One update of the discriminator on a real and a synthetic batch.
 
-    Returns:
-        The loss, `()`; how many images of the real and of the synthetic batch it took for what
-        they are (logit above 0 for real ones, below 0 for synthetic ones), `(2,)`; and the
-        synthetic batch with its graph, for the generator's step.
+    The loss, `()`; how many images of the real and of the synthetic batch it took for what they
+    are (logit above 0 for real ones, below 0 for synthetic ones), `(2,)`; and the synthetic batch
+    with its graph, for the generator's step.
     """
     networks.discriminator_optimiser.zero_grad(set_to_none=True)
     with networks.arithmetic():
@@ -87,32 +88,23 @@ class EpochSums:
         the weights are the same: their root mean squared difference, over that of the real images
         as they were trained on. It is nan without such pairs, or if the real images are all equal.
         """
-        generator_loss, discriminator_loss = (self._tensors["losses"] / images).tolist()
-        accuracy_real, accuracy_synthetic = (self._tensors["correct"].double() / images).tolist()
+        losses = (self._tensors["losses"] / images).tolist()
+        accuracies = (self._tensors["correct"].double() / images).tolist()
         of_real, of_synthetic = self._tensors["squares"].tolist()
-        return {
-            "generator_loss": generator_loss,
-            "discriminator_loss": discriminator_loss,
-            "accuracy_real": accuracy_real,
-            "accuracy_synthetic": accuracy_synthetic,
-            "diversity": (of_synthetic / of_real) ** 0.5 if of_real > 0 else float("nan"),
-        }
+        diversity = (of_synthetic / of_real) ** 0.5 if of_real > 0 else float("nan")
+        return dict(zip(MEANS, (*losses, *accuracies, diversity), strict=True))
 
 
 def train_batch(
     networks: Adversaries, dataset: Tensor, draws: Draws, config: TrainingConfig, sums: EpochSums
 ) -> None:
     """One update of each network on the images `draws.order` of the uint8 stack `dataset`."""
-    real = augment(
-        to_model_space(dataset[draws.order]),
-        draws.mirrored,
-        draws.angles,
-        config.augmentation.corners,
-    ).contiguous(memory_format=torch.channels_last)
-    discriminator_loss, correct, synthetic = discriminator_step(
-        networks, real, draws.latent, config.real_label
-    )
-    generator_loss = generator_step(networks, synthetic, config.real_label)
+    images, corners = to_model_space(dataset[draws.order]), config.augmentation.corners
+    real = augment(images, draws.mirrored, draws.angles, corners)
+    real = real.contiguous(memory_format=torch.channels_last)
+    label = config.real_label
+    discriminator_loss, correct, synthetic = discriminator_step(networks, real, draws.latent, label)
+    generator_loss = generator_step(networks, synthetic, label)
     losses = torch.stack([generator_loss, discriminator_loss])
     sums.add(losses, correct, real, synthetic.detach())
 

@@ -15,7 +15,7 @@ import pytest
 
 from miua.checkpoint import Position, saved_positions
 from miua.config import write_config
-from miua.training.interruption import stop_requests
+from miua.training.loop import stop_requests
 from tests.training.children import EPOCHS, killed_in, train
 from tests.training.runs import result, tiny
 

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from miua.checkpoint import Position
-from miua.training import speed
-from miua.training.speed import images_per_second, predict
+from miua.training import loop
+from miua.training.loop import images_per_second, predict
 from tests.training.runs import tiny
 
 CPU = torch.device("cpu")
@@ -13,7 +13,7 @@ CPU = torch.device("cpu")
 
 @pytest.fixture
 def rate_of_100(monkeypatch):
-    monkeypatch.setattr(speed, "images_per_second", lambda *_: 100.0)
+    monkeypatch.setattr(loop, "images_per_second", lambda *_: 100.0)
 
 
 @pytest.mark.usefixtures("rate_of_100")
