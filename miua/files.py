@@ -19,6 +19,8 @@ from platformdirs import user_cache_path
 from miua.errors import MiuaError
 
 PARTIAL = ".partial-"  # how the names of files begin that are being written
+# What an archive may take when unpacked: bytes, and so many times what it takes packed.
+MAX_UNPACKED_BYTES, MAX_UNPACKED_RATIO = 4 * 10**9, 100
 
 
 @contextmanager
@@ -82,10 +84,9 @@ def _flush(path: Path) -> None:
 @contextmanager
 def atomic_open(path: Path, mode: str = "w") -> Iterator[IO[Any]]:
     """Open a file for writing that appears at `path` only when the block succeeds."""
-    with atomic_path(path) as temporary:
-        encoding = None if "b" in mode else "utf-8"
-        with temporary.open(mode, encoding=encoding) as file:
-            yield file
+    encoding = None if "b" in mode else "utf-8"
+    with atomic_path(path) as temporary, temporary.open(mode, encoding=encoding) as file:
+        yield file
 
 
 def write_text(path: Path, text: str) -> None:
@@ -106,9 +107,8 @@ def read_json(path: Path) -> Any:
     except FileNotFoundError:
         raise MiuaError(f"{path} is missing.") from None
     except (ValueError, RecursionError) as error:  # no JSON, no text, a huge number, too deep
-        raise MiuaError(
-            f"{path} is not valid JSON ({error}). Remove it and make it again."
-        ) from None
+        said = f"{path} is not valid JSON ({error}). Remove it and make it again."
+        raise MiuaError(said) from None
 
 
 def write_array(path: Path, array: NDArray[Any]) -> None:

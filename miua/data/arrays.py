@@ -13,11 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from miua.data.archive import MAX_BYTES, MAX_RATIO
-from miua.data.frame import Frame
 from miua.data.reading import Window
 from miua.errors import MiuaError
-from miua.files import sha256_array, sha256_file
+from miua.files import MAX_UNPACKED_BYTES, MAX_UNPACKED_RATIO, sha256_array, sha256_file
 from miua.wording import first_few
 
 
@@ -28,11 +26,11 @@ def split_name(source: Path) -> tuple[Path, str | None]:
     return (Path(file), name) if named else (source, None)
 
 
-def open_array(path: Path, name: str | None = None) -> tuple[NDArray[Any], str]:
+def open_array(path: Path, name: str | None, window: Window | None) -> tuple[NDArray[Any], str]:
     """The array of an .npy or .npz file, and the SHA-256 of its contents.
 
     Of .npy only what is looked at is read into memory. MiuaError: the file is no such file or is
-    damaged, the array is not there, or it is no stack of images.
+    damaged, the array is not there, it is no stack of images, or it needs a window.
     """
     try:
         if path.suffix.lower() == ".npz":
@@ -54,23 +52,12 @@ def open_array(path: Path, name: str | None = None) -> tuple[NDArray[Any], str]:
             f"{shown} is no image stack: it holds {array.dtype} of shape {array.shape}, "
             "an image stack is uint8 (or with a window: integers, floats) of shape (N, H, W)."
         )
-    return array, digest
-
-
-def check_depth(path: Path, array: NDArray[Any], window: Window | None) -> None:
-    """MiuaError where a stack is not uint8 and has no window: said once, not for each image."""
     if array.dtype != np.uint8 and (window is None or window == "dicom"):
         raise MiuaError(
             f"{path} holds {array.dtype}; its values run from {array.min():g} to "
             f"{array.max():g}. How to map them to 0..255 is your choice: --window LOW:HIGH."
         )
-
-
-def frame_of(array: NDArray[Any], index: int) -> Frame:
-    """One image of a stack; it needs a window unless it is uint8."""
-    pixels = np.ascontiguousarray(array[index])
-    depth = {"u": "{} bits", "i": "{} bits, signed", "f": "{}-bit floats"}[pixels.dtype.kind]
-    return Frame(pixels, "" if pixels.dtype == np.uint8 else depth.format(8 * pixels.itemsize))
+    return array, digest
 
 
 def _of_npz(path: Path, name: str | None) -> tuple[str, Any]:
@@ -81,9 +68,10 @@ def _of_npz(path: Path, name: str | None) -> tuple[str, Any]:
             has = first_few(file.files, 10) or "no arrays"
             raise MiuaError(f"{path} holds {has}. Name the array that is meant: {path}:NAME.")
         member = file.zip.getinfo(f"{name}.npy")
-        if member.file_size > max(MAX_BYTES, MAX_RATIO * member.compress_size):
+        if member.file_size > max(MAX_UNPACKED_BYTES, MAX_UNPACKED_RATIO * member.compress_size):
             raise MiuaError(
                 f"{path}:{name} is refused: unpacked it would take {member.file_size:,} bytes, "
-                f"more than {MAX_RATIO} times what it takes packed. Save it as an .npy file."
+                f"more than {MAX_UNPACKED_RATIO} times what it takes packed. "
+                "Save it as an .npy file."
             )
         return name, file[name]

@@ -24,9 +24,8 @@ def blur(stack: NDArray[np.uint8], sigma: float, seed: int = 0) -> NDArray[np.ui
     from scipy.ndimage import gaussian_filter
 
     _check(sigma >= 0, "sigma must not be negative", sigma)
-    return _grey_levels(
-        gaussian_filter(stack.astype(np.float64), (0, sigma, sigma), mode="nearest")
-    )
+    blurred = gaussian_filter(stack.astype(np.float64), (0, sigma, sigma), mode="nearest")
+    return _grey_levels(blurred)
 
 
 def speckle(stack: NDArray[np.uint8], deviation: float, seed: int) -> NDArray[np.uint8]:
@@ -95,8 +94,8 @@ def memorise(
 ) -> NDArray[Kind]:
     """A set in which a `share` of the images, 0 to 1, is replaced by copies of `originals`.
 
-    members, originals: images, or what stands for them. No original is copied twice while there
-    are enough. With one seed a larger share replaces what a smaller one does, and more.
+    Images, or what stands for them. No original is copied twice while there are enough. With one
+    seed a larger share replaces what a smaller one does, and more.
     """
     _check(0 <= share <= 1, "share must be from 0 to 1", share)
     draw = np.random.default_rng(seed)
@@ -108,11 +107,10 @@ def memorise(
 
 
 class ImageDegradation(NamedTuple):
-    """Damage to each image.
+    """Damage to each image, with its name and unit in tables ("" for a bare number).
 
-    name, unit: in tables; "" for a bare number. untouched: the amount that changes nothing; nan if
-    there is none on the scale. amounts: from mild to severe. apply: stack, amount and seed to
-    damaged stack.
+    untouched: the amount that changes nothing; nan if there is none on the scale. amounts: from
+    mild to severe. apply: stack, amount and seed to damaged stack.
     """
 
     name: str

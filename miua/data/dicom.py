@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from miua.data.frame import Fact, Frame, RefusedError, one_channel
+from miua.data.reading import Frame, RefusedError, one_channel
 from miua.errors import MissingExtraError, MiuaError
 
 if TYPE_CHECKING:
@@ -47,13 +47,12 @@ def frames_of(data: bytes) -> Iterator[Frame]:
         dataset = pydicom.dcmread(io.BytesIO(data))
         photometric = str(dataset.get("PhotometricInterpretation", "missing"))
         promised = int(dataset.get("NumberOfFrames") or 1)
-    decoded = _decoder(dataset, photometric).iter_array(dataset)
+        decoded = _decoder(dataset, photometric).iter_array(dataset)
     for index in range(promised):
         with _damage_refused():
             pixels, _ = next(decoded, (None, None))
-        if pixels is None:
-            raise RefusedError(f"is damaged: it holds {index} of {promised} frames.")
-        with _damage_refused():
+            if pixels is None:
+                raise RefusedError(f"is damaged: it holds {index} of {promised} frames.")
             made = _monochrome if photometric in _MONOCHROME else _colour
             frame = made(dataset, pixels, index, photometric)
         yield frame
@@ -64,9 +63,7 @@ def _refuse_bomb(data: bytes) -> None:
     head = 144 + int.from_bytes(data[140:144], "little")  # as the first element says
     if _DEFLATED not in data[:head]:
         return
-    unpacking = zlib.decompressobj(-zlib.MAX_WBITS)
-    unpacked = 0
-    rest = data[head:]
+    unpacking, unpacked, rest = zlib.decompressobj(-zlib.MAX_WBITS), 0, data[head:]
     while rest and not unpacking.eof:
         unpacked += len(unpacking.decompress(rest, 1 << 20))
         if unpacked > MAX_UNPACKED:
@@ -97,9 +94,8 @@ def _decoder(dataset: Dataset, photometric: str) -> Decoder:
         raise RefusedError(
             f"has the photometric interpretation {photometric}. Convert it to grey explicitly."
         )
-    with _damage_refused():
-        syntax = dataset.file_meta.TransferSyntaxUID
-        rows, columns = int(dataset.Rows), int(dataset.Columns)
+    syntax = dataset.file_meta.TransferSyntaxUID
+    rows, columns = int(dataset.Rows), int(dataset.Columns)
     if rows * columns > 2 * (Image.MAX_IMAGE_PIXELS or np.inf):
         raise RefusedError(f"is too large ({columns} x {rows} pixels).")
     try:
@@ -121,14 +117,13 @@ def _decoder(dataset: Dataset, photometric: str) -> Decoder:
 
 def _monochrome(dataset: Dataset, pixels: NDArray[Any], index: int, photometric: str) -> Frame:
     inverted = photometric == "MONOCHROME1"
-    facts = [Fact("DICOM", "MONOCHROME1", "inverted")] if inverted else []
+    facts = [("DICOM", "MONOCHROME1", "inverted")] if inverted else []
     rescaled = _rescaled(dataset, pixels, index)
     bits = int(dataset.get("BitsStored", 0))
     if bits == 8 and dataset.PixelRepresentation == 0:
         if rescaled is not pixels:
-            facts.append(
-                Fact("8-bit DICOM", "with a modality rescale", "taken as stored, without it")
-            )
+            without = "taken as stored, without it"
+            facts.append(("8-bit DICOM", "with a modality rescale", without))
         grey = pixels.astype(np.uint8)
         return Frame(255 - grey if inverted else grey, facts=tuple(facts))
     depth = f"{bits} bit{'' if bits == 1 else 's'}" if bits else f"{8 * pixels.itemsize}-bit floats"
@@ -158,20 +153,19 @@ def _rescaled(dataset: Dataset, pixels: NDArray[Any], index: int) -> NDArray[Any
         table: NDArray[Any] = apply_modality_lut(pixels, dataset)
         return table
     item = _of_frame(dataset, "PixelValueTransformationSequence", index)
-    slope = float(item.get("RescaleSlope", 1))
-    intercept = float(item.get("RescaleIntercept", 0))
+    slope, intercept = float(item.get("RescaleSlope", 1)), float(item.get("RescaleIntercept", 0))
     return pixels if (slope, intercept) == (1, 0) else pixels * slope + intercept
 
 
 def _window(dataset: Dataset, index: int) -> tuple[float, float] | None:
     """The file's own window (the first, if it has several), if it is linear."""
     item = _of_frame(dataset, "FrameVOILUTSequence", index)
+    function = item.get("VOILUTFunction", "LINEAR")
     if "WindowCenter" not in item or "WindowWidth" not in item:
         return None
     center, width = (
         float(np.atleast_1d(item[name].value)[0]) for name in ("WindowCenter", "WindowWidth")
     )
-    function = item.get("VOILUTFunction", "LINEAR")
     if function == "LINEAR" and width >= 1:
         return center - width / 2, center + width / 2 - 1
     if function == "LINEAR_EXACT" and width > 0:
@@ -181,10 +175,8 @@ def _window(dataset: Dataset, index: int) -> tuple[float, float] | None:
 
 def _of_frame(dataset: Dataset, sequence: str, index: int) -> Dataset:
     """Where a property of one frame stands: in the frame's group, in the shared one, or outside."""
-    for groups, at in (
-        ("PerFrameFunctionalGroupsSequence", index),
-        ("SharedFunctionalGroupsSequence", 0),
-    ):
+    places = {"PerFrameFunctionalGroupsSequence": index, "SharedFunctionalGroupsSequence": 0}
+    for groups, at in places.items():
         group: Dataset = dataset[groups].value[at] if groups in dataset else dataset
         if sequence in group:
             item: Dataset = group[sequence].value[0]

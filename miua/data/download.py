@@ -1,21 +1,28 @@
-"""Downloads through pooch that resume, show themselves, and leave either the right file or none."""
+"""Published files: downloads that resume, verified, and zip archives that are unpacked safely.
+
+A download, through pooch, leaves either the right file or none; an archive can only write where
+it should.
+"""
 
 from __future__ import annotations
 
+import stat
 import time
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+import zipfile
+import zlib
+from collections import Counter
+from pathlib import Path, PurePosixPath
+from typing import Any, NamedTuple
 
 from miua.errors import MissingExtraError, MiuaError
-from miua.progress import Progress
+from miua.files import MAX_UNPACKED_BYTES, MAX_UNPACKED_RATIO, atomic_folder
+from miua.progress import Progress, progress
 
 BLOCK = 1 << 16
 SECONDS_WITHOUT_DATA = 60
 
 
-@dataclass(frozen=True)
-class Download:
+class Download(NamedTuple):
     """A published file: its address, its SHA-256 in hexadecimal, its size in bytes (None where
     unknown), and what to call it."""
 
@@ -100,12 +107,11 @@ def _fetch_rest(item: Download, part: Path, shown: Progress) -> None:
         item.url, headers=headers, stream=True, timeout=SECONDS_WITHOUT_DATA
     ) as answer:
         status, said = answer.status_code, f"{answer.status_code} {answer.reason}"
-        if status == codes.requested_range_not_satisfiable:
+        out_of_range = status == codes.requested_range_not_satisfiable
+        if out_of_range:
             part.unlink()
             shown.done = 0
-        if status >= 500 or status in (
-            codes.requested_range_not_satisfiable, codes.too_many_requests
-        ):  # fmt: skip
+        if out_of_range or status >= 500 or status == codes.too_many_requests:
             raise requests.ConnectionError(f"the server answered {said}")
         if status >= 400:
             raise requests.HTTPError(said)
@@ -120,9 +126,8 @@ def _fetch_rest(item: Download, part: Path, shown: Progress) -> None:
                 if have > (item.size or have):
                     return  # too long to be the file, as its checksum will say
     if have < (item.size or 0):
-        raise requests.ConnectionError(
-            f"the connection ended after {have:,} of {item.size:,} bytes"
-        )
+        reason = f"the connection ended after {have:,} of {item.size:,} bytes"
+        raise requests.ConnectionError(reason)
 
 
 def _size(part: Path) -> int:
@@ -135,3 +140,56 @@ def _plain(error: Any) -> str:
         if isinstance(inner, BaseException):
             return _plain(inner)
     return str(error.args[0] if error.args else "") or type(error).__name__
+
+
+def extract_zip(archive: Path, folder: Path) -> None:
+    """Unpack `archive` as `folder`, which must not exist and then appears whole.
+
+    MiuaError, with nothing written: the archive is damaged; a member is encrypted, no plain file
+    or folder, named twice, or would land outside `folder`; or all together would take too much.
+    """
+    if folder.exists():
+        raise FileExistsError(f"{folder} exists")
+    try:
+        with zipfile.ZipFile(archive) as opened:
+            members = opened.infolist()
+            most = min(MAX_UNPACKED_BYTES, MAX_UNPACKED_RATIO * archive.stat().st_size)
+            if fault := _fault(members, most):
+                raise MiuaError(
+                    f"{archive} is refused: {fault}. Nothing was unpacked. "
+                    "Get the archive from its publisher."
+                )
+            with atomic_folder(folder) as unpacked:
+                for member in progress(members, f"Unpacking {archive.name}", "files"):
+                    # Reads no more than the declared size, and checks the content's checksum.
+                    opened.extract(member, unpacked)
+    except FileNotFoundError:
+        raise MiuaError(f"{archive} is missing.") from None
+    # zipfile's own: NotImplementedError for a compression method that it does not know.
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+        raise MiuaError(
+            f"{archive} is no readable zip archive ({error}). Remove it and fetch it again."
+        ) from None
+
+
+def _fault(members: list[zipfile.ZipInfo], most: float) -> str:
+    """Why an archive must not be unpacked; empty if it may be."""
+    named = Counter(member.filename for member in members)
+    for member in members:
+        name = member.orig_filename
+        path, kind = PurePosixPath(name), stat.S_IFMT(member.external_attr >> 16)
+        fault = ""
+        # Backslashes and colons separate and root paths on Windows; NUL hides the rest of a name.
+        if path.is_absolute() or ".." in path.parts or any(sign in name for sign in "\\:\0"):
+            fault = "would be written outside the target folder"
+        elif kind not in (0, stat.S_IFREG, stat.S_IFDIR):  # 0 where it comes from Windows
+            fault = "is a link or a device, not a plain file"
+        elif member.flag_bits & 0x1:
+            fault = "is encrypted"
+        elif named[member.filename] > 1:
+            fault = "is in it twice"
+        if fault:
+            return f"its member {name!r} {fault}"
+    total = sum(member.file_size for member in members)
+    more = "more than such an archive can honestly hold"
+    return f"unpacked it would take {total:,} bytes, {more}" if total > most else ""

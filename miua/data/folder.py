@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 from miua.data import dicom
 from miua.errors import MiuaError
 from miua.printable import has_control, printable
+from miua.wording import counted, first_few
 
 SUFFIXES = (".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".tif", ".tiff", *dicom.SUFFIXES)
 # HC18's layout: the folder of images, and the names of what lies among them.
@@ -23,48 +23,40 @@ _PLAIN = (".csv", ".db", ".html", ".ini", ".json", ".log", ".md", ".pdf", ".toml
           ".xml", ".yaml", ".yml")  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Found:
-    """The images in a folder, and how many files are none of them.
-
-    paths: sorted by `image_name`. excluded: by the pattern that their names match. unread: by
-    their suffix, files that may be images, of formats that are not read.
-    """
-
-    paths: list[Path] = field(default_factory=list)
-    excluded: Counter[str] = field(default_factory=Counter)
-    unread: Counter[str] = field(default_factory=Counter)
-
-
 def image_paths(folder: Path, exclude: Sequence[str] = (ANNOTATIONS,)) -> list[Path]:
     """The images in `folder` and its subfolders, sorted by `image_name`; MiuaError: there are none.
 
     Images are known by their suffix, and DICOM files without one by their content. Hidden files
     and folders, and files whose own names match a pattern in `exclude`, are left out.
     """
-    return find_images(folder, exclude).paths
+    return find_images(folder, exclude)[0]
 
 
-def find_images(folder: Path, exclude: Sequence[str] = (ANNOTATIONS,)) -> Found:
-    """`image_paths`, and what is left out beside them."""
+def find_images(folder: Path, exclude: Sequence[str]) -> tuple[list[Path], list[str]]:
+    """`image_paths`, and what was passed over on the way, in sentences."""
     if not folder.is_dir():
         raise MiuaError(f"The image folder {folder} does not exist. Check the path.")
-    folder = image_folder(folder)
-    found = Found()
+    notes = []
+    if image_folder(folder) != folder:
+        notes.append(read_instead(f"{TRAINING_SET}/", folder))
+        folder = image_folder(folder)
+    paths: list[Path] = []
+    excluded: Counter[str] = Counter()  # by the pattern
+    unread: Counter[str] = Counter()  # by the suffix
     for path in _files(folder, ()):
         if not _is_image(path):
-            found.unread.update(_unread_suffix(path))
+            unread.update(_unread_suffix(path))
         elif pattern := next((each for each in exclude if fnmatchcase(path.name, each)), None):
-            found.excluded[pattern] += 1
+            excluded[pattern] += 1
         else:
-            found.paths.append(path)
-    if not found.paths:
+            paths.append(path)
+    if not paths:
         raise MiuaError(
             f"The folder {folder} holds no images. Looked for files that end in "
             f"{', '.join(SUFFIXES)}, without those named {', '.join(exclude) or '(none)'}. "
             "An image stack is named by its file: STACK.npy, STACK.npz."
         )
-    names = [image_name(path, folder) for path in found.paths]
+    names = [image_name(path, folder) for path in paths]
     if strange := [name for name in names if has_control(name)]:
         # They would move the cursor of a terminal, break lines of a table, or have no bytes to be
         # written as.
@@ -72,8 +64,12 @@ def find_images(folder: Path, exclude: Sequence[str] = (ANNOTATIONS,)) -> Found:
             f"{len(strange)} images in {folder} have names or folders with control characters, "
             f"such as {printable(strange[0])}. Rename them."
         )
-    found.paths.sort(key=lambda path: image_name(path, folder))
-    return found
+    notes += [f"left out {counted(n, 'file')} named {name}" for name, n in sorted(excluded.items())]
+    if unread:
+        suffixes = first_few(sorted(unread, key=lambda suffix: (-unread[suffix], suffix)), 10)
+        count = counted(unread.total(), "file")
+        notes.append(f"left out {count} of formats that are not read here ({suffixes})")
+    return sorted(paths, key=lambda path: image_name(path, folder)), notes
 
 
 def image_folder(folder: Path) -> Path:
@@ -87,16 +83,16 @@ def image_name(path: Path, folder: Path) -> str:
     return path.relative_to(folder).as_posix()
 
 
-def count_beside(folder: Path, inner: Path) -> int:
-    """Files in `folder` that end as images do and do not lie in `inner`, which stands for it."""
-    count = 0
+def read_instead(name: str, folder: Path) -> str:
+    """The note that `name` in a folder was read, and not the images beside it."""
+    beside = 0
     for above, folders, files in os.walk(folder):  # passes over what cannot be read
-        kept = (name for name in folders if not name.startswith("."))
-        folders[:] = [name for name in kept if Path(above, name) != inner]
-        count += sum(
-            not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES for name in files
-        )
-    return count
+        kept = (each for each in folders if not each.startswith("."))
+        folders[:] = [each for each in kept if Path(above, each) != folder / name]
+        suffixes = [Path(each).suffix.lower() for each in files if not each.startswith(".")]
+        beside += sum(suffix in SUFFIXES for suffix in suffixes)
+    rest = f", not the {counted(beside, 'image file')} beside it" if beside else ""
+    return f"read {name} of the folder{rest}"
 
 
 def is_dicom(path: Path) -> bool:
@@ -116,9 +112,9 @@ def _files(folder: Path, above: tuple[Path, ...]) -> Iterator[Path]:
         raise MiuaError(f"The folder {folder} cannot be read ({error.strerror}).") from None
     above = (*above, folder.resolve())
     for entry in inside:
+        path = folder / entry.name
         if entry.name.startswith("."):
             continue
-        path = folder / entry.name
         if not entry.is_dir():
             yield path
         elif path.resolve() not in above:
@@ -134,8 +130,6 @@ def _unread_suffix(path: Path) -> list[str]:
 
 def _is_image(path: Path) -> bool:
     suffix = path.suffix.lower()
-    if suffix in SUFFIXES:
-        return True
     # DICOM's unique identifiers, of numbers and dots, are often the names of files.
-    nameless = not suffix or suffix[1:].isdigit()
-    return nameless and path.name != _DICOM_INDEX and path.is_file() and is_dicom(path)
+    nameless = (not suffix or suffix[1:].isdigit()) and path.name != _DICOM_INDEX
+    return suffix in SUFFIXES or (nameless and path.is_file() and is_dicom(path))

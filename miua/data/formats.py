@@ -11,8 +11,7 @@ import hashlib
 import io
 import struct
 import zlib
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,34 +20,24 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFile, UnidentifiedImageError
 
 from miua.data import dicom
-from miua.data.frame import Fact, Frame, RefusedError, one_channel
-from miua.data.reading import window_of
+from miua.data.reading import Frame, RefusedError, one_channel, window_of
 from miua.errors import MiuaError
 
 # What Pillow raises on a damaged file, by its many decoders.
 _DAMAGED = (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error, zlib.error)
 # Pillow would read dozens of formats, some through other programs: EPS starts Ghostscript.
 _FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "PPM")
-_BOMB = (Image.DecompressionBombError, MemoryError)
 _WHITE_IS_ZERO, _PHOTOMETRIC, _ORIENTATION = 0, 262, 274  # TIFF; EXIF has the last, too
-# How EXIF's orientations 2 to 8 are undone.
-_UPRIGHT: dict[int, Callable[[NDArray[Any]], NDArray[Any]]] = {
-    2: np.fliplr,
-    3: lambda pixels: np.rot90(pixels, 2),
-    4: np.flipud,
-    5: np.transpose,
-    6: lambda pixels: np.rot90(pixels, -1),
-    7: lambda pixels: np.rot90(pixels, 2).T,
-    8: np.rot90,
-}
-_GREY_BY_CONTENT = {"LA": "grey-alpha", "P": "palette", "PA": "palette"}
+# What Pillow calls the modes that may be grey by content.
+_KINDS = {"L": "L", "1": "1", "LA": "grey-alpha", "P": "palette", "PA": "palette", "RGB": "RGB",
+          "RGBA": "RGBA"}  # fmt: skip
 
 
-def frames_of(path: Path, sha256: str | None = None) -> Iterator[Frame]:
+def frames_of(path: Path, sha256: str = "") -> Iterator[Frame]:
     """The frames of one file, one after another: several only for DICOM.
 
     RefusedError: it cannot be taken. MissingExtraError: it is DICOM, and pydicom is not installed.
-    MiuaError: it is no longer what had the `sha256`.
+    MiuaError: it is no longer what had the `sha256`, if that is given.
     """
     data = _contents(path, sha256)
     if data[128:132] == dicom.MAGIC:
@@ -68,17 +57,17 @@ def read_images(path: Path) -> Iterator[NDArray[np.uint8]]:
         raise MiuaError(f"{path} {refused}") from None
 
 
-def _contents(path: Path, sha256: str | None) -> bytes:
+def _contents(path: Path, sha256: str) -> bytes:
     if path.exists() and not path.is_file():
         # Reading a pipe waits for ever, and some devices never end.
         raise RefusedError("is a pipe, a device or a link to one. Remove it.")
     try:
         data = path.read_bytes()
     except OSError as error:
-        if sha256 is None:
+        if not sha256:
             raise RefusedError(f"cannot be read ({error.strerror}).") from None
         data = b""
-    if sha256 is not None and hashlib.sha256(data).hexdigest() != sha256:
+    if sha256 and hashlib.sha256(data).hexdigest() != sha256:
         # Not refused, and so never skipped: another time it may be sound.
         raise MiuaError(f"{path} changed while it was read. Read again when nothing writes to it.")
     if not data:
@@ -95,81 +84,73 @@ def _pillow_frame(data: bytes) -> Frame:
             frames = getattr(image, "n_frames", 1)
             if frames == 1:
                 return _upright(image)
-    except UnidentifiedImageError:
-        # Pillow's message shows where in memory the file lies.
-        raise RefusedError("is damaged or no image. Fetch or make it again.") from None
-    except _DAMAGED as error:
-        raise RefusedError(f"is damaged or no image ({error}). Fetch or make it again.") from None
-    except _BOMB as error:
+    except (Image.DecompressionBombError, MemoryError) as error:
         raise RefusedError(f"is too large ({error}).") from None
+    except _DAMAGED as error:
+        # Pillow's message on what is no image shows where in memory the file lies.
+        why = "" if isinstance(error, UnidentifiedImageError) else f" ({error})"
+        raise RefusedError(f"is damaged or no image{why}. Fetch or make it again.") from None
     raise RefusedError(f"holds {frames} frames. Save the one you mean as an image of its own.")
 
 
 def _upright(image: ImageFile.ImageFile) -> Frame:
     """The frame, turned as an EXIF orientation says: as it is shown."""
     tiff = image.format == "TIFF"  # Pillow turns these itself, and forgets that
-    orientation = getattr(image, "tag_v2", {}).get(_ORIENTATION) if tiff else None
+    turned: Any = getattr(image, "tag_v2", {}).get(_ORIENTATION) if tiff else None
     frame = _grey(image)
-    if not tiff:
-        try:
-            orientation = image.getexif().get(_ORIENTATION)
-        except _DAMAGED:  # a damaged description of a sound image
-            return frame
-    if orientation not in _UPRIGHT:
+    try:
+        turned = turned if tiff else image.getexif().get(_ORIENTATION)
+    except _DAMAGED:  # a damaged description of a sound image
         return frame
-    fact = Fact("", "stored with an EXIF orientation", "turned upright")
-    pixels = frame.pixels if tiff else np.ascontiguousarray(_UPRIGHT[orientation](frame.pixels))
-    return replace(frame, pixels=pixels, facts=(*frame.facts, fact))
+    if turned not in range(2, 9):
+        return frame
+    pixels = frame.pixels
+    if not tiff:
+        rows, columns = -1 if turned in (3, 4, 7, 8) else 1, -1 if turned in (2, 3, 6, 7) else 1
+        pixels = np.ascontiguousarray((pixels.T if turned > 4 else pixels)[::rows, ::columns])
+    fact = ("", "stored with an EXIF orientation", "turned upright")
+    return frame._replace(pixels=pixels, facts=(*frame.facts, fact))
 
 
 def _grey(image: ImageFile.ImageFile) -> Frame:
     # Asked before the pixels are loaded, which forgets how the file stored them.
-    stored = str(image.tile)
+    stored, maxval = str(image.tile), _maxval(image)
     inverted = (
         image.format == "TIFF"
         and getattr(image, "tag_v2", {}).get(_PHOTOMETRIC) == _WHITE_IS_ZERO
         and image.mode != "1"
     )
-    facts = [Fact("TIFF", "stored with 0 as white", "inverted")] if inverted else []
+    facts = [("TIFF", "stored with 0 as white", "inverted")] if inverted else []
     if image.mode.startswith(("I", "F")):
-        return _deep(image, inverted, facts)
+        pixels = np.asarray(image)
+        depth = "12 bits" if "I;12" in stored else "16 bits" if ";16" in stored else "32 bits"
+        if image.mode == "F":
+            depth = "32-bit floats"
+        elif image.format == "PPM":
+            # Pillow stretches any maximum to 65535. A window speaks of the values in the file.
+            depth = "16 bits"
+            pixels = np.rint(pixels * (maxval / 65535)).astype(np.uint16)
+        elif "I;32N" in stored:
+            pixels = pixels.view(np.uint32)  # Pillow has no unsigned type of this size
+        return Frame(pixels, depth, inverted=inverted, facts=tuple(facts))
     if ";16" in stored:
         raise RefusedError(
             "is deeper than 8 bits in several channels, which cannot be read without loss. "
             "Save it as a grey image."
         )
-    maxval = _maxval(image)
     if maxval != 255:
-        facts.append(Fact("PGM", f"of maximum {maxval}", f"0..{maxval} scaled to 0..255"))
+        facts.append(("PGM", f"of maximum {maxval}", f"0..{maxval} scaled to 0..255"))
     if image.mode == "1":
-        facts.append(Fact("1-bit", "black and white", "0 and 1 made 0 and 255"))
-    if image.mode in ("L", "1") and "transparency" not in image.info:
-        return Frame(np.asarray(image.convert("L")), facts=tuple(facts))
-    if image.mode not in ("L", "1", "LA", "P", "PA", "RGB", "RGBA"):
+        facts.append(("1-bit", "black and white", "0 and 1 made 0 and 255"))
+    if image.mode not in _KINDS:
         raise RefusedError(
             f"has the colour mode {image.mode}. Convert it to 8-bit grey explicitly."
         )
-    kind = _GREY_BY_CONTENT.get(image.mode, image.mode)
-    pixels, fact = one_channel(np.asarray(image.convert("RGBA")), kind)
-    if image.mode not in ("L", "1"):  # these have the one channel, and a transparency unused
-        facts.append(fact)
-    return Frame(pixels, facts=tuple(facts))
-
-
-def _deep(image: ImageFile.ImageFile, inverted: bool, facts: list[Fact]) -> Frame:
-    stored = str(image.tile)
-    maxval = _maxval(image)
-    pixels = np.asarray(image)
-    depth = "12 bits" if "I;12" in stored else "16 bits" if ";16" in stored else "32 bits"
-    if image.mode == "F":
-        depth = "32-bit floats"
-    elif image.format == "PPM":
-        # Pillow stretches any maximum to 65535. A window speaks of the values in the file.
-        depth = "16 bits"
-        pixels = np.rint(pixels * (maxval / 65535)).astype(np.uint16)
-    elif "I;32N" in stored:
-        pixels = pixels.view(np.uint32)  # Pillow has no unsigned type of this size
-    return Frame(pixels, depth, inverted=inverted, facts=tuple(facts))
+    single = image.mode in ("L", "1")
+    if single and "transparency" not in image.info:
+        return Frame(np.asarray(image.convert("L")), facts=tuple(facts))
+    pixels, fact = one_channel(np.asarray(image.convert("RGBA")), _KINDS[image.mode])
+    return Frame(pixels, facts=tuple(facts if single else [*facts, fact]))
 
 
 def _maxval(image: ImageFile.ImageFile) -> int:

@@ -22,7 +22,6 @@ from miua.errors import MiuaError
 from miua.wording import first_few
 
 FILE, GROUP = "file", "group"
-_FRAME = re.compile(r"(.+)\[\d+\]")
 
 
 def read_groups(path: Path, names: Sequence[str]) -> NDArray[np.int64]:
@@ -34,8 +33,9 @@ def read_groups(path: Path, names: Sequence[str]) -> NDArray[np.int64]:
     of them are named.
     """
     rows = _read_rows(path)
+    file_of = {name: re.sub(r"(?<=.)\[\d+\]$", "", name) for name in names}
     # The files or frames that a row may mean, by their whole and by their bare names.
-    whole = {*names, *map(_file_of, names)}
+    whole = {*names, *file_of.values()}
     bare: dict[str, list[str]] = defaultdict(list)
     for each in sorted(whole):
         bare[PurePosixPath(each).name].append(each)
@@ -57,18 +57,15 @@ def read_groups(path: Path, names: Sequence[str]) -> NDArray[np.int64]:
             f"{first_few(file for _, file, _ in rows) or '(nothing)'}; the images are named "
             f"{first_few(names)}."
         )
-    of_images = [groups.get(name) or groups.get(_file_of(name)) or set() for name in names]
+    found = {name: groups.get(name) or groups.get(file_of[name]) for name in names}
+    several = [(file, sorted(of)) for file, of in groups.items() if len(of) > 1]
     problems = {
         "rows without a group": without,
-        "files in more than one group": [
-            f"{file} ({', '.join(sorted(of))})" for file, of in groups.items() if len(of) > 1
-        ],
+        "files in more than one group": [f"{file} ({', '.join(of)})" for file, of in several],
         "names that several images have; give their paths in the folder": [
             f"{file} ({', '.join(fits)})" for file, fits in ambiguous.items()
         ],
-        "images without a group": [
-            name for name, found in zip(names, of_images, strict=True) if not found
-        ],
+        "images without a group": [name for name in names if not found[name]],
     }
     if any(problems.values()):
         said = [f"{path} does not tell the group of each image:"]
@@ -76,15 +73,8 @@ def read_groups(path: Path, names: Sequence[str]) -> NDArray[np.int64]:
             said += [f"{len(items)} {what}:", *(f"  {item}" for item in items)] if items else []
         raise MiuaError("\n".join(said))
     codes: dict[str, int] = {}
-    return np.array(
-        [codes.setdefault(min(found), len(codes)) for found in of_images], dtype=np.int64
-    )
-
-
-def _file_of(name: str) -> str:
-    """The file of an image, which is its name unless that is a frame's."""
-    frame = _FRAME.fullmatch(name)
-    return frame[1] if frame else name
+    of_images = (min(found[name] or ()) for name in names)
+    return np.array([codes.setdefault(group, len(codes)) for group in of_images], dtype=np.int64)
 
 
 def _read_rows(path: Path) -> list[tuple[int, str, str]]:

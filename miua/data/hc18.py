@@ -23,8 +23,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from numpy.typing import NDArray
 
-from miua.data.archive import extract_zip
-from miua.data.download import Download, download
+from miua.data.download import Download, download, extract_zip
 from miua.data.folder import image_folder, image_name, image_paths
 from miua.errors import MiuaError
 from miua.files import data_folder, locked, read_json, sha256_file, write_json
@@ -117,30 +116,29 @@ def fetch_hc18(source: Path | None = None, release: Release = PUBLISHED) -> Path
             return folder
         source = Path(source).expanduser().resolve()
         if source.is_dir():
-            return _remember_folder(source, release)
-        if source.is_file():
-            found, expected = sha256_file(source), release.archive.sha256
-            if found != expected:
-                raise MiuaError(
-                    f"{source} is not the published archive: its sha256 is {found}, expected "
-                    f"{expected}. Fetch it again from {release.archive.url}"
-                )
-            return _unpack(source, release)
-    raise MiuaError(f"{source} does not exist. Name HC18's training_set.zip or its folder.")
+            return _remember(source, str(source), None, release)
+        if not source.is_file():
+            raise MiuaError(f"{source} does not exist. Name HC18's training_set.zip or its folder.")
+        found, expected = sha256_file(source), release.archive.sha256
+        if found != expected:
+            raise MiuaError(
+                f"{source} is not the published archive: its sha256 is {found}, expected "
+                f"{expected}. Fetch it again from {release.archive.url}"
+            )
+        return _unpack(source, release)
 
 
-def check_folder(folder: Path, images: int | None = None) -> None:
-    """MiuaError unless `folder` holds HC18-named images (`images` of them) and annotations."""
+def check_folder(folder: Path, images: int | None = None) -> list[str]:
+    """The names of the images in `folder`; MiuaError unless they are named as HC18's are, each has
+    an annotation, and there are `images` of them."""
     names = [image_name(path, folder) for path in image_paths(folder)]
-    strange = [name for name in names if not _NAME.fullmatch(name)]
-    alone = [name for name in names if not annotation_path(folder / name).is_file()]
     problems = []
     if images is not None and len(names) != images:
         problems.append(f"it holds {len(names)} images instead of {images}")
-    for wrong, what in (
-        (strange, "not named as HC18's images are"),
-        (alone, "without annotation"),
-    ):
+    strange = [name for name in names if not _NAME.fullmatch(name)]
+    alone = [name for name in names if not annotation_path(folder / name).is_file()]
+    kinds = {"not named as HC18's images are": strange, "without annotation": alone}
+    for what, wrong in kinds.items():
         if wrong:
             problems.append(f"{first_few(wrong)} {'is' if len(wrong) == 1 else 'are'} {what}")
     if problems:
@@ -148,6 +146,7 @@ def check_folder(folder: Path, images: int | None = None) -> None:
             f"The folder {folder} is not a complete HC18 training set: {'; '.join(problems)}. "
             "Get the published one with: miua fetch hc18"
         )
+    return names
 
 
 def annotation_path(image: Path) -> Path:
@@ -182,8 +181,6 @@ def read_table(path: Path) -> dict[str, tuple[float, float]]:
         if tuple(rows[0]) != TABLE_HEADER:
             raise ValueError(f"its columns are {rows[0]}")
         return {name: (float(size), float(length)) for name, size, length in rows[1:]}
-    except FileNotFoundError:
-        raise MiuaError(f"{path} is missing.") from None
     except (ValueError, IndexError) as error:
         raise MiuaError(f"{path} is not a table as HC18's {TABLE_NAME}: {error}.") from None
 
@@ -203,24 +200,16 @@ def _unpack(archive: Path, release: Release) -> Path:
     if unpacked.exists():
         shutil.rmtree(unpacked)
     extract_zip(archive, unpacked)
-    folder = image_folder(unpacked)
-    check_folder(folder, release.images)
-    _remember(folder, release.archive.url, release.archive.sha256)
-    return folder
+    return _remember(unpacked, release.archive.url, release.archive.sha256, release)
 
 
-def _remember_folder(source: Path, release: Release) -> Path:
-    folder = image_folder(source)
-    check_folder(folder, release.images)
-    names = {image_name(path, folder) for path in image_paths(folder)}
+def _remember(dataset: Path, source: str, archive_sha256: str | None, release: Release) -> Path:
+    """Note where the images are, once it is sure that these are HC18's; their folder."""
+    folder = image_folder(dataset)
+    names = check_folder(folder, release.images)
     for table in (folder / TABLE_NAME, folder.parent / TABLE_NAME):
-        if table.is_file() and set(read_table(table)) != names:
+        if table.is_file() and read_table(table).keys() != {*names}:
             raise MiuaError(f"{table} does not list the images in {folder}. Fetch both again.")
-    _remember(folder, str(source), None)
+    found = {"folder": str(folder), "source": source, "archive_sha256": archive_sha256}
+    write_json(_marker(), found)
     return folder
-
-
-def _remember(folder: Path, source: str, archive_sha256: str | None) -> None:
-    write_json(
-        _marker(), {"folder": str(folder), "source": source, "archive_sha256": archive_sha256}
-    )

@@ -45,16 +45,13 @@ class Ellipse:
     def half_extent(self) -> tuple[float, float]:
         """Half the width and half the height of the upright box around it, in pixels."""
         cosine, sine = math.cos(self.angle), math.sin(self.angle)
-        return (
-            math.hypot(self.major * cosine, self.minor * sine),
-            math.hypot(self.major * sine, self.minor * cosine),
-        )
+        width = math.hypot(self.major * cosine, self.minor * sine)
+        return width, math.hypot(self.major * sine, self.minor * cosine)
 
     def own_coordinates(self, x: Floats, y: Floats) -> tuple[Floats, Floats]:
         """Coordinates (u, v) along the axes in which the ellipse is the unit circle."""
-        cosine, sine = math.cos(self.angle), math.sin(self.angle)
-        dx, dy = x - self.x, y - self.y
-        return (dx * cosine + dy * sine) / self.major, (dy * cosine - dx * sine) / self.minor
+        along, across = _turned(x - self.x, y - self.y, self.angle)
+        return along / self.major, across / self.minor
 
     def outline(self, width: int, height: int) -> NDArray[np.uint8]:
         """The ellipse as a closed line one pixel wide: uint8 (height, width), 255 on 0."""
@@ -68,12 +65,6 @@ class Ellipse:
         image = np.zeros((height, width), np.uint8)
         image[y[inside], x[inside]] = 255
         return image
-
-
-def ellipse_of_perimeter(perimeter: float, ratio: float) -> tuple[float, float]:
-    """Semi-axes (major, minor) of the ellipse with this perimeter and minor/major `ratio`."""
-    unit = Ellipse(0, 0, 1.0, ratio, 0).perimeter
-    return perimeter / unit, ratio * perimeter / unit
 
 
 @dataclass(frozen=True)
@@ -127,7 +118,8 @@ def draw_view(head: Head, width: int, height: int, rng: np.random.Generator) -> 
     pixel_size = float(np.clip(head.circumference / perimeter, *PIXEL_SIZES))
     # As many digits as the table gives, so that table and image agree exactly.
     pixel_size = float(f"{pixel_size:.12g}")
-    major, minor = ellipse_of_perimeter(head.circumference / pixel_size, head.ratio)
+    length, unit = head.circumference / pixel_size, Ellipse(0, 0, 1.0, head.ratio, 0).perimeter
+    major, minor = length / unit, head.ratio * length / unit
     steep = rng.random() < (0.5 if head.trimester == 1 else 0.12)
     angle = math.radians(rng.normal(0, 35 if steep else 7))
     ellipse = Ellipse(0, 0, major, minor, angle)
@@ -152,10 +144,10 @@ def tissue(head: Head, view: View, rng: np.random.Generator) -> Tissue:
     slope = np.hypot(u / view.ellipse.major, v / view.ellipse.minor) / np.maximum(radius, 1e-6)
     outside = (radius - 1) / np.maximum(slope, 1e-6)
     level, surface = _surroundings(head, view, outside, rng)
-    brain_level, brain_surface = _brain(head, view, u, v, rng)
+    brain = _Brain(head, view, u, v, rng)
     inner = _step(-outside / 4)
-    level = level * (1 - inner) + brain_level * inner
-    surface = surface * (1 - inner) + brain_surface * inner
+    level = level * (1 - inner) + brain.level * inner
+    surface = surface * (1 - inner) + brain.surface * inner
     bone_level, bone_surface, loss = _skull(head, view, outside, u, v, rng)
     return Tissue(np.maximum(level, bone_level), surface + bone_surface, loss)
 
@@ -198,38 +190,51 @@ def _skull(
     strength *= np.clip(1 + 0.4 * uneven, 0.1, 1.8)
     # Sutures, where two bones meet: narrow gaps.
     for place in rng.uniform(-math.pi, math.pi, rng.integers(0, 4)).tolist():
-        away = _turn(around - place)
+        away = _wrapped(around - place)
         strength *= 1 - 0.8 * np.exp(-((away / rng.uniform(0.04, 0.10)) ** 2))
     per_pixel = {1: 0.10, 2: 0.13, 3: 0.2}[head.trimester] * rng.uniform(0.6, 1.5)
     loss = per_pixel * view.fan.sample_length * shell * np.clip(1 + 0.3 * uneven, 0.2, 2)
     return -40 + 27 * shell, 5.0 * strength * shell, loss
 
 
-@dataclass
 class _Brain:
     """The brain while it is drawn: echo `level` and mirror-like `surface` at the positions u, v.
 
     own: draws the features that all images of the subject share; rng: those of this image.
     """
 
-    level: Floats
-    surface: Floats
-    u: Floats
-    v: Floats
-    own: np.random.Generator
-    rng: np.random.Generator
+    def __init__(
+        self, head: Head, view: View, u: Floats, v: Floats, rng: np.random.Generator
+    ) -> None:
+        self.own = own = np.random.default_rng(head.shape)
+        self.rng = rng
+        self.u = u = u * int(own.choice((-1, 1))) + 0.03 * smooth_field(rng, 9, 7)
+        v = v + 0.025 * smooth_field(rng, 9, 7)
+        texture = smooth_field(rng, 22, 14)
+        self.level = rng.normal(-18, 2.5) + 2.6 * texture + 2.0 * smooth_field(rng, 6, 5)
+        # Reverberation of the near skull veils the near half; down is where the fan points.
+        near_side = -math.copysign(1, math.cos(view.ellipse.angle)) * v
+        self.level += rng.uniform(0, 5) * np.clip(near_side, 0, 1)
+        self.v = v - (own.normal(0, 0.03) + own.normal(0, 0.05) * u + own.normal(0, 0.04) * u**2)
+        self.surface: Floats = np.zeros_like(u)
+        if head.trimester == 1:
+            self.first_trimester()
+        else:
+            self.midline()
+            self.ventricles()
+            if own.random() < 0.35:
+                self.cerebellum()
+            self.folds(head.trimester, v)
 
     def blend(self, value: float, share: Floats) -> None:
         """Move the level towards `value` in dB where `share` is not 0."""
-        self.level = _blend(self.level, value, share)
+        self.level = self.level + share * (value - self.level)
 
     def blob(
         self, u0: float, v0: float, half_u: float, half_v: float, turn: float, v: Floats
     ) -> Floats:
         """1 inside a turned ellipse, 0 outside, with a soft border; v: across, perhaps bent."""
-        cosine, sine = math.cos(turn), math.sin(turn)
-        along = (self.u - u0) * cosine + (v - v0) * sine
-        across = (v - v0) * cosine - (self.u - u0) * sine
+        along, across = _turned(self.u - u0, v - v0, turn)
         return _step((1 - np.hypot(along / half_u, across / half_v)) / 0.12)
 
     def along(self, waves: int) -> Floats:
@@ -247,7 +252,7 @@ class _Brain:
             self.blend(own.uniform(-6, 0), plexus)
         falx = _line(self.v, 0.03) * _step((0.9 - np.abs(self.u)) / 0.05)
         self.blend(-4.0, falx)
-        self.surface = self.surface + own.uniform(0.3, 1.0) * falx
+        self.surface += own.uniform(0.3, 1.0) * falx
 
     def midline(self) -> None:
         """The falx in pieces, the cavum septi pellucidi in front, the thalami beside the middle."""
@@ -261,8 +266,8 @@ class _Brain:
         walls = _line(np.abs(v) - 0.055, 0.016) * _step((0.12 - np.abs(u - cavum)) / 0.03)
         falx = _line(v, own.uniform(0.014, 0.022)) * _step((0.93 - np.abs(u)) / 0.03) * (1 - box)
         broken = np.clip(0.6 + 0.8 * self.along(9), 0, 1.5)
-        self.surface = self.surface + own.uniform(0.5, 1.6) * falx * broken
-        self.surface = self.surface + own.uniform(0.5, 1.5) * walls
+        self.surface += own.uniform(0.5, 1.6) * falx * broken
+        self.surface += own.uniform(0.5, 1.5) * walls
         self.blend(-7.0, 0.8 * falx)
 
     def ventricles(self) -> None:
@@ -279,7 +284,7 @@ class _Brain:
             self.blend(-27.0, clear * along * _step((half - np.abs(course)) / 0.02))
             whole = np.clip(0.5 + self.along(7), 0, 1.3)
             walls = _line(np.abs(course) - half, 0.02) * along * whole
-            self.surface = self.surface + clear * own.uniform(0.4, 1.4) * walls
+            self.surface += clear * own.uniform(0.4, 1.4) * walls
             place, length = own.uniform(-0.45, -0.25), own.uniform(0.13, 0.22)
             plexus = self.blob(place, 0.02, length, 0.9 * half + 0.03, 0.0, course)
             self.blend(own.uniform(-5, 1), clear * plexus)
@@ -291,7 +296,7 @@ class _Brain:
         for side in (-1, 1):
             radius = np.hypot((self.u - place) / 0.14, (self.v - side * 0.2) / 0.2)
             self.blend(-15.0, _step((1 - radius) / 0.1))
-            self.surface = self.surface + self.own.uniform(0.1, 0.35) * _line(radius - 1, 0.12)
+            self.surface += self.own.uniform(0.1, 0.35) * _line(radius - 1, 0.12)
 
     def folds(self, trimester: int, v: Floats) -> None:
         """Sylvian fissures and, later in pregnancy, sulci: short bright lines near the skull."""
@@ -300,35 +305,11 @@ class _Brain:
         radius, around = np.hypot(self.u, v), np.arctan2(v, self.u)
         for _ in range(count):
             place, depth = own.uniform(-math.pi, math.pi), own.uniform(0.45, 0.85)
-            away = _turn(around - place)
+            away = _wrapped(around - place)
             course = radius - depth - own.normal(0, 0.25) * away
             spark = _line(course, 0.02) * np.exp(-((away / own.uniform(0.08, 0.25)) ** 2))
-            self.surface = self.surface + self.rng.uniform(0.3, 1.2) * spark
+            self.surface += self.rng.uniform(0.3, 1.2) * spark
             self.blend(-8.0, 0.6 * spark)
-
-
-def _brain(
-    head: Head, view: View, u: Floats, v: Floats, rng: np.random.Generator
-) -> tuple[Floats, Floats]:
-    own = np.random.default_rng(head.shape)
-    u = u * int(own.choice((-1, 1))) + 0.03 * smooth_field(rng, 9, 7)
-    v = v + 0.025 * smooth_field(rng, 9, 7)
-    texture = smooth_field(rng, 22, 14)
-    level = rng.normal(-18, 2.5) + 2.6 * texture + 2.0 * smooth_field(rng, 6, 5)
-    # Reverberation of the near skull veils the near half; down is where the fan points.
-    near_side = -math.copysign(1, math.cos(view.ellipse.angle)) * v
-    level += rng.uniform(0, 5) * np.clip(near_side, 0, 1)
-    bend = own.normal(0, 0.03) + own.normal(0, 0.05) * u + own.normal(0, 0.04) * u**2
-    brain = _Brain(level, np.zeros_like(u), u, v - bend, own, rng)
-    if head.trimester == 1:
-        brain.first_trimester()
-    else:
-        brain.midline()
-        brain.ventricles()
-        if own.random() < 0.35:
-            brain.cerebellum()
-        brain.folds(head.trimester, v)
-    return brain.level, brain.surface
 
 
 def _surroundings(
@@ -339,27 +320,22 @@ def _surroundings(
     streaks = smooth_field(rng, 48, 9)
     level = rng.normal(-6, 3) + 2.5 * streaks + 3.5 * smooth_field(rng, 7, 6)
     # Layers of skin, fat and muscle lie across the beams near the probe.
-    depth = (np.hypot(x - view.fan.apex_x, y - view.fan.apex_y) - view.fan.near) / (
-        view.fan.far - view.fan.near
-    )
+    fan = view.fan
+    depth = (np.hypot(x - fan.apex_x, y - fan.apex_y) - fan.near) / (fan.far - fan.near)
     layers = smooth_field(rng, 60, 2) * np.exp(-depth / 0.10)
     level = level + 5 * layers + rng.uniform(0, 5) * np.exp(-depth / 0.08)
-    level = level - rng.uniform(0, 9) * depth
+    level -= rng.uniform(0, 9) * depth
     # The pocket of fluid: a wobbly ellipse around the head, moved to one side.
     span = {1: 0.55, 2: 0.16, 3: 0.08}[head.trimester] * rng.gamma(0.7, 1.4)
     size = view.ellipse.minor
     shift_u, shift_v = (size * span * shift for shift in rng.normal(0, 0.9, 2).tolist())
-    moved = Ellipse(
-        view.ellipse.x + shift_u,
-        view.ellipse.y + shift_v,
-        view.ellipse.major * (1 + span),
-        size * (1 + span),
-        view.ellipse.angle + rng.normal(0, 0.15),
-    )
+    major, minor = view.ellipse.major * (1 + span), size * (1 + span)
+    angle = view.ellipse.angle + rng.normal(0, 0.15)
+    moved = Ellipse(view.ellipse.x + shift_u, view.ellipse.y + shift_v, major, minor, angle)
     edge = (np.hypot(*moved.own_coordinates(x, y)) - 1) * moved.minor
-    edge = edge + 0.09 * size * smooth_field(rng, 5, 5)
+    edge += 0.09 * size * smooth_field(rng, 5, 5)
     fluid = _step(-edge / 3)
-    level = _blend(level, rng.normal(-34, 4), fluid)
+    level = level + fluid * (rng.normal(-34, 4) - level)
     wall = _line(edge - 3, 4) * np.clip(0.4 + 0.6 * smooth_field(rng, 9, 9), 0, 1.5)
     # The scalp: a faint line just outside the bone where fluid lies behind it.
     scalp = _line(outside - 0.05 * size, 0.02 * size) * np.clip(smooth_field(rng, 8, 8), 0, 1)
@@ -375,9 +351,15 @@ def _around(angle: Floats, rng: np.random.Generator, waves: int) -> Floats:
     return np.asarray(np.interp(angle, nodes, values), np.float32)
 
 
-def _turn(angle: Floats) -> Floats:
+def _wrapped(angle: Floats) -> Floats:
     """The same direction as `angle`, between -pi and pi."""
     return np.asarray((angle + math.pi) % (2 * math.pi) - math.pi)
+
+
+def _turned(x: Floats, y: Floats, angle: float) -> tuple[Floats, Floats]:
+    """Coordinates along axes that are turned by `angle` from x to y."""
+    cosine, sine = math.cos(angle), math.sin(angle)
+    return x * cosine + y * sine, y * cosine - x * sine
 
 
 def _line(distance: Floats, sigma: float) -> Floats:
@@ -387,7 +369,3 @@ def _line(distance: Floats, sigma: float) -> Floats:
 def _step(distance: Floats) -> Floats:
     """0 below, 1 above, soft over about +-2."""
     return 0.5 * (1 + np.tanh(distance))
-
-
-def _blend(level: Floats, value: Floats | float, share: Floats) -> Floats:
-    return level + share * (value - level)

@@ -19,7 +19,6 @@ from torch import Tensor
 from torch.nn import functional
 
 Corners = Literal["black", "grey"]
-CORNER_VALUES: dict[Corners, float] = {"black": -1.0, "grey": 0.0}
 
 
 def to_model_space(stack: Tensor) -> Tensor:
@@ -43,15 +42,9 @@ def draw_augmentation(
 ) -> tuple[Tensor, Tensor]:
     """Draw for `count` images whether each is mirrored, and its angle in radians.
 
-    Both are always drawn, so that leaving one out does not change the other.
-
-    Args:
-        count: how many images.
-        generator: a CPU generator, so that the draws are the same on every device.
-        rotation: the largest angle in degrees; angles are uniform in [-rotation, rotation].
-
-    Returns:
-        `(count,)` bool, true with probability one half, and `(count,)` float32.
+    `(count,)` bool, true with probability one half, and `(count,)` float32, uniform up to
+    `rotation` degrees either way. Both are always drawn, so that leaving one out does not change
+    the other; by a CPU generator, so that the draws are the same on every device.
     """
     mirrored = torch.rand(count, generator=generator) < 0.5
     angles = (2 * torch.rand(count, generator=generator) - 1) * math.radians(rotation)
@@ -66,29 +59,18 @@ def augment(
 ) -> Tensor:
     """Flip and rotate each image of a batch as it was drawn.
 
-    Args:
-        images: `(N, C, H, W)` in [-1, 1], on any device.
-        mirrored: `(N,)` bool, which images are mirrored left to right; None for no flips.
-        angles: `(N,)` in radians, about the centre; None for no rotations.
-        corners: what a rotation uncovers: "black" (-1) or the notebook's "grey" (0).
-
-    Returns:
-        A batch of the same shape; bilinear interpolation where an image was rotated.
+    images: square, `(N, C, H, W)` in [-1, 1], on any device. mirrored: `(N,)` bool, which are
+    mirrored left to right; None for no flips. angles: `(N,)` in radians, about the centre, for
+    bilinear rotations; None for no rotations. corners: what a rotation uncovers: "black" (-1) or
+    the notebook's "grey" (0).
     """
     if mirrored is not None:
         images = torch.where(mirrored[:, None, None, None], images.flip(-1), images)
-    if angles is not None:
-        images = _rotate(images, angles, CORNER_VALUES[corners])
-    return images
-
-
-def _rotate(images: Tensor, angles: Tensor, fill: float) -> Tensor:
-    """Rotate square images about their centre by `angles` in radians."""
+    if angles is None:
+        return images
     cosines, sines, zeros = angles.cos(), angles.sin(), torch.zeros_like(angles)
-    rows = (
-        torch.stack([cosines, -sines, zeros], dim=1),
-        torch.stack([sines, cosines, zeros], dim=1),
-    )
+    rows = [torch.stack(row, dim=1) for row in ([cosines, -sines, zeros], [sines, cosines, zeros])]
     grid = functional.affine_grid(torch.stack(rows, dim=1), list(images.shape), align_corners=False)
     # grid_sample pads with 0 only: shifted so that `fill` is 0, then shifted back.
+    fill = {"black": -1.0, "grey": 0.0}[corners]
     return functional.grid_sample(images - fill, grid, align_corners=False) + fill

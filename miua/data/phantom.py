@@ -7,10 +7,9 @@ about real images. How they come about: head.py (what is there), ultrasound.py (
 from __future__ import annotations
 
 import csv
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +18,7 @@ from PIL import Image
 from miua.data.folder import TRAINING_SET
 from miua.data.hc18 import TABLE_HEADER, TABLE_NAME, annotation_path
 from miua.data.head import Ellipse, draw_head, draw_view, tissue
-from miua.data.threads import usable_cores
+from miua.data.threads import in_threads, usable_cores
 from miua.data.ultrasound import Machine, grey_image
 from miua.errors import MiuaError
 from miua.files import atomic_folder, read_json, write_json
@@ -30,15 +29,12 @@ WIDTH, HEIGHT = 800, 540
 
 # What a folder of phantoms is made of; also tells whether a folder holds the same ones.
 RECIPE_NAME = "phantoms.json"
-# Raise it whenever the same seed would give other images.
-FORMAT_VERSION = 1
-
+FORMAT_VERSION = 1  # raise it whenever the same seed would give other images
 # Shares of HC18's subjects that have a second image, of those a third, of those a fourth.
 FURTHER_IMAGES = (164 / 806, 23 / 164, 6 / 23)
 
 
-@dataclass(frozen=True)
-class Phantom:
+class Phantom(NamedTuple):
     """One image: uint8 (540, 800), the skull's outer border, pixel size and circumference in mm."""
 
     image: NDArray[np.uint8]
@@ -55,11 +51,6 @@ def write_phantoms(folder: Path, images: int, seed: int, threads: int | None = N
     the first images of a larger dataset are those of a smaller one. The folder appears whole; if
     it exists with the same phantoms, nothing is done. MiuaError: it holds anything else.
     """
-    if images < 1:
-        raise ValueError(f"images must be at least 1, got {images}")
-    if seed < 0:
-        raise ValueError(f"seed must not be negative, got {seed}")
-    folder = Path(folder)
     recipe = {"phantoms": FORMAT_VERSION, "images": images, "seed": seed}
     if folder.exists() and not folder.is_dir():
         raise MiuaError(f"{folder} is a file. Name a new folder for the phantoms.")
@@ -74,12 +65,11 @@ def write_phantoms(folder: Path, images: int, seed: int, threads: int | None = N
     with atomic_folder(folder) as made:
         (made / TRAINING_SET).mkdir()
         write = partial(_write_image, made / TRAINING_SET, seed)
-        with ThreadPoolExecutor(threads or usable_cores()) as pool:
-            written = pool.map(write, image_layout(images, seed))
-            rows = list(progress(written, "Making phantoms", "images", total=images))
+        written = in_threads(write, image_layout(images, seed), threads or usable_cores())
+        rows = sorted(progress(written, "Making phantoms", "images", total=images))
         with (made / TABLE_NAME).open("w", newline="", encoding="utf-8") as file:
             table = csv.writer(file, lineterminator="\r\n")  # as HC18's table
-            table.writerows([TABLE_HEADER, *sorted(rows)])
+            table.writerows([TABLE_HEADER, *rows])
         write_json(made / RECIPE_NAME, recipe)
         write_provenance(made, provenance(inputs={}, settings=recipe))
     return folder / TRAINING_SET
@@ -125,15 +115,10 @@ def image_layout(images: int, seed: int) -> list[tuple[int, int]]:
     return layout[:images]
 
 
-def image_name(subject: int, number: int) -> str:
-    """HC18's file name: 000_HC.png, 000_2HC.png, ..."""
-    return f"{subject:03d}_{number if number > 1 else ''}HC.png"
-
-
 def _write_image(folder: Path, seed: int, which: tuple[int, int]) -> tuple[str, str, str]:
     """Write image and annotation; the image's row of the table."""
-    made = phantom(seed, *which)
-    path = folder / image_name(*which)
+    made, (subject, number) = phantom(seed, *which), which
+    path = folder / f"{subject:03d}_{number if number > 1 else ''}HC.png"
     # Speckle hardly compresses: a higher level costs time and gains nothing.
     Image.fromarray(made.image).save(path, compress_level=2)
     outline = made.ellipse.outline(WIDTH, HEIGHT)

@@ -1,4 +1,4 @@
-"""How image files are read: `ReadingOptions`, and windows for values deeper than 8 bits.
+"""What an image file holds and how it becomes grey values: `Frame`, `ReadingOptions`, windows.
 
     v <= LOW -> 0,   v >= HIGH -> top,   between them   top (v - LOW) / (HIGH - LOW)
 
@@ -11,18 +11,39 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Any, Literal, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from miua.data.frame import Frame, RefusedError
 from miua.errors import MiuaError
 
 Fit = Literal["stretch", "crop"]
 Resize = Literal["bilinear", "bicubic", "lanczos", "box", "nearest"]
+# A kind of images, their state, and what was done: "3 DICOM images are MONOCHROME1: inverted".
+Fact = tuple[str, str, str]
 # (LOW, HIGH), or each DICOM file's own.
 Window = tuple[float, float] | Literal["dicom"]
+
+
+class RefusedError(Exception):
+    """Why one image cannot be taken, and what would help; reads on after the file's name."""
+
+
+class Frame(NamedTuple):
+    """One grey image as its file holds it.
+
+    pixels: (H, W); uint8, or numbers of another type, which need a window. depth: in words, such
+    as "16 bits"; empty where the pixels are uint8. window: the file's own window (low, high).
+    inverted: whether the lowest value means white; only where there is a depth, other pixels are
+    inverted already. facts: what was done to get the pixels.
+    """
+
+    pixels: NDArray[Any]
+    depth: str = ""
+    window: tuple[float, float] | None = None
+    inverted: bool = False
+    facts: tuple[Fact, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -68,12 +89,8 @@ class ReadingOptions:
 
     def settings(self) -> dict[str, Any]:
         """For provenance: the size, and what was asked for beyond the defaults."""
-        plain = ReadingOptions()
-        return {
-            name: value
-            for name, value in vars(self).items()
-            if name == "size" or value != getattr(plain, name)
-        }
+        plain = vars(ReadingOptions())
+        return {key: v for key, v in vars(self).items() if key == "size" or v != plain[key]}
 
     def side(self, height: int, width: int) -> int | None:
         """Side of the square that is cropped from an image; None where none is."""
@@ -81,17 +98,17 @@ class ReadingOptions:
 
     def resamples(self, height: int, width: int) -> bool:
         """Whether an image of this size is resized, and not only cropped or left as it is."""
-        if self.size is None:
-            return False
         side = self.side(height, width)
-        return (side != self.size) if side else (height, width) != (self.size, self.size)
+        before = (side, side) if side else (height, width)
+        return self.size is not None and before != (self.size, self.size)
 
     def how(self) -> str:
         """What is done to an image that is resized, in words."""
         whole = "stretched"
-        if self.fit == "crop":
-            side = f"the centred {self.crop_size} x {self.crop_size}"
-            whole = f"{side if self.crop_size else 'the largest centred square'} cropped"
+        if self.crop_size:
+            whole = f"the centred {self.crop_size} x {self.crop_size} cropped"
+        elif self.fit == "crop":
+            whole = "the largest centred square cropped"
         if self.nearest:
             return f"{whole}, nearest pixel"
         return f"{whole}, {self.resize} {'with' if self.antialias else 'without'} antialiasing"
@@ -125,16 +142,14 @@ def checked_window(window: Window) -> Window:
 
 def window_of(frame: Frame, window: Window | None) -> tuple[float, float]:
     """LOW and HIGH for a frame that needs a window; RefusedError where none is given."""
-    if window == "dicom" and frame.window is None:
+    chosen = frame.window if window == "dicom" else window
+    if chosen is not None:
+        return chosen
+    if window == "dicom":
         raise RefusedError("has no window of its own that is linear. Name one: --window LOW:HIGH.")
-    if window == "dicom" and frame.window is not None:
-        return frame.window
-    if window is not None and window != "dicom":
-        return window
     own = ""
     if frame.window is not None:
-        low, high = frame.window
-        own = f", or --window dicom for its own ({low:g}:{high:g})"
+        own = ", or --window dicom for its own ({:g}:{:g})".format(*frame.window)
     raise RefusedError(
         f"is deeper than 8 bits ({frame.depth}); its values run from {frame.pixels.min():g} to "
         f"{frame.pixels.max():g}. How to map them to 0..255 is your choice: "
@@ -158,3 +173,16 @@ def through_window(
 def rounded(values: NDArray[Any], dtype: type[np.uint8] | type[np.uint16]) -> NDArray[Any]:
     """Rounded half up to a type's whole range; values beyond it are clipped."""
     return np.clip(np.floor(values + 0.5), 0, np.iinfo(dtype).max).astype(dtype)
+
+
+def one_channel(pixels: NDArray[Any], kind: str) -> tuple[NDArray[Any], Fact]:
+    """The one channel of pixels (H, W, 3 or 4) that are grey by content, of any type.
+
+    RefusedError: a pixel has a colour, or is not opaque (the fourth channel, if there is one).
+    """
+    if pixels.shape[2] == 4 and (pixels[..., 3] != np.iinfo(pixels.dtype).max).any():
+        raise RefusedError("has transparent pixels. Convert it to 8-bit grey explicitly.")
+    grey = pixels[..., :1]
+    if (pixels[..., 1:3] != grey).any():
+        raise RefusedError("has coloured pixels. Convert it to 8-bit grey explicitly.")
+    return np.ascontiguousarray(grey[..., 0]), (kind, "grey by content", "one channel taken")

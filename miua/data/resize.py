@@ -17,8 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from miua.data.frame import RefusedError
-from miua.data.reading import ReadingOptions, Resize, rounded
+from miua.data.reading import ReadingOptions, RefusedError, rounded
 
 
 def squared(pixels: NDArray[Any], options: ReadingOptions) -> NDArray[Any]:
@@ -44,7 +43,7 @@ def squared(pixels: NDArray[Any], options: ReadingOptions) -> NDArray[Any]:
         rows, columns = ((2 * np.arange(size) + 1) * side // (2 * size) for side in pixels.shape)
         return pixels[np.ix_(rows, columns)]
     if not options.antialias:
-        return _sampled(pixels, size, options.resize)
+        return _sampled(pixels, size, *_KERNELS[options.resize])
     # Pillow computes on 8 bits, or on 32-bit floats.
     deep = pixels.dtype != np.uint8
     image = Image.fromarray(pixels.astype(np.float32) if deep else pixels)
@@ -52,31 +51,26 @@ def squared(pixels: NDArray[Any], options: ReadingOptions) -> NDArray[Any]:
     return resized.astype(np.float64) if deep else resized
 
 
-def _sampled(pixels: NDArray[Any], size: int, resize: Resize) -> NDArray[Any]:
-    # Sums over the few weights in a fixed order, not a matrix product, whose last bits depend on
-    # the processor.
-    result = pixels.astype(np.float64)
-    for _ in range(2):  # columns, then rows
-        index, weight = _taps(len(result), size, *_KERNELS[resize])
-        taken = np.zeros((size, result.shape[1]))
-        for tap in range(weight.shape[1]):
-            taken += weight[:, tap, None] * result[index[:, tap]]
-        result = taken.T
-    return rounded(result, np.uint8) if pixels.dtype == np.uint8 else result
-
-
 Kernel = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
 
-def _taps(
-    length: int, size: int, kernel: Kernel, support: int
-) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
-    """Which of `length` pixels go into each of `size`, and with what weight: (size, taps) both."""
-    centre = (np.arange(size) + 0.5) * (length / size) - 0.5
-    first = np.floor(centre).astype(np.intp) - support + 1
-    index = first[:, None] + np.arange(2 * support)
-    weight = np.where((index >= 0) & (index < length), kernel(index - centre[:, None]), 0.0)
-    return np.clip(index, 0, length - 1), weight / weight.sum(axis=1, keepdims=True)
+def _sampled(pixels: NDArray[Any], size: int, kernel: Kernel, support: int) -> NDArray[Any]:
+    result = pixels.astype(np.float64)
+    for _ in range(2):  # columns, then rows
+        length = len(result)
+        # Which pixels go into each new one, and with what weight: (size, taps) both.
+        centre = (np.arange(size) + 0.5) * (length / size) - 0.5
+        first = np.floor(centre).astype(np.intp) - support + 1
+        index = first[:, None] + np.arange(2 * support)
+        weight = np.where((index >= 0) & (index < length), kernel(index - centre[:, None]), 0.0)
+        weight /= weight.sum(axis=1, keepdims=True)
+        # Sums over the few weights in a fixed order, not a matrix product, whose last bits depend
+        # on the processor.
+        taken = np.zeros((size, result.shape[1]))
+        for column, weights in zip(np.clip(index, 0, length - 1).T, weight.T, strict=True):
+            taken += weights[:, None] * result[column]
+        result = taken.T
+    return rounded(result, np.uint8) if pixels.dtype == np.uint8 else result
 
 
 def _cubic(x: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -1,11 +1,5 @@
 """Image stacks: a folder of grey images, decoded once, as one array.
 
-    stack = read_stack(folder, size=64)
-    stack.images   uint8 (N, 64, 64), C-contiguous, in the order of
-    stack.names    the images' paths in the folder, sorted
-    stack.notes    what was passed over and what was done to the images, in sentences; or empty
-    stack.skipped  which files were left out and why; only with skip_bad=True
-
 No grey value changes unless the caller asks for it, and a note says so: an image that is not 8-bit
 grey by content is refused, or windowed as the caller says. miua.data.formats decodes,
 miua.data.reading windows, miua.data.resize resizes.
@@ -21,40 +15,23 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from miua.data import dicom
-from miua.data.arrays import check_depth, frame_of, open_array, split_name
-from miua.data.folder import (
-    ANNOTATIONS,
-    TRAINING_SET,
-    count_beside,
-    find_images,
-    image_folder,
-    image_name,
-    is_dicom,
-)
+from miua import files
+from miua.data import dicom, folder, reading
+from miua.data.arrays import open_array, split_name
 from miua.data.formats import frames_of
-from miua.data.reading import Fit, ReadingOptions, Resize, Window
-from miua.data.take import Files, Taken, refuse, take
+from miua.data.reading import Fit, Frame, ReadingOptions, RefusedError, Resize, Window
+from miua.data.resize import squared
 from miua.data.threads import in_threads, usable_cores
 from miua.errors import MiuaError
-from miua.files import (
-    data_folder,
-    read_array,
-    read_json,
-    sha256_array,
-    sha256_file,
-    write_array,
-    write_json,
-)
 from miua.progress import progress
 from miua.provenance import provenance, write_provenance
 from miua.wording import counted, first_few
@@ -65,6 +42,10 @@ CACHE_VERSION = 3
 _DECODERS = ("pillow", "pydicom", "pylibjpeg", "pylibjpeg-libjpeg", "pylibjpeg-openjpeg",
              "pylibjpeg-rle", "pyjpegls", "python-gdcm")  # fmt: skip
 REFERENCE_DRAW = 1
+
+
+class RefusedFilesError(MiuaError):
+    """Some files cannot be taken, but others can: skipping the bad ones would go on."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +83,7 @@ def read_stack(
     fit: Fit = "stretch",
     *,
     crop_size: int | None = None,
-    exclude: Sequence[str] = (ANNOTATIONS,),
+    exclude: Sequence[str] = (folder.ANNOTATIONS,),
     window: Window | None = None,
     resize: Resize = "bilinear",
     antialias: bool = True,
@@ -140,26 +121,21 @@ def read_stack(
     options = ReadingOptions(size, fit, crop_size, window, resize, antialias, depth, skip_bad)
     threads = threads or usable_cores()
     source, array_name = split_name(Path(source))
-    notes: tuple[str, ...] = ()
+    notes: list[str] = []
     if (source / "images.npy").is_file():
-        notes = (_stands_for_folder("images.npy", count_beside(source, source / "images.npy")),)
+        notes = [folder.read_instead("images.npy", source)]
         source /= "images.npy"
     if source.is_file() and source.suffix.lower() in (".npy", ".npz"):
         stack = _read_array(source, array_name, options, threads)
-        return replace(stack, notes=(*notes, *stack.notes))
-    if source.is_file():
-        if source.suffix.lower() not in dicom.SUFFIXES and not is_dicom(source):
+    elif source.is_file():
+        if source.suffix.lower() not in dicom.SUFFIXES and not folder.is_dicom(source):
             raise MiuaError(f"{source} is neither a folder of images nor an .npy image stack.")
-        paths, names = [source], [source.name]
+        stack = _read_files(source, [source], [source.name], options, threads, cache)
     else:
-        found = find_images(source, exclude)
-        inner = image_folder(source)
-        if inner != source:
-            notes = (_stands_for_folder(f"{TRAINING_SET}/", count_beside(source, inner)),)
-        notes += _left_out(found.excluded, found.unread)
-        source, paths = inner, found.paths
-        names = [image_name(path, source) for path in paths]
-    stack = _read_files(source, paths, names, options, threads, cache)
+        paths, notes = folder.find_images(source, exclude)
+        source = folder.image_folder(source)
+        names = [folder.image_name(path, source) for path in paths]
+        stack = _read_files(source, paths, names, options, threads, cache)
     return replace(stack, notes=(*notes, *stack.notes))
 
 
@@ -184,39 +160,58 @@ def save_stack(
 ) -> ImageStack:
     """Read `source` as an image stack and save it, or a random part of it, in the folder `out`.
 
-    Args:
-        source: a folder of images or an .npy image stack.
-        out: gets images.npy, names.json and provenance.json; images.npy is written last.
-        options: how the images are read.
-        images: how many to draw, without repetition; all of them, in order, if None.
-        seed: seed of the draw.
-        cache: see `read_stack`.
-
-    Raises:
-        MiuaError: the source cannot be read, or has fewer images than asked.
+    That gets names.json, provenance.json and, last, images.npy. So many `images` are drawn by
+    `seed` without repetition, in the stack's order; all if None. source, cache: see `read_stack`.
+    MiuaError: the source cannot be read, or has fewer images than asked.
     """
     stack = read_stack(source, **vars(options), cache=cache)
     if images is not None:
         if images > len(stack):
             raise MiuaError(f"{source} has {len(stack)} images; {images} cannot be drawn from it.")
-        stack = drawn(stack, images, seed)
+        # Not the draw of training subsets: with it, the reference images would be exactly those
+        # that one of the networks was trained on.
+        order = np.random.default_rng((seed, REFERENCE_DRAW)).permutation(len(stack))
+        chosen = np.sort(order[:images])
+        names = tuple(stack.names[index] for index in chosen)
+        stack = replace(stack, images=stack.images[chosen], names=names)
     always = {"fit": options.fit, "crop_size": options.crop_size, "images": images, "seed": seed}
     record = provenance(inputs={"source": stack.digest}, settings={**always, **options.settings()})
-    record["outputs"] = {"images": sha256_array(stack.images)}
-    write_json(out / "names.json", list(stack.names))
+    record["outputs"] = {"images": files.sha256_array(stack.images)}
+    files.write_json(out / "names.json", list(stack.names))
     write_provenance(out, record)
-    write_array(out / "images.npy", stack.images)
+    files.write_array(out / "images.npy", stack.images)
     return stack
 
 
-def drawn(stack: ImageStack, images: int, seed: int) -> ImageStack:
-    """So many images of a stack, drawn at random without repetition, in the stack's order."""
-    # Not the draw of training subsets: with it, the reference images would be exactly those
-    # that one of the networks was trained on.
-    order = np.random.default_rng((seed, REFERENCE_DRAW)).permutation(len(stack))
-    chosen = np.sort(order[:images])
-    names = tuple(stack.names[index] for index in chosen)
-    return replace(stack, images=stack.images[chosen], names=names)
+class _Taken(NamedTuple):
+    """What reading files gave.
+
+    images: (N, H, W). counts: the images of each file; 0 for one that was refused. reasons: why,
+    by the file's place. notes: what was done, in sentences.
+    """
+
+    images: NDArray[Any]
+    counts: list[int]
+    reasons: dict[int, str]
+    notes: tuple[str, ...]
+
+
+def _read_array(path: Path, name: str | None, options: ReadingOptions, threads: int) -> ImageStack:
+    array, digest = open_array(path, name, options.window)
+    names = [f"{path.name}[{index}]" for index in range(len(array))]
+    if array.shape[1:] == (options.size, options.size):
+        # A stack that was made square and small already is not cropped or resized again.
+        options = replace(options, size=None)
+    if array.dtype == np.uint8 and (options.size, options.window, options.depth) == (None, None, 8):
+        return ImageStack(np.array(array, order="C"), tuple(names), digest)
+    depth = {"u": "{} bits", "i": "{} bits, signed", "f": "{}-bit floats"}[array.dtype.kind]
+    depth = "" if array.dtype == np.uint8 else depth.format(8 * array.itemsize)
+
+    def frames(index: int) -> list[Frame]:
+        return [Frame(np.ascontiguousarray(array[index]), depth)]
+
+    taken = _take(path, names, frames, options, threads)
+    return _stack(names, taken, digest)
 
 
 def _read_files(
@@ -229,93 +224,25 @@ def _read_files(
 ) -> ImageStack:
     hashing = in_threads(_digest, paths, threads)
     digests = list(progress(hashing, "Hashing images", "images", total=len(paths)))
-    files = Files(source, names, lambda index: frames_of(paths[index], digests[index] or None))
     decides = f"{CACHE_VERSION} {_decoders()} {options} {' '.join(digests)}"
-    cached = data_folder() / "stacks" / f"{hashlib.sha256(decides.encode()).hexdigest()}.npy"
+    key = hashlib.sha256(decides.encode()).hexdigest()
+    cached = files.data_folder() / "stacks" / f"{key}.npy"
     taken = _read_cache(cached, len(paths)) if cache else None
     if taken is None:
-        taken = take(files, options, threads)
+        taken = _take(source, names, lambda i: frames_of(paths[i], digests[i]), options, threads)
         if cache:
             _write_cache(cached, taken)
-    refuse(files, taken.reasons, options.skip_bad)
+    _refuse(source, names, taken.reasons, options.skip_bad)
     kept = (digest for digest, count in zip(digests, taken.counts, strict=True) if count)
-    return _stack(files, taken, hashlib.sha256("".join(kept).encode()).hexdigest())
+    return _stack(names, taken, hashlib.sha256("".join(kept).encode()).hexdigest())
 
 
 def _digest(path: Path) -> str:
     """The SHA-256 of a file; empty if it is none or cannot be read, which decoding will say."""
     try:
-        return sha256_file(path) if path.is_file() else ""
+        return files.sha256_file(path) if path.is_file() else ""
     except OSError:
         return ""
-
-
-def _read_array(path: Path, name: str | None, options: ReadingOptions, threads: int) -> ImageStack:
-    array, digest = open_array(path, name)
-    check_depth(path, array, options.window)
-    names = [f"{path.name}[{index}]" for index in range(len(array))]
-    if array.shape[1:] == (options.size, options.size):
-        # A stack that was made square and small already is not cropped or resized again.
-        options = replace(options, size=None)
-    if array.dtype == np.uint8 and (options.size, options.window, options.depth) == (None, None, 8):
-        return ImageStack(np.array(array, order="C"), tuple(names), digest)
-    files = Files(path, names, lambda index: iter([frame_of(array, index)]))
-    return _stack(files, take(files, options, threads), digest)
-
-
-def _stack(files: Files, taken: Taken, digest: str) -> ImageStack:
-    names = (
-        f"{name}[{frame}]" if count > 1 else name
-        for name, count in zip(files.names, taken.counts, strict=True)
-        for frame in range(count)
-    )
-    skipped = (Skipped(files.names[index], why) for index, why in sorted(taken.reasons.items()))
-    return ImageStack(taken.images, tuple(names), digest, taken.notes, tuple(skipped))
-
-
-def _stands_for_folder(name: str, beside: int) -> str:
-    """That one folder or file in a folder was read, and not the images beside it."""
-    rest = f", not the {counted(beside, 'image file')} beside it" if beside else ""
-    return f"read {name} of the folder{rest}"
-
-
-def _left_out(excluded: Counter[str], unread: Counter[str]) -> tuple[str, ...]:
-    """One sentence for each kind of file in a folder that was not read; see `folder.Found`."""
-    said = [
-        f"left out {counted(n, 'file')} named {pattern}" for pattern, n in sorted(excluded.items())
-    ]
-    if unread:
-        suffixes = first_few(sorted(unread, key=lambda suffix: (-unread[suffix], suffix)), 10)
-        count = counted(unread.total(), "file")
-        said.append(f"left out {count} of formats that are not read here ({suffixes})")
-    return tuple(said)
-
-
-def _read_cache(path: Path, files: int) -> Taken | None:
-    """What is cached; None if nothing is or it is damaged, which only costs time."""
-    try:
-        said = read_json(path.with_suffix(".json"))
-        reasons = {int(index): str(reason) for index, reason in said["reasons"].items()}
-        taken = Taken(read_array(path), said["counts"], reasons, tuple(said["notes"]))
-        sound = len(taken.counts) == files and sum(taken.counts) == len(taken.images)
-        sound = sound and [taken.images.dtype.name, *taken.images.shape] == said["array"]
-    except (MiuaError, OSError, KeyError, TypeError, ValueError, AttributeError):
-        return None
-    return taken if sound else None
-
-
-def _write_cache(path: Path, taken: Taken) -> None:
-    """Keep it; MiuaError where that cannot be done."""
-    array = [taken.images.dtype.name, *taken.images.shape]
-    said = {"array": array, **{key: value for key, value in vars(taken).items() if key != "images"}}
-    try:
-        write_json(path.with_suffix(".json"), said)
-        write_array(path, taken.images)
-    except OSError as error:
-        raise MiuaError(
-            f"Cannot write the cache {path} ({error}). "
-            "Set MIUA_DATA_DIR to a folder that can be written and has room."
-        ) from None
 
 
 def _decoders() -> str:
@@ -327,3 +254,167 @@ def _decoders() -> str:
         except PackageNotFoundError:
             continue
     return ", ".join(found)
+
+
+def _take(
+    source: Path,
+    names: list[str],
+    frames: Callable[[int], Iterable[Frame]],
+    options: ReadingOptions,
+    threads: int,
+) -> _Taken:
+    """Decode `names`, each by its `frames`; MiuaError names those refused, or of other sizes."""
+
+    def decode(index: int) -> tuple[list[NDArray[Any]], Notes, str]:
+        done: Notes = Counter()
+        try:
+            return [_prepared(frame, options, done) for frame in frames(index)], done, ""
+        except RefusedError as refused:
+            return [], Counter(), str(refused)
+
+    notes: Notes = Counter()
+    images: list[NDArray[Any]] = []
+    counts: list[int] = []
+    reasons: dict[int, str] = {}
+    sizes: dict[tuple[int, ...], list[str]] = {}
+    results = in_threads(decode, range(len(names)), threads)
+    shown = progress(results, "Reading images", "images", total=len(names))
+    for name, (made, done, refused) in zip(names, shown, strict=True):
+        if refused:
+            reasons[len(counts)] = refused
+        counts.append(len(made))
+        notes.update(done)
+        for image in made:
+            sizes.setdefault(image.shape, []).append(name)
+            if len(sizes) == 1:
+                images.append(image)
+    _refuse(source, names, reasons, options.skip_bad)
+    if len(sizes) > 1:
+        listed = "\n".join(
+            f"  {width} x {height} pixels: {first_few(dict.fromkeys(of_size))}"
+            for (height, width), of_size in sorted(sizes.items())
+        )
+        raise MiuaError(
+            f"The images in {source} differ in size. "
+            f"Name one size for all of them (--size N).\n{listed}"
+        )
+    stack = np.empty((len(images), *images[0].shape), options.dtype)
+    for index in reversed(range(len(stack))):
+        stack[index] = images.pop()  # which frees it: memory never holds the set twice
+    return _Taken(stack, counts, reasons, _sentences(notes, options))
+
+
+def _refuse(source: Path, names: list[str], reasons: dict[int, str], skip_bad: bool) -> None:
+    """MiuaError with all files that were refused, unless they are skipped and some are left."""
+    if not reasons or (skip_bad and len(reasons) < len(names)):
+        return
+    listed = "\n".join(f"  {names[index]}: {why}" for index, why in sorted(reasons.items()))
+    nothing = "No image is left. " if skip_bad else ""
+    error = RefusedFilesError if len(reasons) < len(names) else MiuaError
+    raise error(f"{nothing}{len(reasons)} of {len(names)} images in {source}:\n{listed}")
+
+
+def _stack(names: list[str], taken: _Taken, digest: str) -> ImageStack:
+    of_images = (
+        f"{name}[{frame}]" if count > 1 else name
+        for name, count in zip(names, taken.counts, strict=True)
+        for frame in range(count)
+    )
+    skipped = (Skipped(names[index], why) for index, why in sorted(taken.reasons.items()))
+    return ImageStack(taken.images, tuple(of_images), digest, taken.notes, tuple(skipped))
+
+
+# Counts of images, by what was done to them: ("fact", Fact), ("as stored", "") for images of 8
+# bits, ("resized" or "cropped", (width, height) before), ("windowed", depth); and ("pixels" or
+# "clipped", depth): the pixels of windowed images, and how many of them lay outside the window.
+Notes = Counter[tuple[str, Any]]
+
+
+def _prepared(frame: Frame, options: ReadingOptions, notes: Notes) -> NDArray[Any]:
+    """A frame as an image of the stack; `notes` counts what was done to it."""
+    pixels, top = frame.pixels, int(np.iinfo(options.dtype).max)
+    height, width = pixels.shape
+    notes.update(("fact", fact) for fact in frame.facts)
+    if not frame.depth:
+        notes["as stored", ""] += 1
+        pixels = pixels if options.depth == 8 else pixels * 257.0
+    else:
+        low, high = reading.window_of(frame, options.window)
+        pixels, clipped = reading.through_window(pixels, low, high, top)
+        counts = {"windowed": 1, "pixels": pixels.size, "clipped": clipped}
+        notes.update({(kind, frame.depth): count for kind, count in counts.items()})
+        pixels = top - pixels if frame.inverted else pixels
+        # What becomes 16 bits is rounded once, after it was resized.
+        pixels = reading.rounded(pixels, np.uint8) if options.depth == 8 else pixels
+    pixels = squared(pixels, options)
+    if options.resamples(height, width):
+        notes["resized", (width, height)] += 1
+    elif pixels.shape != (height, width):
+        notes["cropped", (width, height)] += 1
+    return pixels if pixels.dtype == options.dtype else reading.rounded(pixels, options.dtype)
+
+
+def _sentences(notes: Notes, options: ReadingOptions) -> tuple[str, ...]:
+    """One sentence for each kind of conversion; none where nothing was done."""
+    kinds: dict[str, dict[Any, int]] = {kind: {} for kind in ("fact", "windowed")}
+    for (kind, what), n in sorted(notes.items()):
+        kinds.setdefault(kind, {})[what] = n
+    said = [
+        f"{counted(n, f'{kind} image'.lstrip())} {'is' if n == 1 else 'are'} {state}: {done}"
+        for (kind, state, done), n in kinds["fact"].items()
+    ]
+    as_stored = notes["as stored", ""]
+    given = "each file's own window" if options.window == "dicom" else "window {:g}:{:g}"
+    for depth, n in kinds["windowed"].items():
+        share = 100 * notes["clipped", depth] / notes["pixels", depth]
+        percent = "under 0.1 %" if 0 < share < 0.05 else f"{share:.1f} %"
+        said.append(
+            f"{counted(n, 'image')} of {depth}: {given.format(*options.window or ())} to "
+            f"0..{2**options.depth - 1}, {percent} of the pixels clipped"
+        )
+    eight = f"{counted(as_stored, 'image')} of 8 bits:"
+    if options.window is not None and as_stored:
+        said.append(f"{eight} taken as stored, without the window")
+    if options.depth == 16 and as_stored:
+        said.append(f"{eight} scaled by 257 to 16 bits")
+    to = f"{options.size} x {options.size}"
+    if "cropped" in kinds:
+        said.append(f"cropped {_sizes(kinds['cropped'])} to the centred {to}")
+    if "resized" in kinds:
+        said.append(f"resized {_sizes(kinds['resized'])} to {to}: {options.how()}")
+    return tuple(said)
+
+
+def _sizes(counts: dict[tuple[int, int], int]) -> str:
+    width, height = max(counts, key=lambda size: (size[0] * size[1], size))
+    images = counted(sum(counts.values()), "image")
+    if len(counts) == 1:
+        return f"{images} of {width} x {height}"
+    return f"{images} of {len(counts):,} sizes (largest {width} x {height})"
+
+
+def _read_cache(path: Path, count: int) -> _Taken | None:
+    """What is cached of `count` files; None if nothing is or it is damaged, which costs time."""
+    try:
+        said = files.read_json(path.with_suffix(".json"))
+        reasons = {int(index): str(reason) for index, reason in said["reasons"].items()}
+        taken = _Taken(files.read_array(path), said["counts"], reasons, tuple(said["notes"]))
+        sound = len(taken.counts) == count and sum(taken.counts) == len(taken.images)
+        sound = sound and [taken.images.dtype.name, *taken.images.shape] == said["array"]
+    except (MiuaError, OSError, KeyError, TypeError, ValueError, AttributeError):
+        return None
+    return taken if sound else None
+
+
+def _write_cache(path: Path, taken: _Taken) -> None:
+    said = taken._asdict()
+    images = said.pop("images")
+    try:
+        said["array"] = [images.dtype.name, *images.shape]
+        files.write_json(path.with_suffix(".json"), said)
+        files.write_array(path, images)
+    except OSError as error:
+        raise MiuaError(
+            f"Cannot write the cache {path} ({error}). "
+            "Set MIUA_DATA_DIR to a folder that can be written and has room."
+        ) from None

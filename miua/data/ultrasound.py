@@ -15,7 +15,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,10 +52,8 @@ class Fan:
     def positions(self) -> tuple[Floats, Floats]:
         """Pixel coordinates (x, y) of each sample: (DEPTHS, BEAMS) each."""
         radius = np.linspace(self.near, self.far, DEPTHS, dtype=np.float32)[:, None]
-        return (
-            self.apex_x + radius * np.sin(self.angles),
-            self.apex_y + radius * np.cos(self.angles),
-        )
+        x = self.apex_x + radius * np.sin(self.angles)
+        return x, self.apex_y + radius * np.cos(self.angles)
 
     @property
     def sample_length(self) -> float:
@@ -72,8 +70,7 @@ class Fan:
         return image
 
 
-@dataclass(frozen=True)
-class Tissue:
+class Tissue(NamedTuple):
     """What the probe meets: three maps of (DEPTHS, BEAMS).
 
     level: strength of the scatterers in dB; 0 dB is solid tissue. surface: amplitude of mirror-like
@@ -86,8 +83,7 @@ class Tissue:
     loss: Floats
 
 
-@dataclass(frozen=True)
-class Machine:
+class Machine(NamedTuple):
     """Settings of the scanner.
 
     focus: depth of the focus as a share of the range. axial, lateral: sigma of the point spread

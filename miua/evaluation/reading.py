@@ -14,7 +14,7 @@ from miua.data import ImageStack, ReadingOptions, read_stack, subjects_of
 from miua.data.arrays import split_name
 from miua.data.dicom import SUFFIXES as DICOM_SUFFIXES
 from miua.data.groups import read_groups
-from miua.data.take import RefusedFilesError
+from miua.data.stack import RefusedFilesError
 from miua.errors import MiuaError
 from miua.evaluation.result import Source
 from miua.files import sha256_array

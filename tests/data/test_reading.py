@@ -10,8 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from miua.data.frame import RefusedError
-from miua.data.reading import checked_window, parse_window, rounded, through_window
+from miua.data.reading import RefusedError, checked_window, parse_window, rounded, through_window
 from miua.errors import MiuaError
 
 

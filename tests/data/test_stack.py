@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import miua.data.stack as stack_module
-from miua.data.frame import Frame
+from miua.data.reading import Frame
 from miua.data.stack import read_stack, subset
 from miua.errors import MiuaError
 
@@ -112,7 +112,7 @@ def count_decodings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     decoded: list[str] = []
     decode = stack_module.frames_of
 
-    def counting(path: Path, sha256: str | None) -> Iterator[Frame]:
+    def counting(path: Path, sha256: str) -> Iterator[Frame]:
         decoded.append(path.name)
         return decode(path, sha256)
 
@@ -204,7 +204,7 @@ def test_every_damaged_file_is_named(folder: Path, own_data_folder: Path) -> Non
 def test_a_file_that_changes_while_it_is_read(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stack_module, "sha256_file", lambda path: "another")
+    monkeypatch.setattr("miua.files.sha256_file", lambda path: "another")
     for skip_bad in (False, True):
         with pytest.raises(MiuaError, match=r"a\.png changed while it was read"):
             read_stack(folder, 8, skip_bad=skip_bad)

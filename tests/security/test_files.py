@@ -192,7 +192,7 @@ def test_an_npz_bomb_is_refused(tmp_path, monkeypatch):
     path = tmp_path / "a.npz"
     np.savez_compressed(path, a=np.zeros((10, 500, 500), np.uint8))
     assert len(read_stack(path, None)) == 10
-    monkeypatch.setattr(arrays_module, "MAX_BYTES", 10**6)
+    monkeypatch.setattr(arrays_module, "MAX_UNPACKED_BYTES", 10**6)
     with pytest.raises(MiuaError, match=r"a\.npz:a is refused: unpacked .* 2,500,128 bytes"):
         read_stack(path, None)
 
