@@ -28,7 +28,7 @@ _DAMAGED = (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error
 # Pillow would read dozens of formats, some through other programs: EPS starts Ghostscript.
 _FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "PPM")
 _WHITE_IS_ZERO, _PHOTOMETRIC, _ORIENTATION = 0, 262, 274  # TIFF; EXIF has the last, too
-# What Pillow calls the modes that may be grey by content.
+# Modes that may be grey by content, and what notes call them.
 _KINDS = {"L": "L", "1": "1", "LA": "grey-alpha", "P": "palette", "PA": "palette", "RGB": "RGB",
           "RGBA": "RGBA"}  # fmt: skip
 

@@ -70,24 +70,24 @@ def hc18_folder(release: Release = PUBLISHED) -> Path:
     """
     if named := os.environ.get(ENVIRONMENT_VARIABLE):
         folder = Path(named).expanduser().resolve()
-        if not folder.is_dir():
-            raise MiuaError(
-                f"{ENVIRONMENT_VARIABLE} names {folder}, which is no folder. Name HC18's folder, "
-                "or unset the variable."
-            )
-        folder = image_folder(folder)
+        absent = (
+            f"{ENVIRONMENT_VARIABLE} names {folder}, which is no folder. Name HC18's folder, "
+            "or unset the variable."
+        )
     elif _marker().is_file():
         folder = Path(read_json(_marker())["folder"])
-        if not folder.is_dir():
-            raise MiuaError(
-                f"HC18 was in {folder}, which does not exist any more. Get it again with: "
-                "miua fetch hc18\nor name where it is now: miua fetch hc18 --from PATH"
-            )
+        absent = (
+            f"HC18 was in {folder}, which does not exist any more. Get it again with: "
+            "miua fetch hc18\nor name where it is now: miua fetch hc18 --from PATH"
+        )
     else:
         raise MiuaError(
             f"HC18 is not here (no {_marker()}). Get it with: miua fetch hc18\n"
             "or name a copy you have: miua fetch hc18 --from PATH"
         )
+    if not folder.is_dir():
+        raise MiuaError(absent)
+    folder = image_folder(folder)
     check_folder(folder, release.images)
     return folder
 

@@ -92,16 +92,6 @@ class ReadingOptions:
         plain = vars(ReadingOptions())
         return {key: v for key, v in vars(self).items() if key == "size" or v != plain[key]}
 
-    def side(self, height: int, width: int) -> int | None:
-        """Side of the square that is cropped from an image; None where none is."""
-        return self.crop_size or min(height, width) if self.fit == "crop" else None
-
-    def resamples(self, height: int, width: int) -> bool:
-        """Whether an image of this size is resized, and not only cropped or left as it is."""
-        side = self.side(height, width)
-        before = (side, side) if side else (height, width)
-        return self.size is not None and before != (self.size, self.size)
-
     def how(self) -> str:
         """What is done to an image that is resized, in words."""
         whole = "stretched"

@@ -20,35 +20,36 @@ from PIL import Image
 from miua.data.reading import ReadingOptions, RefusedError, rounded
 
 
-def squared(pixels: NDArray[Any], options: ReadingOptions) -> NDArray[Any]:
-    """A grey image (H, W) as the options ask for it, in the type it has: uint8 or float64.
+def squared(pixels: NDArray[Any], options: ReadingOptions) -> tuple[NDArray[Any], str]:
+    """A grey image (H, W) as the options ask for it, in the type it has: uint8 or float64; and
+    what was done: "resized", "cropped" if no more than that, or "".
 
     RefusedError: it is too small to crop.
     """
-    size = options.size
+    size, (height, width) = options.size, pixels.shape
     if size is None:
-        return pixels
-    height, width = pixels.shape
-    if side := options.side(height, width):
+        return pixels, ""
+    if options.fit == "crop":
+        side = options.crop_size or min(height, width)
         if side > min(width, height):
             raise RefusedError(
                 f"has {width} x {height} pixels, too few to crop {side} x {side} from it."
             )
         left, top = (width - side) // 2, (height - side) // 2
         pixels = np.ascontiguousarray(pixels[top : top + side, left : left + side])
-    if not options.resamples(height, width):
-        return pixels
+    if pixels.shape == (size, size):
+        return pixels, "cropped" if (height, width) != (size, size) else ""
     if options.nearest:
         # The pixel in which each centre lies; in integers, while Pillow misses some by rounding.
         rows, columns = ((2 * np.arange(size) + 1) * side // (2 * size) for side in pixels.shape)
-        return pixels[np.ix_(rows, columns)]
+        return pixels[np.ix_(rows, columns)], "resized"
     if not options.antialias:
-        return _sampled(pixels, size, *_KERNELS[options.resize])
+        return _sampled(pixels, size, *_KERNELS[options.resize]), "resized"
     # Pillow computes on 8 bits, or on 32-bit floats.
     deep = pixels.dtype != np.uint8
     image = Image.fromarray(pixels.astype(np.float32) if deep else pixels)
     resized = np.asarray(image.resize((size, size), Image.Resampling[options.resize.upper()]))
-    return resized.astype(np.float64) if deep else resized
+    return resized.astype(np.float64) if deep else resized, "resized"
 
 
 Kernel = Callable[[NDArray[np.float64]], NDArray[np.float64]]

@@ -346,11 +346,9 @@ def _prepared(frame: Frame, options: ReadingOptions, notes: Notes) -> NDArray[An
         pixels = top - pixels if frame.inverted else pixels
         # What becomes 16 bits is rounded once, after it was resized.
         pixels = reading.rounded(pixels, np.uint8) if options.depth == 8 else pixels
-    pixels = squared(pixels, options)
-    if options.resamples(height, width):
-        notes["resized", (width, height)] += 1
-    elif pixels.shape != (height, width):
-        notes["cropped", (width, height)] += 1
+    pixels, done = squared(pixels, options)
+    if done:
+        notes[done, (width, height)] += 1
     return pixels if pixels.dtype == options.dtype else reading.rounded(pixels, options.dtype)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,6 +21,10 @@ FILTERS: list[Resize] = ["bilinear", "bicubic", "lanczos", "box", "nearest"]
 PILLOW = Image.Resampling
 
 
+def square(pixels: NDArray[Any], options: ReadingOptions) -> NDArray[Any]:
+    return squared(pixels, options)[0]
+
+
 def grey(height: int, width: int, seed: int = 0) -> NDArray[np.uint8]:
     return np.random.default_rng(seed).integers(0, 256, (height, width), np.uint8)
 
@@ -29,7 +34,7 @@ def test_with_antialiasing_it_is_pillow_s(resize: Resize) -> None:
     pixels = grey(54, 80)
     expected = Image.fromarray(pixels).resize((16, 16), PILLOW[resize.upper()])
     np.testing.assert_array_equal(
-        squared(pixels, ReadingOptions(16, resize=resize)), np.asarray(expected)
+        square(pixels, ReadingOptions(16, resize=resize)), np.asarray(expected)
     )
 
 
@@ -37,11 +42,11 @@ def test_with_antialiasing_it_is_pillow_s(resize: Resize) -> None:
 def test_without_antialiasing_an_enlargement_is_the_same(resize: Resize) -> None:
     pixels = grey(9, 11)
     wide, plain = (
-        squared(pixels * 257.0, ReadingOptions(40, resize=resize, antialias=antialias))
+        square(pixels * 257.0, ReadingOptions(40, resize=resize, antialias=antialias))
         for antialias in (True, False)
     )
     np.testing.assert_allclose(plain, wide, atol=0.05)  # Pillow has 32-bit floats
-    eight = squared(pixels, ReadingOptions(40, resize=resize, antialias=False))
+    eight = square(pixels, ReadingOptions(40, resize=resize, antialias=False))
     assert eight.dtype == np.uint8
     np.testing.assert_allclose(eight, np.clip(plain / 257, 0, 255), atol=0.501)
 
@@ -56,7 +61,7 @@ def test_bilinear_without_antialiasing_is_torch_s_interpolate(
     expected = torch.nn.functional.interpolate(
         torch.from_numpy(pixels)[None, None], (size, size), mode="bilinear"
     )
-    got = squared(pixels, ReadingOptions(size, antialias=False))
+    got = square(pixels, ReadingOptions(size, antialias=False))
     np.testing.assert_allclose(got, expected[0, 0].numpy(), atol=1e-9)
 
 
@@ -70,9 +75,9 @@ def test_a_box_without_antialiasing_is_the_nearest_pixel(
         for length in (height, width)
     )
     expected = pixels[np.ix_(rows, columns)]
-    got = squared(pixels, ReadingOptions(size, resize="box", antialias=False))
+    got = square(pixels, ReadingOptions(size, resize="box", antialias=False))
     np.testing.assert_array_equal(got, expected)
-    np.testing.assert_array_equal(squared(pixels, ReadingOptions(size, resize="nearest")), expected)
+    np.testing.assert_array_equal(square(pixels, ReadingOptions(size, resize="nearest")), expected)
 
 
 @pytest.mark.parametrize("resize", FILTERS)
@@ -80,14 +85,14 @@ def test_a_box_without_antialiasing_is_the_nearest_pixel(
 def test_flat_images_stay_flat(resize: Resize, antialias: bool) -> None:
     flat = np.full((23, 31), 77, np.uint8)
     for size in (1, 8, 50):
-        assert (squared(flat, ReadingOptions(size, resize=resize, antialias=antialias)) == 77).all()
+        assert (square(flat, ReadingOptions(size, resize=resize, antialias=antialias)) == 77).all()
 
 
 def test_antialiasing_is_what_keeps_a_fine_pattern_grey() -> None:
     checks = (np.indices((64, 64)).sum(axis=0) % 2 * 255).astype(np.uint8)
-    assert np.ptp(squared(checks, ReadingOptions(9)).astype(int)) < 20
-    assert np.ptp(squared(checks, ReadingOptions(9, resize="nearest")).astype(int)) == 255
-    assert np.ptp(squared(checks, ReadingOptions(9, antialias=False)).astype(int)) > 100
+    assert np.ptp(square(checks, ReadingOptions(9)).astype(int)) < 20
+    assert np.ptp(square(checks, ReadingOptions(9, resize="nearest")).astype(int)) == 255
+    assert np.ptp(square(checks, ReadingOptions(9, antialias=False)).astype(int)) > 100
 
 
 @pytest.mark.parametrize("antialias", [True, False])
@@ -96,15 +101,20 @@ def test_an_image_of_the_size_stays_as_it_is(antialias: bool) -> None:
     for resize in FILTERS:
         for size in (12, None):
             square = ReadingOptions(size, resize=resize, antialias=antialias)
-            np.testing.assert_array_equal(squared(pixels, square), pixels)
+            np.testing.assert_array_equal(square(pixels, square), pixels)
 
 
 @given(st.integers(1, 20), st.integers(1, 20), st.integers(1, 20), st.integers(1, 20))
 def test_what_is_counted_as_resized_was(height: int, width: int, size: int, side: int) -> None:
-    assert not ReadingOptions(None, "crop").resamples(height, width)
-    assert ReadingOptions(size).resamples(height, width) == ((height, width) != (size, size))
-    assert ReadingOptions(size, "crop").resamples(height, width) == (min(height, width) != size)
-    assert ReadingOptions(size, "crop", side).resamples(height, width) == (side != size)
+    def done(*options: Any) -> str:
+        return squared(grey(height, width), ReadingOptions(*options))[1]
+
+    assert done(None, "crop") == ""
+    assert (done(size) == "resized") == ((height, width) != (size, size))
+    assert (done(size, "crop") == "resized") == (min(height, width) != size)
+    if side <= min(height, width):
+        assert (done(size, "crop", side) == "resized") == (side != size)
+        assert (done(side, "crop", side) == "cropped") == ((height, width) != (side, side))
 
 
 def test_wrong_choices_are_named() -> None:
