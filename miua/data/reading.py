@@ -20,6 +20,7 @@ from miua.errors import MiuaError
 
 Fit = Literal["stretch", "crop"]
 Resize = Literal["bilinear", "bicubic", "lanczos", "box", "nearest"]
+Depth = Literal[8, 16]
 # A kind of images, their state, and what was done: "3 DICOM images are MONOCHROME1: inverted".
 Fact = tuple[str, str, str]
 # (LOW, HIGH), or each DICOM file's own.
@@ -59,21 +60,18 @@ class ReadingOptions:
     window: Window | None = None
     resize: Resize = "bilinear"
     antialias: bool = True
-    depth: Literal[8, 16] = 8
+    depth: Depth = 8
     # Not shown: it decides which files are taken, but no grey value, so no cached stack.
     skip_bad: bool = field(default=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.size is not None and self.size < 1:
             raise ValueError(f"size must be at least 1, got {self.size}")
-        if self.fit not in get_args(Fit):
-            raise ValueError(f"fit must be 'stretch' or 'crop', got {self.fit!r}")
         if self.crop_size is not None and self.fit != "crop":
             raise ValueError("crop_size needs fit='crop'")
-        if self.resize not in get_args(Resize):
-            raise ValueError(f"resize must be one of {get_args(Resize)}, got {self.resize!r}")
-        if self.depth not in (8, 16):
-            raise ValueError(f"depth must be 8 or 16, got {self.depth}")
+        for name, known in {"fit": Fit, "resize": Resize, "depth": Depth}.items():
+            if (value := getattr(self, name)) not in get_args(known):
+                raise ValueError(f"{name} must be one of {get_args(known)}, got {value!r}")
         if self.window is not None:
             object.__setattr__(self, "window", checked_window(self.window))
 

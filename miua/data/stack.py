@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +28,7 @@ from miua import files
 from miua.data import dicom, folder, reading
 from miua.data.arrays import open_array, split_name
 from miua.data.formats import frames_of
-from miua.data.reading import Fit, Frame, ReadingOptions, RefusedError, Resize, Window
+from miua.data.reading import Depth, Fit, Frame, ReadingOptions, RefusedError, Resize, Window
 from miua.data.resize import squared
 from miua.data.threads import in_threads, usable_cores
 from miua.errors import MiuaError
@@ -87,7 +87,7 @@ def read_stack(
     window: Window | None = None,
     resize: Resize = "bilinear",
     antialias: bool = True,
-    depth: Literal[8, 16] = 8,
+    depth: Depth = 8,
     skip_bad: bool = False,
     threads: int | None = None,
     cache: bool = True,

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 
 import torch
 from torch import Tensor
 
-from miua.config import Precision, TrainingConfig
+from miua.config import TrainingConfig
 from miua.dcgan import Discriminator, Generator, initialise
 from miua.training.draws import Stream, seeded_generator
 
@@ -19,43 +18,28 @@ class Adam(torch.optim.Adam):
     step = torch.no_grad()(getattr(torch.optim.Adam.step, "__wrapped__", torch.optim.Adam.step))
 
 
-@dataclass
 class Adversaries:
-    """A generator and a discriminator with an optimiser each.
+    """A generator and a discriminator with an optimiser each, on `device`.
 
-    precision: of the convolutions; weights and optimisers are float32 in any case.
+    Their weights are those that the seed gives. `config.precision` is that of the convolutions;
+    weights and optimisers are float32 in any case.
     """
 
-    generator: Generator
-    discriminator: Discriminator
-    generator_optimiser: Adam
-    discriminator_optimiser: Adam
-    precision: Precision = "float32"
-
-    @classmethod
-    def create(cls, config: TrainingConfig, device: torch.device) -> Adversaries:
-        """Fresh networks with the weights that the seed gives, on `device`."""
+    def __init__(self, config: TrainingConfig, device: torch.device) -> None:
         draws = seeded_generator(config.seed, Stream.WEIGHTS)
-        generator = Generator(config.image_size, config.latent_size, config.feature_maps)
-        discriminator = Discriminator(config.image_size, config.feature_maps)
-        for network in (generator, discriminator):
+        self.precision = config.precision
+        self.generator = Generator(config.image_size, config.latent_size, config.feature_maps)
+        self.discriminator = Discriminator(config.image_size, config.feature_maps)
+        for network in (self.generator, self.discriminator):
             initialise(network, config.weight_deviation, draws)
             # Convolutions with the channels innermost are faster, on CPUs and on GPUs.
             network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-
-        adam = partial(
-            Adam,
-            betas=(config.beta1, config.beta2),
-            weight_decay=config.weight_decay,
-            fused=True,  # each weight is read and written once a step
-        )
-        return cls(
-            generator,
-            discriminator,
-            adam(generator.parameters(), lr=config.learning_rate_generator),
-            adam(discriminator.parameters(), lr=config.learning_rate_discriminator),
-            config.precision,
-        )
+        betas, decay = (config.beta1, config.beta2), config.weight_decay
+        # Fused: each weight is read and written once a step.
+        adam = partial(Adam, betas=betas, weight_decay=decay, fused=True)
+        rates = config.learning_rate_generator, config.learning_rate_discriminator
+        self.generator_optimiser = adam(self.generator.parameters(), lr=rates[0])
+        self.discriminator_optimiser = adam(self.discriminator.parameters(), lr=rates[1])
 
     def arithmetic(self) -> torch.autocast:
         """The context of a forward pass.

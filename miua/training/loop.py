@@ -79,7 +79,7 @@ def train(
             config = claim(run, config, images)
             if diverged := divergence(run):
                 raise DivergedError(f"{run}: {diverged['reason']} Remove the folder to try again.")
-            started = Run(run, config, Adversaries.create(config, place), EpochSums(place))
+            started = Run(run, config, Adversaries(config, place), EpochSums(place))
             started.resume()
             started.record_start(images, place)
             if started.position.epoch == config.epochs[-1]:
@@ -196,7 +196,7 @@ def predict(
 
 def images_per_second(config: TrainingConfig, device: torch.device) -> float:
     """The rate of training steps as `config` wants them, on networks and images for this alone."""
-    networks = Adversaries.create(config, device)
+    networks = Adversaries(config, device)
     networks.generator.train()
     networks.discriminator.train()
     side, size = config.image_size, config.batch_size

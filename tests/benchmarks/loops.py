@@ -59,7 +59,7 @@ def fast_loop(setting: Setting) -> Epoch:
     """What `miua train` does between two lines of its log."""
     config, place = setting.config, choose_device(setting.device, setting.threads)
     set_precision(config.precision, place)
-    networks = Adversaries.create(config, place)
+    networks = Adversaries(config, place)
     networks.generator.train()
     networks.discriminator.train()
     everything = torch.from_numpy(setting.images).to(place)

@@ -17,7 +17,7 @@ from miua.config import TrainingConfig
 from miua.training.adversaries import Adversaries
 from miua.training.device import choose_device
 
-networks = Adversaries.create(TrainingConfig(image_size=32), choose_device("cpu"))
+networks = Adversaries(TrainingConfig(image_size=32), choose_device("cpu"))
 for parameter in networks.generator.parameters():
     parameter.grad = torch.ones_like(parameter)
 networks.generator_optimiser.step()
@@ -34,7 +34,7 @@ def test_an_optimiser_does_not_load_the_compiler():
 
 def test_a_fused_step_is_adams_step(stack):
     """Also after a checkpoint, whose moments come back in another order in memory."""
-    networks = Adversaries.create(tiny(feature_maps=8), CPU)
+    networks = Adversaries(tiny(feature_maps=8), CPU)
     plain = torch.optim.Adam(
         [p.detach().clone().requires_grad_() for p in networks.discriminator.parameters()],
         lr=2e-4, betas=(0.5, 0.999), fused=False, foreach=False,
@@ -42,7 +42,7 @@ def test_a_fused_step_is_adams_step(stack):
     for step in range(4):
         if step == 2:
             saved = {name: tensor.clone() for name, tensor in networks.tensors().items()}
-            networks = Adversaries.create(tiny(feature_maps=8, seed=5), CPU)
+            networks = Adversaries(tiny(feature_maps=8, seed=5), CPU)
             networks.load({name: tensor.contiguous() for name, tensor in saved.items()})
         draws = seeded_generator(step)
         for ours, theirs in zip(

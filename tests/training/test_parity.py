@@ -87,7 +87,7 @@ def assert_same_networks(fast: Adversaries, plain: PlainNetworks, tolerance: flo
 @pytest.mark.parametrize("real_label", [1.0, 0.9])
 def test_every_step_is_that_of_the_plain_loop(stack: NDArray[np.uint8], real_label: float):
     config, images = tiny(real_label=real_label, **LIVELY), torch.from_numpy(stack)
-    fast = Adversaries.create(config, CPU)
+    fast = Adversaries(config, CPU)
     for network in (fast.generator, fast.discriminator):
         network.double()
     plain = plain_twin(fast, config)
@@ -106,7 +106,7 @@ def test_every_step_is_that_of_the_plain_loop(stack: NDArray[np.uint8], real_lab
 
 def test_every_batch_is_that_of_the_plain_loop_but_for_rounding(stack: NDArray[np.uint8]):
     config, images = tiny(), torch.from_numpy(stack)
-    fast = Adversaries.create(config, CPU)
+    fast = Adversaries(config, CPU)
     plain = plain_twin(fast, config)
     for draws in draws_of_batches(config, images):
         sums = EpochSums(CPU)
@@ -120,7 +120,7 @@ def test_every_batch_is_that_of_the_plain_loop_but_for_rounding(stack: NDArray[n
 def test_a_run_logs_and_saves_what_the_plain_loop_comes_to(tmp_path, stack: NDArray[np.uint8]):
     config = tiny(epochs=[EPOCHS])
     images = torch.from_numpy(training_images(config, stack))
-    fast = Adversaries.create(config, CPU)
+    fast = Adversaries(config, CPU)
     plain = plain_twin(fast, config)
     printed = [
         losses(plain_step(plain, real_batch(config, images, draws), draws.latent, 1.0))

@@ -17,7 +17,7 @@ CPU = torch.device("cpu")
 def test_accuracy_counts_what_was_called_right_even_with_smoothed_labels(stack):
     """The released notebook compared real predictions with 0.9 cast to an integer, that is 0."""
     config = tiny(real_label=0.9)
-    networks = Adversaries.create(config, CPU)
+    networks = Adversaries(config, CPU)
 
     class Oracle(torch.nn.Module):
         """Calls bright images real, and learns nothing."""
@@ -41,7 +41,7 @@ def test_accuracy_counts_what_was_called_right_even_with_smoothed_labels(stack):
 
 
 def test_the_discriminator_gets_no_gradient_from_the_generators_step(stack):
-    networks = Adversaries.create(tiny(), CPU)
+    networks = Adversaries(tiny(), CPU)
     real = to_model_space(torch.from_numpy(stack[:10]))
     _, _, synthetic = discriminator_step(networks, real, torch.randn(10, 8), 1.0)
     before = [parameter.grad.clone() for parameter in networks.discriminator.parameters()]
