@@ -100,8 +100,8 @@ def test_an_image_of_the_size_stays_as_it_is(antialias: bool) -> None:
     pixels = grey(12, 12)
     for resize in FILTERS:
         for size in (12, None):
-            square = ReadingOptions(size, resize=resize, antialias=antialias)
-            np.testing.assert_array_equal(square(pixels, square), pixels)
+            options = ReadingOptions(size, resize=resize, antialias=antialias)
+            np.testing.assert_array_equal(square(pixels, options), pixels)
 
 
 @given(st.integers(1, 20), st.integers(1, 20), st.integers(1, 20), st.integers(1, 20))
