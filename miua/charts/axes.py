@@ -65,7 +65,7 @@ class Axis:
         return cls(low - margin, high + margin, start, end)
 
     def at(self, value: float) -> float:
-        """Where a value stands; one off the axis at its end."""
+        """Where a value stands; a value off the axis stands at its end."""
         low, high, bounded = self.low, self.high, min(max(value, self.low), self.high)
         if self.compressed:
             low, high, bounded = map(math.asinh, (low, high, bounded))
@@ -84,7 +84,7 @@ class Axis:
 
     @property
     def ticks(self) -> list[Tick]:
-        """Round values within the axis, six at most; of a compressed one 0 and powers of ten."""
+        """At most six round values on the axis; on a compressed one, 0 and powers of ten."""
         if self.compressed:
             steps = [10.0**power for power in range(6) if 10.0**power <= self.high]
             both = [*(-step for step in reversed(steps)), 0.0, *steps]
@@ -119,7 +119,7 @@ class Column(NamedTuple):
 
 
 def histogram(axis: Axis, values: NDArray[np.float64], bins: int = 50) -> list[Column]:
-    """Columns of equal width over a linear axis, the highest of full height; without nan."""
+    """Columns of equal width over a linear axis, the highest at full height; nan is left out."""
     reach = (axis.low, axis.high)
     counts, _ = np.histogram(values[np.isfinite(values)], bins=bins, range=reach)
     width = (axis.end - axis.start) / bins

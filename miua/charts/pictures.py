@@ -5,8 +5,8 @@ from __future__ import annotations
 import base64
 import io
 import math
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,8 +21,7 @@ GAP = 2  # pixels between the images of a grid
 Stack = NDArray[np.uint8]
 
 
-@dataclass(frozen=True)
-class Picture:
+class Picture(NamedTuple):
     """A picture as the page holds it: its bytes as text, and its pixels."""
 
     source: str
@@ -47,11 +46,7 @@ def picture(pixels: Stack, reduced: int = 1) -> Picture:
 
 
 def png_file(path: Path) -> Picture:
-    """A PNG file as a picture of the page, byte for byte.
-
-    Raises:
-        MiuaError: the file is missing, or no PNG.
-    """
+    """A PNG file as a picture of the page, byte for byte."""
     try:
         return _embedded(path.read_bytes())
     except FileNotFoundError:
@@ -66,8 +61,7 @@ def _embedded(data: bytes) -> Picture:
     return Picture(f"data:image/png;base64,{base64.b64encode(data).decode('ascii')}", *size)
 
 
-@dataclass(frozen=True)
-class Samples:
+class Samples(NamedTuple):
     """Some images of one source. zoom: how many pixels on screen one of theirs takes; reduced:
     how many of theirs one on screen stands for; one of both is 1."""
 
@@ -97,11 +91,9 @@ def tile(stack: Stack, rows: int, columns: int) -> Stack:
     The first images, never chosen ones. Places without an image stay white.
     """
     height, width = stack.shape[1:]
-    tiled = np.full(
-        (rows * (height + GAP) - GAP, columns * (width + GAP) - GAP), WHITE, dtype=np.uint8
-    )
+    shape = rows * (height + GAP) - GAP, columns * (width + GAP) - GAP
+    tiled = np.full(shape, WHITE, dtype=np.uint8)
     for index, image in enumerate(stack[: rows * columns]):
-        top = index // columns * (height + GAP)
-        left = index % columns * (width + GAP)
+        top, left = index // columns * (height + GAP), index % columns * (width + GAP)
         tiled[top : top + height, left : left + width] = image
     return tiled

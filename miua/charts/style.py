@@ -11,6 +11,7 @@ from typing import Any
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from miua.files import atomic_path
 
@@ -19,22 +20,13 @@ TEXT_WIDTH = 122 * MILLIMETRE  # the text width of class llncs
 PNG_DPI = 300
 
 # Okabe and Ito (2008): distinguishable with every common colour vision.
-BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILION, PURPLE = (
-    "#000000",
-    "#E69F00",
-    "#56B4E9",
-    "#009E73",
-    "#F0E442",
-    "#0072B2",
-    "#D55E00",
-    "#CC79A7",
-)
+ORANGE, SKY, GREEN, BLUE = "#E69F00", "#56B4E9", "#009E73", "#0072B2"
+VERMILION, PURPLE = "#D55E00", "#CC79A7"
 SERIES_COLOURS = (BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY)
 # Colour never carries a difference alone: each series has its marker and line as well.
 SERIES_MARKERS = ("o", "s", "^", "D", "v", "P")
 SERIES_LINES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1, 1, 1)))
 REAL_COLOUR, SYNTHETIC_COLOUR = BLUE, VERMILION
-NOTE_COLOUR = VERMILION
 GREY = "#666666"
 
 _SETTINGS: dict[Any, Any] = {
@@ -94,18 +86,18 @@ def empty_figure(text: str) -> Figure:
     axes = figure.subplots()
     axes.set_axis_off()
     # Off the layout's books, or a long text would shrink the panel.
-    axes.text(
-        0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", color=GREY
-    ).set_in_layout(False)
+    _say(axes, text).set_in_layout(False)
     return figure
 
 
 def say_not_computed(axes: Axes) -> None:
     """Say in an empty panel that its metric was not computed; the text and the tables say why."""
     axes.set(xticks=[], yticks=[])
-    axes.text(
-        0.5, 0.5, "not\ncomputed", transform=axes.transAxes, ha="center", va="center", color=GREY
-    )
+    _say(axes, "not\ncomputed")
+
+
+def _say(axes: Axes, text: str) -> Text:
+    return axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", color=GREY)
 
 
 def mark(figure: Figure, banner: str) -> None:
@@ -113,30 +105,24 @@ def mark(figure: Figure, banner: str) -> None:
     if banner:
         # Bold letters are about 0.7 times as wide as high: smaller where the figure is narrow.
         size = min(7.0, 72 * figure.get_figwidth() / (0.7 * len(banner)))
-        figure.suptitle(banner, fontsize=size, color=NOTE_COLOUR, fontweight="bold")
+        figure.suptitle(banner, fontsize=size, color=VERMILION, fontweight="bold")
 
 
 def save(figure: Figure, folder: Path, name: str, title: str) -> list[Path]:
     """Write NAME.pdf and NAME.png, each whole or not at all, without dates or versions in them."""
-    paths = [folder / f"{name}.pdf", folder / f"{name}.png"]
-    metadata: list[dict[str, str | None]] = [
-        {"Title": title, "CreationDate": None, "Creator": None, "Producer": None},
-        {"Title": title, "Software": None},
-    ]
-    with _fixed_clock():
-        for path, entries in zip(paths, metadata, strict=True):
-            with atomic_path(path) as temporary:
-                figure.savefig(temporary, dpi=PNG_DPI, metadata=entries)
-    return paths
-
-
-@contextmanager
-def _fixed_clock() -> Iterator[None]:
-    """Embedded font subsets carry a time of change; SOURCE_DATE_EPOCH is what fixes it."""
+    metadata: dict[str, dict[str, str | None]] = {
+        "pdf": {"Title": title, "CreationDate": None, "Creator": None, "Producer": None},
+        "png": {"Title": title, "Software": None},
+    }
+    paths = [folder / f"{name}.{ending}" for ending in metadata]
+    # Embedded font subsets carry a time of change; SOURCE_DATE_EPOCH is what fixes it.
     before = os.environ.get("SOURCE_DATE_EPOCH")
     os.environ.setdefault("SOURCE_DATE_EPOCH", "0")
     try:
-        yield
+        for path, entries in zip(paths, metadata.values(), strict=True):
+            with atomic_path(path) as temporary:
+                figure.savefig(temporary, dpi=PNG_DPI, metadata=entries)
     finally:
         if before is None:
             del os.environ["SOURCE_DATE_EPOCH"]
+    return paths

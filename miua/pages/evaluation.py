@@ -14,7 +14,7 @@ from miua.metrics.contact_sheet import in_words
 from miua.metrics.records import COMPUTED
 from miua.metrics.registry import DIRECTIONS, STUDY_ELEMENTS, measure
 from miua.pages.evaluation_sets import PreprocessingView, beside_each_other, place_words
-from miua.pages.evaluation_views import SetView, chance_axis, definitions, set_view
+from miua.pages.evaluation_views import chance_axis, definitions, set_view
 from miua.pages.kit import KIT, in_rows, render, templates
 from miua.wording import counted, percent
 
@@ -28,7 +28,7 @@ def write_page(path: Path, evaluation: Evaluation) -> None:
 
 
 def render_page(evaluation: Evaluation) -> str:
-    """The page as text; errors as of `write_page`."""
+    """The page as text; raises what `write_page` raises."""
     return render(
         templates(KIT, "The HTML report", "report"),
         "evaluation.html",
@@ -40,13 +40,24 @@ def render_page(evaluation: Evaluation) -> str:
 def _content(evaluation: Evaluation) -> dict[str, Any]:
     axis = chance_axis(evaluation)
     sets = [set_view(evaluation, each, axis) for each in evaluation.sets]
-    sensitivity = evaluation.preprocessing_sensitivity
+    sensitivity, several = evaluation.preprocessing_sensitivity, len(sets) > 1
     floor = evaluation.floor.records if evaluation.floor else {}
     names = tuple(each.source.name for each in evaluation.sets)
+    what = f"{len(sets)} sets of synthetic images" if several else f"Synthetic images of {names[0]}"
+    sections = {
+        "metrics": "Metrics",
+        "samples": "Samples",
+        "lbpv": any(each["lbpv"] for each in sets) and "LBP vector",
+        "copies": any(each["copies"] for each in sets) and "Copies",
+        "sets": several and "Sets beside each other",
+        "preprocessing_sensitivity": sensitivity and "Other choices",
+        "made": "How it was made",
+    }
+    record = {k: v for k, v in evaluation.provenance.items() if k not in ("command", "settings")}
     return {
         "evaluation": evaluation,
-        "several": len(sets) > 1,
-        "title": _title(evaluation),
+        "several": several,
+        "title": f"{what} against real ones",
         "sets": sets,
         "axis": axis,
         "real_samples": samples(evaluation.real.sample),
@@ -56,36 +67,14 @@ def _content(evaluation: Evaluation) -> dict[str, Any]:
         "definitions": definitions(evaluation),
         "settings": _flat(evaluation.settings),
         "command": shlex.join(map(str, evaluation.provenance.get("command", []))),
-        "provenance": _flat(
-            {k: v for k, v in evaluation.provenance.items() if k not in ("command", "settings")}
-        ),
-        "sections": _sections(sets, evaluation),
+        "provenance": _flat(record),
+        "sections": [(name, title) for name, title in sections.items() if title],
         "directions": DIRECTIONS,
         "study_elements": STUDY_ELEMENTS,
         "measure": measure,
         "place_words": place_words,
         "turned": in_words,
     }
-
-
-def _title(evaluation: Evaluation) -> str:
-    if len(evaluation.sets) == 1:
-        return f"Synthetic images of {evaluation.sets[0].source.name} against real ones"
-    return f"{len(evaluation.sets)} sets of synthetic images against real ones"
-
-
-def _sections(sets: list[SetView], evaluation: Evaluation) -> list[tuple[str, str]]:
-    """Those that there are: id and title."""
-    there = {
-        "metrics": ("Metrics", True),
-        "samples": ("Samples", True),
-        "lbpv": ("LBP vector", any(each.lbpv for each in sets)),
-        "copies": ("Copies", any(each.copies for each in sets)),
-        "sets": ("Sets beside each other", len(sets) > 1),
-        "preprocessing_sensitivity": ("Other choices", bool(evaluation.preprocessing_sensitivity)),
-        "made": ("How it was made", True),
-    }
-    return [(name, title) for name, (title, shown) in there.items() if shown]
 
 
 def _floor_view(evaluation: Evaluation) -> dict[str, Any]:

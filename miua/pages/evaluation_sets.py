@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import product
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from miua.charts.axes import EDGE, Axis
 from miua.evaluation.result import (
@@ -20,52 +20,30 @@ from miua.evaluation.result import (
 )
 from miua.metrics.records import COMPUTED
 from miua.metrics.registry import STUDY_ELEMENTS, Measure, element_name, measure
-from miua.pages.evaluation_views import Row, metrics_of, row_of
+from miua.pages.evaluation_views import metrics_of, range_of, row_of
 from miua.wording import change, listed, number, percent
 
 Item = TypeVar("Item")
 COLUMNS, CHOICE_COLUMNS = 7, 6  # metrics that a table of sets, of choices has room for
 
 
-@dataclass(frozen=True)
-class Panel:
-    """One metric of all sets: their rows, None without a value, and places, the best first."""
-
-    shown: Measure
-    sentence: str
-    axis: Axis
-    floor: FloorRecord | None
-    cells: dict[str, Row | None]
-    places: dict[str, Place]
-
-
-@dataclass(frozen=True)
-class Beside:
-    """summary: which sets lead; tables: the metrics, in parts that a table has room for."""
-
-    summary: str
-    tables: list[list[Panel]]
-
-
 def chunks(items: Sequence[Item], most: int) -> list[list[Item]]:
-    """In parts of nearly equal length, of at most `most`: tables that a page can hold."""
+    """Parts of nearly equal length, at most `most` long, so that a table fits the page."""
     size = math.ceil(len(items) / math.ceil(len(items) / most)) if items else 1
     return [list(items[start : start + size]) for start in range(0, len(items), size)]
 
 
-def beside_each_other(evaluation: Evaluation) -> Beside | None:
-    """None for one set."""
+def beside_each_other(evaluation: Evaluation) -> dict[str, Any] | None:
+    """summary: which sets lead; tables: the metrics, in parts that a table has room for. None for
+    one set."""
     if len(evaluation.sets) < 2:
         return None
     computed = {record.metric: None for each in evaluation.sets for record in metrics_of(each)}
-    elements = [
-        name
-        for name in map(element_name, STUDY_ELEMENTS)
-        if any(r.metric == name and r.status == COMPUTED for r in evaluation.records)
-    ]
+    there = {record.metric for record in evaluation.records if record.status == COMPUTED}
+    elements = [name for name in map(element_name, STUDY_ELEMENTS) if name in there]
     rankings = {ranking.metric: ranking for ranking in evaluation.rankings}
     panels = [_panel(evaluation, metric, rankings.get(metric)) for metric in [*computed, *elements]]
-    return Beside(_summary(evaluation), chunks(panels, COLUMNS))
+    return {"summary": _summary(evaluation), "tables": chunks(panels, COLUMNS)}
 
 
 def _summary(evaluation: Evaluation) -> str:
@@ -84,7 +62,8 @@ def _summary(evaluation: Evaluation) -> str:
     return f"First in 95 % of the resamples or more: {'; '.join(said)}.{rest}"
 
 
-def _panel(evaluation: Evaluation, metric: str, ranking: Ranking | None) -> Panel:
+def _panel(evaluation: Evaluation, metric: str, ranking: Ranking | None) -> dict[str, Any]:
+    """One metric of all sets: their rows, None without a value, and places, the best first."""
     rows = {
         each.source.name: row_of(evaluation, each, record)
         for each in evaluation.sets
@@ -95,32 +74,28 @@ def _panel(evaluation: Evaluation, metric: str, ranking: Ranking | None) -> Pane
     numbers = [end for r in rows.values() for end in (r.record.value, r.record.low, r.record.high)]
     ends = [floor.low, floor.high] if floor else []
     axis = Axis.over([*numbers, *ends], EDGE, 100 - EDGE, room=0)
+    for name, row in rows.items():
+        if (value := row.record.value) is not None:
+            rows[name] = row._replace(mark=axis.mark(value, row.record.low, row.record.high))
     places = {place.set: place for place in ranking.places} if ranking else {}
-    names = [each.source.name for each in evaluation.sets]
-    order = [*places, *(name for name in names if name not in places)]
-    return Panel(
-        shown=measure(metric),
-        sentence=_order_words(ranking),
-        axis=axis,
-        floor=floor,
-        cells={name: _marked(rows.get(name), axis) for name in order},
-        places=places,
-    )
-
-
-def _marked(row: Row | None, axis: Axis) -> Row | None:
-    if row is None or (value := row.record.value) is None:
-        return None
-    return replace(row, mark=axis.mark(value, row.record.low, row.record.high))
+    order = dict.fromkeys([*places, *(each.source.name for each in evaluation.sets)])
+    return {
+        "shown": measure(metric),
+        "sentence": _order_words(ranking),
+        "axis": axis,
+        "floor": floor,
+        "cells": {name: rows.get(name) for name in order},
+        "places": places,
+    }
 
 
 def _leaders(ranking: Ranking) -> list[str]:
-    """The first, and those of equal value."""
+    """The sets in first place; several where their values are equal."""
     return [place.set for place in ranking.places if place.rank == 1]
 
 
 def place_words(place: Place) -> str:
-    """A place, and in brackets those that 95 % of the resamples give."""
+    """A place, and in brackets the places that 95 % of the resamples give."""
     if place.low is None or place.high is None or place.low == place.high == place.rank:
         return str(place.rank)
     return f"{place.rank} ({place.low} to {place.high})"
@@ -142,15 +117,6 @@ def _order_words(ranking: Ranking | None) -> str:
 
 
 @dataclass(frozen=True)
-class Moved:
-    """A number under a choice: its change, and that in widths of the real images' range."""
-
-    value: str
-    change: str
-    beyond: bool
-
-
-@dataclass(frozen=True)
 class PreprocessingView:
     """How far each choice of preparation moves each number of the sets of these names."""
 
@@ -160,56 +126,53 @@ class PreprocessingView:
 
     @property
     def tables(self) -> list[list[Measure]]:
-        """The metrics, in parts that a table has room for."""
+        """The metrics, in parts that fit a table."""
         return chunks([measure(metric) for metric in self.sensitivity.metrics], CHOICE_COLUMNS)
 
-    def moved(self, choice: Choice, name: str, shown: Measure) -> Moved:
-        """One metric of one set under a choice."""
-        value, base = self._values(choice, name, shown.name)
+    def moved(self, choice: Choice, name: str, shown: Measure) -> tuple[str, str, bool]:
+        """One metric of one set under a choice: value, change, and whether that is farther than
+        the range of real images is wide."""
+        value, base, widths = self._moved(choice, name, shown.name)
         text = number(value, shown.decimals)
         if choice.baseline or value is None or base is None or not math.isfinite(value - base):
-            return Moved(text, "", False)
-        widths = self._widths(value - base, shown.name)
+            return text, "", False
         times = ""
         if widths is not None:
             times = f" ({number(widths, 1)}×)"
         elif in_per_cent(shown, value, base):
             times = f" ({percent(abs(value / base - 1))})"
         moved = f"{change(value - base, shown.decimals)}{times}"
-        return Moved(text, moved, widths is not None and widths >= 1)
+        return text, moved, widths is not None and widths >= 1
 
     @property
     def summary(self) -> str:
         """What moves the most, in widths of the range."""
-        found: list[tuple[float, str, str]] = []
         choices = [choice for choice in self.sensitivity.choices if not choice.baseline]
-        for choice, name, metric in product(choices, self.names, self.sensitivity.metrics):
-            value, base = self._values(choice, name, metric)
-            if value is None or base is None:
-                continue
-            widths = self._widths(value - base, metric)
-            if widths is not None and math.isfinite(widths):
-                found.append((widths, measure(metric).label, choice.choice))
+        found = [
+            (widths, measure(metric).label, choice.choice)
+            for choice, name, metric in product(choices, self.names, self.sensitivity.metrics)
+            if (widths := self._moved(choice, name, metric)[2]) is not None
+            and math.isfinite(widths)
+        ]
         if not found:
             return ""
         far = sum(widths >= 1 for widths, *_ in found)
-        widths, label, choice_name = max(found)
+        most, label, choice_name = max(found)
         return (
             f"{far} of {len(found)} numbers move by more than the width of the range that real "
             f"images show among themselves. The farthest: {label} under “{choice_name}”, by "
-            f"{number(widths, 1)} widths."
+            f"{number(most, 1)} widths."
         )
 
-    def _values(self, choice: Choice, name: str, metric: str) -> tuple[float | None, float | None]:
-        """Under the choice, and under the evaluation's own of the same aspect if it has one."""
+    def _moved(
+        self, choice: Choice, name: str, metric: str
+    ) -> tuple[float | None, float | None, float | None]:
+        """A number under a choice and under the evaluation's own, of the same aspect if it has
+        one; and the change over the width of the range of real images."""
         own = [each for each in self.sensitivity.choices if each.baseline]
         base = next((each for each in own if each.aspect == choice.aspect), own[0])
         value, before = (each.values.get(name, {}).get(metric) for each in (choice, base))
-        return value, before
-
-    def _widths(self, moved: float, metric: str) -> float | None:
-        """A change over the width of the range of real images."""
-        floor = self.floor.get(metric)
-        if floor is None or floor.low is None or floor.high is None or floor.high <= floor.low:
-            return None
-        return abs(moved) / (floor.high - floor.low)
+        ends = range_of(self.floor.get(metric))
+        if value is None or before is None or ends is None:
+            return value, before, None
+        return value, before, abs(value - before) / (ends[1] - ends[0])

@@ -4,20 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from miua.charts.axes import EDGE, Axis, Column, Label, Mark, histogram, labels
-from miua.charts.pictures import Picture, Samples, picture, samples
+from miua.charts.axes import EDGE, Axis, Mark, histogram, labels
+from miua.charts.pictures import picture, samples
 from miua.evaluation.result import Copies, Evaluation, FloorRecord, SetResult
-from miua.evaluation.standing import (
-    Standing,
-    chance_outside,
-    how_they_compare,
-    reason,
-    standing,
-)
+from miua.evaluation.standing import Standing, chance_outside, how_they_compare, reason, standing
 from miua.metrics.lbpv import LBPV_DIFFERENCES
 from miua.metrics.records import COMPUTED, MetricRecord
 from miua.metrics.registry import COPIES, DIRECTIONS, STUDY_ELEMENTS, Measure, element_name, measure
@@ -29,8 +23,7 @@ _ELEMENTS = frozenset(LBPV_DIFFERENCES)
 _STUDY = frozenset(map(element_name, STUDY_ELEMENTS))
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(NamedTuple):
     """A metric of a set beside the range of real images.
 
     held: the record as it is held against the range, of as many images as the floor's halves;
@@ -48,54 +41,32 @@ class Row:
     def outside(self) -> bool:
         return self.standing is not None and self.standing.position != "within"
 
+    @property
+    def half_widths(self) -> tuple[float | None, ...]:
+        """What is held and both ends of its interval, in half-widths of the range from its middle;
+        None for what is missing, or where the range has no width."""
+        ends, ours = range_of(self.floor), (self.held.value, self.held.low, self.held.high)
+        if ends is None:
+            return (None, None, None)
+        low, high = ends
+        return tuple(
+            None if each is None else (2 * each - low - high) / (high - low) for each in ours
+        )
 
-@dataclass(frozen=True)
-class LbpvView:
-    """The LBP vector's differences. named: elements of the study, then the farthest."""
 
-    sentence: str
-    axis: Axis
-    rows: list[Row]
-    labels: list[Label]
-    lines: int
-    named: list[int]
+def range_of(floor: FloorRecord | None) -> tuple[float, float] | None:
+    """The range of real images, if it has a width."""
+    if floor is None or floor.low is None or floor.high is None or not floor.high > floor.low:
+        return None
+    return floor.low, floor.high
 
 
-@dataclass(frozen=True)
-class CopiesView:
-    """The memorisation check.
+def set_view(evaluation: Evaluation, result: SetResult, axis: Axis) -> dict[str, Any]:
+    """One synthetic set, as the template shows it.
 
-    rule: when an image is called a copy, "" if none can be; synthetic, real: the histograms of
-    relative distances on their axis; threshold: on it, in percent from the left.
+    axis: the one of `chance_axis`, so that figures of several sets can be held together. key: of
+    the set, for ids. missing: what was not computed, by reason.
     """
-
-    sentence: str
-    rule: str
-    picture: Picture
-    axis: Axis
-    synthetic: list[Column]
-    real: list[Column]
-    threshold: float | None
-
-
-@dataclass(frozen=True)
-class SetView:
-    """One synthetic set. key: unique, for ids; missing: what was not computed, by reason."""
-
-    key: str
-    result: SetResult
-    sentence: str
-    copies_sentence: str
-    rows: list[Row]
-    elements: list[Row]
-    missing: dict[str, list[str]]
-    samples: Samples
-    lbpv: LbpvView | None
-    copies: CopiesView | None
-
-
-def set_view(evaluation: Evaluation, result: SetResult, axis: Axis) -> SetView:
-    """`axis`: the one of `chance_axis`, so that figures of several sets can be held together."""
     rows = [_marked(row_of(evaluation, result, each), axis) for each in metrics_of(result)]
     elements = [
         _marked(row_of(evaluation, result, record), axis)
@@ -106,18 +77,18 @@ def set_view(evaluation: Evaluation, result: SetResult, axis: Axis) -> SetView:
     lacking = sum(r.status != COMPUTED and r.metric not in _ELEMENTS for r in result.records)
     there = evaluation.floor is not None and bool(evaluation.floor.records)
     copies = None if result.copies is None else _copies(result, result.copies)
-    return SetView(
-        key=f"set-{evaluation.sets.index(result) + 1}",
-        result=result,
-        sentence=how_they_compare(placed, lacking, there),
-        copies_sentence=copies.sentence if copies else "",
-        rows=rows,
-        elements=elements,
-        missing=_missing(result.records),
-        samples=samples(result.source.sample),
-        lbpv=_lbpv(evaluation, result),
-        copies=copies,
-    )
+    return {
+        "key": f"set-{evaluation.sets.index(result) + 1}",
+        "result": result,
+        "sentence": how_they_compare(placed, lacking, there),
+        "copies_sentence": copies["sentence"] if copies else "",
+        "rows": rows,
+        "elements": elements,
+        "missing": _missing(result.records),
+        "samples": samples(result.source.sample),
+        "lbpv": _lbpv(evaluation, result),
+        "copies": copies,
+    }
 
 
 def metrics_of(result: SetResult) -> list[MetricRecord]:
@@ -142,12 +113,9 @@ def chance_axis(evaluation: Evaluation) -> Axis:
     reached = [NARROWEST]
     for result in evaluation.sets:
         for record in result.records:
-            if record.metric in _ELEMENTS and record.metric not in _STUDY:
-                continue
-            row = row_of(evaluation, result, record)
-            ends = (row.held.value, row.held.low, row.held.high)
-            scaled = [_half_widths(end, row.floor) for end in ends]
-            reached += [abs(end) for end in scaled if end is not None and math.isfinite(end)]
+            if record.metric not in _ELEMENTS or record.metric in _STUDY:
+                ends = row_of(evaluation, result, record).half_widths
+                reached += [abs(end) for end in ends if end is not None and math.isfinite(end)]
     limit = min(max(reached), WIDEST)
     return Axis(-limit, limit, EDGE, 100 - EDGE, compressed=True)
 
@@ -170,19 +138,9 @@ def definitions(evaluation: Evaluation) -> list[tuple[str, str, str]]:
 
 
 def _marked(row: Row, axis: Axis) -> Row:
-    """With a mark on the axis of chance, where there is a range with a width."""
-    value, low, high = (
-        _half_widths(end, row.floor) for end in (row.held.value, row.held.low, row.held.high)
-    )
-    return row if value is None else replace(row, mark=axis.mark(value, low, high))
-
-
-def _half_widths(value: float | None, floor: FloorRecord | None) -> float | None:
-    """The value in half-widths of the range from its middle; None if that has no width."""
-    if value is None or floor is None or floor.low is None or floor.high is None:
-        return None
-    width = floor.high - floor.low
-    return (2 * value - floor.low - floor.high) / width if width > 0 else None
+    """The row with its mark on the axis of chance, if the range has a width."""
+    value, low, high = row.half_widths
+    return row if value is None else row._replace(mark=axis.mark(value, low, high))
 
 
 def _missing(records: Iterable[MetricRecord]) -> dict[str, list[str]]:
@@ -195,7 +153,8 @@ def _missing(records: Iterable[MetricRecord]) -> dict[str, list[str]]:
     return {why: list(labels) for why, labels in by_reason.items()}
 
 
-def _lbpv(evaluation: Evaluation, result: SetResult) -> LbpvView | None:
+def _lbpv(evaluation: Evaluation, result: SetResult) -> dict[str, Any] | None:
+    """The LBP vector's differences. named: elements of the study, then the farthest."""
     known = {record.metric: record for record in result.records if record.value is not None}
     if not all(name in known for name in LBPV_DIFFERENCES):
         return None
@@ -208,14 +167,14 @@ def _lbpv(evaluation: Evaluation, result: SetResult) -> LbpvView | None:
         element: "both" if element in result.farthest else "study" for element in STUDY_ELEMENTS
     }
     named = labels(kinds)
-    return LbpvView(
-        sentence=_lbpv_sentence(evaluation, rows),
-        axis=Axis(-limit, limit, LBPV_HEIGHT, 0, compressed=True),
-        rows=rows,
-        labels=named,
-        lines=1 + max(label.line for label in named),
-        named=[*STUDY_ELEMENTS, *farthest],
-    )
+    return {
+        "sentence": _lbpv_sentence(evaluation, rows),
+        "axis": Axis(-limit, limit, LBPV_HEIGHT, 0, compressed=True),
+        "rows": rows,
+        "labels": named,
+        "lines": 1 + max(label.line for label in named),
+        "named": [*STUDY_ELEMENTS, *farthest],
+    }
 
 
 def _lbpv_sentence(evaluation: Evaluation, rows: Sequence[Row]) -> str:
@@ -230,39 +189,42 @@ def _lbpv_sentence(evaluation: Evaluation, rows: Sequence[Row]) -> str:
     )
 
 
-def _copies(result: SetResult, copies: Copies) -> CopiesView:
-    found = copies.found
-    judged = found.status == COMPUTED
-    rule = ""
-    if judged:
+def _copies(result: SetResult, copies: Copies) -> dict[str, Any]:
+    """The memorisation check.
+
+    rule: when an image is called a copy, "" if none can be; synthetic, real: the histograms of
+    relative distances on their axis; threshold: on it, in percent from the left.
+    """
+    found, rule, threshold = copies.found, "", None
+    distances, real = found.relative_distance, found.calibration_relative_distance
+    every = np.array([*distances, *real, found.threshold])
+    least = float(every[np.isfinite(every)].min(initial=1.0))
+    # From a whole tenth below all distances, which are 0 to 1, up to 1.
+    axis = Axis(max(0, math.floor(10 * least - 0.5)) / 10, 1.0)
+    if found.status == COMPUTED:
+        threshold = axis.at(found.threshold)
         rule = (
             f"An image is called a copy if it is nearer to a real one than "
             f"{number(found.threshold, 3)} times its distance to the nearest real image of another "
             f"group. Of as many images of new subjects {found.expected_false_alarms:.2g} would be "
             "called so by chance."
         )
-    distances, real = found.relative_distance, found.calibration_relative_distance
-    every = np.array([*distances, *real, found.threshold])
-    least = float(every[np.isfinite(every)].min(initial=1.0))
-    # From a whole tenth below all distances, which are 0 to 1, up to 1.
-    axis = Axis(max(0, math.floor(10 * least - 0.5)) / 10, 1.0)
-    return CopiesView(
-        sentence=_copies_sentence(result, copies),
-        rule=rule,
-        picture=picture(copies.sheet),
-        axis=axis,
-        synthetic=histogram(axis, distances),
-        real=histogram(axis, real),
-        threshold=axis.at(found.threshold) if judged else None,
-    )
+    return {
+        "sentence": _copies_sentence(result, copies),
+        "rule": rule,
+        "picture": picture(copies.sheet),
+        "axis": axis,
+        "synthetic": histogram(axis, distances),
+        "real": histogram(axis, real),
+        "threshold": threshold,
+    }
 
 
 def _copies_sentence(result: SetResult, copies: Copies) -> str:
     found, total = copies.found, result.source.images
     if found.status != COMPUTED:
         return f"Copies cannot be told from likeness: {reason(found.status)}"
-    flagged = len(found.flagged)
-    interval = ""
+    flagged, interval = len(found.flagged), ""
     for record in result.records:
         if record.metric == COPIES.name and record.low is not None and record.high is not None:
             interval = f", 95 % interval {percent(record.low)} to {percent(record.high)}"

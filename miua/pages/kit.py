@@ -27,13 +27,7 @@ _UNSAFE = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", 
 def templates(package: str, what: str, extra: str) -> jinja2.Environment:
     """The templates of a package and of this one; they escape, and miss no name silently.
 
-    Args:
-        package: has a folder templates/.
-        what: is made of them, for the error.
-        extra: that brings jinja2.
-
-    Raises:
-        MissingExtraError: jinja2 is not installed.
+    what: is made of them, and extra: brings jinja2, for the MissingExtraError where it is missing.
     """
     try:
         import jinja2
@@ -90,11 +84,7 @@ def render(
 
 
 def json_block(value: Any) -> Markup:
-    """JSON that can stand in a script element, whatever text it holds: it cannot end the element.
-
-    Raises:
-        ValueError: a number is not finite.
-    """
+    """JSON that can stand in a script element, whatever text it holds; ValueError for a NaN."""
     from markupsafe import Markup
 
     text = json.dumps(value, allow_nan=False, separators=(",", ":"), ensure_ascii=False)

@@ -12,14 +12,9 @@ from miua.errors import missing_extra
 from miua.provenance import PROVENANCE, record_step
 
 if TYPE_CHECKING:
-    from miua.report.summary import Summary
+    from miua.report.printed_tables import Summary
 
-__all__ = [
-    "make_figures",
-    "make_paper",
-    "make_report",
-    "results_summary",
-]
+__all__ = ["make_figures", "make_paper", "make_report", "results_summary"]
 
 
 def make_figures(results: Path, study: Path) -> list[Path]:
@@ -73,13 +68,13 @@ def make_paper(results: Path, study: Path, source: Path) -> Path:
 
 
 def _tables(results: Path) -> list[Path]:
-    """What figures, paper and report read of the analysis, and the plan."""
+    """The plan, and what figures, paper and report read from the analysis."""
     found = [path for path in results.glob("tables/*") if path.suffix in (".csv", ".npy")]
     return [results / "plan.yaml", *sorted(found), results / "claims.json"]
 
 
 def latex_problem() -> str:
-    """What of LaTeX is missing for the paper and how to get it; "" if nothing is."""
+    """What LaTeX lacks to print the paper, and how to get it; "" if nothing is missing."""
     from miua.report.document import missing_latex
 
     return missing_latex()
@@ -88,7 +83,7 @@ def latex_problem() -> str:
 def results_summary(results: Path) -> Summary:
     """What came out, in short, for the terminal."""
     try:
-        from miua.report.summary import summarise
+        from miua.report.printed_tables import summarise
     except ModuleNotFoundError as error:
         raise missing_extra("The summary", error) from None
     return summarise(results)

@@ -1,18 +1,23 @@
-"""Figures that show numbers: regression, curves, metrics by size and by arm, the noise floor."""
+"""Figures of numbers: regression, curves, metrics by size and arm, noise floor, known damage."""
 
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Sequence
+from itertools import product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.patches import Rectangle
 from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
 
 from miua.analysis.clinician import HIGHEST_SCORE, LOWEST_SCORE, read_scores
+from miua.analysis.columns import AS_IT_SHOULD, NO_RESPONSE, WRONG_WAY
 from miua.charts import style
 from miua.metrics.registry import (
     ALL_MEASURES,
@@ -24,26 +29,13 @@ from miua.metrics.registry import (
     Measure,
 )
 from miua.report import study_tables as tables
-from miua.report.image_figures import show_set
-from miua.report.regression_and_curves import (
-    ACCURACIES,
-    CURVES,
-    LOSSES,
-    Curve,
-    fitted_metrics,
-)
+from miua.report.images import show_set
+from miua.report.regression_and_curves import ACCURACIES, CURVES, LOSSES, Curve, fitted_metrics
 from miua.report.study_tables import computed, last_sets, shown_measure, study_table
+from miua.study import store
 from miua.study.plan import EQUAL_EPOCHS, EQUAL_UPDATES
-from miua.study.store import (
-    Results,
-    figure_two_set,
-    poster_sizes,
-    read_experiment,
-    read_log,
-    read_metrics,
-    read_run_log,
-)
-from miua.wording import number
+from miua.study.store import COMPUTED, Results, read_experiment, read_metrics
+from miua.wording import change, number
 
 CURVE_SCORES = np.linspace(LOWEST_SCORE, HIGHEST_SCORE, 200)
 COMPARED = (FD_LBP, MUTUAL_INFORMATION, PSNR, DIVERSITY)  # over arms
@@ -57,7 +49,7 @@ def draw_regression(results: Results, study: Path) -> Figure:
     left, right = figure.subplots(1, 2, width_ratios=(1.6, 1))
     handles = draw_scores(left, read_scores(study))
     figure.legend(handles=handles, loc="outside lower center", ncols=2)
-    chosen = figure_two_set(results)
+    chosen = store.figure_two_set(results)
     show_set(right, results, chosen.set, 3, 3)
     right.set_title(f"{chosen.training_size} images, {chosen.epoch} epochs", pad=3)
     return figure
@@ -91,12 +83,12 @@ def draw_scores(left: Axes, scores: pd.DataFrame) -> list[Line2D]:
 
 
 def draw_training_curves(results: Results) -> Figure:
-    """Of the poster's two runs: losses, accuracies, and accuracies as the notebook counts them."""
-    sizes = poster_sizes(results)
+    """The poster's two runs: losses, accuracies, and accuracies as the notebook counts them."""
+    sizes = store.poster_sizes(results)
     figure = style.new_figure(height=64 * style.MILLIMETRE)
     panels = figure.subplots(3, len(sizes), squeeze=False, sharex=True, sharey="row")
     for column, size in enumerate(sizes):
-        log = read_log(results, size)
+        log = store.read_log(results, size)
         losses, accuracies, published = panels[:, column]
         _draw_curves(losses, log, LOSSES)
         _draw_curves(accuracies, log, ACCURACIES)
@@ -128,19 +120,29 @@ def _curves_legend(figure: Figure) -> None:
     figure.legend(handles=handles, loc="outside lower center", ncols=4, columnspacing=1.2)
 
 
+def _metric_panels(
+    results: Results, measures: Sequence[Measure], height: float, *, sharey: bool = False
+) -> tuple[Figure, list[Axes]]:
+    """Ten panels in two rows, titled with one metric each."""
+    figure = style.new_figure(height=height * style.MILLIMETRE)
+    panels = list(figure.subplots(2, 5, sharey=sharey).ravel())
+    for axes, each in zip(panels, measures, strict=False):
+        axes.set_title(shown_measure(results, each.name).axis_label, fontsize=6.5, pad=3)
+    return figure, panels
+
+
+def _series_lines(labels: Sequence[str]) -> list[Line2D]:
+    return [Line2D([], [], **style.series(i), label=label) for i, label in enumerate(labels)]
+
+
 def draw_metrics(results: Results) -> Figure:
     """Each metric against training size, one line an epoch, with 95 % intervals."""
     metrics = read_metrics(results)
-    lines = {epoch: metrics[metrics["epoch"] == epoch] for epoch in results.epochs}
-    figure = style.new_figure(height=56 * style.MILLIMETRE)
-    panels = figure.subplots(2, 5).ravel()
+    lines = [metrics[metrics["epoch"] == epoch] for epoch in results.epochs]
+    figure, panels = _metric_panels(results, ALL_MEASURES, 56)
     for axes, each in zip(panels, ALL_MEASURES, strict=False):
-        axes.set_title(shown_measure(results, each.name).axis_label, fontsize=6.5, pad=3)
-        _draw_by_size(axes, results, list(lines.values()), each, apart=0.09)
-    handles = [
-        Line2D([], [], **style.series(index), label=f"{epoch} epochs")
-        for index, epoch in enumerate(lines)
-    ]
+        _draw_by_size(axes, results, lines, each, apart=0.09)
+    handles = _series_lines([f"{epoch} epochs" for epoch in results.epochs])
     legend = panels[len(ALL_MEASURES)]
     legend.set_axis_off()
     legend.legend(handles=handles, loc="center", title="Trained for")
@@ -153,22 +155,17 @@ def draw_equal_updates(results: Results) -> Figure:
     table = read_experiment(results, tables.TRAINING_SIZE)
     if table is None or EQUAL_UPDATES not in set(table["arm"]):
         return style.empty_figure("Equal updates are not part of this run.")
-    figure = style.new_figure(height=56 * style.MILLIMETRE)
-    panels = figure.subplots(2, 5)
+    figure, panels = _metric_panels(results, tables.MEASURED, 56)
     table = tables.with_total_difference(table)
     epochs, updates = (
         last_sets(table[table["arm"] == arm]) for arm in (EQUAL_EPOCHS, EQUAL_UPDATES)
     )
-    for axes, each in zip(panels.ravel(), tables.MEASURED, strict=True):
-        axes.set_title(shown_measure(results, each.name).axis_label, fontsize=6.5, pad=3)
+    for axes, each in zip(panels, tables.MEASURED, strict=True):
         _draw_by_size(axes, results, [epochs, updates], each, apart=0.12)
-    for axes in panels[-1]:
+    for axes in panels[5:]:
         axes.set_xlabel("Training images", fontsize=6)
-    labels = (
-        f"{epochs['epoch'].max()} epochs each",
-        f"{number(updates['updates'].max())} updates each",
-    )
-    handles = [Line2D([], [], **style.series(i), label=label) for i, label in enumerate(labels)]
+    most_epochs, most_updates = epochs["epoch"].max(), number(updates["updates"].max())
+    handles = _series_lines([f"{most_epochs} epochs each", f"{most_updates} updates each"])
     figure.legend(handles=handles, loc="outside lower center", ncols=2)
     return figure
 
@@ -176,7 +173,7 @@ def draw_equal_updates(results: Results) -> Figure:
 def _draw_by_size(
     axes: Axes, results: Results, lines: list[pd.DataFrame], shown: Measure, apart: float
 ) -> None:
-    """A metric against training size, a line a table of sets, with 95 % intervals.
+    """A metric against training size with 95 % intervals, one line for each table of sets.
 
     Lines stand a little apart, so that their intervals can be told apart.
     """
@@ -197,21 +194,19 @@ def _draw_by_size(
 
 
 def draw_noise_floor(results: Results) -> Figure:
-    """Real halves against each other beside the synthetic sets, a panel a metric."""
+    """Real halves against each other beside the synthetic sets, one panel for each metric."""
     floor = study_table(results, tables.NOISE_FLOOR)
     if floor is None:
         return style.empty_figure(tables.not_run(tables.NOISE_FLOOR))
     sets = tables.with_total_difference(read_metrics(results))
-    figure = style.new_figure(height=54 * style.MILLIMETRE)
-    panels = figure.subplots(2, 5, sharey=True)
     kinds = [
         ("By subject", floor[floor["split"] == "subject"], style.REAL_COLOUR, "|"),
         ("By image", floor[floor["split"] == "image"], style.SKY, "|"),
         ("In file order", floor[floor["split"] == "order"], style.PURPLE, "D"),
         ("Synthetic sets", sets, style.SYNTHETIC_COLOUR, "o"),
     ]
-    for axes, each in zip(panels.ravel(), tables.MEASURED, strict=True):
-        axes.set_title(shown_measure(results, each.name).axis_label, fontsize=6.5, pad=3)
+    figure, panels = _metric_panels(results, tables.MEASURED, 54, sharey=True)
+    for axes, each in zip(panels, tables.MEASURED, strict=True):
         drawn = False
         for place, (_, table, colour, marker) in enumerate(kinds):
             values = computed(table, each.name)["value"]
@@ -247,8 +242,7 @@ def draw_arms(results: Results, experiment: str) -> Figure:
     last = last_sets(table)
     arms = tables.arms_of(last)
     side = style.TEXT_WIDTH / (max(len(arms), 6) + 1.2)
-    height = side + (8 + 9 * len(COMPARED)) * style.MILLIMETRE
-    figure = style.new_figure(height=height)
+    figure = style.new_figure(height=side + (8 + 9 * len(COMPARED)) * style.MILLIMETRE)
     ratios = [side / style.MILLIMETRE, *[8] * len(COMPARED)]
     grid = figure.add_gridspec(1 + len(COMPARED), len(arms), height_ratios=ratios)
     for column, arm in enumerate(arms):
@@ -301,7 +295,7 @@ def draw_stability(results: Results) -> Figure:
     signs = signs[signs["experiment"] == tables.IMAGE_SIZE].set_index("arm")
     cells = last_sets(table).drop_duplicates("arm").set_index("arm")
     logs = {
-        str(arm): read_run_log(results.run(cell["run"]), cell["epoch"])
+        str(arm): store.read_run_log(results.run(cell["run"]), cell["epoch"])
         for arm, cell in cells.iterrows()
     }
     side = style.TEXT_WIDTH / (len(logs) + 0.8)
@@ -332,3 +326,85 @@ def draw_stability(results: Results) -> Figure:
     panels[2, 0].set_ylabel("Accuracy")
     _curves_legend(figure)
     return figure
+
+
+# Responses are measured by the spread among undamaged halves; up to here linearly, then by orders
+# of magnitude, as some are a thousand times the others.
+LINEAR_TO, SHOWN_TO = 3.0, 1e5
+HALF_ROW = 0.43  # of the distance between rows
+# How the line of each response looks, and what the legend calls it.
+RESPONSE_LOOKS: dict[str, dict[str, Any]] = {
+    response: {"label": label, "color": colour, "marker": marker, "markersize": size, "ls": line}
+    for response, label, colour, marker, size, line in (
+        (AS_IT_SHOULD, "calls it worse", style.BLUE, "o", 2, "-"),
+        (WRONG_WAY, "wrong way: calls it better", style.VERMILION, "x", 3, "--"),
+        (NO_RESPONSE, "no response", style.GREY, "", 2, ":"),
+    )
+}
+
+
+def draw_sensitivity(results: Results) -> Figure:
+    """Each metric (rows) under each damage (columns), by level, in units of its own noise."""
+    table = study_table(results, tables.SENSITIVITY)
+    summary = study_table(results, tables.RESPONSES)
+    if table is None or summary is None:
+        return style.empty_figure(tables.not_run(tables.SENSITIVITY))
+    damages, names = (list(dict.fromkeys(table[key])) for key in ("degradation", "metric"))
+    responses = summary.set_index(["metric", "degradation"])["response"].to_dict()
+    changes = _changes(table)
+    largest = max((float(each.abs().max()) for each in changes.values()), default=0.0)
+    full = _height(1.2 * max(largest, 10 * LINEAR_TO))
+    levels = int(table["level"].max())
+    figure = style.new_figure(height=(18 + 5.8 * len(names)) * style.MILLIMETRE)
+    axes = figure.subplots()  # one for all cells: seventy take many seconds
+    for (row, name), (column, damage) in product(enumerate(names), enumerate(damages)):
+        moved = changes.get((name, damage))
+        _draw_cell(axes, row, column, 0 if moved is None else _height(2) / full)
+        if moved is None:
+            axes.text(column, row, "not\ncomputed", ha="center", va="center", color=style.GREY,
+                      fontsize=5.5, linespacing=0.95)  # fmt: skip
+            continue
+        x = column + 0.8 * (moved.index.to_numpy() / levels - 0.5)
+        y = row - HALF_ROW * _height(moved.to_numpy()) / full
+        look = RESPONSE_LOOKS.get(responses.get((name, damage), ""), RESPONSE_LOOKS[NO_RESPONSE])
+        axes.plot(x, y, linewidth=0.9, **look)
+    for mark in (-100, 100):  # beside the first row alone: those of neighbours would touch
+        y = -HALF_ROW * _height(mark) / full
+        axes.text(-0.5, y, change(mark, 0), ha="right", va="center", fontsize=4.5, color=style.GREY)
+    labels = [tables.shown_measure(results, name).axis_label for name in names]
+    axes.set_yticks(range(len(names)), [label.partition(" (counts")[0] for label in labels])
+    axes.set_xticks(range(len(damages)), [damage.capitalize() for damage in damages])
+    axes.tick_params(length=0, pad=1, labeltop=True, labelbottom=False)
+    axes.tick_params(axis="y", pad=15)
+    axes.set(xlim=(-0.5, len(damages) - 0.5), ylim=(len(names) - 0.5, -0.5))
+    axes.set_xlabel(f"In each cell: level of damage from 0 (none) to {levels} (severe)")
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+    handles = [Line2D([], [], linewidth=0.9, **look) for look in RESPONSE_LOOKS.values()]
+    figure.legend(handles=handles, loc="outside lower center", ncols=3)
+    return figure
+
+
+def _draw_cell(axes: Axes, row: int, column: int, noise: float) -> None:
+    """The cell's ground, and on it the noise, as a share of the cell's height."""
+    for half, shade in ((HALF_ROW, "#f4f4f4"), (HALF_ROW * noise, "#d8d8d8")):
+        corner = (column - 0.45, row - half)
+        axes.add_patch(Rectangle(corner, 0.9, 2 * half, color=shade, linewidth=0, zorder=0))
+
+
+def _height(change: Any) -> Any:
+    """Linear in small changes, logarithmic in large ones, odd."""
+    return np.arcsinh(np.asarray(change) / LINEAR_TO)
+
+
+def _changes(table: pd.DataFrame) -> dict[tuple[str, str], pd.Series[float]]:
+    """Mean change by level for each (metric, degradation), in deviations of undamaged halves."""
+    changes: dict[tuple[str, str], pd.Series[float]] = {}
+    for key, rows in table[table["status"] == COMPUTED].groupby(["metric", "degradation"]):
+        metric, damage = map(str, key)
+        means = rows.groupby("level")["value"].mean()
+        noise = float(rows.loc[rows["level"] == 0, "value"].std(ddof=1))
+        # A metric that never varies without damage has no noise: any response to it is vast.
+        change = (means - means.iloc[0]) / (noise or np.finfo(float).tiny)
+        changes[metric, damage] = change.clip(-SHOWN_TO, SHOWN_TO)
+    return changes

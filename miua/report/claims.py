@@ -1,4 +1,4 @@
-"""The claims with their verdicts, and the answer that these give: did it reproduce?"""
+"""The claims, their verdicts, and the answer to: did it reproduce?"""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from miua.analysis.claim_tests.base import NOT_REPRODUCED, NOT_TESTABLE, REPRODUCED, UNDECIDED
 from miua.analysis.claims_table import read_claims, read_claims_table
 from miua.study.plan import Profile
 from miua.study.store import Results
@@ -15,8 +16,6 @@ from miua.wording import listed
 
 CLAIMS_TABLE = "claims.json"
 READER = "reader"  # the section of claims that are not the paper's but a careful reader's
-REPRODUCED, NOT_REPRODUCED = "reproduced", "not reproduced"
-UNDECIDED, NOT_TESTABLE = "undecided", "not testable here"
 NOT_JUDGED = "not judged"  # the claims table does not hold it
 # How to read a verdict, and the sign that stands for it beside its colour.
 MEANINGS = {
@@ -103,7 +102,7 @@ def groups(claims: Sequence[JudgedClaim]) -> tuple[Group, Group]:
 
 
 def answer(plan: Profile, paper: Group, full_scale: bool, published: str) -> Answer:
-    """What the claims table says of the paper's main claims.
+    """The answer that the paper's main claims give.
 
     The word is about those that a run can decide. Those that rest on published numbers alone come
     out the same whatever it makes, so they are told apart.

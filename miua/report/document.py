@@ -41,16 +41,7 @@ TEX_FILES = {
 
 
 def write_paper(results: Path, study: Path, source: Path) -> Path:
-    """Write numbers and tables and build the paper; returns results/paper/main.pdf.
-
-    Args:
-        results: a results folder with tables and figures.
-        study: the folder experiments/.
-        source: the folder with main.tex.
-
-    Raises:
-        MiuaError: an input or LaTeX is missing, or LaTeX fails.
-    """
+    """Write numbers and tables, build the paper of `source`; returns results/paper/main.pdf."""
     opened = Results.open(results)
     generated = opened.paper / GENERATED
     write_latex(opened, study, generated)
@@ -69,10 +60,7 @@ def build_document(source: Path, generated: Path, output: Path) -> None:
     """Run LaTeX on a copy of `source`, with `generated` beside it, and put the PDF at `output`.
 
     The same files give the same bytes. Nothing is written but `output`, and that only when whole.
-
-    Raises:
-        MiuaError: a folder or a part of LaTeX is missing (the message names Debian's packages), or
-            LaTeX fails (the message shows the lines of its log that say why).
+    Where LaTeX fails, the message shows the lines of its log that say why.
     """
     if not (source / MAIN).is_file():
         raise MiuaError(f"{source / MAIN} is missing: {source} holds no paper.")
@@ -131,7 +119,7 @@ def _run_latexmk(build: Path) -> None:
 
 
 def log_errors(log: str) -> str:
-    """The lines of a LaTeX log that say what is wrong: each `! ...` with the line number behind."""
+    """The lines of a LaTeX log that say what is wrong: each `! ...` and its line number."""
     lines = log.splitlines()
     shown: list[str] = []
     for index, line in enumerate(lines):
@@ -143,15 +131,16 @@ def log_errors(log: str) -> str:
 
 
 def missing_latex() -> str:
-    """Everything that is missing, and the Debian packages that bring it; "" if all is there."""
+    """Which programs and files are missing, and the Debian packages that bring them; "" if none."""
     missing = {name: package for name, package in PROGRAMS.items() if shutil.which(name) is None}
-    if "kpsewhich" not in missing:
-        for name, package in TEX_FILES.items():
-            found = subprocess.run(["kpsewhich", name], capture_output=True, check=False)
-            if found.returncode:
-                missing[name] = package
-    else:
-        missing |= TEX_FILES  # without kpsewhich there is no TeX that could hold them
+    for name, package in TEX_FILES.items():
+        # Without kpsewhich there is no TeX that could hold them.
+        find = ["kpsewhich", name]
+        if (
+            "kpsewhich" in missing
+            or subprocess.run(find, capture_output=True, check=False).returncode
+        ):
+            missing[name] = package
     if not missing:
         return ""
     packages = " ".join(sorted(set(missing.values())))

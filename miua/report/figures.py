@@ -3,48 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from matplotlib.figure import Figure
 
 from miua.charts import style
 from miua.metrics.registry import FID
+from miua.report import chart_figures as charts
+from miua.report import images
 from miua.report import study_tables as tables
 from miua.report.architecture import draw_architecture
-from miua.report.chart_figures import (
-    draw_arms,
-    draw_equal_updates,
-    draw_metrics,
-    draw_noise_floor,
-    draw_regression,
-    draw_stability,
-    draw_training_curves,
-)
-from miua.report.image_figures import draw_overview, draw_poster_grids, draw_real_and_synthetic
-from miua.report.sensitivity_figure import draw_sensitivity
-from miua.study.store import (
-    Results,
-    figure_two_set,
-    not_computed,
-    poster_epochs,
-    poster_sizes,
-    read_metrics,
-)
+from miua.study import store
+from miua.study.store import Results
 from miua.wording import listed
 
 
-@dataclass(frozen=True)
-class StudyFigure:
-    """One figure.
-
-    Attributes:
-        name: its files' name without ending.
-        title: what it is.
-        see: a sentence that says what to look at.
-        draw: draws it.
-    """
+class StudyFigure(NamedTuple):
+    """A figure: its files' name, what it is, what to look at, and what draws it."""
 
     name: str
     title: str
@@ -54,12 +31,10 @@ class StudyFigure:
 
 def study_figures(results: Results, study: Path) -> list[StudyFigure]:
     """Every figure of the study, in the order of the report."""
-    plan = results.plan
-    chosen = figure_two_set(results)
-    last = results.sets[-1]
-    sizes = listed(poster_sizes(results))
-    epochs = listed(poster_epochs(results))
-    missing, real = not_computed(read_metrics(results), FID.name), tables.real_images(results)
+    plan, last, chosen = results.plan, results.sets[-1], store.figure_two_set(results)
+    sizes, epochs = listed(store.poster_sizes(results)), listed(store.poster_epochs(results))
+    missing = store.not_computed(store.read_metrics(results), FID.name)
+    real = tables.real_images(results)
     return [
         StudyFigure(
             "architecture",
@@ -76,7 +51,7 @@ def study_figures(results: Results, study: Path) -> list[StudyFigure]:
             "a score tells about a metric. The points are the original study's, read off its "
             f"plots; the images are ours ({chosen.training_size} training images, "
             f"{chosen.epoch} epochs, the first nine of the set).",
-            partial(draw_regression, results, study),
+            partial(charts.draw_regression, results, study),
         ),
         StudyFigure(
             "real_and_synthetic",
@@ -85,27 +60,27 @@ def study_figures(results: Results, study: Path) -> list[StudyFigure]:
             "learn from are evenly spread over the reference images; the synthetic "
             f"images are the first of the set with {last.training_size} training images and "
             f"{last.epoch} epochs, not a selection.",
-            partial(draw_real_and_synthetic, results),
+            partial(images.draw_real_and_synthetic, results),
         ),
         StudyFigure(
             "overview",
             "Nine synthetic images of every set",
             "Go down a column to see longer training, along a row to see more training images: "
             "with one batch size, more images also mean more updates an epoch.",
-            partial(draw_overview, results),
+            partial(images.draw_overview, results),
         ),
         StudyFigure(
             "poster_grids",
             f"Synthetic images for {sizes} training images at {epochs} epochs",
             "Look for images that repeat each other within a grid, the sign of mode collapse.",
-            partial(draw_poster_grids, results),
+            partial(images.draw_poster_grids, results),
         ),
         StudyFigure(
             "training_curves",
             f"Losses and discriminator accuracy for {sizes} training images",
             "An accuracy near 1 for both kinds of images means the discriminator wins and the "
             "generator learns little; near 0.5 it cannot tell them apart.",
-            partial(draw_training_curves, results),
+            partial(charts.draw_training_curves, results),
         ),
         StudyFigure(
             "metrics",
@@ -113,41 +88,41 @@ def study_figures(results: Results, study: Path) -> list[StudyFigure]:
             "See whether a line rises or falls by more than its intervals, which cover the choice "
             "of synthetic images, not a second training."
             + (f" FID was {missing}." if missing else ""),
-            partial(draw_metrics, results),
+            partial(charts.draw_metrics, results),
         ),
         StudyFigure(
             "equal_updates",
             "Training size at equal epochs and at equal updates",
             "Where the two lines differ, what looks like an effect of training size is one of "
             "training length.",
-            partial(draw_equal_updates, results),
+            partial(charts.draw_equal_updates, results),
         ),
         StudyFigure(
             "stability",
             "Training at several image sizes: samples, losses, accuracies and signs",
             "Below the samples stand the signs of instability that were found, if any. The first "
             "four images of each arm's last set.",
-            partial(draw_stability, results),
+            partial(charts.draw_stability, results),
         ),
         StudyFigure(
             "arms_learning_rate",
             "Learning rates, batch sizes and the notebooks' settings",
             "Compare points with the blue band, the range of repeated seeds: within it, an arm "
             "cannot be told from the text's settings trained again.",
-            partial(draw_arms, results, tables.LEARNING_RATE),
+            partial(charts.draw_arms, results, tables.LEARNING_RATE),
         ),
         StudyFigure(
             "arms_augmentation",
             "Augmentation: none, flip, rotation, both, and both with mid-grey corners",
             "Compare points with the blue band, the range of repeated seeds.",
-            partial(draw_arms, results, tables.AUGMENTATION),
+            partial(charts.draw_arms, results, tables.AUGMENTATION),
         ),
         StudyFigure(
             "noise_floor",
             f"The noise floor: {real} against {real}, beside the synthetic sets",
             "Differences among synthetic sets that are smaller than the spread of these halves "
             "tell nothing. Every mark is one comparison, the black bar their mean.",
-            partial(draw_noise_floor, results),
+            partial(charts.draw_noise_floor, results),
         ),
         StudyFigure(
             "sensitivity",
@@ -155,19 +130,14 @@ def study_figures(results: Results, study: Path) -> list[StudyFigure]:
             "A row is a metric, a column a kind of damage in growing steps. The height is the "
             "metric's change in standard deviations of undamaged halves (grey: two of them), on "
             "one scale in all rows; blue calls the damaged images worse, orange crosses better.",
-            partial(draw_sensitivity, results),
+            partial(charts.draw_sensitivity, results),
         ),
     ]
 
 
 def draw_figures(results: Path, study: Path) -> list[Path]:
-    """Draw all figures into results/figures, as PDF and PNG; returns the files.
-
-    Raises:
-        MiuaError: an input is missing or damaged; the message names it.
-    """
-    opened = Results.open(results)
-    written = []
+    """Draw all figures into results/figures, as PDF and PNG; returns the files."""
+    opened, written = Results.open(results), []
     for figure in study_figures(opened, study):
         with style.drawing():
             drawn = figure.draw()

@@ -1,89 +1,63 @@
-"""What the paper reads, as LaTeX: numbers.tex, a macro a number with its origin, and its tables."""
+"""What the paper reads: numbers.tex, its tables, and values.json, where each number comes from."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
+from miua.analysis.reader_tables import READER_REGRESSION, READERS
 from miua.files import write_json, write_text
-from miua.metrics.registry import ALL_MEASURES, Measure
+from miua.metrics.registry import ALL_MEASURES
+from miua.report import printed_tables as printed
 from miua.report.claims import JudgedClaim, judged_claims
-from miua.report.origins import origins
-from miua.report.printed_tables import (
-    NOT_COMPUTED,
-    correlation_rows,
-    floor_rows,
-    regression_rows,
-    scale_rows,
-    stability_rows,
-)
-from miua.report.study_tables import computed, shown_measure
+from miua.report.study_tables import shown_measure
 from miua.report.values import Conditions, Value, macro_name, study_values
-from miua.study.store import Results, read_log, read_metrics
+from miua.study.store import Results, read_cells, read_log, read_metrics
 from miua.wording import INFINITY, MINUS, MISSING, THOUSANDS, number
 
-VALUES = "values.json"
+VALUES, SCHEMA = "values.json", 1
+# Tables of the main grid, which hold the sets of training-size at equal epochs; readers judge
+# these sets.
+GRID_TABLES = [f"tables/{name}.csv" for name in ("metrics", "summary", READERS, READER_REGRESSION)]
+GRID_LOGS = "runs/*/log.jsonl"
 RAGGED = r">{\raggedright\arraybackslash}p{%s}"
+_NAMED = {
+    "\\": "backslash", "~": "asciitilde", "^": "asciicircum", "<": "less", ">": "greater",
+    "|": "bar", '"': "quotedbl", "`": "asciigrave", "'": "quoteright", MISSING: "endash",
+}  # fmt: skip
+_MATHS = {
+    MINUS: "-", "×": r"\times", "²": "^2", "Σ": r"\Sigma", "±": r"\pm", "≤": r"\leq", "≥": r"\geq",
+    INFINITY: r"\infty",
+}  # fmt: skip
 _SPECIAL = {
-    "\\": r"\textbackslash{}",
-    "{": r"\{",
-    "}": r"\}",
-    "$": r"\$",
-    "&": r"\&",
-    "#": r"\#",
-    "%": r"\%",
-    "_": r"\_",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-    "|": r"\textbar{}",
-    '"': r"\textquotedbl{}",
-    "`": r"\textasciigrave{}",
-    "'": r"\textquoteright{}",
+    **{sign: f"\\{sign}" for sign in "{}$&#%_"},
+    **{sign: rf"\text{name}{{}}" for sign, name in _NAMED.items()},
+    **{sign: rf"\ensuremath{{{formula}}}" for sign, formula in _MATHS.items()},
     "-": "{-}",  # so that two of them stay two and do not join into a dash
     "/": r"/\allowbreak{}",  # a path may end a line
-    MINUS: r"\ensuremath{-}",
-    MISSING: r"\textendash{}",
     THOUSANDS: r"\,",
-    "×": r"\ensuremath{\times}",
-    "²": r"\ensuremath{^2}",
-    "Σ": r"\ensuremath{\Sigma}",
-    "±": r"\ensuremath{\pm}",
-    "≤": r"\ensuremath{\leq}",
-    "≥": r"\ensuremath{\geq}",
-    INFINITY: r"\ensuremath{\infty}",
     "é": r"\'e",
 }
 
 
 def escape(text: str) -> str:
     """Plain text as LaTeX that prints it; what the paper's fonts lack is printed as U+XXXX."""
-    return "".join(_escape_character(character) for character in text)
+    return "".join(map(_escaped, text))
 
 
-def _escape_character(character: str) -> str:
-    if character in _SPECIAL:
-        return _SPECIAL[character]
-    if character.isspace():
+def _escaped(sign: str) -> str:
+    if sign in _SPECIAL:
+        return _SPECIAL[sign]
+    if sign.isspace():
         return " "
-    if character.isascii() and character.isprintable():
-        return character
-    return f"U+{ord(character):04X}"
+    return sign if sign.isascii() and sign.isprintable() else f"U+{ord(sign):04X}"
 
 
 def numbers_tex(values: Iterable[Value], conditions: Conditions) -> str:
-    r"""The text of numbers.tex.
-
-    Args:
-        values: those that are quoted become `\newcommand`s named by `macro_name`.
-        conditions: name -> (truth, origin), become TeX conditionals `\ifNAME`.
-
-    Raises:
-        ValueError: two values would have one macro name.
-    """
+    r"""The text of numbers.tex: `\newcommand` for each quoted value, `\ifNAME` for a condition."""
     lines = ["% Generated. Each line names the file that its value comes from."]
     taken: dict[str, str] = {}
     for value in (each for each in values if each.quoted):
@@ -101,19 +75,80 @@ def numbers_tex(values: Iterable[Value], conditions: Conditions) -> str:
     return "\n".join(lines) + "\n"
 
 
+def origins(results: Results, values: Sequence[Value], conditions: Conditions) -> dict[str, Any]:
+    """The content of values.json: for each value the files, sets and runs that it comes from."""
+    cells = read_cells(results)
+    entries: dict[str, dict[str, Any]] = {}
+    for value in values:
+        if value.id in entries:
+            raise ValueError(f"two values have the id {value.id}")
+        files = [value.source, *value.inputs]
+        sets, runs = _sets_and_runs(value, files, cells, results)
+        entries[value.id] = {
+            "text": value.text,
+            "macro": value.macro,
+            "sources": files,
+            "row": value.row,
+            "column": value.column,
+            "sets": sets,
+            "runs": runs,
+        }
+    for name, (truth, source) in conditions.items():
+        value = Value(f"if {name}", str(truth).lower(), source)
+        macro = f"if{macro_name(name)}"  # \ifNAME is how the text asks for it
+        entries[value.id] = {"text": value.text, "macro": macro, "sources": [source]}
+    return {"schema": SCHEMA, "values": entries}
+
+
+def _sets_and_runs(
+    value: Value, files: Sequence[str], cells: pd.DataFrame, results: Results
+) -> tuple[list[str], list[str]]:
+    """The sets that a value rests on, and the runs of these sets; of a log, its run alone."""
+    found: list[tuple[str, str]] = []  # set and run; no set where only the run is known
+    for file in files:
+        folder, _, rest = file.partition("/")
+        rows = cells.iloc[:0]
+        if "set" in value.row:
+            rows = cells[cells["set"] == value.row["set"]]
+        elif file in GRID_TABLES:
+            rows = cells[cells["set"].isin([chosen.set for chosen in results.sets])]
+        elif file == GRID_LOGS:
+            found += [("", chosen.run) for chosen in results.sets]
+        elif folder == "runs":
+            found.append(("", rest.partition("/")[0]))
+        elif file == "tables/stability.csv":
+            rows = cells
+        elif folder == "tables":
+            rows = cells[cells["experiment"] == rest.removesuffix(".csv")]
+            if "arm" in value.row:
+                rows = rows[rows["arm"] == value.row["arm"]]
+        found += zip(rows["set"], rows["run"], strict=True)
+    sets = dict.fromkeys(name for name, _ in found if name)
+    return list(sets), list(dict.fromkeys(run for _, run in found))
+
+
 def write_latex(results: Results, study: Path, folder: Path) -> list[Path]:
     """Write numbers.tex, values.json and the tables of the paper into `folder`."""
     values, conditions = study_values(results, study)
     texts = {
         "numbers.tex": numbers_tex(values, conditions),
-        "table_experiments.tex": _experiments_table(results, study),
+        "table_experiments.tex": tabular(
+            "".join(RAGGED % f"{width}mm" for width in (20, 54, 40)),
+            [["Experiment", "Question", "This run"]],
+            printed.scale_rows(results, study),
+        ),
         "table_sets.tex": sets_table(results),
         "table_regression.tex": regression_table(results),
-        "table_correlation.tex": _correlation_table(results),
+        "table_correlation.tex": tabular(
+            "lr" + "r" * 7,
+            [["Metric", "n", "Pearson's r", "p", "p (Holm)", "Spearman's r", "p", "power",
+              "least r"]],
+            printed.correlation_rows(results),
+        ),
         "table_floor.tex": floor_table(results),
         "table_stability.tex": _stability_table(results),
         "table_claims.tex": claims_table(judged_claims(results, study)),
-    }
+    }  # fmt: skip
     for name, text in texts.items():
         write_text(folder / name, text)
     write_json(folder / VALUES, origins(results, values, conditions))
@@ -121,46 +156,30 @@ def write_latex(results: Results, study: Path, folder: Path) -> list[Path]:
 
 
 def sets_table(results: Results) -> str:
-    """The table of all sets: one row a set, one column a metric."""
+    """The table of all sets: one row for each set, one column for each metric."""
     metrics = read_metrics(results)
-    shown_here = [shown_measure(results, shown.name) for shown in ALL_MEASURES]
-    head = ["Images", "Epochs", "Updates", *(shown.label for shown in shown_here)]
-    units = ["", "", "", *(shown.unit.replace("counts", "cts.") for shown in shown_here)]
+    measures = [shown_measure(results, shown.name) for shown in ALL_MEASURES]
+    head = ["Images", "Epochs", "Updates", *(shown.label for shown in measures)]
+    units = ["", "", "", *(shown.unit.replace("counts", "cts.") for shown in measures)]
     rows: list[list[str] | None] = []
     for size in results.training_sizes:
         updates = read_log(results, size).set_index("epoch")["updates"].to_dict()
-        if rows:
-            rows.append(None)
+        rows += [None] if rows else []
         for epoch in results.epochs:
             chosen = metrics[metrics["set"] == results.cell(size, epoch).set]
-            cells = [_cell(chosen, shown) for shown in shown_here]
+            cells = [printed.value_or_not(chosen, shown) for shown in measures]
             rows.append([str(size), str(epoch), number(updates.get(epoch)), *cells])
-    half_widths = [_half_width(metrics, shown) for shown in shown_here]
-    return tabular("r" * len(head), [head, units], rows, last=["Half-width", "", "", *half_widths])
-
-
-def _cell(rows: pd.DataFrame, shown: Measure) -> str:
-    values = computed(rows, shown.name)["value"]
-    return number(values.iloc[0], shown.decimals) if len(values) else NOT_COMPUTED
-
-
-def _half_width(metrics: pd.DataFrame, shown: Measure) -> str:
-    """Half of the median width of a metric's 95 % intervals."""
-    rows = metrics[metrics["metric"] == shown.name]
-    return number((rows["high"] - rows["low"]).median() / 2, shown.decimals)
+    # Half of the median width of the 95 % intervals.
+    half_widths = metrics["high"].sub(metrics["low"]).groupby(metrics["metric"]).median() / 2
+    last = [number(half_widths.get(shown.name), shown.decimals) for shown in measures]
+    return tabular("r" * len(head), [head, units], rows, last=["Half-width", "", "", *last])
 
 
 def regression_table(results: Results) -> str:
     """Published and refitted coefficients side by side, with r and p."""
     head = ["Metric", "a publ.", "a refit", "b publ.", "b refit", "r", "p", "Agrees"]
-    rows = [[label, *rest] for label, _, *rest in regression_rows(results)]
+    rows = [[label, *rest] for label, _, *rest in printed.regression_rows(results)]
     return tabular("l" + "r" * 6 + "l", [head], rows)
-
-
-def _correlation_table(results: Results) -> str:
-    """What each published correlation carries: intervals, adjusted p, power."""
-    head = ["Metric", "n", "Pearson's r", "p", "p (Holm)", "Spearman's r", "p", "power", "least r"]
-    return tabular("lr" + "r" * 7, [head], correlation_rows(results))
 
 
 def floor_table(results: Results) -> str:
@@ -169,7 +188,7 @@ def floor_table(results: Results) -> str:
         ["", "Real halves, by subject", "", "by image", "Seeds", "Synthetic sets"],
         ["Metric", "mean", "95 % of splits", "mean", "deviation", "lowest to highest"],
     ]
-    return tabular("lrrrrr", heads, floor_rows(results))
+    return tabular("lrrrrr", heads, printed.floor_rows(results))
 
 
 def _stability_table(results: Results) -> str:
@@ -179,38 +198,9 @@ def _stability_table(results: Results) -> str:
         ["Arm", "Pixels", "Epochs", "Updates", "real", "synth.", "Sat.", "sity", "Signs"],
     ]
     rows: list[list[str] | None] = []
-    for part in stability_rows(results).values():
+    for part in printed.stability_rows(results).values():
         rows += [None, *part] if rows else part
     return tabular("l" + "r" * 7 + "l", heads, rows)
-
-
-def _experiments_table(results: Results, study: Path) -> str:
-    """The eight experiments: what each asks and what of it this run holds."""
-    head = [["Experiment", "Question", "This run"]]
-    return tabular(
-        "".join(RAGGED % f"{width}mm" for width in (20, 54, 40)), head, scale_rows(results, study)
-    )
-
-
-def claims_table(claims: list[JudgedClaim]) -> str:
-    """Every claim with its verdict and what that rests on, the paper's own claims first."""
-    parts = []
-    for title, of_the_paper in (
-        ("Claims of the paper", True),
-        ("What a careful reader finds or asks", False),
-    ):
-        chosen = [claim for claim in claims if claim.of_the_paper == of_the_paper]
-        parts.append((title, [_claims_row(claim) for claim in chosen]))
-    return long_table(
-        ("27mm", "92mm"), ["Claim, verdict", "What is claimed, and what was found"], parts
-    )
-
-
-def _claims_row(claim: JudgedClaim) -> list[str]:
-    # A hyphen may end a line in the narrow column.
-    name = escape(claim.id).replace("{-}", r"{-}\allowbreak{}")
-    verdict = rf"{name}\newline\textbf{{{escape(claim.verdict)}}}"
-    return [verdict, rf"\textit{{{escape(claim.claim)}}} {escape(claim.reason)}"]
 
 
 def tabular(
@@ -220,8 +210,7 @@ def tabular(
     last: Sequence[str] | None = None,
 ) -> str:
     """A booktabs table; None among the rows leaves a little space, `last` stands below a line."""
-    lines = [f"\\begin{{tabular}}{{@{{}}{alignment}@{{}}}}", r"\toprule"]
-    lines += [_line(head) for head in heads]
+    lines = [f"\\begin{{tabular}}{{@{{}}{alignment}@{{}}}}", r"\toprule", *map(_line, heads)]
     lines.append(r"\midrule")
     lines += [r"\addlinespace[2pt]" if row is None else _line(row) for row in rows]
     if last is not None:
@@ -229,26 +218,28 @@ def tabular(
     return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"]) + "\n"
 
 
-def long_table(
-    widths: Sequence[str], head: Sequence[str], parts: Sequence[tuple[str, Sequence[Sequence[str]]]]
-) -> str:
-    r"""A table over several pages, its caption and label in the macro \LongTableCaption.
+def claims_table(claims: list[JudgedClaim]) -> str:
+    r"""Every claim with its verdict and what that rests on, the paper's own claims first.
 
-    Args:
-        widths: of the columns, which hold ragged text, such as "23mm".
-        head: stands on each page.
-        parts: title and rows of each part; cells are LaTeX.
+    Over several pages; its caption and label are the macro \LongTableCaption.
     """
-    alignment = "".join(RAGGED % width for width in widths)
+    head = ["Claim, verdict", "What is claimed, and what was found"]
     top = [r"\toprule", _line(head), r"\midrule"]
+    alignment = RAGGED % "27mm" + RAGGED % "92mm"
     lines = [rf"\begin{{longtable}}{{@{{}}{alignment}@{{}}}}", r"\LongTableCaption\\", *top]
     lines += [r"\endfirsthead", *top, r"\endhead", r"\bottomrule", r"\endfoot"]
-    for place, (title, rows) in enumerate(parts):
-        lines += [r"\midrule"] if place else []
-        lines.append(rf"\multicolumn{{{len(widths)}}}{{@{{}}l}}{{\textbf{{{escape(title)}}}}} \\*")
-        lines += [r"\addlinespace[1pt]" + "\n" + " & ".join(row) + r" \\" for row in rows]
+    titles = {True: "Claims of the paper", False: "What a careful reader finds or asks"}
+    for of_the_paper, title in titles.items():
+        lines += [] if of_the_paper else [r"\midrule"]
+        lines.append(rf"\multicolumn{{2}}{{@{{}}l}}{{\textbf{{{title}}}}} \\*")
+        for claim in (claim for claim in claims if claim.of_the_paper == of_the_paper):
+            # A hyphen may end a line in the narrow column.
+            name = escape(claim.id).replace("{-}", r"{-}\allowbreak{}")
+            verdict = rf"{name}\newline\textbf{{{escape(claim.verdict)}}}"
+            found = rf"\textit{{{escape(claim.claim)}}} {escape(claim.reason)}"
+            lines += [r"\addlinespace[1pt]", rf"{verdict} & {found} \\"]
     return "\n".join([*lines, r"\end{longtable}"]) + "\n"
 
 
 def _line(cells: Sequence[str]) -> str:
-    return " & ".join(escape(cell) for cell in cells) + r" \\"
+    return " & ".join(map(escape, cells)) + r" \\"

@@ -17,10 +17,10 @@ from miua.report import claims as judged
 from miua.report import page_runs, page_sets
 from miua.report import printed_tables as printed
 from miua.report.figures import StudyFigure, study_figures
+from miua.report.images import reduction, sample_steps
 from miua.report.nearest import nearest_pairs
 from miua.report.published import comparisons
 from miua.report.regression_and_curves import CURVES, regression_charts, run_charts
-from miua.report.set_images import reduction, sample_steps
 from miua.report.study_tables import fid_stand_in, real_images, shown_measure
 from miua.report.values import study_values
 from miua.study.store import Results, not_computed, read_metrics
@@ -65,11 +65,11 @@ def page_content(results: Results, study: Path) -> dict[str, Any]:
     measures = [shown_measure(results, each.name) for each in ALL_MEASURES]
     side, last = results.plan.image_size, results.epochs[-1]
     runs = page_runs.run_records(results)
-    data = {
+    data: dict[str, Any] = {
         "grid": page_sets.grid_data(sets),
         "measures": [each.axis_label for each in measures],
         "real": real_images(results),
-        "curves": {chart.run: chart.data for chart in charts},
+        "curves": {chart["run"]: chart["data"] for chart in charts},
         "elements": None if elements is None else elements.data(floors),
     }
     return {
@@ -91,7 +91,7 @@ def page_content(results: Results, study: Path) -> dict[str, Any]:
         "floor_sentence": page_sets.floor_sentence(results),
         "floor_label": page_sets.floor_label(results),
         "real_images": real_images(results),
-        "films": {chart.run: sample_steps(results.run(chart.run), side, last) for chart in charts},
+        "films": {run: sample_steps(results.run(run), side, last) for run in data["curves"]},
         "run_charts": charts,
         "curves": CURVES,
         "elements": elements,

@@ -46,7 +46,7 @@ class RunRecord(NamedTuple):
 
 
 class Cost(NamedTuple):
-    """Of all trainings together, as text. untimed: trainings whose time is not known."""
+    """What all trainings took together, as text. untimed: how many kept no time."""
 
     trainings: int
     untimed: int

@@ -18,7 +18,7 @@ from miua.metrics.lbpv import LBPV_DIFFERENCES, LBPV_ELEMENTS, STUDY_ELEMENTS
 from miua.metrics.registry import ALL_MEASURES, Measure, measure
 from miua.provenance import read_provenance
 from miua.report import study_tables as tables
-from miua.report.set_images import MAKE_SET_AGAIN, SET_SIDE, read_set, sheet
+from miua.report.images import MAKE_SET_AGAIN, SET_SIDE, read_set, sheet
 from miua.study.plan import Cell, RealImages
 from miua.study.store import COMPUTED, Results, read_metrics
 from miua.wording import number, rounded, span
@@ -68,14 +68,14 @@ def floors(results: Results) -> dict[str, Floor]:
 
 
 def floor_label(results: Results) -> str:
-    """What the noise floor compares, as a row's head wants it."""
+    """What the noise floor compares, as the head of a row."""
     scale = results.plan.experiments.get(tables.NOISE_FLOOR)
     images = f"{scale.images} " if isinstance(scale, RealImages) else ""
     return f"Two halves of {images}{tables.real_images(results)} each"
 
 
 def floor_sentence(results: Results) -> str:
-    """Of what images the floor is and what it can be held against, or that it was not measured."""
+    """Which images the floor compares and what it says about a set, or that it was not measured."""
     scale = results.plan.experiments.get(tables.NOISE_FLOOR)
     if not isinstance(scale, RealImages) or tables.study_table(results, tables.FLOOR) is None:
         return tables.not_run(tables.NOISE_FLOOR)
@@ -99,7 +99,7 @@ def floor_sentence(results: Results) -> str:
 
 
 def set_rows(results: Results, by_floor: dict[str, Floor]) -> list[SetRow]:
-    """A row a set of the grid, by training size, then epoch."""
+    """One row for each set of the grid, by training size, then epoch."""
     by_set, found = dict(tuple(read_metrics(results).groupby("set"))), []
     for chosen in results.sets:
         stack = read_set(results, chosen.set)

@@ -1,28 +1,21 @@
-"""Tables that report and paper print, as plain text: their heads, and rows made once for both."""
+"""Tables that report, paper and terminal print, as plain text; rows are made once for all."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
-from miua.analysis.reader_tables import (
-    READER_CORRELATION,
-    READER_FAMILY,
-    READER_REGRESSION,
-    READER_SETS,
-    READERS,
-)
+from miua.analysis import reader_tables as readers
 from miua.analysis.tables import SATURATED_SHARE
-from miua.metrics.registry import ALL_MEASURES, Measure, measure
+from miua.metrics.registry import ALL_MEASURES, MEASURES, Measure, measure
 from miua.report import study_tables as tables
 from miua.report.study_tables import computed, last_sets, shown_measure, study_table
 from miua.study.plan import Experiment, RealImages, read_experiments
-from miua.study.store import COMPUTED, Results, read_experiment, read_metrics
+from miua.study.store import COMPUTED, Results, not_computed, read_experiment, read_metrics
 from miua.training.signs import COLLAPSED_DIVERSITY, SATURATED_ACCURACY
 from miua.wording import MISSING, number, p_value, span
 
@@ -33,25 +26,24 @@ SHOWN_CANDIDATES = 5  # of all candidates the report shows so many, the stronges
 Rows = list[list[str]]
 
 
-@dataclass(frozen=True)
-class PrintedTable:
+class PrintedTable(NamedTuple):
     """A table of an experiment: what it is, its heads and rows; no rows if it was not run.
 
-    in_words: its cells are sentences rather than numbers, and may break. runs: of which training
-    each row is; none where a row is of several. source: the table of the results that it is from.
+    source: the table of the results that it is from. runs: of which training each row is; none
+    where a row is of several. in_words: its cells are sentences rather than numbers, and may break.
     """
 
     experiment: str
     title: str
     head: list[str]
     rows: Rows
-    in_words: bool = False
-    runs: list[str] = field(default_factory=list)
     source: str = ""
+    runs: Sequence[str] = ()
+    in_words: bool = False
 
 
 def regression_rows(results: Results) -> Rows:
-    """The published coefficients beside the refit, a row a metric."""
+    """The published coefficients beside the refit, one row for each metric."""
     rows = []
     for row in tables.read_regression(results).to_dict(orient="records"):
         cells = [measure(row["metric"]).label, number(row["n"])]
@@ -63,23 +55,13 @@ def regression_rows(results: Results) -> Rows:
 
 def correlation_rows(results: Results) -> Rows:
     """What each published correlation carries: intervals, adjusted p, power."""
-    table = study_table(results, tables.CLINICIAN)
-    if table is None:
-        return []
-    return [
-        [
-            measure(row["metric"]).label,
-            number(row["n"]),
-            _with_interval(row, "pearson"),
-            p_value(row["p_value"]),
-            p_value(row["p_holm"]),
-            _with_interval(row, "spearman"),
-            p_value(row["spearman_p"]),
-            number(row["power_at_claimed"], 2),
-            number(row["smallest_detectable_r"], 2),
-        ]
-        for row in table.to_dict(orient="records")
-    ]
+    table, rows = study_table(results, tables.CLINICIAN), []
+    for row in [] if table is None else table.to_dict(orient="records"):
+        cells = [measure(row["metric"]).label, number(row["n"]), _with_interval(row, "pearson")]
+        cells += [p_value(row["p_value"]), p_value(row["p_holm"]), _with_interval(row, "spearman")]
+        last = (number(row[key], 2) for key in ("power_at_claimed", "smallest_detectable_r"))
+        rows.append([*cells, p_value(row["spearman_p"]), *last])
+    return rows
 
 
 def _with_interval(row: dict[Any, Any], kind: str) -> str:
@@ -115,17 +97,16 @@ def _floor_row(floor: pd.DataFrame | None, split: str, shown: Measure) -> list[s
 
 def stability_rows(results: Results) -> dict[str, Rows]:
     """What shows how stable each arm was, by experiment; without those that were not run."""
-    table, rows = study_table(results, tables.STABILITY), {}
-    for experiment in ARMED:
-        planned = read_experiment(results, experiment)
-        if table is not None and planned is not None:
-            part = {
-                str(row["arm"]): row
-                for row in table.to_dict(orient="records")
-                if row["experiment"] == experiment
-            }
-            rows[experiment] = [_stability_row(part[arm]) for arm in tables.arms_of(planned)]
-    return rows
+    table = study_table(results, tables.STABILITY)
+    planned = {experiment: read_experiment(results, experiment) for experiment in ARMED}
+    if table is None:
+        return {}
+    by_arm = table.set_index(["experiment", "arm"], drop=False)
+    return {
+        experiment: [_stability_row(by_arm.loc[experiment, arm]) for arm in tables.arms_of(sets)]
+        for experiment, sets in planned.items()
+        if sets is not None
+    }
 
 
 def _stability_row(row: Any) -> list[str]:
@@ -141,36 +122,29 @@ def _stability_row(row: Any) -> list[str]:
 
 def _event_rows(results: Results) -> Rows:
     """What each training's log says of its stability, and the experiments that it is part of."""
-    table = study_table(results, tables.STABILITY)
-    if table is None:
-        return []
-    rows = []
-    for run, part in table.groupby("run", sort=False):
+    table, rows = study_table(results, tables.STABILITY), []
+    for run, part in [] if table is None else table.groupby("run", sort=False):
         longest = part.sort_values("epochs", ascending=False).iloc[0]
         experiments = ", ".join(dict.fromkeys(part["experiment"]))
         rows.append([str(run), experiments, number(longest["epochs"]), longest["events"] or "none"])
     return rows
 
 
-def _arm_rows(results: Results, experiment: str) -> Rows:
-    """The metrics of every arm's last set, its epoch and updates; nothing if it was not run."""
+def _arms(results: Results, experiment: str) -> tuple[Rows, list[str]]:
+    """The metrics of every arm's last set, and its run; nothing if the experiment was not run."""
     table = read_experiment(results, experiment)
-    rows = []
+    rows, runs = [], []
     for arm, part in [] if table is None else last_sets(table).groupby("arm", sort=False):
         row = [str(arm), str(part["epoch"].iloc[0]), number(part["updates"].iloc[0])]
-        for shown in ALL_MEASURES:
-            values = computed(part, shown.name)["value"]
-            row.append(number(values.iloc[0], shown.decimals) if len(values) else NOT_COMPUTED)
-        rows.append(row)
-    return rows
+        rows.append([*row, *(value_or_not(part, shown) for shown in ALL_MEASURES)])
+        runs.append(str(part["run"].iloc[0]))
+    return rows, runs
 
 
-def _runs_of_arms(results: Results, experiment: str) -> list[str]:
-    """The training of each arm, in the arms' order."""
-    table = read_experiment(results, experiment)
-    if table is None:
-        return []
-    return [str(part["run"].iloc[0]) for _, part in last_sets(table).groupby("arm", sort=False)]
+def value_or_not(rows: pd.DataFrame, shown: Measure) -> str:
+    """A metric of one set as text, or that it was not computed."""
+    values = computed(rows, shown.name)["value"]
+    return number(values.iloc[0], shown.decimals) if len(values) else NOT_COMPUTED
 
 
 def scale_rows(results: Results, study: Path) -> Rows:
@@ -199,39 +173,34 @@ def _reach(values: pd.Series[int]) -> str:
     return f"{low}" if low == high else f"{low} to {high}"
 
 
-def experiment_tables(results: Results) -> list[PrintedTable]:
+def experiment_tables(results: Results) -> Iterator[PrintedTable]:
     """The metrics of every arm, and what correlations and halves of real images tell."""
+    yield PrintedTable(
+        tables.CLINICIAN,
+        "What the published correlations can carry: 95 % bootstrap intervals, p adjusted "
+        "after Holm, power at r = 0.2, and the least r found with a power of 0.8",
+        ["Metric", "n", "Pearson's r", "p", "p (Holm)", "Spearman's r", "p", "Power", "Least r"],
+        correlation_rows(results),
+        "tables/clinician.csv",
+    )
     floor_there = study_table(results, tables.FLOOR) is not None
-    arms = ["Arm", "Epochs", "Updates"]
-    arms += [shown_measure(results, shown.name).axis_label for shown in ALL_MEASURES]
-    found = [
-        PrintedTable(
-            tables.CLINICIAN,
-            "What the published correlations can carry: 95 % bootstrap intervals, p adjusted "
-            "after Holm, power at r = 0.2, and the least r found with a power of 0.8",
-            ["Metric", "n", "Pearson's r", "p", "p (Holm)", "Spearman's r", "p", "Power",
-             "Least r"],
-            correlation_rows(results),
-            source="tables/clinician.csv",
-        ),
-        PrintedTable(
-            tables.NOISE_FLOOR,
-            "Real halves against each other, the seeds' deviation, and the synthetic sets",
-            ["Metric", "By subject, mean", "By subject, 95 % of splits", "By image, mean",
-             "Deviation over seeds", "Synthetic sets"],
-            floor_rows(results) if floor_there else [],
-            source="tables/noise-floor-summary.csv",
-        ),
-    ]  # fmt: skip
+    yield PrintedTable(
+        tables.NOISE_FLOOR,
+        "Real halves against each other, the seeds' deviation, and the synthetic sets",
+        ["Metric", "By subject, mean", "By subject, 95 % of splits", "By image, mean",
+         "Deviation over seeds", "Synthetic sets"],
+        floor_rows(results) if floor_there else [],
+        "tables/noise-floor-summary.csv",
+    )  # fmt: skip
+    head = ["Arm", "Epochs", "Updates"]
+    head += [shown_measure(results, shown.name).axis_label for shown in ALL_MEASURES]
     for experiment in (*ARMED, tables.SEEDS):
-        each = "seed" if experiment == tables.SEEDS else "arm"
-        title, source = f"Metrics of each {each} at its end", f"tables/{experiment}.csv"
-        rows, runs = _arm_rows(results, experiment), _runs_of_arms(results, experiment)
-        found.append(PrintedTable(experiment, title, arms, rows, runs=runs, source=source))
-    return found
+        title = f"Metrics of each {'seed' if experiment == tables.SEEDS else 'arm'} at its end"
+        rows, runs = _arms(results, experiment)
+        yield PrintedTable(experiment, title, head, rows, f"tables/{experiment}.csv", runs)
 
 
-def stability_tables(results: Results) -> list[PrintedTable]:
+def stability_tables(results: Results) -> Iterator[PrintedTable]:
     """The events in every training's log, and the signs of instability in each arm."""
     bounds = (
         "Epochs in which a loss is not finite, the discriminator is right on at least "
@@ -242,24 +211,22 @@ def stability_tables(results: Results) -> list[PrintedTable]:
         "or it diverged"
     )
     events = _event_rows(results)
-    head, source = ["Training", "For", "Epochs", "Events in its log"], "tables/stability.csv"
+    head, runs = ["Training", "For", "Epochs", "Events in its log"], [row[0] for row in events]
+    yield PrintedTable("all trainings", bounds, head, events, "tables/stability.csv", runs, True)
     signs = ["Arm", "Pixels", "Epochs", "Updates", "D right on real, last epoch",
              "D right on synthetic, last epoch", "Saturated, share of last half",
              "Diversity, last set", "Signs of instability"]  # fmt: skip
-    runs = [row[0] for row in events]
-    found = [PrintedTable("all trainings", bounds, head, events, True, runs, source)]
     rows = stability_rows(results)
     for name in ARMED:
-        runs, source = _runs_of_arms(results, name), f"tables/{name}-stability.csv"
-        there = rows.get(name, [])
-        found.append(PrintedTable(name, "Signs of instability", signs, there, False, runs, source))
-    return found
+        source, (_, runs) = f"tables/{name}-stability.csv", _arms(results, name)
+        yield PrintedTable(name, "Signs of instability", signs, rows.get(name, []), source, runs)
 
 
 def scale_table(results: Results, study: Path) -> PrintedTable:
     """What each experiment asks, and how large it is here."""
-    title, rows = "What each asks, and its scale here", scale_rows(results, study)
-    return PrintedTable("Experiments", title, ["Experiment", "Question", "Here"], rows, True)
+    head, rows = ["Experiment", "Question", "Here"], scale_rows(results, study)
+    title = "What each asks, and its scale here"
+    return PrintedTable("Experiments", title, head, rows, in_words=True)
 
 
 def reader_tables(results: Results) -> list[PrintedTable]:
@@ -271,20 +238,21 @@ def reader_tables(results: Results) -> list[PrintedTable]:
 
 
 def _reader_tables(results: Results) -> Iterator[tuple[str, str, Rows]]:
-    if (scores := study_table(results, READERS)) is not None:
+    names = (readers.READERS, readers.READER_SETS, readers.READER_REGRESSION,
+             readers.READER_CORRELATION, readers.READER_FAMILY)  # fmt: skip
+    scores, sets, lines, strengths, family = (study_table(results, name) for name in names)
+    if scores is not None:
         yield (
             "What this study's own readers answered, with 95 % intervals; p of guessing",
             "Role|Reader|Score|Count|Value|95 % interval|Interval|p",
             [_score(row) for row in scores.itertuples()],
         )
-    if (sets := study_table(results, READER_SETS)) is not None:
+    if sets is not None:
         yield (
             "Clinicians' mean quality of each set, 1 (poor) to 5 (high); intervals resample images",
             "Set|Images|Answers|Called real|Quality|95 % interval",
             [_set(row) for row in sets.itertuples()],
         )
-    lines = study_table(results, READER_REGRESSION)
-    strengths = study_table(results, READER_CORRELATION)
     if lines is not None and strengths is not None:
         known = {str(row.metric): row for row in strengths.itertuples()}
         yield (
@@ -293,7 +261,7 @@ def _reader_tables(results: Results) -> Iterator[tuple[str, str, Rows]]:
             "Metric|Sets|a|b|Pearson's r|p|p (Holm)|Spearman's r",
             [_line(results, row, known.get(str(row.metric))) for row in lines.itertuples()],
         )
-    if (family := study_table(results, READER_FAMILY)) is not None:
+    if family is not None:
         critical = number(family["critical_r"].iloc[0], 2)
         yield (
             f"The strongest of all {len(family)} candidates; the largest |r| by chance alone "
@@ -312,9 +280,15 @@ def _score(row: Any) -> list[str]:
 
 
 def _set(row: Any) -> list[str]:
-    counts = (row.images, row.answers, row.called_real)
-    within = span(row.low, row.high, 2) or MISSING
-    return [row.set, *(str(int(count)) for count in counts), number(row.quality, 2), within]
+    counts = (str(int(count)) for count in (row.images, row.answers, row.called_real))
+    return [row.set, *counts, number(row.quality, 2), span(row.low, row.high, 2) or MISSING]
+
+
+def _candidate(results: Results, row: Any) -> list[str]:
+    if row.status != COMPUTED:
+        return [row.status, MISSING, MISSING]
+    label = shown_measure(results, row.metric).axis_label
+    return [label, number(row.pearson_r, 2), p_value(row.adjusted_p)]
 
 
 def _line(results: Results, row: Any, strength: Any) -> list[str]:
@@ -327,8 +301,54 @@ def _line(results: Results, row: Any, strength: Any) -> list[str]:
     return [label, n, *line, p_value(strength.p_holm), number(strength.spearman_r, 2)]
 
 
-def _candidate(results: Results, row: Any) -> list[str]:
-    if row.status != COMPUTED:
-        return [row.status, MISSING, MISSING]
-    label = shown_measure(results, row.metric).axis_label
-    return [label, number(row.pearson_r, 2), p_value(row.adjusted_p)]
+class Summary(NamedTuple):
+    """What came out, in short.
+
+    title: what the columns with a number as head are. rows: one for each metric; keys are
+    the heads. notes: what the table cannot say, one sentence each.
+    """
+
+    title: str
+    rows: list[dict[str, str]]
+    notes: list[str]
+
+
+def summarise(results: Path) -> Summary:
+    """Sum up a results folder: metrics by training size at the last epoch, and the refit."""
+    opened = Results.open(results)
+    metrics = read_metrics(opened)
+    title = f"Metrics by number of training images, after {opened.epochs[-1]} epochs"
+    notes = [f"{m.label} {reason}" for m in MEASURES if (reason := not_computed(metrics, m.name))]
+    notes.append(_about_refit(tables.read_regression(opened)))
+    if opened.plan.banner:
+        notes.append(f"{opened.plan.banner}.")
+    return Summary(title, [_row(opened, each) for each in MEASURES], notes)
+
+
+def _row(results: Results, shown: Measure) -> dict[str, str]:
+    rows = computed(read_metrics(results), shown.name)
+    at_last = rows[rows["epoch"] == results.epochs[-1]].set_index("training_size")["value"]
+    row = {"metric": shown.axis_label}
+    for size in results.training_sizes:
+        row[str(size)] = number(at_last.get(size), shown.decimals)
+    reach = span(rows["value"].min(), rows["value"].max(), shown.decimals)
+    row[f"all {len(results.sets)} sets"] = reach or MISSING
+    regression = tables.read_regression(results)
+    line = regression[regression["metric"] == shown.name]
+    low, high = (line[f"published_{end}"].min() for end in ("lowest", "highest"))
+    row["published"] = span(low, high, 0) or MISSING
+    return row
+
+
+def _about_refit(regression: pd.DataFrame) -> str:
+    """One sentence on the published regressions, refitted on the digitised points."""
+    fitted = regression[regression["status"] == COMPUTED]
+    if fitted.empty:
+        return "The published regressions could not be refitted."
+    agreeing = int((fitted["agrees"] == "yes").sum())
+    correlations = span(fitted["pearson_r"].min(), fitted["pearson_r"].max(), 2)
+    significant = int((fitted["p_value"] < 0.05).sum())
+    return (
+        f"Published regressions on the clinician's scores: {agreeing} of {len(regression)} agree "
+        f"with a refit of the digitised points; r is {correlations}, p < 0.05 in {significant}."
+    )

@@ -92,7 +92,7 @@ def _of_sets(results: Results, full_scale: bool, stand_in: bool, computed: bool)
 
 
 def _called_real(results: Results, role: str) -> float:
-    """What share of the synthetic images own readers of a role called real, in percent, or nan."""
+    """The percentage of synthetic images that own readers of a role called real; nan if unknown."""
     table = study_table(results, readers.READERS)
     if table is None:
         return math.nan

@@ -1,9 +1,9 @@
-"""The published regressions and the trainings' curves: what figures and page both draw of them."""
+"""The published regressions and the trainings' curves: what both figures and page draw."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -20,10 +20,8 @@ from miua.wording import number, rounded
 
 
 class Curve(NamedTuple):
-    """A column of a run's log: how it is called, its colour and line in figures.
-
-    series: the name of both in the page's style.
-    """
+    """A column of a run's log: how it is called, its colour and line in figures, and the name of
+    both in the page's style."""
 
     column: str
     label: str
@@ -74,25 +72,12 @@ def fitted_metrics(scores: pd.DataFrame) -> list[FittedMetric]:
     return found
 
 
-class RegressionChart(NamedTuple):
-    """One published regression: the digitised points, the published line and the refit.
+def regression_charts(results: Results, study: Path) -> list[dict[str, Any]]:
+    """A chart for each metric with a published regression.
 
-    points: places and what they are; line, published, band: the `d` of SVG paths; line and band
-    are "" where no fit is possible. see: what to see in it.
+    points: places and what they are; line (the refit), band, published: the `d` of SVG paths; line
+    and band are "" where no fit is possible. see: what to see in it.
     """
-
-    shown: Measure
-    points: list[tuple[float, float, str]]
-    x_ticks: list[Tick]
-    y_ticks: list[Tick]
-    line: str
-    band: str
-    published: str
-    see: str
-
-
-def regression_charts(results: Results, study: Path) -> list[RegressionChart]:
-    """A chart for each metric with a published regression."""
     published = read_regression(results).set_index("metric")
     charts = []
     for shown, scores, values, fit, problem in fitted_metrics(read_scores(study)):
@@ -113,54 +98,46 @@ def regression_charts(results: Results, study: Path) -> list[RegressionChart]:
             (x.at(score), y.at(value), f"score {score:.2f}: {number(value, shown.decimals)}")
             for score, value in zip(scores, values, strict=True)
         ]
-        drawn = path(x, y, SCORES, line)
-        charts.append(RegressionChart(shown, points, x.ticks, y.ticks, refit, band, drawn, see))
+        chart = {
+            "shown": shown,
+            "points": points,
+            "x_ticks": x.ticks,
+            "y_ticks": y.ticks,
+            "line": refit,
+            "band": band,
+            "published": path(x, y, SCORES, line),
+            "see": see,
+        }
+        charts.append(chart)
     return charts
 
 
-class RunChart(NamedTuple):
-    """Losses and accuracies of one run by epoch.
+def run_charts(results: Results) -> list[dict[str, Any]]:
+    """Losses and accuracies of every run of the grid, up to its last epoch.
 
-    x: the epochs' axis. paths: the `d` of each of CURVES. data: a row an epoch, for the script: the
-    epoch and the four values.
+    x: the epochs' axis. paths: each of CURVES and its `d`. data: one row for each epoch, for the
+    script: the epoch and the four values.
     """
-
-    run: str
-    training_size: int
-    x: Axis
-    paths: list[tuple[Curve, str]]
-    loss_ticks: list[Tick]
-    accuracy_ticks: list[Tick]
-    data: list[list[float | int | None]]
-
-
-def run_charts(results: Results) -> list[RunChart]:
-    """The curves of every run of the grid, up to its last epoch."""
     return [_run_chart(results, size) for size in results.training_sizes]
 
 
-def _run_chart(results: Results, size: int) -> RunChart:
+def _run_chart(results: Results, size: int) -> dict[str, Any]:
     log = read_log(results, size)
     x = Axis(0, max(1, results.epochs[-1]), LEFT, RIGHT)
     values = log[[curve.column for curve in CURVES]].astype(float)
     losses = values[[curve.column for curve in LOSSES]].to_numpy()
     loss = Axis(0, 1.05 * losses.max(where=np.isfinite(losses), initial=1.0), 110, TOP)
     accuracy = Axis(0, 1, 210, 132)
-    return RunChart(
-        run=results.cell(size, results.epochs[-1]).run,
-        training_size=size,
-        x=x,
-        paths=[
-            (
-                curve,
-                path(x, loss if curve in LOSSES else accuracy, log["epoch"], values[curve.column]),
-            )
-            for curve in CURVES
+    axes = {**dict.fromkeys(LOSSES, loss), **dict.fromkeys(ACCURACIES, accuracy)}
+    rows = zip(log["epoch"].tolist(), values.to_numpy(), strict=True)
+    return {
+        "run": results.cell(size, results.epochs[-1]).run,
+        "training_size": size,
+        "x": x,
+        "paths": [
+            (each, path(x, y, log["epoch"], values[each.column])) for each, y in axes.items()
         ],
-        loss_ticks=loss.ticks,
-        accuracy_ticks=[Tick(accuracy.at(value), f"{value:g}") for value in (0, 0.5, 1)],
-        data=[
-            [int(epoch), *rounded(row)]
-            for epoch, row in zip(log["epoch"], values.to_numpy(), strict=True)
-        ],
-    )
+        "loss_ticks": loss.ticks,
+        "accuracy_ticks": [Tick(accuracy.at(value), f"{value:g}") for value in (0, 0.5, 1)],
+        "data": [[epoch, *rounded(row)] for epoch, row in rows],
+    }

@@ -1,30 +1,18 @@
-"""The study's tables as figures, paper and report read them, and what all of them say of these."""
+"""The study's tables as figures, paper and report read them, and what all three say about them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from miua.analysis.columns import study_table as study_table
 from miua.metrics.inception_weights import stand_in
-from miua.metrics.registry import (
-    ALL_MEASURES,
-    FID,
-    LBPV_ELEMENTS,
-    LBPV_TOTAL_DIFFERENCE,
-    Measure,
-    element_name,
-    measure,
-)
-from miua.study.store import (
-    COMPUTED,
-    Results,
-    read_experiment,
-    read_metrics,
-    read_table,
-)
+from miua.metrics.lbpv import LBPV_DIFFERENCES
+from miua.metrics.registry import ALL_MEASURES, FID, LBPV_TOTAL_DIFFERENCE, Measure, measure
+from miua.study.store import COMPUTED, Results, read_experiment, read_metrics, read_table
 
 AUGMENTATION, LEARNING_RATE, SEEDS = "augmentation", "learning-rate", "seeds"
 TRAINING_SIZE, IMAGE_SIZE = "training-size", "image-size"
@@ -36,11 +24,7 @@ MEASURED = (*ALL_MEASURES, LBPV_TOTAL_DIFFERENCE)
 
 
 def read_regression(results: Results) -> pd.DataFrame:
-    """tables/regression.csv as analysis wrote it.
-
-    Raises:
-        MiuaError: it is missing or damaged.
-    """
+    """tables/regression.csv as analysis wrote it."""
     table = study_table(results, REGRESSION)
     return read_table(results.table_path(REGRESSION), (), ()) if table is None else table
 
@@ -51,7 +35,7 @@ def not_run(experiment: str) -> str:
 
 
 def real_images(results: Results) -> str:
-    """What the images to learn from are called: phantoms are none of a patient."""
+    """What to call the images to learn from: phantoms show no patient."""
     return "phantoms" if results.plan.data.source == "phantom" else "real images"
 
 
@@ -75,8 +59,7 @@ def computed(table: pd.DataFrame, metric: str) -> pd.DataFrame:
 
 def with_total_difference(table: pd.DataFrame) -> pd.DataFrame:
     """A table of sets, with the sum of each set's 256 absolute LBPv differences added to it."""
-    names = [element_name(element) for element in range(LBPV_ELEMENTS)]
-    elements = table[table["metric"].isin(names) & (table["status"] == COMPUTED)]
+    elements = table[table["metric"].isin(LBPV_DIFFERENCES) & (table["status"] == COMPUTED)]
     totals = elements.groupby("set")["value"].agg(lambda each: np.abs(each).sum())
     added = elements.drop_duplicates([*elements.columns.intersection(["arm"]), "set"])
     added = added.assign(
@@ -85,8 +68,7 @@ def with_total_difference(table: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([table, added], ignore_index=True)
 
 
-@dataclass(frozen=True)
-class Spread:
+class Spread(NamedTuple):
     """What a metric varies by when nothing but the seed changes: how many seeds, their values'
     range and standard deviation."""
 
@@ -112,7 +94,7 @@ def fid_stand_in(results: Results) -> str:
 
 
 def shown_measure(results: Results, metric: str) -> Measure:
-    """The measure, or FID with the word for weights that stand in where its unit would be."""
+    """The measure; for FID with stand-in weights, "stand-in" takes the place of the unit."""
     shown = measure(metric)
     stands_in = metric == FID.name and fid_stand_in(results)
     return replace(shown, unit="stand-in") if stands_in else shown

@@ -15,41 +15,16 @@ from typing import Any
 
 import pandas as pd
 
-from miua.analysis.clinician import (
-    COEFFICIENTS_FILE,
-    FACTS_COLUMNS,
-    FACTS_FILE,
-    TOLERATED_READING_ERRORS,
-    read_facts,
-)
+from miua.analysis import clinician
+from miua.analysis.claim_tests.base import REPRODUCED, VERDICTS
 from miua.analysis.reader_tables import READERS
 from miua.config import TrainingConfig
-from miua.metrics.registry import (
-    ALL_MEASURES,
-    FD_LBP,
-    FID,
-    MUTUAL_INFORMATION,
-    PSNR,
-    STUDY_ELEMENTS,
-    element_name,
-    measure,
-)
+from miua.metrics.registry import ALL_MEASURES, FID, MUTUAL_INFORMATION, PSNR, measure
 from miua.report import study_tables as tables
 from miua.report.claims import CLAIMS_TABLE, JudgedClaim, judged_claims
-from miua.report.study_tables import is_full_scale
-from miua.study.plan import EQUAL_UPDATES, RealImages
-from miua.study.store import (
-    COMPUTED,
-    Results,
-    figure_two_set,
-    not_computed,
-    poster_epochs,
-    poster_sizes,
-    read_experiment,
-    read_log,
-    read_metrics,
-    read_table,
-)
+from miua.study import store
+from miua.study.plan import EQUAL_UPDATES
+from miua.study.store import COMPUTED, Results, read_metrics
 from miua.wording import MISSING, listed, number, span
 
 SIGNIFICANCE = 0.05
@@ -60,23 +35,10 @@ FLOOR, PAIRING, SEEDS, RESPONSES = (
     f"tables/{name}.csv" for name in (tables.FLOOR, tables.PAIRING, tables.SEEDS, tables.RESPONSES)
 )
 
-V8, V20, V143, V240 = (measure(element_name(element)) for element in STUDY_ELEMENTS)
-RANGED = (MUTUAL_INFORMATION, PSNR, FID, V8, V143)  # whose lowest and highest value are quoted
-FOLLOWED = (MUTUAL_INFORMATION, PSNR, V8, V20, V143, V240, FD_LBP)  # over seeds and damages
 PLAN_FIELDS = (
     "profile", "banner", "image_size", "reference_images", "available_images", "synthetic_images",
     "latent_size", "feature_maps", "batch_size",
 )  # fmt: skip
-# Of the floor by subject: the columns that are quoted of each metric.
-FLOOR_COLUMNS = {
-    MUTUAL_INFORMATION: ("mean", "range"),
-    PSNR: ("mean", "range"),
-    FD_LBP: ("mean",),
-    V8: ("mean_absolute", "range"),
-    V20: ("mean_absolute",),
-    V143: ("mean_absolute", "range"),
-    V240: ("mean_absolute",),
-}
 # The settings of the released notebooks, as this project trains by them.
 NOTEBOOKS = {
     "notebook-128": (
@@ -87,10 +49,14 @@ NOTEBOOKS = {
 }  # fmt: skip
 # Published facts that a claim's test reads and the text does not quote.
 FACTS_UNQUOTED = ("called_real", "clinician_years")
-# Claims that stand in the table alone, not in a sentence.
-CLAIMS_UNQUOTED = re.compile(
-    r"correlation-others|fid-range|stability-larger|sensitivity-(mutual-information|psnr|v\d+)|"
-    r"training-size-(fid|lbpv|mutual-information|psnr)"
+# Ids of the values that the paper's tables print, or nothing does, but no sentence.
+UNQUOTED = re.compile(
+    r"(set|arm)-.*|sets-(v20|v240|fd-lbp|diversity)-(low|high)est|refit-(fid|v\d+)-[abrp]|"
+    r"floor-(image|order)-.*|floor-subject-(fid|v|diversity)-.*|floor-subject-v\d+-mean|"
+    r"floor-subject-(mi|psnr|fd-lbp)-mean-absolute|floor-subject-(v20|v240|fd-lbp)-range|"
+    r"seeds-(fid|diversity)-deviation|response-(fid|v|diversity)-.*|response-.*-unnoticed|"
+    r"claim-(correlation-others|fid-range|stability-larger|sensitivity-(mutual-information|psnr|v\d+)|"
+    r"training-size-(fid|lbpv|mutual-information|psnr))-(verdict|reason)"
 )
 _DIGITS = ("Zero", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine")
 
@@ -99,16 +65,11 @@ Conditions = dict[str, tuple[bool, str]]
 
 @dataclass(frozen=True)
 class Value:
-    """A number or sentence of the text, ready to print.
+    """A number or sentence of the text, ready to print as plain text.
 
-    Attributes:
-        name: words that name it, such as "plan batch size".
-        text: how it is printed, as plain text.
-        source: the file that it comes from, relative to the results folder or the repository.
-        row: which row of the source holds it, by column; empty if it is not of one row.
-        column: which column of that row.
-        inputs: further files that the source itself was made of.
-        quoted: whether the text prints it; the others can be traced all the same.
+    name: words that name it, such as "plan batch size". source: the file that it comes from,
+    relative to the results folder or the repository; row and column: its place there, if it has
+    one. inputs: further files that the source was made of.
     """
 
     name: str
@@ -117,12 +78,16 @@ class Value:
     row: dict[str, str] = field(default_factory=dict)
     column: str = ""
     inputs: tuple[str, ...] = ()
-    quoted: bool = True
 
     @property
     def id(self) -> str:
         """The name by which `miua trace` finds it."""
         return re.sub(r"[^a-z0-9]+", "-", self.name.lower()).strip("-")
+
+    @property
+    def quoted(self) -> bool:
+        """Whether the text prints it; the others can be traced all the same."""
+        return not UNQUOTED.fullmatch(self.id)
 
     @property
     def macro(self) -> str:
@@ -131,11 +96,7 @@ class Value:
 
 
 def macro_name(words: str) -> str:
-    """A macro's name from words such as "sets V8 lowest": letters only, as TeX demands.
-
-    Raises:
-        ValueError: there is no letter or digit in it.
-    """
+    """A macro's name from words such as "sets V8 lowest": letters only, as TeX demands."""
     parts = re.findall(r"[0-9]|[A-Za-z]+", words)
     if not parts:
         raise ValueError(f"words must hold a letter or digit, not {words!r}")
@@ -146,7 +107,7 @@ def macro_name(words: str) -> str:
 
 def study_values(results: Results, study: Path) -> tuple[list[Value], Conditions]:
     """All values of the text, and the conditions that its sentences depend on."""
-    facts, claims = read_facts(study), judged_claims(results, study)
+    facts, claims = clinician.read_facts(study), judged_claims(results, study)
     values = [
         *_plan_values(results),
         *_fact_values(study),
@@ -164,7 +125,7 @@ def study_values(results: Results, study: Path) -> tuple[list[Value], Conditions
 
 
 def _plan_values(results: Results) -> Iterator[Value]:
-    plan, chosen = results.plan, figure_two_set(results)
+    plan, chosen = results.plan, store.figure_two_set(results)
     updates = plan.grid.equal_updates
     entries: dict[str, object] = {
         **{name: getattr(plan, name) for name in PLAN_FIELDS},
@@ -175,19 +136,16 @@ def _plan_values(results: Results) -> Iterator[Value]:
         "last epoch": results.epochs[-1],
         "figure two size": chosen.training_size,
         "figure two epoch": chosen.epoch,
-        "poster sizes": listed(poster_sizes(results)),
-        "poster epochs": listed(poster_epochs(results)),
+        "poster sizes": listed(store.poster_sizes(results)),
+        "poster epochs": listed(store.poster_epochs(results)),
         "equal updates": number(updates) if updates else MISSING,
     }
-    for name in (tables.NOISE_FLOOR, tables.SENSITIVITY):
-        scale = plan.experiments.get(name)
-        there = scale if isinstance(scale, RealImages) else None
-        entries[f"{name} images"] = there.images if there else MISSING
-        entries[f"{name} repeats"] = there.repeats if there else MISSING
+    for name, word in product((tables.NOISE_FLOOR, tables.SENSITIVITY), ("images", "repeats")):
+        entries[f"{name} {word}"] = getattr(plan.experiments.get(name), word, MISSING)
     for name, value in entries.items():
         yield Value(f"plan {name}", str(value), PLAN)
     for name in (tables.AUGMENTATION, tables.LEARNING_RATE, tables.IMAGE_SIZE, tables.SEEDS):
-        table = read_experiment(results, name)
+        table = store.read_experiment(results, name)
         last = None if table is None else tables.last_sets(table)
         for column in ("training_size", "epoch"):
             text = MISSING if last is None else str(last[column].max())
@@ -196,9 +154,10 @@ def _plan_values(results: Results) -> Iterator[Value]:
 
 
 def _fact_values(study: Path) -> Iterator[Value]:
-    table = read_table(study / FACTS_FILE, FACTS_COLUMNS, numbers=())
+    path = clinician.FACTS_FILE
+    table = store.read_table(study / path, clinician.FACTS_COLUMNS, numbers=())
     for row in table[~table["name"].isin(FACTS_UNQUOTED)].itertuples():
-        source = f"experiments/{FACTS_FILE.as_posix()}: {row.source}"
+        source = f"experiments/{path.as_posix()}: {row.source}"
         yield Value(f"study {row.name}", str(row.value), source)
 
 
@@ -214,21 +173,16 @@ def _metric_values(results: Results) -> Iterator[Value]:
     for shown in ALL_MEASURES:
         rows = tables.computed(metrics, shown.name)
         for word, value in (("lowest", rows["value"].min()), ("highest", rows["value"].max())):
-            row = {}
+            at = {}
             if len(rows):
                 extreme = rows.loc[rows["value"] == value, "set"].iloc[0]
-                row = {"set": str(extreme), "metric": shown.name}
-            text = number(value, shown.decimals)
-            name, column, quoted = (
-                f"sets {shown.label} {word}",
-                "value" if row else "",
-                shown in RANGED,
-            )
-            yield Value(name, text, METRICS, row, column, quoted=quoted)
+                at = {"set": str(extreme), "metric": shown.name}
+            name, text = f"sets {shown.label} {word}", number(value, shown.decimals)
+            yield Value(name, text, METRICS, at, "value" if at else "")
     for shown in (MUTUAL_INFORMATION, PSNR):
         definitions = metrics.loc[metrics["metric"] == shown.name, "definition"].unique()
         yield Value(f"sets {shown.label} definition", "; ".join(definitions), METRICS)
-    yield Value("sets FID status", not_computed(metrics, FID.name) or COMPUTED, METRICS)
+    yield Value("sets FID status", store.not_computed(metrics, FID.name) or COMPUTED, METRICS)
     yield Value("sets FID stand in", tables.fid_stand_in(results), METRICS)
 
 
@@ -236,7 +190,7 @@ def _set_values(results: Results) -> Iterator[Value]:
     """Every metric of every set and of every arm's last set: tables print them, no sentence."""
     found = [("set", METRICS, "set", read_metrics(results))]
     for name in (tables.AUGMENTATION, tables.LEARNING_RATE, tables.IMAGE_SIZE):
-        if (table := read_experiment(results, name)) is not None:
+        if (table := store.read_experiment(results, name)) is not None:
             last = tables.last_sets(table).drop_duplicates(["arm", "metric"])
             found.append((f"arm {name}", f"tables/{name}.csv", "arm", last))
     for kind, source, key, table in found:
@@ -245,7 +199,7 @@ def _set_values(results: Results) -> Iterator[Value]:
                 at = {column: str(row[column]) for column in (key, "set", "metric")}
                 name = f"{kind} {row[key]} {shown.label}"
                 text = number(row["value"], shown.decimals)
-                yield Value(name, text, source, at, "value", quoted=False)
+                yield Value(name, text, source, at, "value")
 
 
 def _regression_values(results: Results, facts: dict[str, str]) -> Iterator[Value]:
@@ -266,25 +220,29 @@ def _regression_values(results: Results, facts: dict[str, str]) -> Iterator[Valu
     }
     for name, text in entries.items():
         yield Value(f"refit {name}", text, REGRESSION)
-    yield Value("refit tolerance", str(TOLERATED_READING_ERRORS), "miua/analysis/clinician.py")
+    yield Value(
+        "refit tolerance", str(clinician.TOLERATED_READING_ERRORS), "miua/analysis/clinician.py"
+    )
     for row in fitted.to_dict(orient="records"):
         for word, column in (("a", "a"), ("b", "b"), ("r", "pearson_r"), ("p", "p_value")):
             name, at = f"refit {measure(row['metric']).label} {word}", {"metric": row["metric"]}
             text = number(row[column], 2 if word == "r" else 3)
-            yield Value(name, text, REGRESSION, at, column, quoted=False)
+            yield Value(name, text, REGRESSION, at, column)
     published = regression[regression["metric"] == FID.name]
-    source = f"experiments/{COEFFICIENTS_FILE.as_posix()}"
+    source = f"experiments/{clinician.COEFFICIENTS_FILE.as_posix()}"
     for word in ("lowest", "highest"):
         yield Value(f"study FID {word}", number(published[f"published_{word}"].min()), source)
 
 
 def _run_values(results: Results) -> Iterator[Value]:
-    updates = [int(read_log(results, size)["updates"].iloc[-1]) for size in results.training_sizes]
+    updates = [
+        int(store.read_log(results, size)["updates"].iloc[-1]) for size in results.training_sizes
+    ]
     yield Value("runs fewest updates", number(min(updates)), LOGS)
     yield Value("runs most updates", number(max(updates)), LOGS)
     yield Value("runs ratio of updates", number(max(updates) / min(updates), 1), LOGS)
-    for rank, size in zip(("first", "second"), poster_sizes(results), strict=False):
-        last = read_log(results, size).iloc[-1]
+    for rank, size in zip(("first", "second"), store.poster_sizes(results), strict=False):
+        last = store.read_log(results, size).iloc[-1]
         source = f"runs/{results.cell(size, results.epochs[-1]).run}/log.jsonl"
         yield Value(f"runs {rank} poster size", str(size), source)
         for column in ("accuracy_real", "accuracy_synthetic"):
@@ -303,9 +261,7 @@ def _floor_values(results: Results) -> Iterator[Value]:
             "range": span(row.get("low"), row.get("high"), shown.decimals) or MISSING,
         }
         for column, text in texts.items():
-            quoted = split == "subject" and column in FLOOR_COLUMNS.get(shown, ())
-            name = f"floor {split} {shown.label} {column}"
-            yield Value(name, text, FLOOR, at, column, quoted=quoted)
+            yield Value(f"floor {split} {shown.label} {column}", text, FLOOR, at, column)
     pairing = tables.study_table(results, tables.PAIRING)
     for kind in ("all", "index", "nearest"):
         for shown in (MUTUAL_INFORMATION, PSNR):
@@ -315,7 +271,7 @@ def _floor_values(results: Results) -> Iterator[Value]:
 
 
 def _row(table: pd.DataFrame | None, at: dict[str, str]) -> dict[str, Any]:
-    """The first row of a table with these fields; nothing if there is none."""
+    """The first row of a table with these values; empty if there is none."""
     if table is None:
         return {}
     rows = table[(table[list(at)] == list(at.values())).all(axis=1)]
@@ -329,38 +285,35 @@ def _seed_values(results: Results) -> Iterator[Value]:
     for shown, spread in spreads.items():
         # One place more than the metric itself: a deviation is small beside its metric.
         text = number(spread.deviation if spread else None, shown.decimals + 1)
-        yield Value(f"seeds {shown.label} deviation", text, SEEDS, quoted=shown in FOLLOWED)
+        yield Value(f"seeds {shown.label} deviation", text, SEEDS)
 
 
 def _response_values(results: Results) -> Iterator[Value]:
-    """To how many kinds of damage each metric responds, and how."""
+    """How many kinds of damage each metric responds to, and how."""
     summary = tables.study_table(results, tables.RESPONSES)
     words = {"noticed": "as it should", "wrong way": "wrong way", "unnoticed": "none"}
     for shown in tables.MEASURED:
         rows = pd.DataFrame() if summary is None else tables.computed(summary, shown.name)
-        at, quoted = {"metric": shown.name}, shown in FOLLOWED
+        at = {"metric": shown.name}
         for word, response in words.items():
             text = str(int((rows["response"] == response).sum())) if len(rows) else MISSING
-            name, printed = f"response {shown.label} {word}", quoted and word != "unnoticed"
-            yield Value(name, text, RESPONSES, at, "response", quoted=printed)
+            yield Value(f"response {shown.label} {word}", text, RESPONSES, at, "response")
     damages = MISSING if summary is None else str(summary["degradation"].nunique())
     yield Value("response damages", damages, RESPONSES)
 
 
 def _claim_values(claims: Sequence[JudgedClaim]) -> Iterator[Value]:
     """Verdict and reason of every claim, and how many have which verdict."""
-    verdicts = ("reproduced", "not reproduced", "undecided", "not testable here")
     paper = [claim for claim in claims if claim.of_the_paper]
     for kind, chosen in (("", claims), ("of the paper ", paper)):
         yield Value(f"claims {kind}number", str(len(chosen)), CLAIMS_TABLE)
-        for verdict in verdicts:
+        for verdict in VERDICTS:
             count = sum(claim.verdict == verdict for claim in chosen)
             yield Value(f"claims {kind}{verdict}", str(count), CLAIMS_TABLE)
     for claim in claims:
-        quoted = not CLAIMS_UNQUOTED.fullmatch(claim.id)
         for column, text in (("verdict", claim.verdict), ("reason", claim.reason)):
             name, row = f"claim {claim.id} {column}", {"id": claim.id}
-            yield Value(name, text, CLAIMS_TABLE, row, column, claim.sources, quoted)
+            yield Value(name, text, CLAIMS_TABLE, row, column, claim.sources)
 
 
 def _conditions(
@@ -370,8 +323,8 @@ def _conditions(
     fitted = regression[regression["status"] == COMPUTED]
     above = fitted["pearson_r"] > float(facts["claimed_correlation"])
     slope = fitted.loc[fitted["metric"] == FID.name, "a"]
-    sizes = read_experiment(results, tables.TRAINING_SIZE)
-    held = {claim.id for claim in claims if claim.verdict == "reproduced"}
+    sizes = store.read_experiment(results, tables.TRAINING_SIZE)
+    held = {claim.id for claim in claims if claim.verdict == REPRODUCED}
     files = {
         "augmentation": tables.AUGMENTATION,
         "learning rate": tables.LEARNING_RATE,
@@ -381,19 +334,22 @@ def _conditions(
         "sensitivity": tables.RESPONSES,
         "clinician": tables.CLINICIAN,
     }
-    ran = {name: results.table_path(file).exists() for name, file in files.items()}
-    ran["equal updates"] = sizes is not None and EQUAL_UPDATES in set(sizes["arm"])
+    equal_updates = sizes is not None and EQUAL_UPDATES in set(sizes["arm"])
     return {
         "scientific": (results.plan.scientific, PLAN),
-        "full scale": (is_full_scale(results, facts), PLAN),
-        "FID computed": (not not_computed(metrics, FID.name), METRICS),
+        "full scale": (tables.is_full_scale(results, facts), PLAN),
+        "FID computed": (not store.not_computed(metrics, FID.name), METRICS),
         "FID stand in": (bool(tables.fid_stand_in(results)), METRICS),
-        "two poster runs": (len(poster_sizes(results)) == 2, PLAN),
+        "two poster runs": (len(store.poster_sizes(results)) == 2, PLAN),
         "all agree": (bool((regression["agrees"] == "yes").all()), REGRESSION),
         "all above claim": (len(fitted) > 0 and bool(above.all()), REGRESSION),
         "any significant": (bool((fitted["p_value"] < SIGNIFICANCE).any()), REGRESSION),
         "own readers": (tables.study_table(results, READERS) is not None, CLAIMS_TABLE),
         "FID slope positive": (bool((slope > 0).any()), REGRESSION),
-        **{f"ran {name}": (there, "tables/") for name, there in ran.items()},
+        **{
+            f"ran {name}": (results.table_path(each).exists(), "tables/")
+            for name, each in files.items()
+        },
+        "ran equal updates": (equal_updates, "tables/"),
         "holds training-size-power": ("training-size-power" in held, CLAIMS_TABLE),
     }

@@ -19,8 +19,7 @@ from miua.errors import MiuaError
 from miua.files import read_array, read_json, sha256_array, sha256_file
 from miua.provenance import PROVENANCE
 from miua.report.document import GENERATED
-from miua.report.latex import VALUES
-from miua.report.origins import SCHEMA
+from miua.report.latex import SCHEMA, VALUES
 from miua.study.store import Results
 
 # A value of a whole table rests on many runs; this many are told in full.

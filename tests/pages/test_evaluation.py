@@ -218,7 +218,7 @@ def test_the_range_is_minus_one_to_one_whatever_its_unit():
     axis = chance_axis(made)
     start, width = axis.band(-1, 1)
     assert start + width / 2 == pytest.approx(50)
-    rows = set_view(made, made.sets[0], axis).rows
+    rows = set_view(made, made.sets[0], axis)["rows"]
     for row in (row for row in rows if row.mark and abs(row.mark.at - 50) < 46):
         inside = start <= row.mark.at <= start + width
         assert inside == (row.floor.low <= row.held.value <= row.floor.high)

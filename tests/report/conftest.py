@@ -46,3 +46,9 @@ def stand_in(tmp_path_factory):
 def folder(smoke, tmp_path):
     shutil.copytree(smoke, tmp_path / "results")
     return tmp_path / "results"
+
+
+@pytest.fixture
+def few(single, tmp_path):
+    shutil.copytree(single, tmp_path / "results")
+    return tmp_path / "results"

@@ -23,11 +23,11 @@ from miua.report.chart_figures import (
     draw_noise_floor,
     draw_regression,
     draw_scores,
+    draw_sensitivity,
     draw_stability,
     draw_training_curves,
 )
 from miua.report.figures import study_figures
-from miua.report.sensitivity_figure import draw_sensitivity
 from miua.report.study_tables import seed_spread
 from miua.study.store import Results, read_experiment
 from tests.drawn_results import BANNER, STUDY

@@ -3,7 +3,6 @@
 import html
 import json
 import re
-import shutil
 from html.parser import HTMLParser
 
 import pytest
@@ -68,12 +67,6 @@ def page(smoke):
 @pytest.fixture(scope="module")
 def scientific(single):
     return make_report(single, STUDY).read_text(encoding="utf-8")
-
-
-@pytest.fixture
-def few(single, tmp_path):
-    shutil.copytree(single, tmp_path / "results")
-    return tmp_path / "results"
 
 
 def section(page, name):

@@ -1,7 +1,6 @@
 """Nearest pairs: a copy is found beside its source, and what is missing is said."""
 
 import json
-import shutil
 
 import numpy as np
 import pytest
@@ -9,12 +8,6 @@ import pytest
 from miua.errors import MiuaError
 from miua.report.nearest import PAIRS, nearest_pairs
 from miua.study.store import Results
-
-
-@pytest.fixture
-def few(single, tmp_path):
-    shutil.copytree(single, tmp_path / "results")
-    return tmp_path / "results"
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import itertools
 import json
-import shutil
 
 import numpy as np
 import pandas as pd
@@ -11,12 +10,6 @@ import pytest
 from miua.metrics.registry import STUDY_ELEMENTS
 from miua.report.page_sets import HEIGHT, NAMED, read_elements
 from miua.study.store import Results
-
-
-@pytest.fixture
-def few(single, tmp_path):
-    shutil.copytree(single, tmp_path / "results")
-    return tmp_path / "results"
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,6 @@
 
 import json
 import math
-import shutil
 
 import pytest
 
@@ -20,12 +19,6 @@ def results(smoke):
 @pytest.fixture(scope="module")
 def records(results):
     return run_records(results)
-
-
-@pytest.fixture
-def few(single, tmp_path):
-    shutil.copytree(single, tmp_path / "results")
-    return tmp_path / "results"
 
 
 def test_every_run_of_the_plan_is_there_with_all_its_sets(results, records):
@@ -101,5 +94,5 @@ def test_an_infinite_loss_is_a_gap_in_the_curves_and_in_what_the_script_gets(few
     lines[3]["generator_loss"] = math.inf
     log.write_text("".join(f"{json.dumps(line)}\n" for line in lines), encoding="utf-8")
     (chart,) = run_charts(Results.open(few))
-    assert chart.data[3][:2] == [4, None]
-    assert chart.paths[0][1].count("M") == 2
+    assert chart["data"][3][:2] == [4, None]
+    assert chart["paths"][0][1].count("M") == 2

@@ -3,7 +3,6 @@
 import base64
 import io
 import re
-import shutil
 
 import numpy as np
 import pandas as pd
@@ -13,8 +12,8 @@ from PIL import Image
 from miua.errors import MiuaError
 from miua.metrics.registry import ALL_MEASURES
 from miua.report import study_tables
+from miua.report.images import reduction, sample_steps, sheet
 from miua.report.page_sets import Floor, floor_label, floor_sentence, floors, grid_data, set_rows
-from miua.report.set_images import reduction, sample_steps, sheet
 from miua.study.store import Results, read_metrics
 from tests.drawn_results import DIVERGED, DIVERGED_REASON
 
@@ -139,11 +138,10 @@ def test_a_damaged_grid_is_named(tmp_path, damage, said):
         sample_steps(tmp_path, SIDE, 10)
 
 
-def test_a_set_of_a_training_that_diverged_says_so(single, tmp_path):
-    shutil.copytree(single, tmp_path / "results")
-    record = tmp_path / "results" / "sets" / "n0300_e0020" / "provenance.json"
+def test_a_set_of_a_training_that_diverged_says_so(few):
+    record = few / "sets" / "n0300_e0020" / "provenance.json"
     record.write_text(f'{{"not_made": "{DIVERGED_REASON}"}}', encoding="utf-8")
-    results = Results.open(tmp_path / "results")
+    results = Results.open(few)
     (row,) = set_rows(results, {})
     assert row.picture is None
     assert row.lacking == DIVERGED_REASON
@@ -151,20 +149,18 @@ def test_a_set_of_a_training_that_diverged_says_so(single, tmp_path):
 
 
 @pytest.mark.parametrize("text", ["[]", '{"inputs": null}'])
-def test_a_damaged_record_of_a_set_is_named(single, tmp_path, text):
-    shutil.copytree(single, tmp_path / "results")
-    record = tmp_path / "results" / "sets" / "n0300_e0020" / "provenance.json"
+def test_a_damaged_record_of_a_set_is_named(few, text):
+    record = few / "sets" / "n0300_e0020" / "provenance.json"
     record.write_text(text, encoding="utf-8")
-    results = Results.open(tmp_path / "results")
+    results = Results.open(few)
     with pytest.raises(MiuaError, match=r"n0300_e0020/provenance\.json .*Make the set again"):
         set_rows(results, {})
 
 
-def test_an_infinite_metric_is_named(single, tmp_path):
-    shutil.copytree(single, tmp_path / "results")
-    path = tmp_path / "results" / "tables" / "metrics.csv"
+def test_an_infinite_metric_is_named(few):
+    path = few / "tables" / "metrics.csv"
     table = pd.read_csv(path, dtype=str, keep_default_na=False)
     table.loc[1, "value"] = "inf"
     table.to_csv(path, index=False)
     with pytest.raises(MiuaError, match=r"metrics\.csv: line 3 holds an infinite number"):
-        read_metrics(Results.open(tmp_path / "results"))
+        read_metrics(Results.open(few))

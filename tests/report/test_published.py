@@ -1,7 +1,5 @@
 """Published values beside ours: right differences, and no comparison that means nothing."""
 
-import shutil
-
 import pytest
 
 from miua.analysis.columns import framed
@@ -61,15 +59,14 @@ def test_what_nobody_judged_is_not_filled(phantoms):
 
 
 @pytest.fixture
-def judged(single, tmp_path):
+def judged(few):
     """A table of answers beside the others: engineers called half of the images real."""
-    shutil.copytree(single, tmp_path / "results")
     known = {"role": "engineer", "reader": "all", "readers": 2, "score": SYNTHETIC_CALLED_REAL}
     share = {"count": 20, "n": 40, "value": 0.5, "low": 0.4, "high": 0.6, "interval": "exact"}
     row = {**known, **share, "p_value": 1.0, "status": "computed"}
     table = framed(READERS, [row])
-    table.to_csv(tmp_path / "results" / "tables" / "readers.csv", index=False)
-    return tmp_path / "results"
+    table.to_csv(few / "tables" / "readers.csv", index=False)
+    return few
 
 
 def test_what_own_readers_called_real_stands_beside_the_published_share(judged):
