@@ -49,6 +49,10 @@ def environment() -> dict[str, Any]:
     Takes about a second, and as long as torch needs to load where that is installed. What is
     missing is None or an empty list; nothing raises. The keys are those of `miua env --json`.
     """
+    from miua import conformance
+
+    data = data_folder()
+    disk = shutil.disk_usage(that_exists(data))
     return {
         "miua": {
             "version": _version("miua"),
@@ -66,15 +70,26 @@ def environment() -> dict[str, Any]:
             "container": _container(),
         },
         "hardware": hardware(),
-        "kernels": _kernels_used(),
+        "kernels": {
+            "instruction_sets": conformance.instruction_sets(),
+            "forced": os.environ.get(conformance.VARIABLE) or None,
+        },
         "thread_pools": _thread_pools(),
         "torch": _torch(),
-        "extras": {extra: _missing(packages) for extra, packages in EXTRAS.items()},
+        "extras": {
+            extra: [package for package in packages if find_spec(package) is None]
+            for extra, packages in EXTRAS.items()
+        },
         "packages": {name: _version(name) for name in PACKAGES},
         "lock": _lock(),
         "latex": _first_line("pdflatex", "--version"),
         "slurm": _first_line("sinfo", "--version"),
-        "data_folder": _data_folder(),
+        "data_folder": {
+            "path": _short(data),
+            "exists": data.exists(),
+            "disk_bytes": disk.total,
+            "free_bytes": disk.free,
+        },
         "variables": {name: _short(os.environ[name]) for name in VARIABLES if name in os.environ},
     }
 
@@ -82,10 +97,9 @@ def environment() -> dict[str, Any]:
 def hardware() -> dict[str, Any]:
     """What this machine is made of; takes milliseconds and does not load torch.
 
-    Returns:
-        processor: the processor's model. architecture: such as "x86_64". cores: those that this
-        process may use. memory_bytes: of the machine, or of the container if that has less. gpus:
-        of each NVIDIA GPU its name, memory_bytes (None if not told) and driver.
+    processor: the model. architecture: such as "x86_64". cores: those that this process may use.
+    memory_bytes: of the machine, or of the container if that has less. gpus: of each NVIDIA GPU its
+    name, memory_bytes (None if not told) and driver.
     """
     return {
         "processor": _processor(),
@@ -119,11 +133,10 @@ def _processor() -> str:
             name, _, value = line.partition(":")
             if name.strip() == "model name":
                 return value.strip()
-    if platform.system() == "Darwin" and (
-        brand := _answer_of("sysctl", "-n", "machdep.cpu.brand_string")
-    ):
-        return brand
-    return platform.processor() or platform.machine()
+    brand = None
+    if platform.system() == "Darwin":
+        brand = _answer_of("sysctl", "-n", "machdep.cpu.brand_string")
+    return brand or platform.processor() or platform.machine()
 
 
 def _memory() -> int:
@@ -136,15 +149,11 @@ def _memory() -> int:
 def _gpus() -> list[dict[str, Any]]:
     asked = ("--query-gpu=name,memory.total,driver_version", "--format=csv,noheader,nounits")
     lines = (_answer_of("nvidia-smi", *asked) or "").splitlines()
-    rows = (line.rsplit(", ", 2) for line in lines if line.count(", ") >= 2)
-    return [
-        {
-            "name": name,
-            "memory_bytes": int(mb) * 2**20 if mb.isdecimal() else None,
-            "driver": driver,
-        }
-        for name, mb, driver in rows
-    ]
+    gpus = []
+    for name, mebibytes, driver in (line.rsplit(", ", 2) for line in lines if line.count(", ") > 1):
+        size = int(mebibytes) * 2**20 if mebibytes.isdecimal() else None
+        gpus.append({"name": name, "memory_bytes": size, "driver": driver})
+    return gpus
 
 
 def _version(package: str) -> str | None:
@@ -152,10 +161,6 @@ def _version(package: str) -> str | None:
         return version(package)
     except PackageNotFoundError:
         return None
-
-
-def _missing(packages: tuple[str, ...]) -> list[str]:
-    return [package for package in packages if find_spec(package) is None]
 
 
 def _short(path: Path | str) -> str:
@@ -177,15 +182,6 @@ def _container() -> str | None:
         return "the study's image"
     marked = any(mark.exists() for mark in _CONTAINER_MARKS) or "container" in os.environ
     return "another container" if marked else None
-
-
-def _kernels_used() -> dict[str, Any]:
-    from miua import conformance
-
-    return {
-        "instruction_sets": conformance.instruction_sets(),
-        "forced": os.environ.get(conformance.VARIABLE) or None,
-    }
 
 
 def _thread_pools() -> list[dict[str, Any]]:
@@ -219,8 +215,7 @@ def _torch() -> dict[str, Any] | None:
 
 def _lock() -> dict[str, Any] | None:
     """The packages that are not as locked; None where there is no lock."""
-    path = find_lock()
-    if path is None:
+    if (path := find_lock()) is None:
         return None
     found = differences_from_lock(path)
     return {
@@ -233,14 +228,3 @@ def _lock() -> dict[str, Any] | None:
 def _first_line(*command: str) -> str | None:
     answer = _answer_of(*command)
     return answer.splitlines()[0] if answer else None
-
-
-def _data_folder() -> dict[str, Any]:
-    folder = data_folder()
-    usage = shutil.disk_usage(that_exists(folder))
-    return {
-        "path": _short(folder),
-        "exists": folder.exists(),
-        "disk_bytes": usage.total,
-        "free_bytes": usage.free,
-    }

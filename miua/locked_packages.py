@@ -11,10 +11,10 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from miua.errors import MiuaError
+from miua.wording import counted, first_few
 
 # Beside the package in a checkout and in the image; a wheel comes without it.
 LOCK = Path(__file__).parent.parent / "requirements.lock"
-NAMED_IN_WARNING = 3
 
 
 class Difference(NamedTuple):
@@ -48,9 +48,8 @@ def read_lock(path: Path) -> dict[str, str]:
             requirement = Requirement(entry)
             (pin,) = requirement.specifier
         except (InvalidRequirement, ValueError):
-            raise MiuaError(
-                f"{path} pins no version here: {entry!r}. Make it with: nox -s lock"
-            ) from None
+            remedy = "Make it with: nox -s lock"
+            raise MiuaError(f"{path} pins no version here: {entry!r}. {remedy}") from None
         if requirement.marker is None or requirement.marker.evaluate():
             pinned[canonicalize_name(requirement.name)] = pin.version
     return pinned
@@ -85,11 +84,8 @@ def lock_warning() -> str:
     other = [f"{name} {here} (locked: {pin})" for name, pin, here in found if here is not None]
     if path is None or not other:
         return ""
-    named = ", ".join(other[:NAMED_IN_WARNING])
-    rest = len(other) - NAMED_IN_WARNING
-    more = f" and {rest} more" if rest > 0 else ""
-    plural = "packages are" if len(other) > 1 else "package is"
+    some = counted(len(other), "package is", "packages are")
     return (
-        f"Warning: {len(other)} {plural} not as in {path.name}: {named}{more}. "
+        f"Warning: {some} not as in {path.name}: {first_few(other)}. "
         "Numbers may differ from the published ones. All of them: miua env"
     )

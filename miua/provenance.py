@@ -35,11 +35,8 @@ def provenance(
 ) -> dict[str, Any]:
     """Describe how an output comes to be. Nothing in it changes between identical reruns.
 
-    Args:
-        inputs: SHA-256 of each input by name.
-        settings: the resolved settings, seed included.
-        device: the device that computed.
-        threads: how many threads computed; results on a CPU may depend on it.
+    inputs: SHA-256 of each input by name. settings: as resolved, seed included. device, threads:
+    what computed; results on a CPU may depend on the number of threads.
     """
     versions = {}
     for name in RECORDED_PACKAGES:
@@ -106,11 +103,17 @@ def record_step(
         place: the record to write.
         base: the results folder; inputs in it are named as seen from there, others by the last
             three parts of their path.
-        inputs: files, each once; those that are not there are left out.
+        inputs: those that are not there are left out.
         files: what the step wrote.
         keep: leave a record that is there as it is, if it is of the same inputs and files.
     """
-    hashes = {_name(path, base): sha256_file(path) for path in inputs if path.is_file()}
+
+    def name(path: Path) -> str:
+        path, folder = path.resolve(), base.resolve()
+        inside = path.is_relative_to(folder)
+        return path.relative_to(folder).as_posix() if inside else "/".join(path.parts[-3:])
+
+    hashes = {name(path): sha256_file(path) for path in inputs if path.is_file()}
     named = _seen_from(place, files)
     before = read_json(place) if keep and place.is_file() else {}
     if (before.get("inputs"), before.get(FILES)) != (hashes, named):
@@ -122,29 +125,19 @@ def _seen_from(place: Path, files: Iterable[Path]) -> dict[str, str]:
     return {os.path.relpath(path, place.parent): sha256_file(path) for path in files}
 
 
-def _name(path: Path, base: Path) -> str:
-    path, base = path.resolve(), base.resolve()
-    if path.is_relative_to(base):
-        return path.relative_to(base).as_posix()
-    return "/".join(path.parts[-3:])
-
-
 def _commit() -> tuple[str | None, bool | None]:
     """The git commit of the source this package runs from, if it runs from a checkout."""
     if commit := os.environ.get("MIUA_COMMIT"):  # set in the container image, which has no .git
         # Without the suffix nobody knows: by hand, an image is built without asking git.
         return commit.removesuffix("-dirty"), True if commit.endswith("-dirty") else None
     root = Path(__file__).parent.parent
-    if not (root / ".git").exists():
-        return None, None
-    try:
-        commit = _git(root, "rev-parse", "HEAD")
-        return commit, bool(_git(root, "status", "--porcelain", "--untracked-files=no"))
-    except (OSError, subprocess.CalledProcessError):
-        return None, None
 
+    def git(*arguments: str) -> str:
+        command = ["git", "-C", str(root), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
-def _git(root: Path, *arguments: str) -> str:
-    return subprocess.run(
-        ["git", "-C", str(root), *arguments], capture_output=True, text=True, check=True
-    ).stdout.strip()
+    with suppress(OSError, subprocess.CalledProcessError):
+        if (root / ".git").exists():
+            changed = git("status", "--porcelain", "--untracked-files=no")
+            return git("rev-parse", "HEAD"), bool(changed)
+    return None, None

@@ -55,20 +55,14 @@ def verify(
 ) -> Verification:
     """Check a results folder in seven parts; nothing in it is changed, and no part stops another.
 
-    Args:
-        folder: a results folder.
-        study: the folder that says what the study is.
-        expected: the reference distribution to compare with; STUDY/expected/PROFILE if None.
-        only: which of CHECKS to do.
-
-    Raises:
-        MiuaError: there is no results folder, study or check to begin with, or `expected` is not
-            of the study's plan.
+    study: the folder that says what the study is. expected: the reference distribution to compare
+    with; STUDY/expected/PROFILE if None. only: which of CHECKS to do. MiuaError: there is no
+    results folder, study or check to begin with, or `expected` is not of the study's plan.
     """
-    if not only:
-        raise MiuaError(f"No check is named. There are {', '.join(CHECKS)}.")
-    if unknown := sorted(set(only) - set(CHECKS)):
-        raise MiuaError(f"Unknown check {', '.join(unknown)}. There are {', '.join(CHECKS)}.")
+    unknown = sorted(set(only) - set(CHECKS))
+    if unknown or not only:
+        problem = f"Unknown check {', '.join(unknown)}" if unknown else "No check is named"
+        raise MiuaError(f"{problem}. There are {', '.join(CHECKS)}.")
     if not folder.is_dir():
         raise MiuaError(f"There is no folder {folder}, seen from {Path.cwd()}.")
     results = Results.open(folder)
@@ -131,16 +125,15 @@ def _check_plan(results: Results, plan: Plan) -> Iterator[Finding]:
     cells = list({cell.set: cell for cell in plan.cells if cell.experiment in was_run}.values())
     weights: dict[str, str] = {}  # where each was seen first
     for run in dict.fromkeys(cell.run for cell in cells):
-        yield from guarded(PLAN, f"runs/{run}", _run, results, run, plan.runs[run])
+        config = plan.runs[run]
+        yield from guarded(PLAN, f"runs/{run}", _run, results, run, config)
         diverged = divergence(results.run(run))
         if diverged is not None:
             yield from guarded(PLAN, f"runs/{run}/diverged.json", _diverged, results, run, diverged)
         for epoch in sorted({cell.epoch for cell in cells if cell.run == run}):
             if diverged is None or epoch < diverged["epoch"]:
                 name = f"runs/{run}/checkpoints/epoch_{epoch:04d}"
-                yield from guarded(
-                    PLAN, name, _checkpoint, results, name, epoch, plan.runs[run], weights
-                )
+                yield from guarded(PLAN, name, _checkpoint, results, name, epoch, config, weights)
     for cell in cells:
         yield from guarded(PLAN, f"sets/{cell.set}", _set, results, profile, cell)
     for name, scale in profile.experiments.items():
@@ -195,10 +188,9 @@ def _diverged(results: Results, run: str, diverged: dict[str, Any]) -> Iterator[
     losses = last["generator_loss"], last["discriminator_loss"]
     wrong = []
     if last["epoch"] != epoch or None not in losses:
-        wrong.append(
-            f"it says that the training diverged at epoch {epoch}, but log.jsonl ends at epoch "
-            f"{last['epoch']} with losses {losses[0]} and {losses[1]}"
-        )
+        ends = f"epoch {last['epoch']} with losses {losses[0]} and {losses[1]}"
+        said = f"it says that the training diverged at epoch {epoch}"
+        wrong.append(f"{said}, but log.jsonl ends at {ends}")
     if later := [saved for saved in saved_epochs(folder) if saved >= epoch]:
         wrong.append(f"there are checkpoints of later epochs: {later}")
     said = f"The training diverged at epoch {epoch}, as its log says."
@@ -222,8 +214,7 @@ def _checkpoint(
 
 
 def _set(results: Results, profile: Profile, cell: Cell) -> Iterator[Finding]:
-    subject = f"sets/{cell.set}"
-    run = results.run(cell.run)
+    subject, run = f"sets/{cell.set}", results.run(cell.run)
     record = read_record(results.set(cell.set) / PROVENANCE)
     asked: dict[str, Any] = {"run": cell.run, "epoch": cell.epoch}
     if record.get("not_made"):

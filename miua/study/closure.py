@@ -29,9 +29,9 @@ def code_hash(modules: Iterable[str], package: Path = PACKAGE) -> str:
 
 
 def closure(modules: Iterable[str], package: Path = PACKAGE) -> list[Path]:
-    """The files that these modules, such as "miua.sampling", consist of, sorted.
+    """The files that modules such as "miua.sampling" consist of, sorted. ValueError: there is none.
 
-    package: the folder of the package `miua`. ValueError: there is no such module.
+    package: the folder of the package `miua`.
     """
     found: set[Path] = set()
     left = list(modules)
@@ -75,10 +75,7 @@ def _sources(module: str, name: str | None, package: Path) -> Iterator[str]:
             yield f"{other}.{taken}"
         elif taken == name:
             taken_from = other
-    if taken_from == module:
-        yield module
-    else:
-        yield from _sources(taken_from, name, package)
+    yield from [module] if taken_from == module else _sources(taken_from, name, package)
 
 
 def _is_module(place: Path) -> bool:

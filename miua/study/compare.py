@@ -24,7 +24,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from miua.errors import MiuaError
-from miua.files import read_array
+from miua.files import read_array, read_json
 from miua.metrics.registry import FID
 from miua.study.finding import Finding
 from miua.study.store import COMPUTED, NOT_COMPUTED
@@ -41,12 +41,10 @@ class Tolerance:
     """How far a file that is made again may be off.
 
     Attributes:
-        relative: of the numbers in tables and JSON.
-        metrics: other such tolerances, for the rows of a table by their metric.
+        relative: of the numbers in tables and JSON; metrics: in the rows of these metrics.
         exact: metrics whose values and counts must be equal.
         levels, share: image stacks that are off by so many grey levels in so large a share of the
-            pixels are undecided; beyond that they are wrong.
-        why: what allows images to be off.
+            pixels are undecided; beyond that they are wrong. why: what allows images to be off.
     """
 
     relative: float = RELATIVE
@@ -92,7 +90,7 @@ def compare(
         yield Finding(check, subject, "passed", "Made again, it agrees within the tolerance.")
 
 
-def read_cells(path: Path) -> pd.DataFrame:
+def read_as_text(path: Path) -> pd.DataFrame:
     """A table as text, as it stands in its file. MiuaError: it is missing or no such table."""
     head, *rows = _cells(path)
     return pd.DataFrame(rows, columns=head, dtype=str)
@@ -100,13 +98,7 @@ def read_cells(path: Path) -> pd.DataFrame:
 
 def read_strict_json(path: Path) -> Any:
     """JSON in which each object has a key once. MiuaError: it is missing or none."""
-    try:
-        text = path.read_text(encoding="utf-8")
-        return json.loads(text, object_pairs_hook=_once, parse_constant=_refused)
-    except FileNotFoundError:
-        raise MiuaError(f"{path} is missing.") from None
-    except (ValueError, RecursionError) as error:
-        raise MiuaError(f"{path} is not valid JSON ({error}). Make it again.") from None
+    return read_json(path, object_pairs_hook=_once, parse_constant=_refused)
 
 
 def differences(there: Any, again: Any, place: str = "") -> Iterator[tuple[str, Any, Any]]:
@@ -255,9 +247,8 @@ def _cells(path: Path) -> list[list[str]]:
     except (UnicodeDecodeError, csv.Error) as error:
         raise MiuaError(f"{path} is not a readable CSV table ({error}).") from None
     if "\r" in text or not rows or len({*rows[0]}) < len(rows[0]):
-        raise MiuaError(
-            f"{path} is no table as miua writes them: its head or its line ends differ."
-        )
+        problem = "its head or its line ends differ"
+        raise MiuaError(f"{path} is no table as miua writes them: {problem}.")
     for line, row in enumerate(rows, 1):
         if len(row) != len(rows[0]):
             raise MiuaError(f"{path}: row {line} has {len(row)} cells for {len(rows[0])} columns.")
@@ -265,11 +256,10 @@ def _cells(path: Path) -> list[list[str]]:
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        twice = next(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
-        raise ValueError(f"the key {twice!r} stands there twice")
-    return found
+    for key, count in Counter(key for key, _ in pairs).items():
+        if count > 1:
+            raise ValueError(f"the key {key!r} stands there twice")
+    return dict(pairs)
 
 
 def _refused(constant: str) -> NoReturn:

@@ -62,19 +62,16 @@ def find_executor(wanted: str, study: Path) -> Path | None:
     if wanted == LOCAL:
         return None
     shipped = study / "executors"
-    folder = next(
-        (place for place in (shipped / wanted, Path(wanted)) if (place / SETTINGS).is_file()), None
+    for folder in (shipped / wanted, Path(wanted)):
+        if (folder / SETTINGS).is_file():
+            if _plugin_of(folder / SETTINGS) == "slurm":
+                _need_slurm()
+            return folder
+    known = sorted(path.parent.name for path in shipped.glob(f"*/{SETTINGS}"))
+    raise MiuaError(
+        f"There is no executor {wanted!r}. Known: {', '.join([LOCAL, *known])} (in {shipped}), "
+        f"or the path of a folder of yours that holds a {SETTINGS}."
     )
-    if folder is None:
-        known = sorted(path.parent.name for path in shipped.glob(f"*/{SETTINGS}"))
-        raise MiuaError(
-            f"There is no executor {wanted!r}. Known: {', '.join([LOCAL, *known])} (in {shipped}), "
-            f"or the path of a folder of yours that holds a {SETTINGS}."
-        )
-    name = _plugin_of(folder / SETTINGS)
-    if name == "slurm":
-        _need_slurm()
-    return folder
 
 
 def steps_environment() -> dict[str, str]:

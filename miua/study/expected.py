@@ -9,7 +9,6 @@ with the seeds counted from the profile's own, so that numbers of repeats with o
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,12 +18,11 @@ import pandas as pd
 from miua.analysis.reader_tables import READER
 from miua.config import config_hash, read_config
 from miua.errors import MiuaError
-from miua.files import read_json, sha256_file, write_json
+from miua.files import atomic_folder, read_json, sha256_file, write_json
 from miua.metrics.registry import ALL_MEASURES, COMPUTED, LBPV_TOTAL_DIFFERENCE
-from miua.study.compare import read_cells
+from miua.study.compare import as_number, read_as_text
 from miua.study.plan import Profile, Seeds
-from miua.study.store import NOT_COMPUTED, Results, write_table
-from miua.study.store import read_cells as read_planned
+from miua.study.store import NOT_COMPUTED, Results, read_cells, write_table
 
 PLAN, REFERENCE, REPEATS = "plan.yaml", "reference.csv", "repeats.json"
 # What is promised of a number. "exact": the same in every run, as it follows from published data.
@@ -45,7 +43,7 @@ WITHOUT_EFFECT = {"description", "banner", "threads_per_training", "gpus_per_tra
 
 
 class _Table(NamedTuple):
-    """Which cells of a table are compared, and by what each row is known.
+    """Which cells of a table are compared.
 
     key: columns that name a row. numbers, words: columns that are compared; numbers empty means all
     others that are neither of these nor `status`.
@@ -103,35 +101,29 @@ def write_expected(results: Results, out: Path, repeats: Sequence[Results] = ())
     """Write the outcome of a results folder into the folder `out`, in place of an older one.
 
     It is meant to be handed on, so commands name the places of one machine by their last part.
-    docs/expected.md says what the files hold, whose paths this returns.
-
-    Raises:
-        MiuaError: nothing was judged yet, `out` is no folder that this made, or a repeat is of
-            another plan, shares a seed, lacks numbers, or breaks a promise.
+    docs/expected.md says what the files hold, whose paths this returns. MiuaError: nothing was
+    judged yet, `out` is no folder that this made, or a repeat is of another plan, shares a seed,
+    lacks numbers, or breaks a promise.
     """
     if not results.table_path("claims").exists():
         raise MiuaError(f"{results.folder} holds no claims table yet. Make it with: miua claims")
     if out.exists() and not (out / PLAN).exists() and any(out.iterdir()):
         raise MiuaError(f"{out} holds other files. Choose an empty or new folder for --out.")
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".partial-", dir=out.parent) as name:
-        made = Path(name) / out.name
-        provenance = made / "provenance"
-        provenance.mkdir(parents=True)
+    with atomic_folder(out, replace=True) as made:
         for path in (results.folder / PLAN, *(results.tables / name for name in COPIED)):
             if path.exists():
                 shutil.copyfile(path, made / path.name)
         write_table(made / "sets.csv", _sets(results))
-        for run in (results.folder / "runs").glob("*/provenance.json"):
-            _copy_provenance(run, provenance / f"{run.parent.name}.json")
-        for path in (results.tables / "noise-floor.json", results.tables / "sensitivity.json"):
-            if path.exists():
-                _copy_provenance(path, provenance / path.name)
+        runs = (results.folder / "runs").glob("*/provenance.json")
+        records = {run.parent.name: run for run in runs}
+        records |= {
+            name: results.tables / f"{name}.json" for name in ("noise-floor", "sensitivity")
+        }
+        for name, record in records.items():
+            if record.exists():
+                _copy_provenance(record, made / "provenance" / f"{name}.json")
         if repeats:
             _write_reference(made, results, repeats)
-        if out.exists():
-            out.replace(Path(name) / "replaced")
-        made.replace(out)
     return sorted(path for path in out.rglob("*") if path.is_file())
 
 
@@ -161,7 +153,7 @@ def read_expected(folder: Path, plan: Profile | None = None, whose: Path | None 
     path = folder / REFERENCE
     if not path.exists():
         return Expected(kept_plan, kept, pd.DataFrame(index=kept.index))
-    table = read_cells(path)
+    table = read_as_text(path)
     if not {*COLUMNS} <= {*table.columns} or not table[PLACE].equals(kept[PLACE]):
         raise MiuaError(
             f"{path} does not hold the numbers of the tables beside it. Get the folder anew from "
@@ -186,22 +178,15 @@ def results_tables(results: Results) -> dict[str, pd.DataFrame]:
 def numbers(tables: dict[str, pd.DataFrame], plan: Profile, kept_plan: Profile) -> pd.DataFrame:
     """Every number and word that is compared, one row each.
 
-    kept_plan: the profile whose names are used: that of the tables but for the seeds.
-
-    Returns:
-        COLUMNS, and `value` as text: NOT_COMPUTED where the table says so, else as it stands
-        there. `type` is "number" or "word".
-
-    Raises:
-        MiuaError: a table lacks a column, or names a row twice.
+    Returns COLUMNS, and `value` as text: NOT_COMPUTED where the table says so, else as it stands
+    there. `type` is "number" or "word". kept_plan: the profile whose names are used: that of the
+    tables but for the seeds. MiuaError: a table lacks a column, or names a row twice.
     """
     seeds = [each.experiments.get("seeds") for each in (plan, kept_plan)]
     known = [each.seeds for each in seeds if isinstance(each, Seeds)]
     pairs = zip(*known, strict=True) if len(known) == 2 else ()
     arms = {f"seed-{own}": f"seed-{kept}" for own, kept in pairs}
-    found = pd.concat(
-        [_cells_of(name, table, arms) for name, table in tables.items()], ignore_index=True
-    )
+    found = pd.concat([_cells_of(*each, arms) for each in tables.items()], ignore_index=True)
     twice = found[found.duplicated(PLACE)]
     if not twice.empty:
         first = twice.iloc[0]
@@ -226,7 +211,7 @@ def plan_differences(kept: Profile, other: Profile) -> list[str]:
 def _read_tables(folder: Path, names: Iterable[str]) -> dict[str, pd.DataFrame]:
     """Those of these tables that a folder holds, in the order of TABLES."""
     paths = {name: folder / f"{name}.csv" for name in TABLES if name in names}
-    return {name: read_cells(path) for name, path in paths.items() if path.exists()}
+    return {name: read_as_text(path) for name, path in paths.items() if path.exists()}
 
 
 def _sets(results: Results) -> pd.DataFrame:
@@ -234,9 +219,9 @@ def _sets(results: Results) -> pd.DataFrame:
     measures = [known.name for known in ALL_MEASURES]
     tables = [
         table[table["metric"].isin(measures)].drop(columns=LEFT_OUT, errors="ignore")
-        for experiment in read_planned(results)["experiment"].unique()
+        for experiment in read_cells(results)["experiment"].unique()
         if (path := results.table_path(experiment)).exists()
-        and "metric" in (table := read_cells(path))
+        and "metric" in (table := read_as_text(path))
     ]
     if not tables:
         raise MiuaError(f"{results.tables} holds the table of no experiment.")
@@ -244,10 +229,7 @@ def _sets(results: Results) -> pd.DataFrame:
 
 
 def _cells_of(name: str, table: pd.DataFrame, arms: dict[str, str]) -> pd.DataFrame:
-    """One row for each compared cell of a table, by its rows, then columns.
-
-    arms: what arms of the experiment on seeds are called in the kept plan.
-    """
+    """One row for each compared cell, by rows; arms: of seeds, as the kept plan calls them."""
     spec = TABLES[name]
     if missing := {*spec.key, *spec.numbers, *spec.words} - {*table}:
         raise MiuaError(f"{name}.csv lacks the column {', '.join(sorted(missing))}.")
@@ -309,8 +291,8 @@ def _write_reference(folder: Path, results: Results, repeats: Sequence[Results])
                 f"{repeat.folder} does not hold the numbers that {results.folder} holds. "
                 "Make both with the same code, to their end."
             )
-        wide[f"seed-{repeat.plan.seed}"] = [_short(text) for text in values]
-    same = wide.drop(columns=list(COLUMNS)).assign(kept=kept["value"].map(_short))
+        wide[f"seed-{repeat.plan.seed}"] = _short(values)
+    same = wide.drop(columns=list(COLUMNS)).assign(kept=_short(kept["value"]))
     broken = wide[wide["promise"].eq(EXACT) & (same.nunique(axis=1) > 1)]
     if not broken.empty:
         row = broken.iloc[0]
@@ -323,12 +305,10 @@ def _write_reference(folder: Path, results: Results, repeats: Sequence[Results])
     write_json(folder / REPEATS, origins)
 
 
-def _short(text: str) -> str:
-    """A number to DIGITS significant digits; other words as they are."""
-    try:
-        return f"{float(text):.{DIGITS}g}"
-    except ValueError:
-        return text
+def _short(texts: Iterable[str]) -> list[str]:
+    """Numbers to DIGITS significant digits; other words as they are."""
+    known = ((text, as_number(text)) for text in texts)
+    return [text if number is None else f"{number:.{DIGITS}g}" for text, number in known]
 
 
 def _origin(repeat: Results) -> dict[str, Any]:
@@ -338,9 +318,7 @@ def _origin(repeat: Results) -> dict[str, Any]:
         key: sorted({str(record[key]) for record in records if key in record})
         for key in ("commit", "uncommitted_changes", "python", "platform", "device")
     }
-    packages = {
-        f"{name} {version}" for record in records for name, version in record["packages"].items()
-    }
+    packages = {" ".join(each) for record in records for each in record["packages"].items()}
     return {
         "seed": repeat.plan.seed,
         "plan": config_hash(repeat.plan),

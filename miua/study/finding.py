@@ -28,8 +28,7 @@ class Finding:
         check: the part of the verification, such as "files".
         subject: what was checked: a file, a set, or one number of a table.
         detail: in words: what was found, how exact the check is, and what to do if it is bad.
-        value: the number that was checked, if it is one.
-        expected: what it should be, or the centre of its distribution.
+        value, expected: a number, and what it should be or the centre of its distribution.
         tolerance: the most that they may differ by and still agree; 0 where they must be equal.
     """
 
@@ -87,8 +86,7 @@ def guarded(
 ) -> Iterator[Finding]:
     """The findings of `find(*given)`; if something that it reads is damaged, one that says so.
 
-    Raises:
-        MissingExtraError: what is missing is a package.
+    MissingExtraError: what is missing is a package.
     """
     try:
         yield from find(*given)

@@ -21,7 +21,7 @@ from typing import NamedTuple
 import pandas as pd
 import psutil
 
-from miua.checkpoint import Position, saved_epochs, saved_positions
+from miua.checkpoint import saved_epochs, saved_positions
 from miua.config import TrainingConfig, read_config
 from miua.data.hc18 import PUBLISHED, hc18_folder
 from miua.environment import hardware, that_exists
@@ -30,7 +30,7 @@ from miua.progress import duration, say
 from miua.study.plan import Plan, Profile
 from miua.study.steps import BENCHMARKS, FINAL, Job, Study
 from miua.study.trials import Measured, gpu_memory, try_metrics, try_set, try_training
-from miua.training.run_folder import divergence
+from miua.training.run_folder import divergence, start_of
 
 TRIED = TRAIN, GENERATE, EVALUATE = "train", "generate", "evaluate"
 # In the order in which a person reads them.
@@ -47,6 +47,7 @@ ROWS = {
     "figures": ("figures",),
     "paper, report": ("paper", "report"),
 }  # fmt: skip
+ROW_OF = {step: row for row, steps in ROWS.items() for step in steps}
 # These take as long at any scale; all others only in a run of the same images and numbers.
 OF_ANY_SCALE = (*ROWS["tables, claims"], *ROWS["figures"], *ROWS["paper, report"])
 BUSY = 0.25  # a share of the cores: if others take more, it is said
@@ -67,8 +68,7 @@ class Cost(NamedTuple):
     rate: float = 0.0
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(NamedTuple):
     """Jobs of one kind: how many there are, those that are left, and what these cost if known.
 
     at_once: seconds of those that are left, on all cores.
@@ -108,7 +108,6 @@ class Forecast:
     """A prediction, as `print_forecast` shows it.
 
     Attributes:
-        study: what is to be made.
         rows: the steps.
         trainings: those of each experiment that no experiment before it has.
         costs: of each job that is left and is known, by its name.
@@ -134,11 +133,9 @@ def forecast(
 ) -> Forecast:
     """Predict what a reproduction takes here; the trials for it take about a minute.
 
-    Args:
-        study: what is to be made; nothing in its folder is changed.
-        plan: the same, with each training's configuration.
-        targets: only what these files need; all if there are none.
-        pending: the files that Snakemake would make now.
+    study: what is to be made; nothing in its folder is changed. plan: the same, with each
+    training's configuration. targets: only what these files need; all if there are none. pending:
+    the files that Snakemake would make now.
     """
     jobs = study.jobs(targets or FINAL)
     left = [job for job in jobs if not set(pending).isdisjoint(job.outputs)]
@@ -157,21 +154,19 @@ def forecast(
     if any(job.step.name == "real_images" and not job.inputs for job in left):
         notes += _download()
 
-    def rows(groups: dict[str, list[Job]]) -> list[Row]:
-        found = []
-        for name, chosen in groups.items():
-            todo = [job for job in chosen if job in left]
-            known = [costs[job.name] for job in todo if job.name in costs]
-            found.append(Row(name, len(chosen), todo, known, wall_clock(study, todo, costs)))
-        return [row for row in found if row.jobs]
+    def row(name: str, chosen: list[Job]) -> Row:
+        todo = [job for job in chosen if job in left]
+        known = [costs[job.name] for job in todo if job.name in costs]
+        return Row(name, len(chosen), todo, known, wall_clock(study, todo, costs))
 
     def at_once(kind: str) -> float:
         known = [job for job in left if job.name in costs]
         return most_at_once(study, [(job, getattr(costs[job.name], kind) or 0.0) for job in known])
 
     owners = {cell.run: cell.experiment for cell in reversed(study.cells)}
-    trainings = defaultdict(list)
+    rows, trainings = defaultdict(list), defaultdict(list)
     for job in jobs:
+        rows[ROW_OF[job.step.name]].append(job)
         if job.step.name == TRAIN:
             trainings[owners[job.wildcards["run"]]].append(job)
     gpu_free, gpu = gpu_memory()
@@ -180,10 +175,8 @@ def forecast(
     disk = shutil.disk_usage(that_exists(study.folder))
     return Forecast(
         study=study,
-        rows=rows(
-            {name: [j for j in jobs if j.step.name in steps] for name, steps in ROWS.items()}
-        ),
-        trainings=rows(trainings),
+        rows=[row(name, rows[name]) for name in ROWS if name in rows],
+        trainings=[row(*each) for each in trainings.items()],
         costs=costs,
         at_once=wall_clock(study, left, costs),
         memory=Need(at_once("memory"), hardware()["memory_bytes"], _free_memory()),
@@ -195,17 +188,12 @@ def forecast(
 
 def training_left(run: Path, config: TrainingConfig) -> int:
     """How many images a training has still to see, as `miua train` would go on."""
-    if divergence(run):
-        return 0
     if (run / "config.yaml").exists():
         before = read_config(run / "config.yaml", TrainingConfig).epochs
         config = config.model_copy(update={"epochs": sorted({*before, *config.epochs})})
-    there = saved_epochs(run)
-    missing = [epoch for epoch in config.epochs if epoch not in there]
-    if not missing:
+    start, missing = start_of(saved_positions(run), config)
+    if divergence(run) or not missing:
         return 0
-    reached = [position for position in saved_positions(run) if position < (missing[0], 0)]
-    start = max(reached, default=Position(0))
     # Whatever lies ahead of the start is made again.
     size = config.training_size or 0
     return (config.epochs[-1] - start.epoch) * size - start.batch * config.batch_size
@@ -343,11 +331,11 @@ def _same_scale(study: Study, folder: Path) -> bool:
         there = read_config(folder / "plan.yaml", Profile)
     except MiuaError:
         return False
-    asked = study.profile
-    return (there.data, there.image_size) == (asked.data, asked.image_size) and all(
-        there.experiments.get(name) == asked.experiments.get(name)
-        for name in ("noise-floor", "sensitivity")
-    )
+    work = [
+        (each.data, each.image_size, *map(each.experiments.get, ("noise-floor", "sensitivity")))
+        for each in (there, study.profile)
+    ]
+    return work[0] == work[1]
 
 
 def _benchmarked(folder: Path, job: Job) -> Cost | None:
@@ -358,14 +346,14 @@ def _benchmarked(folder: Path, job: Job) -> Cost | None:
             tables.append(pd.read_csv(path, sep="\t")[["s", "max_rss"]].astype(float))
     if not tables:
         return None
-    seconds, mebibytes = pd.concat(tables)["s"].mean(), pd.concat(tables)["max_rss"].max()
+    measured = pd.concat(tables)
+    seconds, memory = float(measured["s"].mean()), float(measured["max_rss"].max()) * 2**20
     places = [folder / output for output in job.outputs]
     # Its whole folder, or its files in one of many.
     whole = job.name.split("/")[0] in ("data", "real", "reference", "figures", "paper")
     files = places[0].parent.rglob("*") if whole else places
     disk = sum(path.stat().st_size for path in files if path.is_file())
-    memory = None if pd.isna(mebibytes) else float(mebibytes) * 2**20
-    return Cost(float(seconds), memory, disk=float(disk))
+    return Cost(seconds, None if pd.isna(memory) else memory, disk=float(disk))
 
 
 def _download() -> list[str]:

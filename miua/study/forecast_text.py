@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from rich.console import Console
 from rich.table import Table
@@ -11,25 +11,20 @@ from rich.text import Text
 from miua.environment import hardware
 from miua.study.forecast import NOT_PREDICTED, Forecast, Need, Row
 from miua.study.steps import Study
+from miua.wording import counted
 
 
 def print_forecast(found: Forecast, console: Console | None = None) -> None:
     """Print it for people, on standard output if no console is given."""
     console = console or Console(highlight=False)
-    cores = _in_cores(found.study.cores)
+    cores = counted(found.study.cores, "core")
     console.print(f"\nForecast {_where(found.study)}.\n", markup=False)
-    table = _table("step", "to do", "one takes", "in turn", f"on {cores}", "memory", "disk")
-    for row in found.rows:
-        table.add_row(row.name, _to_do(row), *(_step(row) if row.left else ()))
-    console.print(table)
+    columns = ["step", "to do", "one takes", "in turn", f"on {cores}", "memory", "disk"]
+    _print_table(console, columns, found.rows, _step)
     if any(row.left for row in found.trainings):
-        gpu = ["GPU"] if found.gpu.has else []
-        table = _table("trainings", "to do", "images", "images/s", "one takes", "disk", *gpu)
-        for row in found.trainings:
-            table.add_row(row.name, _to_do(row), *_training(row)[: 4 + len(gpu)])
-        console.print()
-        console.print(table)
-    console.print()
+        columns = ["trainings", "to do", "images", "images/s", "one takes", "disk"]
+        columns += ["GPU"] if found.gpu.has else []
+        _print_table(console, columns, found.trainings, _training)
     for line in [*_totals(found), *found.notes]:
         console.print(line, markup=False)
     for warning in warnings_of(found):
@@ -75,26 +70,28 @@ def about(seconds: float) -> str:
     return f"{minutes / 60:,.0f} h"
 
 
-def _table(*columns: str) -> Table:
+def _print_table(
+    console: Console, columns: list[str], rows: list[Row], cells: Callable[[Row], list[str]]
+) -> None:
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
     for number, column in enumerate(columns):
         table.add_column(column, justify="right" if number else "left", no_wrap=number > 0)
-    return table
+    for row in rows:
+        left = len(row.left)
+        to_do = str(left) if left == row.jobs else f"{left} of {row.jobs}" if left else "done"
+        table.add_row(*[row.name, to_do, *(cells(row) if left else [])][: len(columns)])
+    console.print(table)
+    console.print()
 
 
 def _where(study: Study) -> str:
     """The device, and how many trainings at once."""
     threads = min(study.profile.threads_per_training, study.cores)
-    at_once = study.cores // threads
+    at_once, count = study.cores // threads, counted(threads, "thread")
     gpus = hardware()["gpus"]
     where = gpus[0]["name"] if gpus else "the CPU"
-    count = f"{threads} thread{'s' if threads > 1 else ''}"
     together = f"{at_once} trainings at once, {count} each" if at_once > 1 else f"with {count}"
-    return f"on {where}, {_in_cores(study.cores)}: {together}"
-
-
-def _in_cores(cores: int) -> str:
-    return f"{cores} core{'s' if cores > 1 else ''}"
+    return f"on {where}, {counted(study.cores, 'core')}: {together}"
 
 
 def _step(row: Row) -> list[str]:
@@ -108,20 +105,11 @@ def _step(row: Row) -> list[str]:
 
 def _training(row: Row) -> list[str]:
     """Images, how many a second, one takes, disk, memory on the GPU."""
-    if not row.left:
-        return [""] * 5
     if not row.known:
         return [NOT_PREDICTED] * 3 + ["-"] * 2
     images, rates = [each.images for each in row.costs], [each.rate for each in row.costs]
     gpu = amount(max(each.gpu for each in row.costs))
     return [_numbers(images), _numbers(rates), _between(row), amount(row.disk), gpu]
-
-
-def _to_do(row: Row) -> str:
-    if not row.left:
-        return "done"
-    number = len(row.left)
-    return str(number) if number == row.jobs else f"{number} of {row.jobs}"
 
 
 def _between(row: Row) -> str:
@@ -146,18 +134,18 @@ def _totals(found: Forecast) -> list[str]:
     no_memory = [row.name for row in found.rows if row.known and row.left and row.memory is None]
     least = "at least " if unknown else ""
     in_turn = about(sum(cost.seconds for cost in found.costs.values()))
-    cores, memory, gpu, disk = _in_cores(found.study.cores), found.memory, found.gpu, found.disk
+    cores = counted(found.study.cores, "core")
+
+    def at_once(need: Need, whose: str) -> str:
+        needed, has, free = map(amount, need)
+        return f"{needed} at most at once; {whose} has {has}, {free} of it free"
+
     lines = [
         f"Time    {least}{about(found.at_once)} on {cores} ({in_turn} one after the other)",
-        f"Memory  {amount(memory.needed)} at most at once; this machine has "
-        f"{amount(memory.has)}, {amount(memory.free)} of it free",
+        f"Memory  {at_once(found.memory, 'this machine')}",
+        *([f"GPU     {at_once(found.gpu, 'it')}"] if found.gpu.has else []),
+        f"Disk    {amount(found.disk.needed)}; {amount(found.disk.free)} are free",
     ]
-    if gpu.has:
-        lines.append(
-            f"GPU     {amount(gpu.needed)} at most at once; it has {amount(gpu.has)}, "
-            f"{amount(gpu.free)} of it free"
-        )
-    lines.append(f"Disk    {amount(disk.needed)}; {amount(disk.free)} are free")
     if unknown:
         lines.append(f"Not predicted, and in none of these: {'; '.join(unknown)}.")
     if no_memory:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import platform
 import posixpath
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -36,12 +37,8 @@ Contents = dict[str, dict[str, Any]]
 
 def read_contents(folder: Path) -> Contents:
     """Every file of a results folder by its path in it, sorted; links are not followed."""
-    paths = sorted(
-        path
-        for path in folder.rglob("*")
-        if path.relative_to(folder).parts[0] not in LEFT_OUT
-        and (path.is_symlink() or not path.is_dir())
-    )
+    paths = sorted(path for path in folder.rglob("*") if path.is_symlink() or not path.is_dir())
+    paths = [path for path in paths if path.relative_to(folder).parts[0] not in LEFT_OUT]
     sizes = [path.lstat().st_size for path in paths]
     found: Contents = {}
     with Progress("Hashing files", sum(sizes), "B") as shown:
@@ -58,21 +55,17 @@ def write_manifest(folder: Path, signed_off_by: str | None = None) -> Path:
     Where the files are those of the manifest that is there, that stays as it is, with its
     sign-off; a new sign-off takes the place of the old one. Else it is made anew: packages and
     hardware are those of the machine that makes it, and nobody vouches until someone signs off.
-
-    signed_off_by: a name, a mail address, or both. MiuaError: it is no results folder, or the name
-    is empty.
+    signed_off_by: a name, a mail address, or both. MiuaError: no results folder, or no name.
     """
     results = Results.open(folder)
     if signed_off_by is not None and not signed_off_by.strip():
         raise MiuaError('Nobody signs off. Give a name: --signed-off-by "Name <mail>".')
     contents = read_contents(folder)
-    try:
+    before: dict[str, Any] = {}
+    with suppress(MiuaError):  # missing or damaged: it says nothing that could stay
         before = read_manifest(folder)
-    except MiuaError:
-        before = {}  # missing or damaged: it says nothing that could stay
-    if before.get("files") == contents:
-        manifest = before
-    else:
+    manifest = before
+    if before.get("files") != contents:
         manifest = {
             "schema": SCHEMA,
             "profile": results.plan.profile,
@@ -94,15 +87,15 @@ def write_manifest(folder: Path, signed_off_by: str | None = None) -> Path:
 
 def read_manifest(folder: Path) -> dict[str, Any]:
     """The manifest of a results folder. MiuaError: it is missing, damaged, or of another kind."""
-    path = folder / MANIFEST
+    path, remedy = folder / MANIFEST, f"miua manifest {folder}"
     if not path.is_file():
         raise MiuaError(
-            f"{path} is missing. Whoever made the results can make it: miua manifest {folder}. "
+            f"{path} is missing. Whoever made the results can make it: {remedy}. "
             "Made by somebody else or later, it says nothing of what happened before."
         )
     document = read_record(path)
     if document.get("schema") != SCHEMA:
-        raise MiuaError(f"{path} is not of schema {SCHEMA}. Make it anew: miua manifest {folder}")
+        raise MiuaError(f"{path} is not of schema {SCHEMA}. Make it anew: {remedy}")
     files = document.get("files")
     if not isinstance(files, dict) or not all(_is_entry(entry) for entry in files.values()):
         raise MiuaError(f"{path} is damaged: its files have no size or SHA-256.")
@@ -130,7 +123,7 @@ def check_files(folder: Path) -> Iterator[Finding]:
     said = "It is no file but a link, a pipe or a device. Put a file there."
     for name, content in contents.items():
         if not content["sha256"]:
-            yield Finding(CHECK, name, "failed", said)
+            yield _failed(name, said)
     yield from _provenance(folder, contents)
 
 
@@ -139,11 +132,11 @@ def _against_manifest(folder: Path, contents: Contents) -> Iterator[Finding]:
     listed: Contents = manifest["files"]
     for name in sorted({*listed, *contents}):
         if name not in contents:
-            yield Finding(CHECK, name, "failed", "It is missing: the manifest lists it.")
+            yield _failed(name, "It is missing: the manifest lists it.")
         elif name not in listed:
-            yield Finding(CHECK, name, "failed", "It was added: the manifest does not list it.")
+            yield _failed(name, "It was added: the manifest does not list it.")
         elif listed[name] != contents[name]:
-            yield Finding(CHECK, name, "failed", "It was changed: its SHA-256 is another one.")
+            yield _failed(name, "It was changed: its SHA-256 is another one.")
     agreeing = sum(contents.get(name) == entry for name, entry in listed.items())
     said = f"{agreeing} of {len(listed)} files are as listed; {sign_off(manifest)}."
     yield Finding(CHECK, MANIFEST, "passed", said)
@@ -164,7 +157,7 @@ def _provenance(folder: Path, contents: Contents) -> Iterator[Finding]:
             covered.add(record)
             yield from guarded(CHECK, record, _of_record, record, named, contents, covered)
     for name in sorted(contents.keys() - covered):
-        yield Finding(CHECK, name, "failed", "No provenance says what made it. Make it again.")
+        yield _failed(name, "No provenance says what made it. Make it again.")
     said = f"{len(contents.keys() & covered)} of {len(contents)} files have one."
     yield Finding(CHECK, "provenance", "passed", said)
 
@@ -177,10 +170,9 @@ def _of_record(
         name = posixpath.normpath(posixpath.join(posixpath.dirname(record), relative))
         covered.add(name)
         if name not in contents:
-            yield Finding(CHECK, name, "failed", f"It is missing: {record} says that it was made.")
+            yield _failed(name, f"It is missing: {record} says that it was made.")
         elif contents[name]["sha256"] != digest:
-            said = f"It is not what was made: {record} has another SHA-256."
-            yield Finding(CHECK, name, "failed", said)
+            yield _failed(name, f"It is not what was made: {record} has another SHA-256.")
 
 
 def named_files(path: Path) -> Any:
@@ -190,6 +182,10 @@ def named_files(path: Path) -> Any:
     except MiuaError:
         return None
     return record.get(FILES) if path.name == PROVENANCE or "inputs" in record else None
+
+
+def _failed(name: str, said: str) -> Finding:
+    return Finding(CHECK, name, "failed", said)
 
 
 def _digest(path: Path) -> str:

@@ -185,21 +185,16 @@ class Profile(Strict):
             raise ValueError(f"unknown {', '.join(unknown)}. Known: {', '.join(SCALES)}")
         if GRID not in values:
             raise ValueError("training-size is missing: figures and paper rest on it")
-        return {
-            name: scale.model_validate(values[name])
-            for name, scale in SCALES.items()
-            if name in values
-        }
+        known = {name: scale for name, scale in SCALES.items() if name in values}
+        return {name: scale.model_validate(values[name]) for name, scale in known.items()}
 
     @model_validator(mode="after")
     def _scale_is_possible(self) -> Self:
         available, scales = self.available_images, self.experiments.items()
         sizes = [scale.training_size for _, scale in scales if isinstance(scale, Trainings)]
         if max(self.reference_images, *self.grid.training_sizes, *sizes) > available:
-            raise ValueError(
-                f"reference_images and training sizes can be {available} at most, "
-                f"as there are {available} images"
-            )
+            what = f"reference_images and training sizes can be {available} at most"
+            raise ValueError(f"{what}, as there are {available} images")
         for name, scale in scales:
             if isinstance(scale, RealImages) and 2 * scale.images > available:
                 raise ValueError(f"{name}: two halves of {scale.images} images need more images")
@@ -293,26 +288,24 @@ def make_plan(profile: Profile, experiments: dict[str, Experiment]) -> Plan:
     cells = []
     for name, scale in profile.experiments.items():
         if name not in experiments:
-            raise MiuaError(
-                f"Profile {profile.profile!r} gives a scale to {name}, but there is no such "
-                f"experiment. Known: {', '.join(experiments)}."
-            )
+            problem = f"Profile {profile.profile!r} gives a scale to {name}"
+            known = ", ".join(experiments)
+            raise MiuaError(f"{problem}, but there is no such experiment. Known: {known}.")
         for arm, wanted, config in _arms(profile, experiments[name], scale):
             same = config_hash(config.model_copy(update={"epochs": [1]}))
             run = names.setdefault(same, wanted)
             epochs = {*config.epochs, *(runs[run].epochs if run in runs else ())}
             runs[run] = config.model_copy(update={"epochs": sorted(epochs)})
-            cells += [_cell(name, arm, run, config, epoch) for epoch in config.epochs]
+            cells += [cell(name, arm, run, config, epoch) for epoch in config.epochs]
     return Plan(profile, runs, cells)
 
 
 def grid_cells(profile: Profile) -> list[Cell]:
     """The sets of the main grid at equal epochs, by training size, then epoch."""
-    epochs = profile.grid.epochs
     return [
-        _cell(GRID, EQUAL_EPOCHS, f"n{size:04d}", _config(profile, GRID, size, epochs, {}), epoch)
-        for size in profile.grid.training_sizes
-        for epoch in epochs
+        cell(GRID, EQUAL_EPOCHS, run, config, epoch)
+        for run, config in _grid_trainings(profile).items()
+        for epoch in config.epochs
     ]
 
 
@@ -342,33 +335,36 @@ def _arms(
     """Arm, the name of its run unless it is shared, and its configuration."""
     name, make = experiment.name, partial(_config, profile, experiment.name)
     if isinstance(scale, Grid):
-        configs = {f"n{size:04d}": make(size, scale.epochs, {}) for size in scale.training_sizes}
+        configs = _grid_trainings(profile)
         for run, config in configs.items():
             yield EQUAL_EPOCHS, run, config
         for run, config in configs.items() if scale.equal_updates else ():
             size, an_epoch = config.training_size, updates_per_epoch(config)
             epochs, rest = divmod(scale.equal_updates or 0, an_epoch)
             if rest or not epochs:
-                raise MiuaError(
-                    f"Profile {profile.profile!r}: equal_updates {scale.equal_updates} is no whole "
-                    f"number of epochs for {size} images ({an_epoch} an epoch)."
-                )
+                asked = f"Profile {profile.profile!r}: equal_updates {scale.equal_updates}"
+                images = f"{size} images ({an_epoch} an epoch)"
+                raise MiuaError(f"{asked} is no whole number of epochs for {images}.")
             yield EQUAL_UPDATES, run, config.model_copy(update={"epochs": [epochs]})
     elif isinstance(scale, Seeds):
         for seed in scale.seeds:
             config = make(scale.training_size, scale.epochs, {"seed": seed})
             yield f"seed-{seed}", f"{name}_seed-{seed}", config
     elif isinstance(scale, Trainings):
-        configs = {
-            arm: make(scale.training_size, scale.epochs, chosen.settings)
-            for arm, chosen in experiment.arms.items()
-        }
+        arms, here = experiment.arms, (scale.training_size, scale.epochs)
+        configs = {arm: make(*here, chosen.settings) for arm, chosen in arms.items()}
         for arm, config in configs.items():
-            if other := experiment.arms[arm].updates_of:
+            if other := arms[arm].updates_of:
                 updates = configs[other].epochs[-1] * updates_per_epoch(configs[other])
                 epochs = max(1, round(updates / updates_per_epoch(config)))
                 config = config.model_copy(update={"epochs": [epochs]})
             yield arm, f"{name}_{arm}", config
+
+
+def _grid_trainings(profile: Profile) -> dict[str, TrainingConfig]:
+    """Those of the main grid at equal epochs, by the names of their runs."""
+    make, grid = partial(_config, profile, GRID), profile.grid
+    return {f"n{size:04d}": make(size, grid.epochs, {}) for size in grid.training_sizes}
 
 
 def _config(
@@ -376,18 +372,17 @@ def _config(
 ) -> TrainingConfig:
     same = ("image_size", "latent_size", "feature_maps", "batch_size", "seed")
     values = {name: getattr(profile, name) for name in same}
+    values |= {"training_size": size, "epochs": epochs, **settings}
     try:
-        return TrainingConfig.model_validate(
-            {**values, "training_size": size, "epochs": epochs, **settings}
-        )
+        return TrainingConfig.model_validate(values)
     except ValidationError as error:
-        said = "; ".join(
-            f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in error.errors()
-        )
-        raise MiuaError(f"Experiment {experiment}: an arm is no valid training: {said}") from None
+        wrong = [f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()]
+        said = f"Experiment {experiment}: an arm is no valid training: {'; '.join(wrong)}"
+        raise MiuaError(said) from None
 
 
-def _cell(experiment: str, arm: str, run: str, config: TrainingConfig, epoch: int) -> Cell:
+def cell(experiment: str, arm: str, run: str, config: TrainingConfig, epoch: int) -> Cell:
+    """The set of a run at an epoch, as a part of an experiment."""
     assert config.training_size is not None
     sizes = (config.training_size, config.batch_size, config.image_size, config.seed)
     place = (experiment, arm, f"{run}_e{epoch:04d}", run, epoch, epoch * updates_per_epoch(config))

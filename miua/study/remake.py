@@ -14,20 +14,15 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 from functools import cache, cached_property, partial
 from importlib.metadata import version
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
+from miua.analysis import real_images
 from miua.analysis.claims_table import write_claims
 from miua.analysis.clinician import refit_clinician
-from miua.analysis.real_images import (
-    MeasuredImages,
-    measure_images,
-    noise_floor_tables,
-    sensitivity_tables,
-)
 from miua.analysis.tables import analyse, collect
 from miua.data import ReadingOptions, write_phantoms
 from miua.data.hc18 import hc18_folder
@@ -63,8 +58,7 @@ CHECK_OF = {
     "experiment": TABLES, "clinician": TABLES, "analyse": TABLES, "readers": TABLES,
     "claims": TABLES, "paper": TABLES, "report": TABLES,
 }  # fmt: skip
-# What is compared where that is not the first output.
-OUTPUTS = {"phantoms": "data", "paper": f"paper/{GENERATED}"}
+PAPERS_VALUES = f"paper/{GENERATED}"  # what is compared of the paper
 ABSENT = {
     "claims": "There is no claims table: not all experiments were run.",
     "paper": "There is no paper: it was not printed.",
@@ -155,13 +149,11 @@ class Remake:
                     again.parent.mkdir(parents=True, exist_ok=True)
                     again.symlink_to(there.resolve())
             return
-        made = _files_in(scratch, ".") - before
-        inside = {
-            each: {n for n in made if PurePosixPath(n).is_relative_to(each)} for each in outputs
-        }
-        others = made.difference(*inside.values())
-        for output in (*outputs, *sorted(others)):
-            names = inside.get(output, {output}) | _files_in(self.folder, output)
+        inside = {output: _files_in(scratch, output) for output in outputs}
+        others = (_files_in(scratch, ".") - before).difference(*inside.values())
+        inside |= {other: {other} for other in sorted(others)}
+        for output, made in inside.items():
+            names = made | _files_in(self.folder, output)
             found: list[Finding] = []
             for each in sorted(names):
                 subject = each.removesuffix("/images.npy")
@@ -183,20 +175,19 @@ class Remake:
             case "real_images":
                 config = self.plan.preparations()[chosen["preparation"]]
                 how = ReadingOptions(config.image_size, config.fit, config.crop_size)
-                out = results.real(chosen["preparation"])
-                save_stack(self._real_images, out, how, cache=False)
+                save_stack(self._real_images, results.real(chosen["preparation"]), how, cache=False)
             case "reference":
-                source = results.real(chosen["preparation"]) / "images.npy"
-                out, drawn = results.reference(chosen["preparation"]), profile.reference_images
+                name, drawn = chosen["preparation"], profile.reference_images
+                source, out = results.real(name) / "images.npy", results.reference(name)
                 save_stack(source, out, ReadingOptions(), drawn, profile.seed, cache=False)
             case "generate":
-                self._generate(chosen["run"], int(chosen["epoch"]), results)
+                self._generate(chosen["run"], chosen["epoch"], results)
             case "evaluate":
                 self._evaluate(f"{chosen['run']}_e{chosen['epoch']}", results)
             case "reference_lbpv":
                 write_array(results.reference_lbpv, lbp_vector(read_array(results.reference_stack)))
-            case "noise_floor" | "sensitivity" as name:
-                self._measure_real_images(name, results)
+            case "noise_floor" | "sensitivity" as step:
+                self._measure_real_images(step.replace("_", "-"), results)
             case "experiment":
                 collect(at, chosen["experiment"])
             case "clinician":
@@ -208,52 +199,53 @@ class Remake:
             case "claims":
                 write_claims(at, study)
             case "paper":
-                write_latex(Results.open(at), study, at / OUTPUTS["paper"])
+                write_latex(Results.open(at), study, at / PAPERS_VALUES)
                 for figure in (at / "figures").glob("*.pdf"):  # the paper has copies of them
-                    shutil.copyfile(figure, at / OUTPUTS["paper"] / figure.name)
+                    shutil.copyfile(figure, at / PAPERS_VALUES / figure.name)
             case "report":
                 write_report(at, study)
 
-    def _generate(self, run: str, epoch: int, at: Results) -> None:
+    def _generate(self, run: str, epoch: str, at: Results) -> None:
         """On a device of the kind that made the set, where there is one."""
-        record, profile = self._record(run, epoch), self.plan.profile
+        name, profile = f"{run}_e{epoch}", self.plan.profile
+        record = self._record(name)
         cuda = record["device"] != "cpu" and torch.cuda.is_available()
-        threads = min(max(1, int(record["threads"])), usable_cores())
-        make = partial(
-            generate, images=profile.synthetic_images, seed=profile.seed, threads=threads
-        )
-        out, device = at.set(f"{run}_e{epoch:04d}"), "cuda" if cuda else "cpu"
-        make(at.run(run), epoch, out, device=device, record_divergence=True)
+        how: dict[str, Any] = {"images": profile.synthetic_images, "seed": profile.seed}
+        how["threads"] = min(max(1, int(record["threads"])), usable_cores())
+        how["device"] = "cuda" if cuda else "cpu"
+        generate(at.run(run), int(epoch), at.set(name), **how, record_divergence=True)
 
     def _evaluate(self, name: str, at: Results) -> None:
-        vector = np.full(LBPV_ELEMENTS, np.nan)
         if reason := read_record(at.set(name) / PROVENANCE).get("not_made"):
             write_records(at.set_metrics(name), not_computed_records(name, str(reason)))
-        else:
-            preparation = next(c.preparation for c in self.plan.cells if c.set == name)
-            real, seed = at.reference(preparation) / "images.npy", at.plan.seed
-            sets = {name: at.set(name)}
-            with one_blas_thread():
-                found = evaluate(real, sets, metrics=STUDY_METRICS, floor_splits=0, seed=seed)
-            found.write_csv(at.set_metrics(name))
-            vector = found.sets[0].lbpv
-        write_array(at.set_lbpv(name), vector)
+            write_array(at.set_lbpv(name), np.full(LBPV_ELEMENTS, np.nan))
+            return
+        preparation = next(c.preparation for c in self.plan.cells if c.set == name)
+        real, sets, seed = at.reference(preparation), {name: at.set(name)}, at.plan.seed
+        with one_blas_thread():
+            found = evaluate(
+                real / "images.npy", sets, metrics=STUDY_METRICS, floor_splits=0, seed=seed
+            )
+        found.write_csv(at.set_metrics(name))
+        write_array(at.set_lbpv(name), found.sets[0].lbpv)
 
-    def _measure_real_images(self, step: str, at: Results) -> None:
-        name = step.replace("_", "-")
+    def _measure_real_images(self, name: str, at: Results) -> None:
         scale = self.plan.profile.experiments[name]
         assert isinstance(scale, RealImages)
-        make = {"noise_floor": noise_floor_tables, "sensitivity": sensitivity_tables}[step]
+        make = {
+            "noise-floor": real_images.noise_floor_tables,
+            "sensitivity": real_images.sensitivity_tables,
+        }[name]
         with one_blas_thread():
             tables = make(self._measured(scale.images), scale.repeats, self.plan.profile.seed)
         for ending, table in tables.items():
             write_table(at.table_path(f"{name}{ending}"), table)
 
     @cached_property
-    def _measured(self) -> Callable[[int], MeasuredImages]:
+    def _measured(self) -> Callable[[int], real_images.MeasuredImages]:
         """Halves of so many real images, measured once for all that is asked of them."""
         options = ReadingOptions(self.plan.profile.image_size)
-        return cache(lambda images: measure_images(self._real_images, options, images))
+        return cache(partial(real_images.measure_images, self._real_images, options))
 
     @cached_property
     def _real_images(self) -> Path:
@@ -265,8 +257,8 @@ class Remake:
         except MiuaError as error:
             raise _NotHereError(f"The real images are not at hand. {error}") from None
 
-    def _record(self, run: str, epoch: int) -> dict[str, Any]:
-        return read_record(self.results.set(f"{run}_e{epoch:04d}") / PROVENANCE)
+    def _record(self, name: str) -> dict[str, Any]:
+        return read_record(self.results.set(name) / PROVENANCE)
 
     def _tolerance(self, job: Job) -> Tolerance:
         """Of a set by where and with what it was made, as its provenance and the manifest say.
@@ -282,7 +274,7 @@ class Remake:
             case "evaluate":  # the LBP vectors come from integer counts
                 return replace(usual, metrics=LOOSE, exact=frozenset(LBPV_DIFFERENCES))
             case "generate":
-                record = self._record(job.wildcards["run"], int(job.wildcards["epoch"]))
+                record = self._record("{run}_e{epoch}".format(**job.wildcards))
                 if record["device"] != "cpu":
                     return OTHER_DEVICE
                 here = version("torch"), platform_name(), hardware()["processor"]
@@ -301,11 +293,9 @@ class Remake:
 
 def _compared(job: Job) -> tuple[str, ...]:
     """What is compared of a job's outputs, files or folders."""
-    if job.step.name in OUTPUTS:
-        return (OUTPUTS[job.step.name],)
-    if CHECK_OF.get(job.step.name) == IMAGES:
-        return (posixpath.dirname(job.name),)
-    return job.outputs
+    if job.step.name == "paper":
+        return (PAPERS_VALUES,)
+    return (posixpath.dirname(job.name),) if CHECK_OF.get(job.step.name) == IMAGES else job.outputs
 
 
 def _link(folder: Path, scratch: Path, without: Collection[str]) -> None:
@@ -332,6 +322,5 @@ def _files_in(folder: Path, place: str) -> set[str]:
 
 def _is_record(path: Path) -> bool:
     """Whether a file says what made others: `files` and `plan` check those."""
-    if path.name == PROVENANCE:
-        return True
-    return path.suffix == ".json" and named_files(path) is not None
+    record = path.suffix == ".json" and named_files(path) is not None
+    return record or path.name == PROVENANCE

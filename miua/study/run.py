@@ -7,7 +7,6 @@ numbers scatter.
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -18,6 +17,7 @@ from pathlib import Path
 import yaml
 
 from miua.config import Strict, TrainingConfig, differences, read_config
+from miua.data.threads import usable_cores
 from miua.errors import MiuaError
 from miua.files import locked, write_text
 from miua.locked_packages import lock_warning
@@ -25,14 +25,8 @@ from miua.metrics.inception_weights import NotComputedError, find_inception_weig
 from miua.progress import say
 from miua.provenance import PROVENANCE, record_step
 from miua.report import latex_problem
+from miua.study import executors
 from miua.study.closure import code_hash
-from miua.study.executors import (
-    LOCAL,
-    cluster_messages,
-    find_executor,
-    local_messages,
-    steps_environment,
-)
 from miua.study.manifest import write_manifest
 from miua.study.plan import (
     Plan,
@@ -61,11 +55,11 @@ def reproduce(
     dry_run: bool = False,
     predict: bool = False,
     experiment: str | None = None,
-    executor: str = LOCAL,
+    executor: str = executors.LOCAL,
     seed_offset: int = 0,
     claims_only: bool = False,
 ) -> Path:
-    """Run every part of the study that is not there yet.
+    """Run every part of the study that is not there yet; returns the results folder.
 
     Args:
         profile: a name in `study`/profiles; None takes "paper" with a CUDA device, else "smoke".
@@ -80,28 +74,23 @@ def reproduce(
         seed_offset: how much higher the profile's seeds are to be; see Profile.with_seeds_moved.
         claims_only: all experiments up to the claims table, without figures, report and paper.
 
-    Returns:
-        The results folder of the profile.
-
-    Raises:
-        MiuaError: the profile, experiment or executor is unknown or wrong, Snakemake cannot be told
-            of a folder, or a step failed.
+    MiuaError: the profile, experiment or executor is unknown or wrong, Snakemake cannot be told of
+    a folder, or a step failed.
     """
     _check_places(study=study, paper=paper, results=results)
     known = known_profiles(study)
     experiments = read_experiments(study)
     targets = ["tables/claims.csv"] if claims_only else []
-    if experiment is not None:
-        if experiment not in experiments:
-            names = ", ".join(experiments)
-            raise MiuaError(f"There is no experiment {experiment!r}. Known: {names}.")
-        targets = [f"tables/{experiment}.csv"]
+    if experiment not in (None, *experiments):
+        names = ", ".join(experiments)
+        raise MiuaError(f"There is no experiment {experiment!r}. Known: {names}.")
+    targets += [f"tables/{experiment}.csv"] if experiment else []
     profile = profile or _choose_profile(known)
     settings = read_profile(study, profile).with_seeds_moved(seed_offset)
     plan = make_plan(settings, experiments)
     if not (paper / "main.tex").is_file():
         raise MiuaError(f"{paper} holds no main.tex. Name the paper's sources with --paper.")
-    cluster = find_executor(executor, study)
+    cluster = executors.find_executor(executor, study)
     folder = results / profile
     say(f"Profile {profile!r}: {settings.description}. Results: {folder}")
     if warning := lock_warning():
@@ -112,10 +101,9 @@ def reproduce(
         # A dry run changes nothing, so its plan lies elsewhere.
         place = Path(scratch) if dry_run else folder
         _write_plan(place, plan, study)
-        here = cores or len(os.sched_getaffinity(0))
+        here = cores or usable_cores()
         asked = study_of(plan, folder, study, paper, here)
-        command = _snakemake_command(asked, place, targets)
-        command += _where(cluster, cores, here)
+        command = [*_snakemake_command(asked, place, targets), *_where(cluster, cores, here)]
         if problem := latex_problem():
             say(f"Note: {problem} All the rest is made; then run the same command again.")
         if dry_run and predict and cluster is None:
@@ -125,7 +113,8 @@ def reproduce(
             print_forecast(forecast(asked, plan, targets, _pending(command)))
         else:
             command += ["--dry-run"] if dry_run else []
-            _run(command, lock, local_messages if cluster is None else cluster_messages)
+            local, remote = executors.local_messages, executors.cluster_messages
+            _run(command, lock, local if cluster is None else remote)
         if not dry_run:
             write_manifest(folder)
     return folder
@@ -157,20 +146,17 @@ def _choose_profile(known: list[str]) -> str:
 def _check_runs(folder: Path, plan: Plan) -> None:
     """Refuse a folder whose trainings an edited profile has made others, before hours of work."""
     changed, asked = [], plan.profile.data
-    if (folder / "plan.yaml").exists() and (folder / "runs").exists():
-        before = read_config(folder / "plan.yaml", Profile).data
-        if before != asked:
-            changed.append(f"  all runs: data: {before} there, {asked} asked")
+    there = (folder / "plan.yaml").exists() and (folder / "runs").exists()
+    if there and (before := read_config(folder / "plan.yaml", Profile).data) != asked:
+        changed.append(f"  all runs: data: {before} there, {asked} asked")
     for run, config in plan.runs.items():
         path = folder / "runs" / run / "config.yaml"
         if path.exists() and (found := differences(read_config(path, TrainingConfig), config)):
             changed.append(f"  {run}: {'; '.join(found)}")
     if changed:
-        raise MiuaError(
-            f"The profile was changed since these runs in {folder} were trained:\n"
-            + "\n".join(changed)
-            + f"\nTo train anew, remove or rename {folder}; or choose another --results."
-        )
+        said = f"The profile was changed since these runs in {folder} were trained:"
+        remedy = f"To train anew, remove or rename {folder}; or choose another --results."
+        raise MiuaError("\n".join([said, *changed, remedy]))
 
 
 def _write_plan(folder: Path, plan: Plan, study: Path) -> None:
@@ -244,7 +230,7 @@ def _where(cluster: Path | None, cores: int | None, here: int) -> list[str]:
         return ["--cores", str(here), "--quiet", "host", "rules", "reason"]
     # Not quiet about rules: that would silence the errors of a cluster's jobs, too.
     options = ["--workflow-profile", str(cluster.resolve()), "--quiet", "host", "reason"]
-    return [*options, *(["--local-cores", str(cores)] if cores else [])]
+    return options + (["--local-cores", str(cores)] if cores else [])
 
 
 def _pending(command: list[str]) -> set[str]:
@@ -258,7 +244,7 @@ def _pending(command: list[str]) -> set[str]:
 
 def _run(command: list[str], lock: int, messages: Callable[[Iterable[str]], Iterator[str]]) -> None:
     """Run Snakemake, showing what `messages` leaves of its words; it holds the lock too."""
-    env = steps_environment()
+    env = executors.steps_environment()
     with subprocess.Popen(
         command, env=env, stderr=subprocess.PIPE, text=True, errors="replace", pass_fds=[lock]
     ) as process:
@@ -286,10 +272,8 @@ def make_repeats(
 
     Repeat k has every seed of the profile SEED_STEP * k higher, but for the phantoms': all repeats
     learn from the same images. A second call makes only what is missing. Returns the results
-    folders, `out`/seed-OFFSET/PROFILE.
-
-    Raises:
-        MiuaError: there are too few, the profile's own seeds are too far apart, or see `reproduce`.
+    folders, `out`/seed-OFFSET/PROFILE. MiuaError: there are too few, the profile's own seeds are
+    too far apart, or see `reproduce`.
     """
     if times < FEWEST_REPEATS:
         raise MiuaError(f"One repeat scatters nowhere: ask for {FEWEST_REPEATS} or more.")

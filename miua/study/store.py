@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
@@ -42,6 +42,16 @@ class _Place:
         return results.folder / self.path
 
 
+class _NamedPlace:
+    """A path in a results folder, with a name in it."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    def __get__(self, results: Results, owner: type) -> Callable[[str], Path]:
+        return lambda name: results.folder / self.path.format(name)
+
+
 @dataclass(frozen=True)
 class Results:
     """A results folder, whose paths are computed here, and the profile that it was made with."""
@@ -75,6 +85,15 @@ class Results:
     claims_table = _Place("claims.json")
     readers = _Place("readers")  # a reader study of these sets, if there was one
     reference_lbpv = _Place("metrics/reference.npy")
+    # By how the images became square: all real ones, and those that sets are measured against.
+    real = _NamedPlace("real/{}")
+    reference = _NamedPlace("reference/{}")
+    run = _NamedPlace("runs/{}")
+    set = _NamedPlace("sets/{}")
+    set_stack = _NamedPlace("sets/{}/images.npy")
+    set_metrics = _NamedPlace("metrics/{}.csv")
+    set_lbpv = _NamedPlace("metrics/{}.npy")
+    table_path = _NamedPlace("tables/{}.csv")
 
     @property
     def training_sizes(self) -> list[int]:
@@ -108,32 +127,6 @@ class Results:
     def reference_stack(self) -> Path:
         """The reference images of the main grid."""
         return self.reference(str(self.plan.image_size)) / "images.npy"
-
-    def real(self, preparation: str) -> Path:
-        """The folder of all real images, made square in this way."""
-        return self.folder / "real" / preparation
-
-    def reference(self, preparation: str) -> Path:
-        """The folder of those real images that the sets are measured against."""
-        return self.folder / "reference" / preparation
-
-    def run(self, name: str) -> Path:
-        return self.folder / "runs" / name
-
-    def set(self, name: str) -> Path:
-        return self.folder / "sets" / name
-
-    def set_stack(self, name: str) -> Path:
-        return self.set(name) / "images.npy"
-
-    def set_metrics(self, name: str) -> Path:
-        return self.folder / "metrics" / f"{name}.csv"
-
-    def set_lbpv(self, name: str) -> Path:
-        return self.folder / "metrics" / f"{name}.npy"
-
-    def table_path(self, name: str) -> Path:
-        return self.tables / f"{name}.csv"
 
     def table(
         self, name: str, columns: Sequence[str], numbers: Iterable[str], whole: Iterable[str] = ()
@@ -179,11 +172,8 @@ def read_table(
     """Read a CSV that has exactly these columns, in any order.
 
     The columns of `numbers` become float64, those of `whole` int64; all others are text, and an
-    empty field is an empty text.
-
-    Raises:
-        MiuaError: the file is missing, not CSV or empty, a column is missing or unknown, or a
-            field of a number column is no number.
+    empty field is an empty text. MiuaError: the file is missing, not CSV or empty, a column is
+    missing or unknown, or a field of a number column is no number.
     """
     try:
         # Text first: an empty field is empty, and a word among numbers is found and named.
@@ -251,9 +241,9 @@ def read_metrics(results: Results) -> pd.DataFrame:
     if not path.exists():
         return read_table(path, METRICS_COLUMNS, NUMBERS)  # says what makes it
     table = results._once(path, METRICS_COLUMNS, NUMBERS, ("training_size", "epoch"))
-    infinite = table[np.isinf(table[["training_size", "epoch", *NUMBERS]]).any(axis=1)]
-    if len(infinite):
-        line = int(infinite.index[0]) + 2
+    infinite = np.isinf(table[["training_size", "epoch", *NUMBERS]]).any(axis=1)
+    if infinite.any():
+        line = int(infinite.idxmax()) + 2
         raise MiuaError(f"{path}: line {line} holds an infinite number. Measure the sets again.")
     if {*table["set"]} != {each.set for each in results.sets}:
         raise MiuaError(f"{path} does not hold the sets of the plan. Run `miua analyse` again.")
@@ -306,13 +296,15 @@ def _check_row(path: Path, metric: str, status: str, value: float) -> None:
         measure(metric)
     except ValueError as error:
         raise MiuaError(f"{path}: {error}.") from None
+    problem = ""
     if status == COMPUTED:
-        if not np.isfinite(value):
-            raise MiuaError(f"{path}: {metric} is computed but has no finite value.")
+        problem = "" if math.isfinite(value) else "is computed but has no finite value"
     elif not status.startswith(NOT_COMPUTED):
-        raise MiuaError(f"{path}: {metric} has the unknown status {status!r}.")
-    elif not np.isnan(value):
-        raise MiuaError(f"{path}: {metric} is not computed but has a value.")
+        problem = f"has the unknown status {status!r}"
+    elif not math.isnan(value):
+        problem = "is not computed but has a value"
+    if problem:
+        raise MiuaError(f"{path}: {metric} {problem}.")
 
 
 def _numbers(column: pd.Series[str], path: Path, whole: bool) -> list[float]:

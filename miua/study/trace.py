@@ -44,11 +44,10 @@ def trace(results: Path, name: str) -> list[Link]:
     opened = Results.open(results)
     values = read_values(opened)
     entry, claim = _find(opened, values, name)
+    sets, runs = entry.get("sets", []), entry.get("runs", [])
     if claim is not None:
-        sets, runs = entry["sets"], entry["runs"]
         steps = [*_claim_steps(claim), *_reader_steps(opened, claim["sources"])]
     else:
-        sets, runs = entry.get("sets", []), entry.get("runs", [])
         steps = [Link("text", f"\\{entry['macro']}", (f"prints: {entry['text']}",))]
         steps += [*_source_steps(opened, entry), *_reader_steps(opened, entry["sources"])]
     epoch = None
@@ -67,10 +66,8 @@ def read_values(results: Results) -> dict[str, dict[str, Any]]:
     """The values of values.json by id. MiuaError: it is missing or of another version."""
     path = results.paper / GENERATED / VALUES
     if not path.exists():
-        raise MiuaError(
-            f"{path} is missing: it is written with the paper. Make that with: miua paper "
-            f"{results.folder}"
-        )
+        remedy = f"Make that with: miua paper {results.folder}"
+        raise MiuaError(f"{path} is missing: it is written with the paper. {remedy}")
     document = read_json(path)
     if not isinstance(document, dict) or document.get("schema") != SCHEMA:
         raise MiuaError(f"{path} is not of schema {SCHEMA}. Make the paper again.")
@@ -84,14 +81,12 @@ def _find(
     """The entry of a value, or that of a claim's reason together with the claim."""
     claims = _claims(results)
     wanted = name.removeprefix("\\")
-    if wanted in values:
-        return values[wanted], None
-    if wanted in claims and (reason := values.get(f"claim-{wanted}-reason")):
+    if wanted in {*claims} - {*values} and (reason := values.get(f"claim-{wanted}-reason")):
         return reason, claims[wanted]
-    for entry in values.values():
-        if entry["macro"] == wanted:
-            return entry, None
-    known = [*values, *claims, *(entry["macro"] for entry in values.values())]
+    names = {entry["macro"]: entry for entry in reversed(values.values())} | values
+    if wanted in names:
+        return names[wanted], None
+    known = [*names, *claims]
     near = difflib.get_close_matches(wanted, known, n=LIKE_THE_UNKNOWN, cutoff=0.5)
     hint = f" Did you mean {', '.join(near)}?" if near else ""
     raise MiuaError(
@@ -132,15 +127,13 @@ def _reader_steps(results: Results, sources: Sequence[str]) -> Iterator[Link]:
     """The readers' files that their tables rest on, where one of these is among the sources."""
     if not any(source.startswith(f"tables/{READER}") for source in sources):
         return
-    record = results.tables / f"{READERS}.json"
-    inputs = read_json(record)["inputs"]
-    facts = tuple(
-        f"{name}, sha256 {digest}"
-        + ("" if path.is_file() and sha256_file(path) == digest else " (NOT that)")
-        for name, digest in inputs.items()
-        if name.startswith(f"{READERS}/") and (path := results.folder / name)
-    )
-    yield Link("readers", f"{READERS}/", facts)
+    facts = []
+    for name, digest in read_json(results.tables / f"{READERS}.json")["inputs"].items():
+        if name.startswith(f"{READERS}/"):
+            path = results.folder / name
+            same = path.is_file() and sha256_file(path) == digest
+            facts.append(f"{name}, sha256 {digest}{'' if same else ' (NOT that)'}")
+    yield Link("readers", f"{READERS}/", tuple(facts))
 
 
 def _fields(path: Path, row: dict[str, str]) -> tuple[str, ...]:
@@ -163,8 +156,8 @@ def _set_step(results: Results, name: str) -> Link:
         return Link("set", f"sets/{name}", (f"no images: {record['not_made']}",))
     settings, digest = record["settings"], record["outputs"]["images"]
     stack = results.set_stack(name)
-    found = sha256_array(read_array(stack)) if stack.exists() else ""
-    agrees = "as images.npy has it" if found == digest else "NOT that of images.npy"
+    same = stack.exists() and sha256_array(read_array(stack)) == digest
+    agrees = "as images.npy has it" if same else "NOT that of images.npy"
     facts = [
         f"{settings['images']} images, seed {settings['seed']}",
         f"checkpoint sha256: {record['inputs']['checkpoint']}",
@@ -181,13 +174,12 @@ def _run_step(results: Results, run: str, epoch: int | None) -> Link:
     folder = results.run(run)
     record = read_json(folder / PROVENANCE)
     settings = record["settings"]
-    commit = str(record.get("commit") or "unknown")
     dirty = " with uncommitted changes" if record.get("uncommitted_changes") else ""
+    shown = {"training images": "training_size", "batch": "batch_size", "seed": "seed"}
     facts = [
         f"configuration: runs/{run}/config.yaml, sha256 {settings['config_sha256']}",
-        f"training images {settings['training_size']}, batch {settings['batch_size']}, seed "
-        f"{settings['seed']}",
-        f"code: commit {commit}{dirty}",
+        ", ".join(f"{words} {settings[key]}" for words, key in shown.items()),
+        f"code: commit {record.get('commit') or 'unknown'}{dirty}",
         f"log: runs/{run}/log.jsonl" + (f", line of epoch {epoch}" if epoch else ""),
         f"training images sha256: {record['inputs']['images']}",
     ]

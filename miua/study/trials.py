@@ -28,7 +28,7 @@ from miua.environment import hardware
 from miua.errors import MiuaError
 from miua.files import write_array, write_json
 from miua.study.executors import steps_environment
-from miua.study.plan import GRID, Cell, preparation
+from miua.study.plan import GRID, cell, preparation
 from miua.study.steps import STEPS, Study
 
 BATCHES = 8  # that an epoch of a trial has
@@ -40,10 +40,7 @@ PIXELS_OF_METRICS = 200 * 64**2
 
 
 class Usage(NamedTuple):
-    """What a command took.
-
-    seconds: of a calm machine; busy: the clock's, over these; memory, gpu: bytes at most.
-    """
+    """What a command took: seconds of a calm machine, the clock's over these, bytes at most."""
 
     seconds: float
     busy: float
@@ -52,13 +49,10 @@ class Usage(NamedTuple):
 
 
 class Measured(NamedTuple):
-    """What a step takes.
+    """What a step takes: seconds, and bytes at most.
 
-    Attributes:
-        once: seconds.
-        each: more of them for each image, or for each pair of images that metrics compare.
-        memory, gpu: bytes at most, of the machine and of its GPU.
-        disk: bytes of an image, of a checkpoint, or of a set's metrics.
+    each: more seconds for each image, or for each pair of images that metrics compare. disk: of an
+    image, of a checkpoint, or of a set's metrics.
     """
 
     once: float
@@ -113,7 +107,7 @@ def try_metrics(config: TrainingConfig, study: Study, place: Path) -> Measured:
     side = config.image_size
     many = max(20, PIXELS_OF_METRICS // side**2)
     sizes = [many // 10, many]
-    used, made = [], place / "sets" / _cell(config).set
+    used, made = [], place / "sets" / f"{RUN}_e{EPOCH:04d}"
     for few in sizes:
         stack = _heads(side, many)
         write_array(place / "reference" / preparation(config) / "images.npy", stack[:few])
@@ -170,9 +164,8 @@ def run_together(commands: Sequence[tuple[str, Path]]) -> list[Usage]:
         if process.returncode:
             lines = (folder / "said.txt").read_text(errors="replace").strip().splitlines()
             raise MiuaError(lines[-1] if lines else f"it ended with status {process.returncode}")
-    after = os.times()
-    worked = after.children_user + after.children_system
-    worked = (worked - before.children_user - before.children_system) / len(processes)
+    # Those of processes that have ended: in user mode and in the system's.
+    worked = (sum(os.times()[2:4]) - sum(before[2:4])) / len(processes)
     # On a GPU the processor's time says little.
     calm = clock if hardware()["gpus"] else [min(took, worked) for took in clock]
     return [
@@ -182,15 +175,9 @@ def run_together(commands: Sequence[tuple[str, Path]]) -> list[Usage]:
 
 
 def _command(step: str, config: TrainingConfig, study: Study) -> str:
-    trial = replace(study, cells=(_cell(config),))
+    trial = replace(study, cells=(cell(GRID, RUN, RUN, config, EPOCH),))
     (chosen,) = (each for each in STEPS if each.name == step)
     return trial.command(chosen, {"run": RUN, "epoch": f"{EPOCH:04d}"}, study.threads(chosen))
-
-
-def _cell(config: TrainingConfig) -> Cell:
-    name = f"{RUN}_e{EPOCH:04d}"
-    sizes = (config.training_size or 0, config.batch_size, config.image_size)
-    return Cell(GRID, RUN, name, RUN, EPOCH, 0, *sizes, config.seed, preparation(config))
 
 
 def _heads(side: int, number: int) -> NDArray[np.uint8]:

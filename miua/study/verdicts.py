@@ -17,7 +17,6 @@ direction with the collapsed ones, how far they scatter without them.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,9 +25,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from miua.metrics.registry import DIVERSITY, FD_LBP, FID, LBPV_TOTAL_DIFFERENCE, MUTUAL_INFORMATION
+from miua.study import scatter
 from miua.study.compare import as_number
 from miua.study.expected import (
     CHAOTIC,
+    COLUMNS,
     EXACT,
     PLACE,
     SEEDED,
@@ -39,14 +40,6 @@ from miua.study.expected import (
     results_tables,
 )
 from miua.study.finding import EXPECTED, Comparison, Finding
-from miua.study.scatter import (
-    Floats,
-    Interval,
-    mean_square_score,
-    median_score,
-    prediction_interval,
-    with_repeats,
-)
 from miua.study.store import NOT_COMPUTED, Results
 
 # Fewer repeats say too little about where a new run may lie.
@@ -80,9 +73,8 @@ STEPPED_COLUMNS = {
 ABSENT = "absent"
 
 
-@dataclass(frozen=True)
-class _Number:
-    """One compared cell: what it is here, in the kept run, and in each repeat, as text.
+class _Number(NamedTuple):
+    """One compared cell: what it is in the kept run, here, and in each repeat, as text.
 
     collapsed: whether its set is; those: the same in each repeat.
     """
@@ -91,10 +83,10 @@ class _Number:
     key: str
     column: str
     promise: str
-    is_word: bool
-    here: str
+    type: str
     kept: str
-    repeats: tuple[str, ...]
+    here: str
+    repeats: list[str]
     set: str
     collapsed: bool
     those: NDArray[np.bool_]
@@ -106,6 +98,10 @@ class _Number:
     @property
     def metric(self) -> str:
         return self.key.rsplit(SEPARATOR, 1)[-1]
+
+    @property
+    def is_word(self) -> bool:
+        return self.type == "word"
 
     @property
     def stepped(self) -> bool:
@@ -122,7 +118,7 @@ class _Number:
         return as_number(self.here)
 
     @property
-    def draws(self) -> Floats | None:
+    def draws(self) -> scatter.Floats | None:
         found = [as_number(text) for text in self.repeats]
         return None if None in found or not found else np.array(found, dtype=np.float64)
 
@@ -140,12 +136,9 @@ class _Unknown(NamedTuple):
 def compare_with_expected(results: Path, expected: Path) -> list[Finding]:
     """Hold every number of a results folder against a folder that `miua expected` wrote.
 
-    Returns:
-        One finding for each number that can be decided, and for each trend over all sets; and one
-        for each group of numbers of which too little is known.
-
-    Raises:
-        MiuaError: a folder is none or damaged, or the results are of another plan.
+    Returns one finding for each number that can be decided, for each trend over all sets, and for
+    each group of numbers of which too little is known. MiuaError: a folder is none or damaged, or
+    the results are of another plan.
     """
     opened = Results.open(results)
     wanted = read_expected(expected, opened.plan, whose=results)
@@ -158,36 +151,29 @@ def compare_numbers(
 ) -> list[Finding]:
     """The findings on numbers that were read already (`miua.study.expected.numbers`).
 
-    Args:
-        found: the numbers of a run, named as in `expected`.
-        expected: the kept run and its repeats.
-        same_seed: whether the run has the seed of the kept run, so that what is promised for the
-            same seeds can be held against it.
-        least_repeats: with fewer, no number that a training made is decided.
+    same_seed: whether the run has the seed of the kept run, so that what is promised for the same
+    seeds can be held against it. least_repeats: with fewer, no number that a training made is
+    decided.
     """
     lines, others = _joined(found, expected)
     repeats = expected.repeats.shape[1]
     promised = (EXACT, SEEDED) if same_seed else (EXACT,)
     decidable = sum(line.promise not in promised and not line.stepped for line in lines)
-    findings: list[Finding] = []
-    unknown: Counter[_Unknown] = Counter()
-    for line in lines:
+    few = f"{repeats} repeats are too few: {least_repeats} are needed"
+    few = f"made by trainings, and {few if repeats else 'one run is no distribution'}"
+
+    def decided(line: _Number) -> Finding | _Unknown:
         if (reason := _not_comparable(line)) is not None:
-            decided: Finding | _Unknown = reason
-        elif line.promise in promised:
-            decided = _by_promise(line)
-        elif repeats < least_repeats:
-            few = f"{repeats} repeats are too few: {least_repeats} are needed"
-            said = few if repeats else "one run is no distribution"
-            decided = _Unknown(line.table, f"made by trainings, and {said}")
-        elif line.stepped:
-            decided = _by_range(line)
-        else:
-            decided = _by_interval(line, decidable)
-        if isinstance(decided, Finding):
-            findings.append(decided)
-        else:
-            unknown[decided] += 1
+            return reason
+        if line.promise in promised:
+            return _by_promise(line)
+        if repeats < least_repeats:
+            return _Unknown(line.table, few)
+        return _by_range(line) if line.stepped else _by_interval(line, decidable)
+
+    found_out = [decided(line) for line in lines]
+    findings = [each for each in found_out if isinstance(each, Finding)]
+    unknown = Counter(each for each in found_out if isinstance(each, _Unknown))
     for table, count in others.items():
         unknown[_Unknown(str(table), "expected results do not hold them")] = int(count)
     findings += _trends(lines) if repeats >= least_repeats else []
@@ -201,34 +187,26 @@ def _joined(found: pd.DataFrame, expected: Expected) -> tuple[list[_Number], pd.
     """Every expected number with what it is here; how many others there are here, by table."""
     here = found.set_index(PLACE)["value"]
     places = pd.MultiIndex.from_frame(expected.kept[PLACE])
-    kept = expected.kept.assign(here=here.reindex(places).fillna(ABSENT).to_numpy())
-    repeats = list(expected.repeats.itertuples(index=False, name=None))
+    kept = expected.kept[[*COLUMNS, "value"]].assign(
+        here=here.reindex(places).fillna(ABSENT).to_numpy(),
+        repeats=expected.repeats.to_numpy().tolist(),
+    )
+    rows = [*kept.itertuples(index=False, name=None)]
     end = SEPARATOR + DIVERSITY.name
-    states: dict[tuple[str, str], tuple[bool, NDArray[np.bool_]]] = {}
-    for row, draws in zip(kept.itertuples(), repeats, strict=True):
-        of_set = str(row.key).endswith(end) and row.column == "value"
-        if of_set or row.column == DIVERSITY.name:
-            state = np.array([_collapsed(text) for text in draws], dtype=bool)
-            place = str(row.table), str(row.key).removesuffix(end)
-            states[place] = _collapsed(str(row.here)), state
-    none = False, np.zeros(expected.repeats.shape[1], dtype=bool)
+    states: dict[tuple[str, str], list[bool]] = {}  # of a set: here, and in each repeat
+    for table, key, column, *_, text, draws in rows:
+        if column == DIVERSITY.name or (column == "value" and key.endswith(end)):
+            values = [as_number(each) for each in (text, *draws)]
+            state = [each is not None and each < COLLAPSED_BELOW for each in values]
+            states[table, key.removesuffix(end)] = state
+    none = [False] * (1 + expected.repeats.shape[1])
     lines = []
-    for row, draws in zip(kept.itertuples(), repeats, strict=True):
-        table, key = str(row.table), str(row.key)
+    for table, key, *rest in rows:
         its_set = key if (table, key) in states else key.rsplit(SEPARATOR, 1)[0]
-        lines.append(
-            _Number(
-                table, key, str(row.column), str(row.promise), str(row.type) == "word",
-                str(row.here), str(row.value), draws, its_set, *states.get((table, its_set), none),
-            )
-        )  # fmt: skip
+        collapsed, *those = states.get((table, its_set), none)
+        lines.append(_Number(table, key, *rest, its_set, collapsed, np.array(those, dtype=bool)))
     others = here.index.difference(places).get_level_values("table")
     return lines, others.value_counts(sort=False)
-
-
-def _collapsed(diversity: str) -> bool:
-    value = as_number(diversity)
-    return value is not None and value < COLLAPSED_BELOW
 
 
 def _not_comparable(line: _Number) -> _Unknown | None:
@@ -252,12 +230,9 @@ def _by_promise(line: _Number) -> Finding:
         said = f"{_said(line.here)} here, and promised to be {_said(line.kept)}"
         return line.finding("outside", said)
     tolerance = max(RELATIVE * abs(kept), ABSOLUTE)
-    said = (
-        f"{here:.9g} here, and promised to be {kept:.9g}; at most {tolerance:.1g} apart, "
-        "for sums in another order"
-    )
-    agree = abs(here - kept) <= tolerance
-    return line.finding("within" if agree else "outside", said, here, kept, tolerance)
+    said = f"{here:.9g} here, and promised to be {kept:.9g}; at most {tolerance:.1g} apart"
+    verdict: Comparison = "within" if abs(here - kept) <= tolerance else "outside"
+    return line.finding(verdict, f"{said}, for sums in another order", here, kept, tolerance)
 
 
 def _by_range(line: _Number) -> Finding:
@@ -270,7 +245,7 @@ def _by_range(line: _Number) -> Finding:
         told = ", ".join(f"{count} times {_said(word)}" for word, count in words)
         verdict: Comparison = "within" if line.here in line.repeats else "undecided"
         return line.finding(verdict, f"{_said(line.here)} {said} {told}")
-    span = Interval(float(draws.min()), float(np.median(draws)), float(draws.max()))
+    span = scatter.Interval(float(draws.min()), float(np.median(draws)), float(draws.max()))
     verdict = "within" if span.holds(here) or _occurred(here, draws) else "undecided"
     told = f"{here:.6g} {said} {span.low:.6g} to {span.high:.6g}; it moves in steps, not normally"
     return line.finding(verdict, told, here, span.centre, span.reach)
@@ -295,8 +270,8 @@ def _by_interval(line: _Number, decidable: int) -> Finding | _Unknown:
         return line.finding("within", "as in a repeat", here, here, 0.0)
     logarithmic = line.logarithmic and min(here, *alike) > 0
     level = 1 - FAMILY_LEVEL / 2 / TAIL_EXCESS / max(decidable, 1)
-    likely = prediction_interval(alike, WITHIN_LEVEL, logarithmic=logarithmic)
-    possible = prediction_interval(alike, level, logarithmic=logarithmic)
+    likely = scatter.prediction_interval(alike, WITHIN_LEVEL, logarithmic=logarithmic)
+    possible = scatter.prediction_interval(alike, level, logarithmic=logarithmic)
     told = f"{here:.6g} here; {WITHIN_LEVEL:.0%} of runs have {likely.low:.6g} to {likely.high:.6g}"
     if alike.size < draws.size:
         state = "collapsed" if collapsed else "not collapsed"
@@ -313,7 +288,7 @@ def _by_interval(line: _Number, decidable: int) -> Finding | _Unknown:
     return line.finding(verdict, told, here, likely.centre, tolerance)
 
 
-def _judged(here: float, likely: Interval, possible: Interval) -> Comparison:
+def _judged(here: float, likely: scatter.Interval, possible: scatter.Interval) -> Comparison:
     if likely.holds(here):
         return "within"
     return "undecided" if possible.holds(here) else "outside"
@@ -334,8 +309,10 @@ def _trends(lines: list[_Number]) -> list[Finding]:
     found = []
     for metric in metrics:
         chosen = [line for line in of_sets if line.metric == metric]
-        here, others = with_repeats(median_score, *_arrays(chosen))
-        likely, possible = (prediction_interval(others, each) for each in (WITHIN_LEVEL, level))
+        here, others = scatter.with_repeats(scatter.median_score, *_arrays(chosen))
+        likely, possible = (
+            scatter.prediction_interval(others, each) for each in (WITHIN_LEVEL, level)
+        )
         told = (
             f"median score {here:.3g} here, in standard deviations; {WITHIN_LEVEL:.0%} of runs "
             f"have {likely.low:.3g} to {likely.high:.3g}; outside is beyond {possible.low:.3g} to "
@@ -351,10 +328,10 @@ def _trends(lines: list[_Number]) -> list[Finding]:
     if np.isnan(values).all():
         told = "every set of these results is collapsed, so that no scatter can be told"
         return [*found, Finding(EXPECTED, "all sets together", "undecided", told)]
-    here, others = with_repeats(mean_square_score, values, draws)
+    here, others = scatter.with_repeats(scatter.mean_square_score, values, draws)
     # One-sided: numbers that are nearer to the middle than they should be are no fault.
     likely, possible = (
-        prediction_interval(others, 2 * each - 1)._replace(low=-np.inf)
+        scatter.prediction_interval(others, 2 * each - 1)._replace(low=-np.inf)
         for each in (WITHIN_LEVEL, level)
     )
     told = (
@@ -366,12 +343,14 @@ def _trends(lines: list[_Number]) -> list[Finding]:
     return [*found, _trend(subject, told, here, likely, possible)]
 
 
-def _trend(subject: str, told: str, here: float, likely: Interval, possible: Interval) -> Finding:
+def _trend(
+    subject: str, told: str, here: float, likely: scatter.Interval, possible: scatter.Interval
+) -> Finding:
     verdict, reach = _judged(here, likely, possible), likely.high - likely.centre
     return Finding(EXPECTED, subject, verdict, told, here, likely.centre, reach)
 
 
-def _arrays(lines: list[_Number]) -> tuple[Floats, Floats]:
+def _arrays(lines: list[_Number]) -> tuple[scatter.Floats, scatter.Floats]:
     """What they are here, (k,), and in the n repeats, (k, n); logarithms where those scatter."""
     both = np.array([[float(text) for text in (line.here, *line.repeats)] for line in lines])
     logarithmic = np.array([line.logarithmic for line in lines]) & (both > 0).all(axis=1)
@@ -379,7 +358,7 @@ def _arrays(lines: list[_Number]) -> tuple[Floats, Floats]:
     return both[:, 0], both[:, 1:]
 
 
-def _occurred(here: float, draws: Floats) -> bool:
+def _occurred(here: float, draws: scatter.Floats) -> bool:
     return bool(np.isclose(draws, here, rtol=RELATIVE, atol=ABSOLUTE).any())
 
 

@@ -88,6 +88,16 @@ def divergence(run: Path) -> dict[str, Any] | None:
     return dict(files.read_json(run / DIVERGED)) if (run / DIVERGED).exists() else None
 
 
+def start_of(positions: list[Position], config: TrainingConfig) -> tuple[Position, list[int]]:
+    """The newest position that no asked epoch is missing before, and the epochs that are missing.
+
+    positions: those that have a checkpoint.
+    """
+    missing = [epoch for epoch in config.epochs if Position(epoch) not in positions]
+    reached = [each for each in positions if not missing or each < (missing[0], 0)]
+    return max(reached, default=START), missing
+
+
 @dataclass
 class Run:
     """A run folder, and where its training stands.
@@ -178,7 +188,7 @@ class Run:
         the way to it leads through them again, to the same bytes. MiuaError: one is of another
         training.
         """
-        run, epochs = self.folder, self.config.epochs
+        run = self.folder
         for folder in (run, run / "samples"):
             files.remove_partial_files(folder)
         checkpoint.remove_unfinished_checkpoints(run)
@@ -189,15 +199,13 @@ class Run:
                 say(f"{error} Falling back to the checkpoint before it.")
                 checkpoint.remove_checkpoint(run, position)
         positions = saved_positions(run)
-        missing = [epoch for epoch in epochs if Position(epoch) not in positions]
-        goal = missing[0] if missing else epochs[-1]
-        start = max([each for each in positions if each < (goal, 0) or not missing], default=START)
+        start, missing = start_of(positions, self.config)
         # Nothing may lie ahead of where the training stands: it would be taken for finished work.
         if ahead := [position for position in positions if position > start]:
             for position in ahead:
                 checkpoint.remove_checkpoint(run, position)
             again = ", ".join(map(str, ahead))
-            say(f"{run}: epoch {goal} is not there; made again with it: {again}.")
+            say(f"{run}: epoch {missing[0]} is not there; made again with it: {again}.")
         if start > START:
             tensors, facts = load_checkpoint(run, start, self.config)
             self.networks.load(tensors)

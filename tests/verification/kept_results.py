@@ -9,7 +9,7 @@ import pandas as pd
 
 from miua.config import read_config, write_config
 from miua.files import write_text
-from miua.study.compare import read_cells
+from miua.study.compare import read_as_text
 from miua.study.expected import NAMED, PLACE, REFERENCE, TABLES, numbers
 from miua.study.plan import Profile, Seeds, cells_csv, make_plan, read_experiments
 from miua.study.store import NOT_COMPUTED
@@ -21,7 +21,7 @@ SMOKE = STUDY / "expected" / "smoke"
 def make_results(folder: Path, repeat: str | None = None) -> Path:
     """A results folder with the tables of the kept run, or with the numbers of one repeat."""
     kept_plan = read_config(SMOKE / "plan.yaml", Profile)
-    tables = {name: read_cells(SMOKE / f"{name}.csv") for name in TABLES}
+    tables = {name: read_as_text(SMOKE / f"{name}.csv") for name in TABLES}
     plan = kept_plan
     if repeat is not None:
         plan = kept_plan.with_seeds_moved(int(repeat.removeprefix("seed-")) - kept_plan.seed)

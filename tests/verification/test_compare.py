@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from miua.errors import MiuaError
-from miua.study.compare import NAMED, Tolerance, compare, read_cells, read_strict_json
+from miua.study.compare import NAMED, Tolerance, compare, read_as_text, read_strict_json
 
 HEAD = "metric,value,status\n"
 
@@ -72,7 +72,7 @@ def test_a_table_that_two_readers_could_see_differently_is_refused(tmp_path, tex
     path = tmp_path / "a.csv"
     path.write_bytes(text.encode())
     with pytest.raises(MiuaError, match=r"a\.csv"):
-        read_cells(path)
+        read_as_text(path)
 
 
 @pytest.mark.parametrize("text", ['{"a": 1, "a": 2}', '{"a": NaN}', '{"b": {"a": 1, "a": 1}}', "{"])

@@ -317,7 +317,7 @@ def test_real_images_are_measured_once_for_all_that_is_asked_of_them(made, monke
         measured.append(words)
         return measure_images(*words)
 
-    monkeypatch.setattr("miua.study.remake.measure_images", measure)
+    monkeypatch.setattr("miua.study.remake.real_images.measure_images", measure)
     assert made.verify("metrics").of("failed") == ()
     assert len(measured) == 1
 
