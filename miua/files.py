@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -100,7 +100,7 @@ def write_json(path: Path, value: Any, *, sort_keys: bool = True) -> None:
     write_text(path, json.dumps(value, indent=2, sort_keys=sort_keys, allow_nan=False) + "\n")
 
 
-def read_json(path: Path, **hooks: Callable[[Any], Any]) -> Any:
+def read_json(path: Path, **hooks: Any) -> Any:
     """Read JSON; a missing or damaged file is named in the error. hooks: those of `json.loads`."""
     try:
         return json.loads(Path(path).read_text(encoding="utf-8"), **hooks)

@@ -94,13 +94,12 @@ def _check_kernels() -> Iterator[Finding]:
     cases = conformance.read_cases()
     for name, found in conformance.failures_of_installed(cases).items():
         for threads, wrong in found.items():
-            subject = f"{name}, {threads} threads"
+            said = f"All {len(cases)} results are those on file, bit for bit"
             if wrong:
                 said = f"{len(wrong)} of {len(cases)} results are not those on file: {wrong[0]}"
-                yield Finding(KERNELS, subject, "failed", f"{said}. Install the package anew.")
-            else:
-                said = f"All {len(cases)} results are those on file, bit for bit."
-                yield Finding(KERNELS, subject, "passed", said)
+                said += ". Install the package anew"
+            subject = f"{name}, {threads} threads"
+            yield Finding(KERNELS, subject, "failed" if wrong else "passed", f"{said}.")
 
 
 def _check_expected(results: Results, study: Path, expected: Path | None) -> Iterable[Finding]:
@@ -142,9 +141,8 @@ def _check_plan(results: Results, plan: Plan) -> Iterator[Finding]:
 
 
 def _judged(subject: str, wrong: list[str], said: str) -> Finding:
-    if wrong:
-        return Finding(PLAN, subject, "failed", "; ".join(wrong) + ".")
-    return Finding(PLAN, subject, "passed", said)
+    said = f"{'; '.join(wrong)}." if wrong else said
+    return Finding(PLAN, subject, "failed" if wrong else "passed", said)
 
 
 def _apart(there: Mapping[str, Any], asked: Mapping[str, Any]) -> list[str]:

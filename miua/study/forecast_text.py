@@ -99,7 +99,7 @@ def _step(row: Row) -> list[str]:
     times = [NOT_PREDICTED, "", ""]
     if row.known:
         in_turn = about(sum(cost.seconds for cost in row.costs))
-        times = [_between(row), in_turn, about(row.at_once)]
+        times = [_between([each.seconds for each in row.costs], about), in_turn, about(row.at_once)]
     return [*times, amount(row.memory), amount(row.disk)]
 
 
@@ -107,13 +107,14 @@ def _training(row: Row) -> list[str]:
     """Images, how many a second, one takes, disk, memory on the GPU."""
     if not row.known:
         return [NOT_PREDICTED] * 3 + ["-"] * 2
-    images, rates = [each.images for each in row.costs], [each.rate for each in row.costs]
-    gpu = amount(max(each.gpu for each in row.costs))
-    return [_numbers(images), _numbers(rates), _between(row), amount(row.disk), gpu]
+    images = _between([each.images for each in row.costs], _number)
+    rates = _between([each.rate for each in row.costs], _number)
+    seconds = _between([each.seconds for each in row.costs], about)
+    return [images, rates, seconds, amount(row.disk), amount(max(each.gpu for each in row.costs))]
 
 
-def _between(row: Row) -> str:
-    low, high = (about(end(each.seconds for each in row.costs)) for end in (min, max))
+def _between(values: Sequence[float], told: Callable[[float], str]) -> str:
+    low, high = told(min(values)), told(max(values))
     if low == high:
         return low
     if low.split()[1:] == high.split()[1:] and " h " not in low:
@@ -121,10 +122,8 @@ def _between(row: Row) -> str:
     return f"{low} - {high}"
 
 
-def _numbers(values: Sequence[float]) -> str:
-    ends = min(values), max(values)
-    low, high = (f"{value:,.0f}" if value >= 10 else f"{value:.1f}" for value in ends)
-    return low if low == high else f"{low}-{high}"
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 10 else f"{value:.1f}"
 
 
 def _totals(found: Forecast) -> list[str]:

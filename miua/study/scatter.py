@@ -24,6 +24,9 @@ class Interval(NamedTuple):
     centre: float
     high: float
 
+    def __format__(self, form: str) -> str:
+        return f"{self.low:{form}} to {self.high:{form}}"
+
     def holds(self, value: float) -> bool:
         return self.low <= value <= self.high
 
@@ -39,10 +42,8 @@ def prediction_interval(values: Floats, level: float, *, logarithmic: bool = Fal
     mean ± t s sqrt(1 + 1/n), with Student's t for n - 1 degrees of freedom: it allows for the n
     draws being few. (Hahn and Meeker, Statistical Intervals, Wiley 1991, section 4.7.)
 
-    Args:
-        values: n draws, (n,), n of 2 or more; positive if logarithmic.
-        level: from 0 to 1.
-        logarithmic: their logarithms are normal; the centre is the geometric mean.
+    values: n draws, (n,), n of 2 or more; positive if logarithmic: then their logarithms are
+    normal, and the centre is the geometric mean. level: from 0 to 1.
     """
     drawn = np.log(values) if logarithmic else values
     n = drawn.size

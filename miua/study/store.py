@@ -241,9 +241,9 @@ def read_metrics(results: Results) -> pd.DataFrame:
     if not path.exists():
         return read_table(path, METRICS_COLUMNS, NUMBERS)  # says what makes it
     table = results._once(path, METRICS_COLUMNS, NUMBERS, ("training_size", "epoch"))
-    infinite = np.isinf(table[["training_size", "epoch", *NUMBERS]]).any(axis=1)
-    if infinite.any():
-        line = int(infinite.idxmax()) + 2
+    infinite = table[np.isinf(table[["training_size", "epoch", *NUMBERS]]).any(axis=1)]
+    if len(infinite):
+        line = int(infinite.index[0]) + 2
         raise MiuaError(f"{path}: line {line} holds an infinite number. Measure the sets again.")
     if {*table["set"]} != {each.set for each in results.sets}:
         raise MiuaError(f"{path} does not hold the sets of the plan. Run `miua analyse` again.")

@@ -189,7 +189,7 @@ def _joined(found: pd.DataFrame, expected: Expected) -> tuple[list[_Number], pd.
     places = pd.MultiIndex.from_frame(expected.kept[PLACE])
     kept = expected.kept[[*COLUMNS, "value"]].assign(
         here=here.reindex(places).fillna(ABSENT).to_numpy(),
-        repeats=expected.repeats.to_numpy().tolist(),
+        repeats=pd.Series(expected.repeats.to_numpy().tolist(), index=expected.kept.index),
     )
     rows = [*kept.itertuples(index=False, name=None)]
     end = SEPARATOR + DIVERSITY.name
@@ -201,10 +201,11 @@ def _joined(found: pd.DataFrame, expected: Expected) -> tuple[list[_Number], pd.
             states[table, key.removesuffix(end)] = state
     none = [False] * (1 + expected.repeats.shape[1])
     lines = []
-    for table, key, *rest in rows:
+    for row in rows:
+        table, key = row[:2]
         its_set = key if (table, key) in states else key.rsplit(SEPARATOR, 1)[0]
         collapsed, *those = states.get((table, its_set), none)
-        lines.append(_Number(table, key, *rest, its_set, collapsed, np.array(those, dtype=bool)))
+        lines.append(_Number._make((*row, its_set, collapsed, np.array(those, dtype=bool))))
     others = here.index.difference(places).get_level_values("table")
     return lines, others.value_counts(sort=False)
 
@@ -247,7 +248,7 @@ def _by_range(line: _Number) -> Finding:
         return line.finding(verdict, f"{_said(line.here)} {said} {told}")
     span = scatter.Interval(float(draws.min()), float(np.median(draws)), float(draws.max()))
     verdict = "within" if span.holds(here) or _occurred(here, draws) else "undecided"
-    told = f"{here:.6g} {said} {span.low:.6g} to {span.high:.6g}; it moves in steps, not normally"
+    told = f"{here:.6g} {said} {span:.6g}; it moves in steps, not normally"
     return line.finding(verdict, told, here, span.centre, span.reach)
 
 
@@ -272,7 +273,7 @@ def _by_interval(line: _Number, decidable: int) -> Finding | _Unknown:
     level = 1 - FAMILY_LEVEL / 2 / TAIL_EXCESS / max(decidable, 1)
     likely = scatter.prediction_interval(alike, WITHIN_LEVEL, logarithmic=logarithmic)
     possible = scatter.prediction_interval(alike, level, logarithmic=logarithmic)
-    told = f"{here:.6g} here; {WITHIN_LEVEL:.0%} of runs have {likely.low:.6g} to {likely.high:.6g}"
+    told = f"{here:.6g} here; {WITHIN_LEVEL:.0%} of runs have {likely:.6g}"
     if alike.size < draws.size:
         state = "collapsed" if collapsed else "not collapsed"
         told += f" where the set is {state}, by {alike.size} repeats"
@@ -280,10 +281,8 @@ def _by_interval(line: _Number, decidable: int) -> Finding | _Unknown:
     if verdict == "outside" and (collapsed or not likely.reach):
         verdict = "undecided"
     if verdict != "within" and not collapsed:
-        told += (
-            f"; outside is beyond {possible.low:.6g} to {possible.high:.6g} "
-            f"(where a right run rarely has any of {decidable} numbers)"
-        )
+        told += f"; outside is beyond {possible:.6g} "
+        told += f"(where a right run rarely has any of {decidable} numbers)"
     tolerance = likely.reach if np.isfinite(likely.reach) else None
     return line.finding(verdict, told, here, likely.centre, tolerance)
 
@@ -313,11 +312,8 @@ def _trends(lines: list[_Number]) -> list[Finding]:
         likely, possible = (
             scatter.prediction_interval(others, each) for each in (WITHIN_LEVEL, level)
         )
-        told = (
-            f"median score {here:.3g} here, in standard deviations; {WITHIN_LEVEL:.0%} of runs "
-            f"have {likely.low:.3g} to {likely.high:.3g}; outside is beyond {possible.low:.3g} to "
-            f"{possible.high:.3g}"
-        )
+        told = f"median score {here:.3g} here, in standard deviations; {WITHIN_LEVEL:.0%} of runs "
+        told += f"have {likely:.3g}; outside is beyond {possible:.3g}"
         subject = f"{metric} of all {len(chosen)} sets together"
         found.append(_trend(subject, told, here, likely, possible))
     if not drawn:
