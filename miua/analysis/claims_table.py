@@ -12,7 +12,7 @@ import pandas as pd
 from pydantic import BaseModel, Field, ValidationError
 
 from miua.analysis.checks import UndecidedError
-from miua.analysis.claim_tests import clinician_scores, human_study, images, trainings  # noqa: F401  (importing them registers their tests)
+from miua.analysis.claim_tests import human_judgements, images, trainings  # noqa: F401  (importing them registers their tests)
 from miua.analysis.claim_tests.base import (
     GRID,
     NOT_TESTABLE,

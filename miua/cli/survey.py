@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -20,7 +21,7 @@ from miua.wording import counted
 if TYPE_CHECKING:
     from miua.data import ReadingOptions
     from miua.evaluation.reading import Reading
-    from miua.survey.build import Built, Given, StudySize
+    from miua.survey.build import Built, Given
     from miua.survey.planning import Design, PlanLine
     from miua.survey.words import Words
 
@@ -64,8 +65,8 @@ def build_command(
     """Make the page that readers judge images on, and its sealed key."""
     need("The reader study", "pydantic", "jinja2", "statsmodels", extra="survey")
     from miua.evaluation.reading import Reading
-    from miua.survey.build import StudySize, build_study, check_place, check_title
-    from miua.survey.planning import plan
+    from miua.survey.build import build_study, check_place, check_title
+    from miua.survey.planning import Design, plan
 
     check_place(out)
     check_title(title)
@@ -74,14 +75,14 @@ def build_command(
             "--results shows readers the images that its metrics are of, so they keep their size. "
             "Leave out --size and --fit."
         )
-    numbers = StudySize(synthetic_images, real_images, practice, repeated, readers)
+    design = Design(synthetic_images, real_images, practice, repeated, readers)
     text = _words(words, language, consent)
     given = set_paths(synthetic or [], more or [])
     stacks = _stacks(real, given, results, Reading(**vars(reading)))
-    built = build_study(out, stacks, numbers, text, title=title, seed=seed)
-    _print_built(built, numbers.readers)
-    design = _design(numbers, len(stacks) - 1)
-    print(f"\nIf all {numbers.readers} readers answer:")
+    built = build_study(out, stacks, design, text, title=title, seed=seed)
+    _print_built(built, readers)
+    design = replace(design, sets=len(stacks) - 1)
+    print(f"\nIf all {readers} readers answer:")
     print_plan(design, [each for each in plan(design) if each.name in SHORT_PLAN])
 
 
@@ -177,34 +178,25 @@ def plan_command(
 ) -> None:
     """Say what a reader study of this size can find."""
     need("The reader study", "pydantic", "statsmodels", extra="survey")
-    from dataclasses import asdict
-
-    from miua.survey.build import StudySize, check_sets
-    from miua.survey.planning import plan
+    from miua.survey.planning import Design, plan
 
     if detect is not None and not (0 < detect < 1 and detect != 0.5):
         raise MiuaError(f"--detect is a share between 0 and 1 other than 0.5, not {detect:g}.")
     if not math.isfinite(seconds):
         raise MiuaError(f"--seconds is a number of seconds, not {seconds:g}.")
-    numbers = StudySize(synthetic_images, real_images, practice, repeated, readers)
-    check_sets(numbers, sets)
-    design = _design(numbers, sets, seconds=seconds, image_correlation=image_correlation)
+    images = (synthetic_images, real_images, practice, repeated)
+    design = Design(*images, readers, sets, seconds, image_correlation)
     findings = plan(design, detect)
     print_plan(design, findings)
     if json is not None:
         from miua.files import write_json
 
-        document = {"schema": 1, "design": asdict(design), "findings": list(map(asdict, findings))}
+        numbers = ("synthetic", "real", "readers", "repeats", "practice", "sets", "seconds")
+        written = {name: getattr(design, name) for name in (*numbers, "image_correlation")}
+        found = [each._asdict() for each in findings]
+        document = {"schema": 1, "design": written, "findings": found}
         write_json(json, document, sort_keys=False)
         print(json)
-
-
-def _design(numbers: StudySize, sets: int, **assumed: Any) -> Design:
-    from miua.survey.planning import Design
-
-    judged = {"synthetic": numbers.synthetic, "real": numbers.real, "repeats": numbers.repeats}
-    practice, readers = numbers.practice, numbers.readers
-    return Design(**judged, readers=readers, practice=practice, sets=sets, **assumed)
 
 
 def print_plan(design: Design, lines: Sequence[PlanLine]) -> None:

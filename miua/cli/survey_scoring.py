@@ -94,8 +94,9 @@ def print_outcome(outcome: Outcome) -> None:
     title = printable(outcome.opened.study.title)
     console.print(f"{title} (study {outcome.opened.sha256[:8]})\n", soft_wrap=True)
     note = f" [{outcome.banner}]" if outcome.banner else ""
-    for name, (attribute, cells) in TABLES.items():
-        found = getattr(outcome, attribute)
+    shown: dict[str, Any] = {"files": outcome.files, **outcome.scores, "comments": outcome.comments}
+    for name, (key, cells) in TABLES.items():
+        found = shown[key]
         rows = list(found.itertuples() if hasattr(found, "itertuples") else found)
         if rows:
             console.print(f"{name}{note}", soft_wrap=True)
@@ -140,7 +141,7 @@ def _p(row: Any) -> str:
     return "" if row.p_value != row.p_value else p_value(row.p_value)
 
 
-# By its title: the attribute of the outcome that a table shows, and what is in each column.
+# By its title: what of the outcome a table shows, and what is in each column.
 TABLES: dict[str, tuple[str, dict[str, str | Callable[[Any], str]]]] = {
     "Readers": (
         "files",

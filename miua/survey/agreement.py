@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from functools import partial
 from itertools import combinations
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 import pandas as pd
@@ -26,7 +27,6 @@ from miua.survey.records import HIGHEST_QUALITY
 INTRA, INTER = "intra-reader", "inter-reader"
 REAL_OR_SYNTHETIC, QUALITY = "real or synthetic", "quality"
 KAPPA, WEIGHTED_KAPPA, FLEISS = "kappa", "quadratic weighted kappa", "Fleiss' kappa"
-F_BASED = "F distribution"
 UPPER = 0.975  # quantile of a 95 % interval
 NO_VARIANCE = 1e-12  # zero, but for rounding, which can also leave it negative
 NO_DISAGREEMENT = "no disagreement to estimate it from"
@@ -36,8 +36,7 @@ FEWEST_REPEATS = 5
 FLEISS_RESAMPLES = 1999
 
 Form = Literal["ICC(2,1)", "ICC(2,k)", "ICC(3,1)"]
-FORMS: tuple[Form, ...] = ("ICC(2,1)", "ICC(2,k)", "ICC(3,1)")
-
+FORMS: tuple[Form, ...] = get_args(Form)
 
 AGREEMENT_COLUMNS = ("kind", "role", "readers", "question", "measure", "n", *Estimate._fields)
 Row = tuple[object, ...]
@@ -134,7 +133,7 @@ def intraclass_correlation(ratings: ArrayLike, form: Form) -> Estimate:
         low, high = _of_mean(low, k), _of_mean(high, k)
         if math.isnan(low):
             return without_interval(value, "it reaches to where ICC(2,k) is not defined")
-    return Estimate(value, low, high, F_BASED)
+    return Estimate(value, low, high, "F distribution")
 
 
 def _of_mean(one: float, k: int) -> float:
@@ -239,13 +238,8 @@ def _together(who: Row, first: pd.DataFrame) -> Iterator[Row]:
         for column in ("real", "quality")
     )
     n = len(called)
-
-    def fleiss_by_images() -> Estimate:
-        images = np.arange(n).astype(str)
-        return by_images(
-            lambda rows: fleiss(called[rows]), images, vectorized=False, resamples=FLEISS_RESAMPLES
-        )
-
-    yield (*who, REAL_OR_SYNTHETIC, FLEISS, n, *attempt(fleiss_by_images))
+    resampled = partial(by_images, vectorized=False, resamples=FLEISS_RESAMPLES)
+    found = attempt(resampled, lambda rows: fleiss(called[rows]), np.arange(n).astype(str))
+    yield (*who, REAL_OR_SYNTHETIC, FLEISS, n, *found)
     for form in FORMS:
         yield (*who, QUALITY, form, n, *attempt(intraclass_correlation, quality, form))

@@ -108,14 +108,11 @@ def read_answers(
             said = str(error).removeprefix(f"{path}: ").replace(f"{path} is", "It is", 1)
             refused[place] = Refusal(path, said)
     for place, file in read.items():
-        others = {
-            at: each
-            for at, each in read.items()
-            if at != place and each.answers.reader == file.answers.reader
-        }
-        same = all(each.answers.sha256 == file.answers.sha256 for each in others.values())
-        if others and not (same and place < min(others)):
-            refused[place] = Refusal(file.path, _twice(file, list(others.values()), same))
+        of_reader = [each for each in read.values() if each.answers.reader == file.answers.reader]
+        others = [each for each in of_reader if each is not file]
+        same = all(each.answers.sha256 == file.answers.sha256 for each in others)
+        if others and not (same and file is of_reader[0]):
+            refused[place] = Refusal(file.path, _twice(file, others, same))
     accepted = [file for place, file in read.items() if place not in refused]
     return accepted, [refused[place] for place in sorted(refused)]
 

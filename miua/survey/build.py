@@ -1,34 +1,33 @@
-"""A reader study out of image stacks: the readers' page, study.json and the sealed key."""
+"""A reader study out of image stacks: the readers' page, study.json and the sealed key.
+
+The page is one HTML file with all images in it, and not a word of the key.
+"""
 
 from __future__ import annotations
 
+import base64
 import hashlib
+import json
 import secrets
 import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from miua.charts.pictures import png
 from miua.data import ImageStack
 from miua.errors import MiuaError
 from miua.files import atomic_folder, atomic_path, sha256_array
+from miua.pages.kit import json_block, render, templates
 from miua.printable import has_control
 from miua.provenance import PROVENANCE, provenance, write_file_provenance
-from miua.survey.design import (
-    MOST_REPEATED,
-    REAL,
-    Stream,
-    draw_ids,
-    draw_orders,
-    equal_shares,
-    generator,
-)
-from miua.survey.page import render_page, smallest_window
+from miua.survey.design import REAL, Stream, draw_ids, draw_orders, equal_shares, generator
+from miua.survey.planning import Design
 from miua.survey.records import (
     KEY_FILE,
     PAGE_FILE,
@@ -46,49 +45,11 @@ SEED_BITS = 128  # too many to try
 README_FILE = "README.txt"
 LARGE = 300  # pixels: a side that not every screen has room for
 MOST_PAGE_BYTES = 50_000_000  # a page that no one can send by mail
-
-
-@dataclass(frozen=True)
-class StudySize:
-    """How large a reader study is.
-
-    synthetic, real: images to judge. 57 and 11 as in the published study. practice: images shown
-    before those, half of them real. repeated: share of the images to judge that each reader sees
-    twice, 0 to 0.5. readers: how many orders are drawn.
-    """
-
-    synthetic: int = 57
-    real: int = 11
-    practice: int = 4
-    repeated: float = 0.15
-    readers: int = 20
-
-    def __post_init__(self) -> None:
-        if min(self.synthetic, self.real, self.practice) < 0 or self.synthetic + self.real < 1:
-            raise MiuaError("There must be at least one image to judge.")
-        if not 0 <= self.repeated <= MOST_REPEATED:
-            raise MiuaError(f"The repeated share is 0 to {MOST_REPEATED:g}, not {self.repeated:g}.")
-        if self.readers < 1:
-            raise MiuaError("There must be at least one reader.")
-
-    @property
-    def judged(self) -> int:
-        """Different images that each reader judges."""
-        return self.synthetic + self.real
-
-    @property
-    def repeats(self) -> int:
-        """Images that each reader sees a second time."""
-        return min(round(self.repeated * self.judged), self.judged // 2)
-
-
-def check_sets(numbers: StudySize, sets: int) -> None:
-    """MiuaError if synthetic images are fewer than sets: some would be without a score."""
-    if numbers.synthetic < sets:
-        raise MiuaError(
-            f"{numbers.synthetic} synthetic images cannot be of {sets} sets. Ask for at least one "
-            f"of each (--synthetic-images {sets}), better for three or more."
-        )
+# One program in the order of its parts: each uses only what stands before it.
+PROGRAM = ("survey_session.js", "survey_store.js", "survey_image.js", "survey_screens.js")
+# What a window has to have, in pixels of the page: beside and above an image, which questions
+# stand beside; and at least, for the questions (survey.css).
+ROOM = {"beside": 384, "above": 50, "narrowest": 700, "lowest": 392}
 
 
 class Given(NamedTuple):
@@ -127,7 +88,7 @@ class Built(NamedTuple):
 def build_study(
     out: Path,
     stacks: Sequence[Given],
-    numbers: StudySize,
+    design: Design,
     words: Words,
     *,
     title: str,
@@ -135,25 +96,22 @@ def build_study(
 ) -> Built:
     """Draw the images and the orders, and write the folder `out`, whole or not at all.
 
-    Args:
-        out: a new or an empty folder.
-        stacks: the real images, set REAL, and at least one synthetic set; all of one size.
-        numbers: how large the study is.
-        words: the sentences of the page.
-        title: of the page; readers see it.
-        seed: whole number from 0 on that all is drawn from; from the system's randomness if None.
-            It is written into the sealed key alone.
+    out: a new or an empty folder. stacks: the real images, set REAL, and at least one synthetic
+    set; all of one size. design: how large the study is; its number of sets is that of `stacks`.
+    words: the sentences of the page. title: of the page; readers see it. seed: whole number from 0
+    on that all is drawn from; from the system's randomness if None. It is written into the sealed
+    key alone.
 
     MiuaError: `out` is not empty, the title cannot be printed, the images differ in size, or there
     are too few. MissingExtraError: jinja2 is not installed.
     """
     check_place(out)
-    check_sets(numbers, sum(each.set != REAL for each in stacks))
     check_title(title)
+    design = replace(design, sets=sum(each.set != REAL for each in stacks))
     height, width = _one_size(stacks)
     chosen = secrets.randbits(SEED_BITS) if seed is None else seed
     pool = pool_of(stacks)
-    drawn, practice, judged = _draw(stacks, pool, numbers, chosen)
+    drawn, practice, judged = _draw(stacks, pool, design, chosen)
     pixels = {name: given.stack.images[place] for name, (given, place) in drawn.items()}
     images = {
         name: KeyImage(
@@ -175,20 +133,20 @@ def build_study(
         height=height,
         practice=[shown[name] for name in practice],
         images=[shown[name] for name in sorted(judged)],
-        orders=draw_orders(set_of, numbers.repeats, numbers.readers, chosen),
+        orders=draw_orders(set_of, design.repeats, design.readers, chosen),
         language=words.language,
         words=words.sentences,
         key_sha256=hashlib.sha256(key_bytes).hexdigest(),
     )
     study_bytes = canonical(study.model_dump())
-    page = render_page(study, study_bytes, pixels).encode()
+    page = _page(study, study_bytes, pixels).encode()
     if len(page) > MOST_PAGE_BYTES:
         raise MiuaError(
             f"The page would be {len(page) / 1e6:.0f} MB. Take fewer or smaller images (--size N)."
         )
     readme = _readme(title, out).encode()
     files = {PAGE_FILE: page, STUDY_FILE: study_bytes, KEY_FILE: key_bytes, README_FILE: readme}
-    record = _provenance(stacks, numbers, words)
+    record = _provenance(stacks, design, words)
     with atomic_folder(out.absolute()) as made:
         for name, content in files.items():
             # The key is for its owner's eyes alone.
@@ -201,6 +159,31 @@ def build_study(
         counts={each.set: list(set_of.values()).count(each.set) for each in stacks},
         notes=_notes(pool, width, height),
         page_bytes=len(page),
+    )
+
+
+def smallest_window(width: int, height: int) -> tuple[int, int]:
+    """Width and height of a window that has room for such images at one screen pixel a pixel."""
+    window_height = max(height + ROOM["above"], ROOM["lowest"])
+    return max(width + ROOM["beside"], ROOM["narrowest"], window_height), window_height
+
+
+def _page(study: ReaderStudy, study_bytes: bytes, pixels: Mapping[str, NDArray[np.uint8]]) -> str:
+    """The page, which carries `study_bytes` and answers with their SHA-256; pixels: by id."""
+    data = {
+        "study": json.loads(study_bytes),
+        "hash": hashlib.sha256(study_bytes).hexdigest(),
+        "room": ROOM,
+        "pictures": {name: base64.b64encode(png(image)).decode() for name, image in pixels.items()},
+    }
+    return render(
+        templates("miua.survey", "The page", "survey"),
+        "survey.html",
+        {"study": study, "words": study.words, "data": json_block(data)},
+        styles=("survey.css",),
+        scripts=PROGRAM,
+        style_attributes=False,
+        images="data: blob:",
     )
 
 
@@ -219,14 +202,14 @@ def pool_of(stacks: Sequence[Given]) -> Pool:
 
 
 def _draw(
-    stacks: Sequence[Given], pool: Pool, numbers: StudySize, seed: int
+    stacks: Sequence[Given], pool: Pool, design: Design, seed: int
 ) -> tuple[dict[str, tuple[Given, int]], list[str], list[str]]:
     """Stack and place of each image by its id; the ids for practice, in order; those to judge."""
     synthetic = [each.set for each in stacks if each.set != REAL]
-    to_judge = {REAL: numbers.real, **equal_shares(numbers.synthetic, synthetic, seed)}
-    real = numbers.practice // 2
+    to_judge = {REAL: design.real, **equal_shares(design.synthetic, synthetic, seed)}
+    real = design.practice // 2
     # Another draw: the set with one more image to judge need not have one more for practice.
-    to_try = {REAL: real, **equal_shares(numbers.practice - real, synthetic, seed + 1)}
+    to_try = {REAL: real, **equal_shares(design.practice - real, synthetic, seed + 1)}
     judged: list[tuple[Given, int]] = []
     tried: list[tuple[Given, int]] = []
     for index, given in enumerate(stacks):
@@ -276,32 +259,28 @@ def check_title(title: str) -> None:
         raise MiuaError(f"The title {title!r} has control characters. Give one without (--title).")
 
 
-def _provenance(stacks: Sequence[Given], numbers: StudySize, words: Words) -> dict[str, object]:
+def _provenance(stacks: Sequence[Given], design: Design, words: Words) -> dict[str, object]:
     """What made the study, without the seed: who knows it can draw the key."""
+    drawn = ("synthetic", "real", "practice", "repeated", "readers")
     record = provenance(
         inputs={each.set or "real images": each.stack.digest for each in stacks},
-        settings={**vars(numbers), "language": words.language},
+        settings={name: getattr(design, name) for name in drawn} | {"language": words.language},
     )
-    command = record["command"]
-    kept = [
-        word
-        for before, word in zip(["", *command], command, strict=False)
-        if before != "--seed" and word.partition("=")[0] != "--seed"
-    ]
+    pairs = zip(["", *record["command"]], record["command"], strict=False)
+    kept = [word for before, word in pairs if "--seed" not in (before, word.partition("=")[0])]
     return {**record, "command": kept}
 
 
 def _notes(pool: Pool, width: int, height: int) -> list[str]:
-    notes = []
-    if pool.twice:
-        notes.append(
-            f"Not drawn from: {counted(pool.twice, 'image')}, whose like is in the set already."
-        )
-    if pool.shared:
-        notes.append(
-            f"Not drawn from: {counted(pool.shared, 'image')}, whose like is in another set, too: "
-            "it would be unclear what they are."
-        )
+    left_out = {
+        "the set already.": pool.twice,
+        "another set, too: it would be unclear what they are.": pool.shared,
+    }
+    notes = [
+        f"Not drawn from: {counted(images, 'image')}, whose like is in {where}"
+        for where, images in left_out.items()
+        if images
+    ]
     if max(width, height) > LARGE:
         window = "{} x {}".format(*smallest_window(width, height))
         notes.append(

@@ -18,11 +18,9 @@ from miua.study.store import COMPUTED
 class Estimate(NamedTuple):
     """A value with its 95 % interval.
 
-    Attributes:
-        value: NaN where the data allow none.
-        low, high: ends of the interval; NaN where there is none.
-        interval: how the interval was made, or "none: why".
-        status: "computed", or "undecided: why" where there is no value.
+    value: NaN where the data allow none. low, high: ends of the interval; NaN where there is none.
+    interval: how it was made, or "none: why". status: "computed", or "undecided: why" where there
+    is no value.
     """
 
     value: float = math.nan

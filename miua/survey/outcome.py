@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -25,16 +24,19 @@ ANSWERS = "answers"
 # How cells begin that a spreadsheet would compute.
 _FORMULA = r"[=+\-@\t\r]"
 REHEARSAL = "Rehearsal: answers of a program, not a result"
+# What makes the tables of scores, by the names of their files.
+SCORERS = {
+    **{"readers": score_readers, "sets": score_sets},
+    **{"agreement": score_agreement, "learning": score_learning},
+}
 
 
-@dataclass(frozen=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What a reader study came to.
 
     opened: the study. files: the readers' files that are scored, by reader. refused: those that are
     not. rehearsal: whether programs' answers were let in, so that nothing here is a result. judged:
-    every answer with what its image is (JUDGEMENT_COLUMNS). readers, sets, agreement, learning: the
-    tables of scores.
+    every answer with what its image is (JUDGEMENT_COLUMNS). scores: a table by each of SCORERS.
     """
 
     opened: OpenedStudy
@@ -42,10 +44,7 @@ class Outcome:
     refused: Sequence[Refusal]
     rehearsal: bool
     judged: pd.DataFrame
-    readers: pd.DataFrame
-    sets: pd.DataFrame
-    agreement: pd.DataFrame
-    learning: pd.DataFrame
+    scores: dict[str, pd.DataFrame]
 
     @property
     def banner(self) -> str:
@@ -58,12 +57,6 @@ class Outcome:
         columns = ["reader", "place", "image", "kind", "set", "comment"]
         return self.judged.loc[self.judged["comment"].str.strip() != "", columns]
 
-    @property
-    def scores(self) -> dict[str, pd.DataFrame]:
-        """The tables of scores by the names of their files."""
-        names = ("readers", "sets", "agreement", "learning")
-        return {name: getattr(self, name) for name in names}
-
 
 def score(
     opened: OpenedStudy,
@@ -75,9 +68,8 @@ def score(
     """Score files that were accepted already (`miua.survey.answers.read_answers`); one or more."""
     by_reader = sorted(files, key=lambda file: file.answers.reader)
     judged = judgements(opened, by_reader)
-    scorers = (score_readers, score_sets, score_agreement, score_learning)
-    tables = [scorer(judged) for scorer in scorers]
-    return Outcome(opened, by_reader, refused, rehearsal, judged, *tables)
+    scores = {name: scorer(judged) for name, scorer in SCORERS.items()}
+    return Outcome(opened, by_reader, refused, rehearsal, judged, scores)
 
 
 def outcome_folder(study: Path, given: Path | None, *, rehearsal: bool) -> Path:
@@ -88,7 +80,7 @@ def outcome_folder(study: Path, given: Path | None, *, rehearsal: bool) -> Path:
     """
     folder = given or study / (REHEARSAL_FOLDER if rehearsal else SCORES_FOLDER)
     if not (folder / SCORES_FILE).exists():
-        if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise MiuaError(f"{folder} is there already, and holds no scores. Name a new folder.")
         return folder
     before = read_json(folder / SCORES_FILE)

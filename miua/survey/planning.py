@@ -14,7 +14,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +22,9 @@ from scipy import special, stats
 
 from miua.analysis.checks import UndecidedError
 from miua.analysis.power import as_unlikely, binomial_power, smallest_correlation, smallest_effect
+from miua.errors import MiuaError
 from miua.metrics.memorisation import clopper_pearson
+from miua.survey.design import MOST_REPEATED
 
 CHANCE, ALPHA, POWER = 0.5, 0.05, 0.8
 LEVEL = 1 - ALPHA  # of intervals
@@ -39,22 +41,46 @@ Kind = Literal["minutes", "interval", "share", "half-width", "number", "count"]
 
 @dataclass(frozen=True)
 class Design:
-    """The numbers of a study that decide what it can find.
+    """The numbers of a study that decide how it is drawn, and what it can find.
 
-    synthetic, real: images that each reader judges. readers: how many. repeats: images that each
-    reader sees twice. practice: images before those. sets: synthetic sets. seconds: that a reader
+    synthetic, real: images that each reader judges; 57 and 11 as in the published study. practice:
+    images shown before those, half of them real. repeated: share of the judged images that each
+    reader sees twice, 0 to 0.5. readers: how many. sets: synthetic sets. seconds: that a reader
     takes for an image. image_correlation: of two readers' answers to one image, 0 to 1: how far an
     image decides the answers to it.
     """
 
-    synthetic: int
-    real: int
-    readers: int
-    repeats: int
-    practice: int = 0
+    synthetic: int = 57
+    real: int = 11
+    practice: int = 4
+    repeated: float = 0.15
+    readers: int = 20
     sets: int = 1
     seconds: float = 12.0
     image_correlation: float = 0.2
+
+    def __post_init__(self) -> None:
+        if min(self.synthetic, self.real, self.practice) < 0 or self.judged < 1:
+            raise MiuaError("There must be at least one image to judge.")
+        if not 0 <= self.repeated <= MOST_REPEATED:
+            raise MiuaError(f"The repeated share is 0 to {MOST_REPEATED:g}, not {self.repeated:g}.")
+        if self.readers < 1:
+            raise MiuaError("There must be at least one reader.")
+        if self.synthetic < self.sets:  # some would be without a score
+            raise MiuaError(
+                f"{self.synthetic} synthetic images cannot be of {self.sets} sets. Ask for at "
+                f"least one of each (--synthetic-images {self.sets}), better for three or more."
+            )
+
+    @property
+    def judged(self) -> int:
+        """Different images that each reader judges."""
+        return self.synthetic + self.real
+
+    @property
+    def repeats(self) -> int:
+        """Images that each reader sees a second time."""
+        return min(round(self.repeated * self.judged), self.judged // 2)
 
     @property
     def design_effect(self) -> float:
@@ -107,8 +133,7 @@ SAID: dict[str, tuple[Kind, str]] = {
 Value = tuple[float, ...] | None
 
 
-@dataclass(frozen=True)
-class PlanLine:
+class PlanLine(NamedTuple):
     """One thing that a study can find.
 
     name: for programs. words: what it is, for people. kind: how the numbers are to be read: "share"
@@ -129,8 +154,7 @@ def plan(design: Design, detect: float | None = None) -> list[PlanLine]:
     detect: a share of synthetic images called real for which the number of images is wanted that
     tells it from chance; none if not given.
     """
-    shown = design.practice + design.synthetic + design.real + design.repeats
-    minutes = shown * design.seconds / 60
+    minutes = (design.practice + design.judged + design.repeats) * design.seconds / 60
     answers = (design.synthetic, design.effective(design.synthetic))  # of one reader, of all
     to_real = (design.real, design.effective(design.real))
     correlation = _or_none(smallest_correlation, design.sets)
@@ -146,7 +170,7 @@ def plan(design: Design, detect: float | None = None) -> list[PlanLine]:
             for each in zip(to_real, answers, strict=True)
         ),
         "kappa": (_or_none(kappa_half_width, design.repeats), None),
-        "icc": (None, _or_none(icc_half_width, design.synthetic + design.real, design.readers)),
+        "icc": (None, _or_none(icc_half_width, design.judged, design.readers)),
         "correlation": (correlation, correlation),
         "correlation_of_several": (of_several, of_several),
     }

@@ -22,13 +22,9 @@ HIGHEST_QUALITY, HIGHEST_CONFIDENCE = 5, 5
 STUDY_FILE, KEY_FILE, PAGE_FILE = "study.json", "sealed-key.json", "survey.html"
 
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-Role = Literal["clinician", "engineer", "other"]
-Kind = Literal["real", "synthetic"]
-Quality = Annotated[int, Field(ge=1, le=HIGHEST_QUALITY)]
-Confidence = Annotated[int, Field(ge=1, le=HIGHEST_CONFIDENCE)]
 Count = Annotated[int, Field(ge=0)]
+WEEK = 7 * 24 * 3600 * 1000  # milliseconds
 # Beyond what anyone does, and small enough for every table.
-Milliseconds = Annotated[int, Field(ge=0, le=7 * 24 * 3600 * 1000)]
 Often = Annotated[int, Field(ge=0, le=10**6)]
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -46,14 +42,11 @@ class ShownImage(Strict):
 class ReaderStudy(Strict):
     """study.json: all that the page knows, without the pictures themselves.
 
-    Attributes:
-        width, height: of every image, in pixels.
-        practice: images shown first to everyone, in this order; their answers count for nothing.
-        images: the images to judge.
-        orders: for reader 1, 2, ... the ids in the order of showing; some are shown twice.
-        language: of `words`, such as "en".
-        words: every sentence of the page, by name; the consent among them.
-        key_sha256: of the bytes of the sealed key, which so cannot be changed afterwards.
+    width, height: of every image, in pixels. practice: images shown first to everyone, in this
+    order; their answers count for nothing. images: those to judge. orders: for reader 1, 2, ... the
+    ids in the order of showing; some are shown twice. language: of `words`, such as "en". words:
+    every sentence of the page, by name; the consent among them. key_sha256: of the bytes of the
+    sealed key, so that nobody can change it afterwards.
     """
 
     schema_version: Literal[1] = SCHEMA
@@ -76,7 +69,7 @@ class KeyImage(Strict):
     sha256: of its grey values.
     """
 
-    kind: Kind
+    kind: Literal["real", "synthetic"]
     set: str
     source: str
     place: Count
@@ -99,47 +92,37 @@ class Key(Strict):
 class Answer(Strict):
     """One judgement.
 
-    Attributes:
-        place: of the showing, from 1 on.
-        image: its id.
-        real: whether the reader called it real.
-        quality: 1 (poor) to 5 (high).
-        confidence: in `real`, 1 (guessing) to 5 (certain).
-        comment: as typed; may be empty.
-        milliseconds: the image was shown for, without breaks in which the page was closed; a week
-            at most.
-        changes: how often an answer to it was taken back.
+    place: of the showing, from 1 on. image: its id. real: whether the reader called it real.
+    quality: 1 (poor) to 5 (high). confidence: in `real`, 1 (guessing) to 5 (certain). comment: as
+    typed; may be empty. milliseconds: that the image was shown for, without breaks in which the
+    page was closed; a week at most. changes: how often an answer to it was taken back.
     """
 
     place: int = Field(ge=1)
     image: str
     real: bool
-    quality: Quality
-    confidence: Confidence
+    quality: int = Field(ge=1, le=HIGHEST_QUALITY)
+    confidence: int = Field(ge=1, le=HIGHEST_CONFIDENCE)
     comment: str = Field(max_length=500)
-    milliseconds: Milliseconds
+    milliseconds: int = Field(ge=0, le=WEEK)
     changes: Often
 
 
 class Answers(Strict):
     """answers-*.json: what a reader's page gives to send back.
 
-    Attributes:
-        study: SHA-256 of study.json.
-        reader: the reader's number, 1 to the number of orders.
-        role, experience_years: what the reader says of himself or herself.
-        consented: when the reader agreed, UTC, ISO 8601 with seconds; started, finished: likewise.
-        automated: whether a program drove the browser (navigator.webdriver).
-        sittings: how often the page was opened for it.
-        zoom: screen pixels an image pixel at the last answer; a whole number.
-        practice, answers: in the order of showing.
-        sha256: of `canonical` of all the other keys: a file that was edited by hand does not fit.
+    study: SHA-256 of study.json. reader: the reader's number, 1 to the number of orders. role,
+    experience_years: what the reader says of himself or herself. consented, started, finished: when
+    the reader did, UTC, ISO 8601 with seconds. automated: whether a program drove the browser
+    (navigator.webdriver). sittings: how often the page was opened for it. zoom: screen pixels an
+    image pixel at the last answer; a whole number. practice, answers: in the order of showing.
+    sha256: of `canonical` of all the other keys: a file that was edited by hand does not fit.
     """
 
     schema_version: Literal[1] = SCHEMA
     study: Digest
     reader: int = Field(ge=1)
-    role: Role
+    role: Literal["clinician", "engineer", "other"]
     experience_years: int = Field(ge=0, le=70)
     consented: str
     started: str

@@ -4,6 +4,12 @@ Each reader's first judgement of each image counts; repeats are for agreement al
 several readers to one image are not independent: over readers, counts are pooled as published
 studies do, and beside the exact interval, which takes them as independent, stands one that
 resamples whole images.
+
+For d', the criterion and the ROC the signal is "real": a hit is a real image called real, a false
+alarm a synthetic one called real. d' is the sensitivity, in standard deviations: 0 is guessing,
+below 0 is the wrong way round. The criterion c is the bias, in standard deviations: above 0 leans
+to "synthetic", below to "real". Arguments: `real`, whether each judged image is real, and what was
+answered to it, of one shape.
 """
 
 from __future__ import annotations
@@ -14,6 +20,7 @@ from functools import partial
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from miua.analysis import reader_tables as tables
@@ -24,7 +31,6 @@ from miua.analysis.resampling import Rows
 from miua.metrics.memorisation import clopper_pearson
 from miua.study.store import COMPUTED
 from miua.survey.answers import first_showings
-from miua.survey.detection import Flags, area_under_roc, detection, detection_of, rating
 from miua.survey.estimate import Estimate, attempt, by_images, undecided
 
 GUESSING = 0.5
@@ -36,6 +42,7 @@ LEARNING_COLUMNS = (
 )
 
 Row = tuple[object, ...]
+Flags = NDArray[np.bool_]
 
 
 def score_readers(judged: pd.DataFrame) -> pd.DataFrame:
@@ -89,19 +96,71 @@ def score_learning(judged: pd.DataFrame) -> pd.DataFrame:
             thirds = [part.mean() if part.size else math.nan for part in np.array_split(values, 3)]
             try:
                 found = correlate(ordered["place"], values, method="spearman")
-                trend: tuple[object, ...] = (
-                    found.r,
-                    found.low,
-                    found.high,
-                    found.p_value,
-                    COMPUTED,
-                )
+                trend: Row = (found.r, found.low, found.high, found.p_value, COMPUTED)
             except UndecidedError as error:
                 # correlate calls what is correlated x and y.
                 why = str(error).replace("all y values are equal", "all answers are the same")
                 trend = (*[math.nan] * 4, f"undecided: {why}")
             rows.append((*key, name, values.size, *thirds, *trend))
     return pd.DataFrame(rows, columns=list(LEARNING_COLUMNS))
+
+
+def detection(real: Flags, called_real: Flags) -> tuple[Estimate, Estimate]:
+    """d' and criterion c of answers, shape (n,), with normal 95 % intervals.
+
+    The variance is Gourevitch and Galanter's (Psychometrika 32, 1967), for independent answers.
+
+    UndecidedError: no image of one kind.
+    """
+    if real.all() or not real.any():
+        raise UndecidedError(f"no {'synthetic' if real.any() else 'real'} images were judged")
+    deviation = math.sqrt(sum(_variance(called_real[kind]) for kind in (real, ~real)))
+    half = float(stats.norm.ppf(0.975)) * deviation
+    d, c = map(float, detection_of(real, called_real))
+    return (
+        Estimate(d, d - half, d + half, tables.NORMAL),
+        Estimate(c, c - half / 2, c + half / 2, tables.NORMAL),
+    )
+
+
+def detection_of(real: Flags, called_real: Flags) -> tuple[Numbers, Numbers]:
+    """d' and criterion along the last axis; NaN where there is no image of one kind.
+
+    Rates have the log-linear correction, (count + 0.5) / (n + 1), so that rates of 0 and 1 have a
+    d' (Hautus, Behavior Research Methods 27, 1995).
+    """
+    hits, alarms = (real & called_real).sum(axis=-1), (~real & called_real).sum(axis=-1)
+    n, rest = real.sum(axis=-1), (~real).sum(axis=-1)
+    z_hit = stats.norm.ppf((hits + 0.5) / (n + 1))
+    z_alarm = stats.norm.ppf((alarms + 0.5) / (rest + 1))
+    lacking = (n == 0) | (rest == 0)
+    d_prime, criterion = z_hit - z_alarm, -(z_hit + z_alarm) / 2
+    return np.where(lacking, np.nan, d_prime), np.where(lacking, np.nan, criterion)
+
+
+def rating(called_real: ArrayLike, confidence: ArrayLike) -> NDArray[np.int_]:
+    """How real an image was rated: confidence, below 0 where it was called synthetic."""
+    return np.asarray(np.where(called_real, 1, -1) * np.asarray(confidence, dtype=int))
+
+
+def area_under_roc(real: Flags, ratings: NDArray[np.int_]) -> Numbers:
+    """Share of pairs in which the real image has the higher rating; ties count half.
+
+    It is Mann and Whitney's statistic (Hanley and McNeil, Radiology 143, 1982), along the last
+    axis; NaN where there is no image of one kind.
+    """
+    ranks = stats.rankdata(ratings, axis=-1)
+    n, rest = real.sum(axis=-1), (~real).sum(axis=-1)
+    above = np.where(real, ranks, 0.0).sum(axis=-1) - n * (n + 1) / 2
+    pairs = n * rest
+    return np.where(pairs == 0, np.nan, above / np.maximum(pairs, 1))
+
+
+def _variance(called_real: Flags) -> float:
+    """Of the normal quantile of the corrected rate of one kind of image."""
+    n = called_real.size
+    rate = (called_real.sum() + 0.5) / (n + 1)
+    return float(rate * (1 - rate) / (n * stats.norm.pdf(stats.norm.ppf(rate)) ** 2))
 
 
 def _mean(values: Numbers, rows: Rows) -> Numbers:

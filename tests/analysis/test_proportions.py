@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from miua.analysis.claim_tests.human_study import possible_counts
+from miua.analysis.claim_tests.human_judgements import possible_counts
 from miua.metrics.memorisation import clopper_pearson
 
 

@@ -7,7 +7,7 @@ import shutil
 
 import pytest
 
-from miua.survey.build import StudySize
+from miua.survey.planning import Design
 from tests.survey.studies import make_study
 
 CHROMIUM = shutil.which("chromium")
@@ -74,7 +74,7 @@ def watch(page, path, complaints):
 def published(tmp_path_factory):
     """A study of the published size, 68 images of 64 x 64."""
     out = tmp_path_factory.mktemp("published") / "study"
-    make_study(out, StudySize(), sets=3, images=40, size=64)
+    make_study(out, Design(), sets=3, images=40, size=64)
     return out
 
 

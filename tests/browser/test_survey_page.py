@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from miua.survey.build import StudySize
-from miua.survey.page import smallest_window
+from miua.survey.build import smallest_window
+from miua.survey.planning import Design
 from miua.survey.records import PAGE_FILE
 from tests.browser.conftest import CHROMIUM
 from tests.browser.reader import begin, by_keyboard, enter, judge, saved, screens, start, study_of
@@ -104,7 +104,7 @@ def test_time_stands_while_the_window_is_too_small(open_page, large):
 def test_the_page_is_small_and_quick(open_page, tmp_path):
     noise = np.random.default_rng(1).integers(0, 256, (4, 90, 64, 64), dtype=np.uint8)
     made = [given(str(n or ""), images) for n, images in enumerate(noise)]
-    make_study(tmp_path / "study", StudySize(), made=made)
+    make_study(tmp_path / "study", Design(), made=made)
     path = tmp_path / "study" / PAGE_FILE
     assert path.stat().st_size < 5_000_000
     page = open_page(path)

@@ -9,12 +9,13 @@ import numpy as np
 
 from miua.data import ImageStack
 from miua.files import sha256_array
-from miua.survey.build import Given, StudySize, build_study
+from miua.survey.build import Given, build_study
 from miua.survey.design import REAL
+from miua.survey.planning import Design
 from miua.survey.words import english
 from tests.evaluation.textures import textures
 
-SMALL = StudySize(synthetic=4, real=2, practice=2, repeated=0.34, readers=3)
+SMALL = Design(synthetic=4, real=2, practice=2, repeated=0.34, readers=3)
 SEED = 7
 
 
@@ -37,7 +38,7 @@ def noise(height, width, seed, images=6):
     return np.random.default_rng(seed).integers(0, 256, (images, height, width), dtype=np.uint8)
 
 
-def make_study(out: Path, numbers: StudySize = SMALL, *, words=None, seed=SEED, made=None, **sizes):
+def make_study(out: Path, numbers: Design = SMALL, *, words=None, seed=SEED, made=None, **sizes):
     """Build a study in `out`; what `build_study` says of it."""
     return build_study(
         out,

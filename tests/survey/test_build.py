@@ -17,8 +17,9 @@ from miua.errors import MiuaError
 from miua.files import sha256_array
 from miua.provenance import PROVENANCE
 from miua.study.plan import GRID, Profile
-from miua.survey.build import Given, StudySize, pool_of
+from miua.survey.build import Given, pool_of
 from miua.survey.design import REAL
+from miua.survey.planning import Design
 from miua.survey.records import (
     KEY_FILE,
     PAGE_FILE,
@@ -60,7 +61,7 @@ def test_the_numbers_are_those_asked_for(study):
 
 
 def test_the_published_numbers_are_the_usual_ones():
-    assert (StudySize().synthetic, StudySize().real, StudySize().repeats) == (57, 11, 10)
+    assert (Design().synthetic, Design().real, Design().repeats) == (57, 11, 10)
 
 
 def test_the_key_says_where_each_image_is_from(study):
@@ -175,7 +176,7 @@ def test_a_failure_leaves_nothing(tmp_path, monkeypatch):
 )
 def test_impossible_numbers_are_refused(wrong):
     with pytest.raises(MiuaError):
-        StudySize(**wrong)
+        Design(**wrong)
 
 
 def test_a_stack_that_was_given_is_not_changed(tmp_path):

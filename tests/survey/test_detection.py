@@ -8,7 +8,7 @@ from scipy import stats
 from sklearn.metrics import roc_auc_score
 
 from miua.analysis.checks import UndecidedError
-from miua.survey.detection import area_under_roc, detection, detection_of, rating
+from miua.survey.score import area_under_roc, detection, detection_of, rating
 
 count = st.integers(0, 30)
 

@@ -12,8 +12,8 @@ from PIL import Image
 
 from miua.errors import MiuaError
 from miua.files import sha256_array
-from miua.survey.build import StudySize
 from miua.survey.design import REAL
+from miua.survey.planning import Design
 from miua.survey.records import KEY_FILE, PAGE_FILE, STUDY_FILE, Key, canonical, read_record
 from miua.survey.words import english
 from tests.evaluation.textures import textures
@@ -63,7 +63,7 @@ def test_nothing_in_what_readers_get_tells_the_kinds(study):
 def test_with_the_kinds_swapped_the_page_is_built_alike(tmp_path):
     """Ids, orders and their repeats depend on the seed and on the numbers, not on the images."""
     one, other = textures(1, 12), textures(2, 12)
-    numbers = StudySize(3, 3, 2, 0.34, 2)
+    numbers = Design(3, 3, 2, 0.34, 2)
     found = []
     for place, (real, synthetic) in enumerate([(one, other), (other, one)]):
         make_study(

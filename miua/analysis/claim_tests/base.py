@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from inspect import signature
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar, get_type_hints
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_type_hints
 
 import numpy as np
 import pandas as pd
@@ -27,11 +27,8 @@ from miua.study.plan import SCALES
 from miua.study.store import COMPUTED, Results, read_experiment
 
 Verdict = Literal["reproduced", "not reproduced", "undecided", "not testable here"]
-REPRODUCED: Verdict = "reproduced"
-NOT_REPRODUCED: Verdict = "not reproduced"
-UNDECIDED: Verdict = "undecided"
-NOT_TESTABLE: Verdict = "not testable here"
-VERDICTS = (REPRODUCED, NOT_REPRODUCED, UNDECIDED, NOT_TESTABLE)
+VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
+REPRODUCED, NOT_REPRODUCED, UNDECIDED, NOT_TESTABLE = VERDICTS
 
 FID = "fid"
 GRID, SEEDS = "training-size", "seeds"

@@ -13,9 +13,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Literal
 
-import numpy as np
 import pandas as pd
 from pydantic import Field
 from scipy import stats
@@ -35,6 +34,7 @@ from miua.analysis.claim_tests.base import (
     Names,
     NotTestableError,
     Positive,
+    Share,
     claim_test,
     computed,
     decide,
@@ -48,7 +48,7 @@ from miua.analysis.claim_tests.base import (
 from miua.analysis.clinician import holm
 from miua.analysis.groups import compare_blocked, compare_groups, equivalence_of_groups
 from miua.analysis.power import anova_power, smallest_anova_effect
-from miua.config import Strict
+from miua.config import VARIANTS, Strict
 from miua.metrics.registry import measure
 
 Count = Annotated[int, Field(ge=0)]
@@ -215,51 +215,46 @@ def no_difference_over_sizes(
     equivalence of every metric within `cohen_f` shows it.
     """
     sets = evidence.sets(arm=arm)
-    tested, gaps, reasons = {}, [], []
+    tested: dict[str, dict[str, float]] = {}
+    sizes, chances, gaps, reasons = [], [], [], []
     for metric in metrics:
         try:
             rows = computed(sets, metric)
             value, size = rows["value"], rows["training_size"]
+            one = compare_groups(value, size)
             # A block is an epoch; where a training diverged, it lacks a size.
-            tested[metric] = (
-                compare_groups(value, size),
-                *compare_blocked(value, size, rows["epoch"]),
-                *equivalence_of_groups(value, size, bound=cohen_f, alpha=alpha),
-            )
+            by_epoch, concordance = compare_blocked(value, size, rows["epoch"])
+            equal, chance = equivalence_of_groups(value, size, bound=cohen_f, alpha=alpha)
         except NotTestableError as error:
             gaps.append(str(error))
         except UndecidedError as error:
             reasons.append(f"{measure(metric).label}: {error}")
+        else:
+            sizes.append((one.n, one.groups))
+            chances.append(chance)
+            tested[metric] = {
+                **{"p one-way": one.anova_p, "p Kruskal-Wallis": one.kruskal_p},
+                **{"p blocked": by_epoch, "p equivalence": equal},
+                **{"eta squared": one.eta_squared, "Kendall W": concordance},
+            }
     if not tested:
         raise UndecidedError("; ".join(reasons)) if reasons else NotTestableError("; ".join(gaps))
-    p_values = [(one.anova_p, by_epoch) for one, by_epoch, *_ in tested.values()]
-    adjusted = holm(np.ravel(p_values)).reshape(-1, 2).min(axis=1)
-    first, *_ = next(iter(tested.values()))
-    n, groups = first.n, first.groups
+    table = pd.DataFrame.from_dict(tested, orient="index")
+    p_values = table[["p one-way", "p blocked"]].to_numpy()
+    table["p Holm"] = holm(p_values.ravel()).reshape(-1, 2).min(axis=1)
+    n, groups = sizes[0]
     power = anova_power(n, groups, cohen_f, alpha=alpha)
-    numbers = {
-        "smallest Cohen f found": smallest_anova_effect(n, groups, alpha=alpha),
-        "power of equivalence": min(chance for *_, chance in tested.values()),
-    }
-    for p, (metric, (one, by_epoch, concordance, equal, _)) in zip(
-        adjusted, tested.items(), strict=True
-    ):
-        numbers |= {
-            f"{metric} p one-way": one.anova_p,
-            f"{metric} p Kruskal-Wallis": one.kruskal_p,
-            f"{metric} p blocked": by_epoch,
-            f"{metric} p Holm": p,
-            f"{metric} eta squared": one.eta_squared,
-            f"{metric} Kendall W": concordance,
-            f"{metric} p equivalence": equal,
-        }
+    smallest = smallest_anova_effect(n, groups, alpha=alpha)
+    numbers = {"smallest Cohen f found": smallest, "power of equivalence": min(chances)}
+    for which, row in table.iterrows():
+        numbers |= {f"{which} {name}": value for name, value in row.items()}
     differ = [metric for metric in tested if numbers[f"{metric} p Holm"] < alpha]
     left = "; ".join([*gaps, *reasons])
     bound = f"Cohen's f = {cohen_f:g}"
     if differ:
         verb = "differs" if len(differ) == 1 else "differ"
         verdict, end = NOT_REPRODUCED, f"{labels(differ)} {verb} with training size"
-    elif not left and all(equal < alpha for *_, equal, _ in tested.values()):
+    elif not left and (table["p equivalence"] < alpha).all():
         verdict, end = REPRODUCED, f"the sizes are equivalent within {bound}"
     else:
         verdict = UNDECIDED
@@ -268,8 +263,9 @@ def no_difference_over_sizes(
             f"shown; the power to find such a difference is {number(power, 2)}"
         )
     said = "; ".join(
-        f"{measure(metric).label} one-way {p_text(one.anova_p)}, by epoch {p_text(by_epoch)}"
-        for metric, (one, by_epoch, *_) in tested.items()
+        f"{measure(metric).label} one-way {p_text(p['p one-way'])}, by epoch "
+        f"{p_text(p['p blocked'])}"
+        for metric, p in tested.items()
     )
     reason = f"{said} ({n} sets){f'; without {left}' if left else ''}: {end}."
     return Finding(verdict, reason, numbers, power=power, n=n)
@@ -337,6 +333,22 @@ def spread_is_wider(
         | {"deviation wide": more.std(), "deviation narrow": less.std()},
         power=found,
         n=len(more) + len(less),
+    )
+
+
+@claim_test
+def label_is_truncated(
+    evidence: Evidence, variant: Literal["notebook-128"], *, accuracy: Share
+) -> Finding:
+    """Comparing with the variant's real label cast to an integer gives that accuracy."""
+    label = float(VARIANTS[variant]["real_label"])
+    # A faultless discriminator answers 1, real, to every real image.
+    given = float(int(label) == 1)
+    return Finding(
+        decide(given == accuracy),
+        f"Cast to an integer the real label {label:g} is {int(label)}, so a discriminator that "
+        f"calls every real image real gets an accuracy of {number(given)} on real images.",
+        {"label": label, "accuracy": given},
     )
 
 

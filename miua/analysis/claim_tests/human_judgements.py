@@ -1,0 +1,451 @@
+"""Tests of what people judged: published scores and counts, and those of this study's own readers.
+
+Of scores: line, strength, significance, family. Of counts of images called real: whether they are
+possible, and what they say against chance.
+"""
+
+from __future__ import annotations
+
+import fractions
+import math
+from typing import Annotated, Any, Literal, NamedTuple
+
+import numpy as np
+import pandas as pd
+from pydantic import Field
+from scipy import stats
+
+from miua.analysis import reader_tables
+from miua.analysis.checks import UndecidedError
+from miua.analysis.claim_tests.base import (
+    FID,
+    GRID,
+    NOT_REPRODUCED,
+    REPRODUCED,
+    UNDECIDED,
+    AtLeastOne,
+    Evidence,
+    Finding,
+    Fraction,
+    Metric,
+    Metrics,
+    NotTestableError,
+    Positive,
+    claim_test,
+    computed,
+    decide,
+    has_computed,
+    labels,
+    number,
+    p_text,
+    percent,
+)
+from miua.analysis.clinician import candidates
+from miua.analysis.correlation import FAMILY_LEVEL, largest_correlation
+from miua.analysis.power import binomial_power, correlation_power, smallest_correlation
+from miua.metrics.memorisation import clopper_pearson
+from miua.metrics.registry import measure
+from miua.study.plan import EQUAL_EPOCHS
+from miua.study.store import COMPUTED
+
+# readers: those of the scores that this study's own clinicians gave to its sets.
+Points = Literal["published", "readers"]
+Role = Literal["clinician", "engineer"]
+
+
+@claim_test
+def coefficients_agree(
+    evidence: Evidence, metrics: Metrics, *, reading_errors: Positive
+) -> Finding:
+    """Each refitted a and b lies within so many errors of reading a disc off the published plot."""
+    rows = _rows(evidence.table("regression"), metrics)
+    reading_error = evidence.published()["reading_error"]
+    numbers, distances = {}, {}
+    for metric, row in rows.iterrows():
+        for coefficient in ("a", "b"):
+            here, published = row[coefficient], row[f"{coefficient}_published"]
+            distances[str(metric), coefficient] = abs(here - published) / reading_error[str(metric)]
+            numbers[f"{metric} {coefficient}"] = here
+            numbers[f"{metric} {coefficient} published"] = published
+    furthest = max(distances, key=distances.__getitem__)
+    worst = numbers["largest distance in reading errors"] = distances[furthest]
+    return Finding(
+        decide(worst <= reading_errors),
+        f"The refitted coefficients lie within {number(worst, 2)} reading errors of the published "
+        f"ones (furthest: {furthest[1]} of {measure(furthest[0]).label}; allowed: "
+        f"{number(reading_errors, 2)}).",
+        numbers,
+        n=int(rows["n"].sum()),
+    )
+
+
+@claim_test
+def correlations_exceed(evidence: Evidence, metrics: Metrics, *, r: Fraction) -> Finding:
+    """Each |r| with the logarithm of the score is above the threshold, as a point estimate."""
+    rows = _rows(evidence.table("regression"), metrics)
+    strength = rows["pearson_r"].abs()
+    return Finding(
+        decide((strength > r).all()),
+        f"|r| is {number(strength.min(), 2)} to {number(strength.max(), 2)} for "
+        f"{labels(metrics)} (claimed: above {r:g}), without regard to chance.",
+        _coefficients(rows),
+        n=int(rows["n"].min()),
+    )
+
+
+@claim_test
+def correlations_stronger(
+    evidence: Evidence, strong: Metrics, weak: Metrics, points: Points = "published", *, r: Fraction
+) -> Finding:
+    """Each strong metric's |r| is above the threshold and above each weak one's.
+
+    The points of readers are those of the study where there are no readers.
+    """
+    if not evidence.has(reader_tables.READER_REGRESSION):
+        points = "published"
+    own = reader_tables.READER_REGRESSION
+    whose, rows = _points(evidence, points, "regression", own, [*strong, *weak])
+    strength = rows["pearson_r"].abs()
+    least, most = strength[strong].min(), strength[weak].max()
+    return Finding(
+        decide(least > max(most, r)),
+        f"{whose}|r| is at least {number(least, 2)} for {labels(strong)} and at most "
+        f"{number(most, 2)} for {labels(weak)}.",
+        _coefficients(rows),
+        n=int(rows["n"].min()),
+    )
+
+
+@claim_test
+def correlations_significant(
+    evidence: Evidence,
+    metrics: Metrics,
+    adjustment: Literal["none", "Holm"],
+    points: Points = "published",
+    *,
+    alpha: Fraction,
+    r: Fraction,
+    power: Fraction,
+) -> Finding:
+    """Each correlation has p below alpha, as it is or adjusted for all metrics of the table.
+
+    The power is told at the correlation `r`; without significance, `power` is what it has to be.
+    """
+    own = reader_tables.READER_CORRELATION
+    whose, rows = _points(evidence, points, "clinician", own, metrics)
+    p = rows["p_value" if adjustment == "none" else "p_holm"]
+    n = int(rows["n"].min())
+    found = correlation_power(n, r, alpha=alpha)
+    smallest = smallest_correlation(n, power=power, alpha=alpha)
+    significant = int((p < alpha).sum())
+    adjusted = ", adjusted after Holm" if adjustment == "Holm" else ""
+    return Finding(
+        decide(significant == len(p), found >= power),
+        f"{whose}{significant} of {len(p)} correlations have p < {alpha:g}{adjusted} "
+        f"(smallest {p_text(p.min())}, n = {n}); the power at r = {r:g} is "
+        f"{number(found, 2)}, and only r of {number(smallest, 2)} or more would be found with a "
+        f"power of {power:g}.",
+        {f"p {metric}": value for metric, value in p.items()} | {"smallest r found": smallest},
+        power=found,
+        n=n,
+    )
+
+
+@claim_test
+def correlation_beyond_family(
+    evidence: Evidence,
+    metrics: Metrics,
+    points: Points = "published",
+    *,
+    r: Fraction,
+    power: Fraction,
+) -> Finding:
+    """The largest |r| of the metrics exceeds what the best of all candidates reaches by chance.
+
+    The power is told at the correlation `r`; without significance, `power` is what it has to be.
+    """
+    own = reader_tables.READER_FAMILY
+    whose, rows = _points(evidence, points, "regression", own, metrics)
+    if points == "readers":
+        largest, family = f"{whose}the largest", evidence.table(own)
+    else:
+        largest, family = "The largest published", _family_of_sets(evidence, metrics[0])
+    strength = rows["pearson_r"].abs()
+    critical, n = float(family["critical_r"].iloc[0]), int(family["n"].iloc[0])
+    # The level a single test needs, to be as strict as the family's critical |r|.
+    single = 2 * float(stats.t.sf(critical * math.sqrt((n - 2) / (1 - critical**2)), n - 2))
+    found = correlation_power(n, r, alpha=single)
+    without = "" if FID in family["metric"].to_numpy() else ", FID not among them"
+    return Finding(
+        decide(strength.max() > critical, found >= power),
+        f"{largest} |r| is {number(strength.max(), 2)} ({measure(str(strength.idxmax())).label}), "
+        f"and chance alone reaches {number(critical, 2)} as the largest of {len(family)} "
+        f"candidates in {percent(1 - FAMILY_LEVEL)} of permutations{without}; the power at "
+        f"r = {r:g} is {number(found, 2)}.",
+        {f"largest {points} r": strength.max(), "critical r": critical}
+        | {"candidates": len(family), "permutations": family["permutations"].iloc[0]},
+        power=found,
+        n=n,
+    )
+
+
+@claim_test
+def slope_has_sign(
+    evidence: Evidence, metric: Metric, sign: Literal["positive", "negative"], *, slope: float
+) -> Finding:
+    """The published slope and the refitted one both lie on the stated side of the threshold."""
+    row = _rows(evidence.table("regression"), [metric]).iloc[0]
+    side = 1 if sign == "positive" else -1
+    slopes = (row["a_published"], row["a"])
+    return Finding(
+        decide(all(side * (each - slope) > 0 for each in slopes)),
+        f"{measure(metric).label} changes by {number(slopes[1])} (published: "
+        f"{number(slopes[0])}) for each unit of ln(score), r = {number(row['pearson_r'], 2)}, "
+        f"{p_text(row['p_value'])}.",
+        {"a": slopes[1], "a published": slopes[0], "r": row["pearson_r"], "p": row["p_value"]},
+        n=int(row["n"]),
+    )
+
+
+def _coefficients(rows: pd.DataFrame) -> dict[str, float]:
+    return {f"r {metric}": r for metric, r in rows["pearson_r"].items()}
+
+
+def _family_of_sets(evidence: Evidence, metric: str) -> pd.DataFrame:
+    """The published candidates are not there, so those of our own sets stand in.
+
+    Their scores are the clinician's in random order, which says how large the largest |r| of so
+    many metrics, as dependent on each other as these, becomes without any relation.
+    """
+    scores = evidence.scores()
+    score = scores.loc[scores["metric"] == metric, "clinician_score"]
+    sets = evidence.sets(GRID, EQUAL_EPOCHS)
+    table = candidates(sets, fid=has_computed(sets, FID))
+    if len(table) != len(score):
+        raise UndecidedError(
+            f"{len(table)} sets cannot take the places of the {len(score)} scored ones"
+        )
+    return largest_correlation(table, np.log(score))
+
+
+def _points(
+    evidence: Evidence, points: Points, published: str, own: str, metrics: list[str]
+) -> tuple[str, pd.DataFrame]:
+    """Words that begin a sentence with whose points they are ("" if published), and their rows."""
+    if points == "published":
+        return "", _rows(evidence.table(published), metrics)
+    if not evidence.has(own):
+        raise NotTestableError(reader_tables.SCORES_OF_OUR_SETS)
+    table, sets = evidence.table(own), evidence.sets(GRID, EQUAL_EPOCHS)
+    for metric in metrics:
+        computed(sets, metric)
+    if not table.iloc[0]["metric"]:  # of no metric: the whole table is undecided
+        raise UndecidedError(str(table.iloc[0]["status"]).removeprefix("undecided: "))
+    rows = _rows(table, metrics)
+    return f"By the clinicians' scores of {int(rows['n'].min())} sets made here, ", rows
+
+
+def _rows(table: pd.DataFrame, metrics: list[str]) -> pd.DataFrame:
+    indexed = table.set_index("metric")
+    absent = [metric for metric in metrics if metric not in indexed.index]
+    if absent:
+        raise NotTestableError(f"published points of {labels(absent)}")
+    rows = indexed.loc[metrics]
+    for metric, status in rows["status"].items():
+        if status != COMPUTED:
+            reason = str(status).removeprefix("undecided: ")
+            raise UndecidedError(f"{measure(str(metric)).label}: {reason}")
+    return rows
+
+
+@claim_test
+def percentage_is_possible(
+    evidence: Evidence,
+    decimals: Annotated[int, Field(ge=0)],
+    readers: AtLeastOne,
+    *,
+    counts: AtLeastOne,
+) -> Finding:
+    """Among the judged images exactly so many counts of one reader print as the percentage.
+
+    It was printed with so many decimals; `readers` is the most readers whose judgements were put
+    together.
+    """
+    facts = evidence.facts()
+    printed, images = facts["called_real_percent"], int(facts["judged_images"])
+    found = {
+        several: possible_counts(printed, decimals, images, readers=several)
+        for several in range(1, readers + 1)
+    }
+    told = ", ".join(f"{successes}/{trials}" for of in found.values() for successes, trials in of)
+    numbers = {f"counts of {several} readers": len(of) for several, of in found.items()}
+    as_stated = (int(facts["called_real"]), int(facts["judged_synthetic"])) in found[1]
+    return Finding(
+        decide(as_stated and len(found[1]) == counts),
+        f"Of up to {images} images, {printed} % can only be {told or 'no count at all'}.",
+        {**numbers, "judged images": images},
+        n=images,
+    )
+
+
+def possible_counts(
+    percent: str, decimals: int, trials: int, *, readers: int = 1
+) -> list[tuple[int, int]]:
+    """Which (successes, trials) print as a percentage that was rounded to so many decimals.
+
+    A value half-way between two prints counts for both, since it is not known which way it was
+    rounded. All arithmetic is exact. A percentage that was cut off instead of rounded is not
+    looked for.
+
+    percent: as printed, 0 to 100, such as "56.14". decimals: how many were printed; "50" for 50.0
+    asks for decimals=1. trials: the most trials there can have been for one reader. readers: how
+    many readers' trials were put together; each had the same number. Returns counts over all
+    readers, by trials, then successes.
+    """
+    printed, half = fractions.Fraction(percent), fractions.Fraction(1, 2 * 10**decimals)
+    if printed % (2 * half):
+        raise ValueError(f"{percent} has more than {decimals} decimals")
+    least, most = (printed - half) / 100, (printed + half) / 100
+    return [
+        (successes, total)
+        for total in range(readers, readers * trials + 1, readers)
+        for successes in range(
+            max(0, math.ceil(least * total)), min(total, math.floor(most * total)) + 1
+        )
+    ]
+
+
+class _Calls(NamedTuple):
+    """How often synthetic images were called real, of so many trials.
+
+    whose: who called them so, in words. images: how many different ones there were; several readers
+    judge the same. low, high: with several readers the interval of the share that resamples images;
+    else NaN. without: why several readers have no such interval; else "".
+    of_real: ", and k of n real ones real" of the same readers, where they judged any.
+    """
+
+    called: int
+    trials: int
+    whose: str
+    images: int
+    low: float = math.nan
+    high: float = math.nan
+    without: str = ""
+    of_real: str = ""
+
+
+@claim_test
+def share_is_at_chance(
+    evidence: Evidence,
+    role: Role | None = None,
+    *,
+    chance: Fraction,
+    margin: Fraction,
+    alpha: Fraction,
+) -> Finding:
+    """The share called real does not differ from chance: shown if its interval is within margin.
+
+    The readers of the role are those of this study, where there are any; without a role the
+    published counts are judged. A share that is `margin` away from chance would matter. Where
+    several readers judged the same images, the interval that resamples images has to agree: the
+    exact one takes their answers as independent, so it decides nothing without the other.
+    """
+    calls = _calls(evidence, role)
+    if calls is None:
+        facts = evidence.facts()
+        judged = int(facts["judged_synthetic"])
+        calls = _Calls(int(facts["called_real"]), judged, "The engineers", judged)
+    called, trials = calls.called, calls.trials
+    if not trials:
+        raise UndecidedError("no trials")
+    share, p_value = called / trials, float(stats.binomtest(called, trials, chance).pvalue)
+    level = 1 - alpha
+    exact = [float(end) for end in clopper_pearson(called, trials, 1 - level)]
+    power = binomial_power(trials, chance + margin, chance=chance, alpha=alpha)
+    low, high = np.fmin(exact[0], calls.low), np.fmax(exact[1], calls.high)
+    inside = max(high - chance, chance - low) < margin
+    differs = p_value < alpha and not calls.low <= chance <= calls.high
+    by_images = f"; resampling images: none, {calls.without}" if calls.without else ""
+    if not math.isnan(calls.low):
+        by_images = f"; resampling images: {percent(calls.low)} to {percent(calls.high)}"
+    return Finding(
+        UNDECIDED if calls.without else decide(inside and not differs, differs),
+        f"{calls.whose} called {called} of {trials} synthetic images real, "
+        f"{percent(share)} (exact {percent(level)} interval {percent(exact[0])} to "
+        f"{percent(exact[1])}{by_images}), which against {percent(chance)} has "
+        f"{p_text(p_value)}; the power to find "
+        f"{percent(chance + margin)} is {number(power, 2)}.",
+        {"called real": called, "share": share, "low": exact[0], "high": exact[1], "p": p_value},
+        power=power,
+        n=trials,
+    )
+
+
+@claim_test
+def none_called_real(
+    evidence: Evidence, role: Role | None = None, *, share: Fraction, level: Fraction
+) -> Finding:
+    """No image called real among those judged excludes a share above the threshold.
+
+    One that was called real contradicts that all were called fake, whatever the share. Several
+    readers who agree on the same images say no more of other images than one. What they called the
+    real images decides nothing; it is told.
+    """
+    calls = _calls(evidence, role)
+    if calls and calls.called:
+        return Finding(
+            NOT_REPRODUCED,
+            f"{calls.whose} called {calls.called} of {calls.trials} synthetic images real"
+            f"{calls.of_real}.",
+            {"called real": calls.called},
+            n=calls.trials,
+        )
+    if calls:
+        said = f"{calls.whose} called none of the synthetic images real{calls.of_real}: "
+        images = calls.images
+    else:
+        said, images = "", int(evidence.facts()["judged_synthetic"])
+    high = float(clopper_pearson(0, images, 1 - level)[1])
+    return Finding(
+        REPRODUCED if high <= share else UNDECIDED,
+        f"{said}0 of {images} synthetic images called real allow a true share of "
+        f"up to {percent(high)} (exact {percent(level)} interval).",
+        {"called real": 0, "high": high},
+        n=images,
+    )
+
+
+def _calls(evidence: Evidence, role: str | None) -> _Calls | None:
+    """What this study's own readers of a role called real; None without readers or a role.
+
+    NotTestableError: there are readers, and none has this role.
+    """
+    if role is None or not evidence.has(reader_tables.READERS):
+        return None
+    table = evidence.table(reader_tables.READERS)
+    pooled = table[(table["role"] == role) & (table["reader"] == reader_tables.ALL)]
+    rows, of_real = (
+        {str(row.interval): row for row in pooled[pooled["score"] == score].itertuples()}
+        for score in (reader_tables.SYNTHETIC_CALLED_REAL, reader_tables.REAL_CALLED_REAL)
+    )
+    if reader_tables.EXACT not in rows:
+        raise NotTestableError(f"{role}s among this study's own readers")
+    exact: Any = rows[reader_tables.EXACT]
+    several = exact.readers > 1
+    calls = _Calls(
+        called=int(exact.count),
+        trials=int(exact.n),
+        whose=f"{int(exact.readers)} {role}{'s' if several else ''} of this study's own readers",
+        images=int(exact.n // exact.readers),  # every reader judges every image once
+    )
+    if reader_tables.EXACT in of_real:
+        real: Any = of_real[reader_tables.EXACT]
+        calls = calls._replace(of_real=f", and {int(real.count)} of {int(real.n)} real ones real")
+    if not several:
+        return calls
+    if reader_tables.RESAMPLED in rows:
+        resampled: Any = rows[reader_tables.RESAMPLED]
+        return calls._replace(low=float(resampled.low), high=float(resampled.high))
+    none = reader_tables.NONE
+    told = (kind.removeprefix(none) for kind in rows if kind.startswith(none))
+    return calls._replace(without=next(told, "the table has none"))
