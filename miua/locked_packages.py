@@ -17,7 +17,7 @@ from miua.wording import counted, first_few
 LOCK = Path(__file__).parent.parent / "requirements.lock"
 
 
-class Difference(NamedTuple):
+class VersionDifference(NamedTuple):
     """A package that is not as locked. installed: None where it is not installed."""
 
     package: str
@@ -64,11 +64,11 @@ def installed_packages() -> dict[str, str]:
     return dict(sorted(versions.items()))
 
 
-def differences_from_lock(path: Path) -> list[Difference]:
+def differences_from_lock(path: Path) -> list[VersionDifference]:
     """The packages that are not as locked, by name; those that are in no lock do not matter."""
     installed = installed_packages()
     return [
-        Difference(package, locked, installed.get(package))
+        VersionDifference(package, locked, installed.get(package))
         for package, locked in sorted(read_lock(path).items())
         if package not in installed or Version(installed[package]) != Version(locked)
     ]

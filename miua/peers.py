@@ -26,7 +26,7 @@ IMAGES_AT_ONCE = 16  # so that memory stays bounded
 
 
 @dataclass(frozen=True)
-class Difference:
+class PeerDifference:
     """How a peer differs on some images.
 
     pixels: how many of `of` pixels it codes or counts otherwise. ties: at how many of them both
@@ -51,25 +51,25 @@ class Difference:
             return "all exact ties"
         return f"{self.pixels - self.ties:,} are no ties"
 
-    def __add__(self, other: Difference) -> Difference:
+    def __add__(self, other: PeerDifference) -> PeerDifference:
         """The same comparison on both its and the other's images."""
         ties = None if self.ties is None or other.ties is None else self.ties + other.ties
         return replace(self, pixels=self.pixels + other.pixels, of=self.of + other.of, ties=ties)
 
 
-class Comparison(NamedTuple):
+class PeerComparison(NamedTuple):
     """rows: all comparisons. absent: the peers that are not installed.
 
     images: how many images were compared; sizes: of which sizes (height, width).
     """
 
-    rows: list[Difference]
+    rows: list[PeerDifference]
     absent: list[str]
     images: int
     sizes: set[tuple[int, int]]
 
 
-def compare(stacks: Iterable[Grey]) -> Comparison:
+def compare(stacks: Iterable[Grey]) -> PeerComparison:
     """What the installed peers make of the images.
 
     stacks: (N, H, W) each, taken one after another; their sizes may differ.
@@ -80,7 +80,7 @@ def compare(stacks: Iterable[Grey]) -> Comparison:
             peers.append(partial(differences, importlib.import_module(module)))
         except ImportError:
             absent.append(library)
-    found: dict[tuple[str, str], Difference] = {}
+    found: dict[tuple[str, str], PeerDifference] = {}
     sizes = set()
     with Progress("Comparing with other libraries", unit="images") as shown:
         for stack in stacks:
@@ -89,7 +89,7 @@ def compare(stacks: Iterable[Grey]) -> Comparison:
                 found[key] = found[key] + row if key in found else row
             sizes.add(stack.shape[1:])
             shown.advance(len(stack))
-    return Comparison(list(found.values()), absent, shown.done, sizes)
+    return PeerComparison(list(found.values()), absent, shown.done, sizes)
 
 
 def stacks_of(source: Path, size: int | None) -> Iterator[Grey]:
@@ -109,13 +109,13 @@ def phantoms() -> Iterator[Grey]:
     yield np.stack([phantom(0, subject, 1).image for subject in range(1, 5)])
 
 
-def _scikit_image(peer: Any, images: Grey) -> list[Difference]:
+def _scikit_image(peer: Any, images: Grey) -> list[PeerDifference]:
     rows = []
     for P, R in ((8, 1), (24, 3)):
         theirs = [peer.local_binary_pattern(image, P, R) for image in images]
         changed = lbp_codes(images, P, R) ^ np.stack(theirs).astype(np.uint32)
         pixels, ties = int(np.count_nonzero(changed)), _count_ties(images, changed, P, R)
-        rows.append(Difference("scikit-image", f"LBP, P={P} R={R}", pixels, images.size, ties))
+        rows.append(PeerDifference("scikit-image", f"LBP, P={P} R={R}", pixels, images.size, ties))
     return rows
 
 
@@ -140,17 +140,17 @@ def _count_ties(images: Grey, changed: NDArray[np.uint32], P: int, R: int) -> in
     return int(np.count_nonzero(tied))
 
 
-def _mahotas(peer: Any, images: Grey) -> list[Difference]:
+def _mahotas(peer: Any, images: Grey) -> list[PeerDifference]:
     ours = lbp_histogram(images, 8, 1, "ror")
     # Images whose rotation-invariant codes are all there are.
     noise = np.random.default_rng(0).integers(0, 256, (20, 100, 100), dtype=np.uint8)
     labels = np.unique(lbp_codes(noise, 8, 1, "ror"))
     theirs = np.stack([peer.lbp(image, 1, 8) for image in images])
     moved = np.abs(ours[:, labels] - theirs).sum() / 2
-    return [Difference("mahotas", "LBP, P=8 R=1, ror", int(np.ceil(moved)), images.size)]
+    return [PeerDifference("mahotas", "LBP, P=8 R=1, ror", int(np.ceil(moved)), images.size)]
 
 
-def _opencv(peer: Any, images: Grey) -> list[Difference]:
+def _opencv(peer: Any, images: Grey) -> list[PeerDifference]:
     rows = []
     others = np.ascontiguousarray(images[::-1])
     for bins in (64, 100):
@@ -158,11 +158,11 @@ def _opencv(peer: Any, images: Grey) -> list[Difference]:
         pairs = zip(images, others, strict=True)
         theirs = [peer.calcHist([*pair], *settings) for pair in pairs]
         moved = int(np.abs(joint_histogram(images, others, bins) - np.stack(theirs)).sum() / 2)
-        rows.append(Difference("OpenCV", f"joint, {bins} bins", moved, images.size))
+        rows.append(PeerDifference("OpenCV", f"joint, {bins} bins", moved, images.size))
     return rows
 
 
-_PEERS: list[tuple[str, str, Callable[[Any, Grey], list[Difference]]]] = [
+_PEERS: list[tuple[str, str, Callable[[Any, Grey], list[PeerDifference]]]] = [
     ("scikit-image", "skimage.feature", _scikit_image),
     ("mahotas", "mahotas.features", _mahotas),
     ("OpenCV", "cv2", _opencv),

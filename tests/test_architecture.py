@@ -2,6 +2,7 @@
 
 import ast
 import re
+from collections import Counter
 from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
 from pathlib import Path
@@ -61,6 +62,13 @@ def row_of(module):
     path = module.replace(".", "/")
     exact = places.get(f"{path}.py")
     return exact if exact is not None else places.get("/".join(path.split("/")[:2]) + "/")
+
+
+def test_no_two_modules_and_no_two_classes_share_a_name():
+    files = Counter(path.name for path in MODULES.values() if path.name != "__init__.py")
+    texts = [path.read_text(encoding="utf-8") for path in MODULES.values()]
+    classes = Counter(name for text in texts for name in re.findall(r"^class (\w+)", text, re.M))
+    assert [name for name, times in (files + classes).items() if times > 1] == []
 
 
 def test_no_module_imports_itself_by_a_detour():

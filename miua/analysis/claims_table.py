@@ -19,8 +19,8 @@ from miua.analysis.claim_tests.base import (
     TESTS,
     UNDECIDED,
     VERDICTS,
+    ClaimFinding,
     Evidence,
-    Finding,
     NotTestableError,
     Verdict,
 )
@@ -106,7 +106,7 @@ def read_claims(study: Path) -> list[Claim]:
     return list(claims.values())
 
 
-def judge(claim: Claim, evidence: Evidence) -> Finding:
+def judge(claim: Claim, evidence: Evidence) -> ClaimFinding:
     """A claim's verdict.
 
     Where something that the claim needs is missing, the verdict says so whatever the test found,
@@ -118,9 +118,9 @@ def judge(claim: Claim, evidence: Evidence) -> Finding:
     try:
         finding = test.judge(evidence, **dict(inputs), **dict(thresholds))
     except NotTestableError as error:
-        finding = Finding(NOT_TESTABLE, f"Missing: {error}.", missing=(str(error),))
+        finding = ClaimFinding(NOT_TESTABLE, f"Missing: {error}.", missing=(str(error),))
     except UndecidedError as error:
-        finding = Finding(UNDECIDED, f"The data allow no answer: {error}.")
+        finding = ClaimFinding(UNDECIDED, f"The data allow no answer: {error}.")
     people = [PEOPLE[need] for need in claim.needs if need in PEOPLE]
     lacking = [what for what, table in people if not evidence.has(table)]
     instead = "the published data give" if lacking else "phantoms give"
@@ -136,7 +136,7 @@ def judge(claim: Claim, evidence: Evidence) -> Finding:
     return replace(finding, verdict=NOT_TESTABLE, reason=reason, missing=missing)
 
 
-def at_scale(finding: Finding, epochs: list[int], published: dict[str, Any]) -> Finding:
+def at_scale(finding: ClaimFinding, epochs: list[int], published: dict[str, Any]) -> ClaimFinding:
     """A finding on trainings shorter than the published ones says so: it holds for this length.
 
     epochs: at which the experiment's sets were made; none where it trains nothing. published: the
@@ -212,7 +212,7 @@ def _checked(model: type[Model], values: Any, where: str) -> Model:
         raise MiuaError(f"{where}: {'; '.join(problems(model, error))}") from None
 
 
-def _entry(claim: Claim, finding: Finding, sources: list[str]) -> dict[str, Any]:
+def _entry(claim: Claim, finding: ClaimFinding, sources: list[str]) -> dict[str, Any]:
     return {
         **claim.model_dump(exclude={"reproduced"}),
         "means": claim.reproduced,

@@ -28,7 +28,7 @@ from miua.analysis.columns import AS_IT_SHOULD, NO_RESPONSE, WRONG_WAY, framed
 from miua.data import ReadingOptions, Skipped, degradation, read_stack, subjects_of
 from miua.data.threads import in_threads, usable_cores
 from miua.errors import MiuaError
-from miua.evaluation.floor import Draws, draw_floor
+from miua.evaluation.floor import FloorDraws, draw_floor
 from miua.evaluation.measure import make_features, measured, one_blas_thread
 from miua.evaluation.splits import Split, SplitBy, draw_splits, half_size
 from miua.metrics import registry
@@ -294,7 +294,7 @@ def _floor(
     repeats: int,
     seed: int,
     by: SplitBy = "subject",
-) -> tuple[list[Split], dict[str, Draws]]:
+) -> tuple[list[Split], dict[str, FloorDraws]]:
     """The splits of one kind, and what is drawn of each metric over them."""
     splits = draw_splits(real.subjects, real.half, repeats, seed, by)
     groups = real.subjects if by == "subject" else np.arange(len(real.subjects))

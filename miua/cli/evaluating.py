@@ -168,7 +168,7 @@ def evaluate_command(
         device=where,
     )
     if not quiet:
-        from miua.cli.tables import print_evaluation
+        from miua.cli.evaluation_tables import print_evaluation
 
         print_evaluation(evaluation)
     writers: dict[str, Writer] = {
@@ -201,7 +201,7 @@ def set_paths(given: Sequence[str], more: Sequence[Path]) -> list[Path]:
 
 
 def _named(paths: Sequence[Path], names: Sequence[str]) -> dict[str, Path]:
-    from miua.evaluation.reading import named_sets
+    from miua.evaluation.image_sets import named_sets
 
     if not names:
         return {name: Path(str(path)) for name, path in named_sets(list(paths)).items()}

@@ -20,7 +20,7 @@ from miua.wording import counted
 
 if TYPE_CHECKING:
     from miua.data import ReadingOptions
-    from miua.evaluation.reading import Reading
+    from miua.evaluation.image_sets import Reading
     from miua.survey.build import Built, Given
     from miua.survey.planning import Design, PlanLine
     from miua.survey.words import Words
@@ -64,7 +64,7 @@ def build_command(
 ) -> None:
     """Make the page that readers judge images on, and its sealed key."""
     need("The reader study", "pydantic", "jinja2", "statsmodels", extra="survey")
-    from miua.evaluation.reading import Reading
+    from miua.evaluation.image_sets import Reading
     from miua.survey.build import build_study, check_place, check_title
     from miua.survey.planning import Design, plan
 
@@ -104,7 +104,7 @@ def _stacks(
     real: Path | None, synthetic: Sequence[Path], results: Path | None, reading: Reading
 ) -> list[Given]:
     """The real images first, then each synthetic set; what was passed over is said."""
-    from miua.evaluation.reading import named_sets
+    from miua.evaluation.image_sets import named_sets
     from miua.survey.build import Given
     from miua.survey.design import REAL
 
@@ -147,7 +147,7 @@ def _of_results(folder: Path) -> dict[str, Path]:
 
 def _print_built(built: Built, readers: int) -> None:
     from miua.survey.design import REAL
-    from miua.survey.records import KEY_FILE, PAGE_FILE
+    from miua.survey.study_files import KEY_FILE, PAGE_FILE
 
     sets = [count for name, count in built.counts.items() if name != REAL]
     of = counted(len(sets), "set")

@@ -16,10 +16,10 @@ from miua.data.threads import usable_cores
 from miua.errors import MiuaError
 from miua.evaluation.cautions import cautions
 from miua.evaluation.floor import SPLITS, at_floor_size, noise_floor_of
+from miua.evaluation.image_sets import Images, Reading, Sets, groups_of, named_sets
 from miua.evaluation.measure import measured, one_blas_thread
 from miua.evaluation.preprocessing_sensitivity import check_walk, walk
 from miua.evaluation.ranking import rankings
-from miua.evaluation.reading import Images, Reading, Sets, groups_of, named_sets
 from miua.evaluation.result import CLOSEST_PAIRS, Copies, Evaluation, SetResult
 from miua.metrics.comparison import PAIRINGS, RESAMPLES, Comparison, Extractors, Pairing, Side
 from miua.metrics.contact_sheet import contact_sheet

@@ -36,7 +36,7 @@ DRAWS_AT_FLOOR_SIZE = 5
 DRAWS_A_SPLIT = 10  # of means over pairs, which cost next to nothing
 
 
-class Draws(NamedTuple):
+class FloorDraws(NamedTuple):
     """A metric of real images against others, once for each draw.
 
     status: "computed", or why not in so many draws as `failed` says; then all values are nan.
@@ -56,7 +56,7 @@ def draw_floor(
     pair_draws: int,
     seed: int,
     workers: int,
-) -> dict[str, Draws]:
+) -> dict[str, FloorDraws]:
     """The noise floor: each metric over these splits of the real images, by its name.
 
     whole: the real images against themselves. groups: each image's group, (N,), as the splits were
@@ -68,7 +68,7 @@ def draw_floor(
         whole.make_table(SQUARED_ERROR)
     drawn = whole.pairing != "nearest" and splits[0].by != "order"
     half, images = len(splits[0].first), whole.reference.images
-    found: dict[str, Draws] = {}
+    found: dict[str, FloorDraws] = {}
     of_halves = []
     for entry in entries:
         if entry.of_pair is None or min(images.shape[1:]) < entry.of_pair.smallest:
@@ -96,18 +96,18 @@ def draw_floor(
     return found | {metric: _of_halves(records) for metric, records in rows.items()}
 
 
-def _of_pairs(values: Floats) -> Draws:
+def _of_pairs(values: Floats) -> FloorDraws:
     finite = values[np.isfinite(values)]
     if len(finite):
-        return Draws(finite)
+        return FloorDraws(finite)
     why = "all pairs of real images are identical"
-    return Draws(np.full(len(values), np.nan), f"{NOT_COMPUTED}{why}", len(values))
+    return FloorDraws(np.full(len(values), np.nan), f"{NOT_COMPUTED}{why}", len(values))
 
 
-def _of_halves(records: Sequence[MetricRecord]) -> Draws:
+def _of_halves(records: Sequence[MetricRecord]) -> FloorDraws:
     if reasons := [record.status for record in records if record.status != COMPUTED]:
-        return Draws(np.full(len(records), np.nan), reasons[0], len(reasons))
-    return Draws(np.array([record.value for record in records], dtype=np.float64))
+        return FloorDraws(np.full(len(records), np.nan), reasons[0], len(reasons))
+    return FloorDraws(np.array([record.value for record in records], dtype=np.float64))
 
 
 def noise_floor_of(
@@ -150,7 +150,7 @@ def noise_floor_of(
     return Floor(drawn_by, grouping, count, half, len(drawn), records, COMPUTED)
 
 
-def _summary(metric: str, half: int, draws: Draws) -> FloorRecord:
+def _summary(metric: str, half: int, draws: FloorDraws) -> FloorRecord:
     number = len(draws.values)
     if draws.status != COMPUTED:
         why = draws.status.removeprefix(NOT_COMPUTED)

@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from miua.data import ImageStack
 from miua.data.reading import Resize
 from miua.errors import MiuaError
+from miua.evaluation.image_sets import Images, Reading
 from miua.evaluation.measure import measured
 from miua.evaluation.ranking import ranks_of
-from miua.evaluation.reading import Images, Reading
 from miua.evaluation.result import Choice, Flip, PreprocessingSensitivity, Values
 from miua.metrics.comparison import Comparison, Extractors, Side
 from miua.metrics.inception import InceptionNetwork, Layer

@@ -23,7 +23,7 @@ _ELEMENTS = frozenset(LBPV_DIFFERENCES)
 _STUDY = frozenset(map(element_name, STUDY_ELEMENTS))
 
 
-class Row(NamedTuple):
+class MetricRow(NamedTuple):
     """A metric of a set beside the range of real images.
 
     held: the record as it is held against the range, of as many images as the floor's halves;
@@ -96,13 +96,13 @@ def metrics_of(result: SetResult) -> list[MetricRecord]:
     return [r for r in result.records if r.status == COMPUTED and r.metric not in _ELEMENTS]
 
 
-def row_of(evaluation: Evaluation, result: SetResult, record: MetricRecord) -> Row:
+def row_of(evaluation: Evaluation, result: SetResult, record: MetricRecord) -> MetricRow:
     """A record beside the noise floor, without a mark."""
     shown, floor = measure(record.metric), None
     if evaluation.floor is not None:
         floor = evaluation.floor.records.get(record.metric)
     held = result.beside_floor(record)
-    return Row(record, shown, floor, held, standing(held, floor, shown.better))
+    return MetricRow(record, shown, floor, held, standing(held, floor, shown.better))
 
 
 def chance_axis(evaluation: Evaluation) -> Axis:
@@ -137,7 +137,7 @@ def definitions(evaluation: Evaluation) -> list[tuple[str, str, str]]:
     return list(found.values())
 
 
-def _marked(row: Row, axis: Axis) -> Row:
+def _marked(row: MetricRow, axis: Axis) -> MetricRow:
     """The row with its mark on the axis of chance, if the range has a width."""
     value, low, high = row.half_widths
     return row if value is None else row._replace(mark=axis.mark(value, low, high))
@@ -177,7 +177,7 @@ def _lbpv(evaluation: Evaluation, result: SetResult) -> dict[str, Any] | None:
     }
 
 
-def _lbpv_sentence(evaluation: Evaluation, rows: Sequence[Row]) -> str:
+def _lbpv_sentence(evaluation: Evaluation, rows: Sequence[MetricRow]) -> str:
     with_range = sum(row.standing is not None for row in rows)
     if not with_range or evaluation.floor is None:
         return "There is no range of real images to hold the elements against."

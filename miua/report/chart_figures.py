@@ -29,7 +29,7 @@ from miua.metrics.registry import (
     Measure,
 )
 from miua.report import study_tables as tables
-from miua.report.images import show_set
+from miua.report.image_figures import show_set
 from miua.report.regression_and_curves import ACCURACIES, CURVES, LOSSES, Curve, fitted_metrics
 from miua.report.study_tables import computed, last_sets, shown_measure, study_table
 from miua.study import store

@@ -85,7 +85,7 @@ class Group:
         return [claim for claim in self.claims if not claim.id.startswith(ids)]
 
 
-class Answer(NamedTuple):
+class StudyAnswer(NamedTuple):
     """word: the answer in short. sentence: what it rests on. scale: how far that carries."""
 
     word: str
@@ -101,7 +101,7 @@ def groups(claims: Sequence[JudgedClaim]) -> tuple[Group, Group]:
     )
 
 
-def answer(plan: Profile, paper: Group, full_scale: bool, published: str) -> Answer:
+def answer(plan: Profile, paper: Group, full_scale: bool, published: str) -> StudyAnswer:
     """The answer that the paper's main claims give.
 
     The word is about those that a run can decide. Those that rest on published numbers alone come
@@ -118,7 +118,7 @@ def answer(plan: Profile, paper: Group, full_scale: bool, published: str) -> Ans
         told = _listed(counts_of(given))
         rest = f" The other {len(given)} rest on published numbers alone: {told}."
     if not plan.scientific:
-        return Answer(
+        return StudyAnswer(
             "This run cannot tell.",
             f"Of the paper's {len(main)} main claims, {len(by_run)} need what a run on phantoms "
             f"does not have, above all real images.{rest}",
@@ -141,7 +141,7 @@ def answer(plan: Profile, paper: Group, full_scale: bool, published: str) -> Ans
         f"Of the paper's {len(main)} main claims, {len(by_run)} are for a rerun to decide: "
         f"{_listed(counts)}.{rest}"
     )
-    return Answer(word, sentence, scale)
+    return StudyAnswer(word, sentence, scale)
 
 
 def counts_of(claims: Sequence[JudgedClaim]) -> dict[str, int]:

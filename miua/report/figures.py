@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from miua.charts import style
 from miua.metrics.registry import FID
 from miua.report import chart_figures as charts
-from miua.report import images
+from miua.report import image_figures
 from miua.report import study_tables as tables
 from miua.report.architecture import draw_architecture
 from miua.study import store
@@ -60,20 +60,20 @@ def study_figures(results: Results, study: Path) -> list[StudyFigure]:
             "learn from are evenly spread over the reference images; the synthetic "
             f"images are the first of the set with {last.training_size} training images and "
             f"{last.epoch} epochs, not a selection.",
-            partial(images.draw_real_and_synthetic, results),
+            partial(image_figures.draw_real_and_synthetic, results),
         ),
         StudyFigure(
             "overview",
             "Nine synthetic images of every set",
             "Go down a column to see longer training, along a row to see more training images: "
             "with one batch size, more images also mean more updates an epoch.",
-            partial(images.draw_overview, results),
+            partial(image_figures.draw_overview, results),
         ),
         StudyFigure(
             "poster_grids",
             f"Synthetic images for {sizes} training images at {epochs} epochs",
             "Look for images that repeat each other within a grid, the sign of mode collapse.",
-            partial(images.draw_poster_grids, results),
+            partial(image_figures.draw_poster_grids, results),
         ),
         StudyFigure(
             "training_curves",

@@ -18,7 +18,7 @@ from miua.metrics.memorisation import ROTATIONS, Memorisation, find_copies
 from miua.metrics.registry import COMPUTED
 from miua.metrics.variants import transformed
 from miua.progress import progress
-from miua.report.images import read_set, read_stack
+from miua.report.image_figures import read_set, read_stack
 from miua.study.plan import Cell
 from miua.study.store import Results
 from miua.wording import number

@@ -17,7 +17,7 @@ from miua.report import claims as judged
 from miua.report import page_runs, page_sets
 from miua.report import printed_tables as printed
 from miua.report.figures import StudyFigure, study_figures
-from miua.report.images import reduction, sample_steps
+from miua.report.image_figures import reduction, sample_steps
 from miua.report.nearest import nearest_pairs
 from miua.report.published import comparisons
 from miua.report.regression_and_curves import CURVES, regression_charts, run_charts

@@ -45,7 +45,7 @@ class RunRecord(NamedTuple):
     hours: float | None
 
 
-class Cost(NamedTuple):
+class RunCost(NamedTuple):
     """What all trainings took together, as text. untimed: how many kept no time."""
 
     trainings: int
@@ -54,13 +54,13 @@ class Cost(NamedTuple):
     gpu_hours: str
 
 
-def cost(records: list[RunRecord]) -> Cost:
+def cost(records: list[RunRecord]) -> RunCost:
     """Sums over the trainings whose time is known."""
     timed = [(each.on_gpu, each.hours) for each in records if each.hours is not None]
     core_hours, gpu_hours = (
         [hours for on_gpu, hours in timed if on_gpu == gpus] for gpus in (False, True)
     )
-    return Cost(len(records), len(records) - len(timed), _sum(core_hours), _sum(gpu_hours))
+    return RunCost(len(records), len(records) - len(timed), _sum(core_hours), _sum(gpu_hours))
 
 
 def _sum(hours: list[float]) -> str:

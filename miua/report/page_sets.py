@@ -18,7 +18,7 @@ from miua.metrics.lbpv import LBPV_DIFFERENCES, LBPV_ELEMENTS, STUDY_ELEMENTS
 from miua.metrics.registry import ALL_MEASURES, Measure, measure
 from miua.provenance import read_provenance
 from miua.report import study_tables as tables
-from miua.report.images import MAKE_SET_AGAIN, SET_SIDE, read_set, sheet
+from miua.report.image_figures import MAKE_SET_AGAIN, SET_SIDE, read_set, sheet
 from miua.study.plan import Cell, RealImages
 from miua.study.store import COMPUTED, Results, read_metrics
 from miua.wording import number, rounded, span
@@ -27,7 +27,7 @@ NAMED = 10  # of the closest and of the farthest elements, in the table
 WIDTH, HEIGHT = 768.0, 180.0  # of the elements' figure, in its own units
 
 
-class Floor(NamedTuple):
+class FloorRange(NamedTuple):
     """What one metric reads on halves of real images: the middle 95 % of the splits."""
 
     low: float
@@ -55,14 +55,14 @@ class SetRow(NamedTuple):
     checkpoint: str
 
 
-def floors(results: Results) -> dict[str, Floor]:
+def floors(results: Results) -> dict[str, FloorRange]:
     """The noise floor of each metric, drawn by subject; without those not computed or not run."""
     table = tables.study_table(results, tables.FLOOR)
     if table is None:
         return {}
     there = table[(table["split"] == "subject") & (table["status"] == COMPUTED)]
     return {
-        name: Floor(low, high, span(low, high, measure(name).decimals))
+        name: FloorRange(low, high, span(low, high, measure(name).decimals))
         for name, low, high in zip(there["metric"], there["low"], there["high"], strict=True)
     }
 
@@ -98,7 +98,7 @@ def floor_sentence(results: Results) -> str:
     )
 
 
-def set_rows(results: Results, by_floor: dict[str, Floor]) -> list[SetRow]:
+def set_rows(results: Results, by_floor: dict[str, FloorRange]) -> list[SetRow]:
     """One row for each set of the grid, by training size, then epoch."""
     by_set, found = dict(tuple(read_metrics(results).groupby("set"))), []
     for chosen in results.sets:
@@ -116,7 +116,7 @@ def set_rows(results: Results, by_floor: dict[str, Floor]) -> list[SetRow]:
     return found
 
 
-def _cell(rows: pd.DataFrame, shown: Measure, floor: Floor | None) -> tuple[str, str, str]:
+def _cell(rows: pd.DataFrame, shown: Measure, floor: FloorRange | None) -> tuple[str, str, str]:
     found = tables.computed(rows, shown.name)
     if found.empty:
         return "not computed", "", ""
@@ -194,7 +194,7 @@ class Elements:
         groups = {"of the study": STUDY_ELEMENTS, "closest": closest, "farthest": farthest}
         return [(element, why) for why, elements in groups.items() for element in elements]
 
-    def data(self, by_floor: dict[str, Floor]) -> dict[str, object]:
+    def data(self, by_floor: dict[str, FloorRange]) -> dict[str, object]:
         """What the script needs: numbers in counts per image, null where there is none."""
         ranges = [by_floor.get(name) for name in LBPV_DIFFERENCES]
         matrices = {"values": self.values, "low": self.low, "high": self.high}

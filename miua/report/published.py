@@ -23,7 +23,7 @@ OTHER_READERS = "with care: other readers, and other images"
 PHANTOMS = "no: phantoms, not real images"
 
 
-class Comparison(NamedTuple):
+class PublishedComparison(NamedTuple):
     """A published value beside its counterpart, as text. where: the id of the place to read on."""
 
     what: str
@@ -37,7 +37,7 @@ class Comparison(NamedTuple):
 
 def comparisons(
     results: Results, study: Path, claims: Sequence[JudgedClaim]
-) -> Iterator[Comparison]:
+) -> Iterator[PublishedComparison]:
     """Ranges of the sets, coefficients, correlations, and what readers called real."""
     facts, regression = read_facts(study), read_regression(results)
     yield from _ranges(results, study, claims, is_full_scale(results, facts))
@@ -63,7 +63,7 @@ def comparisons(
 
 def _ranges(
     results: Results, study: Path, claims: Sequence[JudgedClaim], full_scale: bool
-) -> Iterator[Comparison]:
+) -> Iterator[PublishedComparison]:
     found = {claim.id: claim.numbers for claim in claims}
     for claim in read_claims(study):
         if claim.test != RANGE_TEST:
@@ -110,7 +110,7 @@ def _row(
     comparable: str,
     where: str,
     bound: str = "",
-) -> Comparison:
+) -> PublishedComparison:
     printed = bound + f"{published:.10g}".replace("-", MINUS)
     numbers = (number(here, decimals), change(here - published, decimals))
-    return Comparison(what, unit, printed, *numbers, comparable, where)
+    return PublishedComparison(what, unit, printed, *numbers, comparable, where)

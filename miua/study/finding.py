@@ -12,10 +12,10 @@ from miua.errors import MissingExtraError, MiuaError
 # Of what can be checked exactly; "undecided" is for what only another machine can check so.
 Integrity = Literal["passed", "failed", "not checked"]
 # Of a number beside its reference distribution.
-Comparison = Literal["within", "outside", "undecided"]
-Verdict = Literal[Integrity, Comparison]
+Consistency = Literal["within", "outside", "undecided"]
+Verdict = Literal[Integrity, Consistency]
 
-VERDICTS: tuple[Verdict, ...] = (*get_args(Integrity), *get_args(Comparison))
+VERDICTS: tuple[Verdict, ...] = (*get_args(Integrity), *get_args(Consistency))
 BAD: tuple[Verdict, ...] = ("failed", "outside")
 EXPECTED = "expected"  # the check that holds numbers against repeated runs
 

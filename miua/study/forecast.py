@@ -68,7 +68,7 @@ class Cost(NamedTuple):
     rate: float = 0.0
 
 
-class Row(NamedTuple):
+class ForecastRow(NamedTuple):
     """Jobs of one kind: how many there are, those that are left, and what these cost if known.
 
     at_once: seconds of those that are left, on all cores.
@@ -118,8 +118,8 @@ class Forecast:
     """
 
     study: Study
-    rows: list[Row]
-    trainings: list[Row]
+    rows: list[ForecastRow]
+    trainings: list[ForecastRow]
     costs: dict[str, Cost]
     at_once: float
     memory: Need
@@ -154,10 +154,10 @@ def forecast(
     if any(job.step.name == "real_images" and not job.inputs for job in left):
         notes += _download()
 
-    def row(name: str, chosen: list[Job]) -> Row:
+    def row(name: str, chosen: list[Job]) -> ForecastRow:
         todo = [job for job in chosen if job in left]
         known = [costs[job.name] for job in todo if job.name in costs]
-        return Row(name, len(chosen), todo, known, wall_clock(study, todo, costs))
+        return ForecastRow(name, len(chosen), todo, known, wall_clock(study, todo, costs))
 
     def at_once(kind: str) -> float:
         known = [job for job in left if job.name in costs]

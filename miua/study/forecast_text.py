@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from miua.environment import hardware
-from miua.study.forecast import NOT_PREDICTED, Forecast, Need, Row
+from miua.study.forecast import NOT_PREDICTED, Forecast, ForecastRow, Need
 from miua.study.steps import Study
 from miua.wording import counted
 
@@ -71,7 +71,10 @@ def about(seconds: float) -> str:
 
 
 def _print_table(
-    console: Console, columns: list[str], rows: list[Row], cells: Callable[[Row], list[str]]
+    console: Console,
+    columns: list[str],
+    rows: list[ForecastRow],
+    cells: Callable[[ForecastRow], list[str]],
 ) -> None:
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
     for number, column in enumerate(columns):
@@ -94,7 +97,7 @@ def _where(study: Study) -> str:
     return f"on {where}, {counted(study.cores, 'core')}: {together}"
 
 
-def _step(row: Row) -> list[str]:
+def _step(row: ForecastRow) -> list[str]:
     """One takes, in turn, on the cores there are, memory, disk."""
     times = [NOT_PREDICTED, "", ""]
     if row.known:
@@ -103,7 +106,7 @@ def _step(row: Row) -> list[str]:
     return [*times, amount(row.memory), amount(row.disk)]
 
 
-def _training(row: Row) -> list[str]:
+def _training(row: ForecastRow) -> list[str]:
     """Images, how many a second, one takes, disk, memory on the GPU."""
     if not row.known:
         return [NOT_PREDICTED] * 3 + ["-"] * 2

@@ -17,7 +17,7 @@ LARGEST_SCORE = 8.0
 COUNTED_AT_MOST = 3.0
 
 
-class Interval(NamedTuple):
+class Prediction(NamedTuple):
     """From `low` to `high`, and what lies in the middle."""
 
     low: float
@@ -36,7 +36,7 @@ class Interval(NamedTuple):
         return max(self.high - self.centre, self.centre - self.low)
 
 
-def prediction_interval(values: Floats, level: float, *, logarithmic: bool = False) -> Interval:
+def prediction_interval(values: Floats, level: float, *, logarithmic: bool = False) -> Prediction:
     """Where one more draw from a normal distribution lies with probability `level`.
 
     mean ± t s sqrt(1 + 1/n), with Student's t for n - 1 degrees of freedom: it allows for the n
@@ -56,7 +56,7 @@ def prediction_interval(values: Floats, level: float, *, logarithmic: bool = Fal
     if logarithmic:
         with np.errstate(over="ignore", under="ignore"):  # so wide that it excludes nothing
             ends = np.exp(ends)
-    return Interval(*ends.tolist())
+    return Prediction(*ends.tolist())
 
 
 def scores(values: Floats, draws: Floats) -> Floats:

@@ -39,7 +39,7 @@ from miua.study.expected import (
     read_expected,
     results_tables,
 )
-from miua.study.finding import EXPECTED, Comparison, Finding
+from miua.study.finding import EXPECTED, Consistency, Finding
 from miua.study.store import NOT_COMPUTED, Results
 
 # Fewer repeats say too little about where a new run may lie.
@@ -122,7 +122,7 @@ class _Number(NamedTuple):
         found = [as_number(text) for text in self.repeats]
         return None if None in found or not found else np.array(found, dtype=np.float64)
 
-    def finding(self, verdict: Comparison, detail: str, *numbers: float | None) -> Finding:
+    def finding(self, verdict: Consistency, detail: str, *numbers: float | None) -> Finding:
         return Finding(EXPECTED, self.subject, verdict, detail, *numbers)
 
 
@@ -232,7 +232,7 @@ def _by_promise(line: _Number) -> Finding:
         return line.finding("outside", said)
     tolerance = max(RELATIVE * abs(kept), ABSOLUTE)
     said = f"{here:.9g} here, and promised to be {kept:.9g}; at most {tolerance:.1g} apart"
-    verdict: Comparison = "within" if abs(here - kept) <= tolerance else "outside"
+    verdict: Consistency = "within" if abs(here - kept) <= tolerance else "outside"
     return line.finding(verdict, f"{said}, for sums in another order", here, kept, tolerance)
 
 
@@ -244,9 +244,9 @@ def _by_range(line: _Number) -> Finding:
         # Long words, such as a list of signs, are compared whole.
         words = sorted(Counter(line.repeats).items())
         told = ", ".join(f"{count} times {_said(word)}" for word, count in words)
-        verdict: Comparison = "within" if line.here in line.repeats else "undecided"
+        verdict: Consistency = "within" if line.here in line.repeats else "undecided"
         return line.finding(verdict, f"{_said(line.here)} {said} {told}")
-    span = scatter.Interval(float(draws.min()), float(np.median(draws)), float(draws.max()))
+    span = scatter.Prediction(float(draws.min()), float(np.median(draws)), float(draws.max()))
     verdict = "within" if span.holds(here) or _occurred(here, draws) else "undecided"
     told = f"{here:.6g} {said} {span:.6g}; it moves in steps, not normally"
     return line.finding(verdict, told, here, span.centre, span.reach)
@@ -287,7 +287,7 @@ def _by_interval(line: _Number, decidable: int) -> Finding | _Unknown:
     return line.finding(verdict, told, here, likely.centre, tolerance)
 
 
-def _judged(here: float, likely: scatter.Interval, possible: scatter.Interval) -> Comparison:
+def _judged(here: float, likely: scatter.Prediction, possible: scatter.Prediction) -> Consistency:
     if likely.holds(here):
         return "within"
     return "undecided" if possible.holds(here) else "outside"
@@ -340,7 +340,7 @@ def _trends(lines: list[_Number]) -> list[Finding]:
 
 
 def _trend(
-    subject: str, told: str, here: float, likely: scatter.Interval, possible: scatter.Interval
+    subject: str, told: str, here: float, likely: scatter.Prediction, possible: scatter.Prediction
 ) -> Finding:
     verdict, reach = _judged(here, likely, possible), likely.high - likely.centre
     return Finding(EXPECTED, subject, verdict, told, here, likely.centre, reach)

@@ -22,7 +22,7 @@ from miua.analysis.checks import Numbers, UndecidedError
 from miua.analysis.reader_tables import ALL, NORMAL
 from miua.survey.answers import first_showings
 from miua.survey.estimate import Estimate, attempt, by_images, without_interval
-from miua.survey.records import HIGHEST_QUALITY
+from miua.survey.study_files import HIGHEST_QUALITY
 
 INTRA, INTER = "intra-reader", "inter-reader"
 REAL_OR_SYNTHETIC, QUALITY = "real or synthetic", "quality"

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from miua.errors import MiuaError
-from miua.survey.records import (
+from miua.survey.study_files import (
     KEY_FILE,
     STUDY_FILE,
     Answer,

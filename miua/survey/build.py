@@ -28,7 +28,7 @@ from miua.printable import has_control
 from miua.provenance import PROVENANCE, provenance, write_file_provenance
 from miua.survey.design import REAL, Stream, draw_ids, draw_orders, equal_shares, generator
 from miua.survey.planning import Design
-from miua.survey.records import (
+from miua.survey.study_files import (
     KEY_FILE,
     PAGE_FILE,
     STUDY_FILE,

@@ -15,8 +15,8 @@ from miua.files import atomic_folder, read_array, sha256_array, sha256_file
 from miua.provenance import PROVENANCE, record_step
 from miua.study.store import Results, read_metrics, write_table
 from miua.survey.answers import AnswersFile, OpenedStudy, judgements, open_study, read_answers
-from miua.survey.records import KEY_FILE, STUDY_FILE
 from miua.survey.score import score_readers, score_sets
+from miua.survey.study_files import KEY_FILE, STUDY_FILE
 
 ANSWERS_FOLDER = "answers"
 RECORD = f"{tables.READERS}.json"

@@ -14,8 +14,8 @@ from miua.provenance import PROVENANCE, record_step
 from miua.study.store import write_table
 from miua.survey.agreement import score_agreement
 from miua.survey.answers import AnswersFile, OpenedStudy, Refusal, judgements
-from miua.survey.records import KEY_FILE, STUDY_FILE
 from miua.survey.score import score_learning, score_readers, score_sets
+from miua.survey.study_files import KEY_FILE, STUDY_FILE
 
 # Raised by one whenever a key of scores.json changes its name or meaning.
 SCHEMA = 1

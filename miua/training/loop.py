@@ -32,7 +32,7 @@ from miua.training.device import choose_device, set_precision
 from miua.training.draws import Draws
 from miua.training.run_folder import LOG, SPEED, Run, claim, divergence, training_images
 from miua.training.signs import NON_FINITE, signs_of_epoch, starts_now, told
-from miua.training.steps import EpochSums, train_batch
+from miua.training.updates import EpochSums, train_batch
 
 SECONDS_BETWEEN_CHECKPOINTS = 120
 SECONDS_OF_TRIAL = 2.0  # what a trial takes at most, but for one step that takes longer

@@ -25,7 +25,7 @@ from miua.progress import say
 from miua.provenance import provenance, write_provenance
 from miua.training.adversaries import Adversaries, with_prefix
 from miua.training.draws import Stream, seeded_generator
-from miua.training.steps import EpochSums
+from miua.training.updates import EpochSums
 
 LOG = "log.jsonl"  # what happened in each epoch: the same bytes in every rerun
 SPEED = "speed.jsonl"  # how long each epoch took

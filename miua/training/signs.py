@@ -29,7 +29,7 @@ COLLAPSED_DIVERSITY = 0.5
 
 
 def signs_of_epoch(values: dict[str, float]) -> list[str]:
-    """The signs in the means of one epoch (`miua.training.steps.EpochSums.means`)."""
+    """The signs in the means of one epoch (`miua.training.updates.EpochSums.means`)."""
     accuracy = min(values["accuracy_real"], values["accuracy_synthetic"])
     losses = values["generator_loss"], values["discriminator_loss"]
     seen = {

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from miua.analysis.claim_tests.base import TESTS, VERDICTS, ClaimTest, Evidence, Finding
+from miua.analysis.claim_tests.base import TESTS, VERDICTS, ClaimFinding, ClaimTest, Evidence
 from miua.analysis.claims_table import (
     CLAIMS_COLUMNS,
     at_scale,
@@ -223,7 +223,7 @@ def test_phantoms_reproduce_nothing_that_needs_real_images(both, smoke, claim_id
     # Whatever a test says.
     test = TESTS[claim.test]
     agreeing = ClaimTest(
-        lambda *_, **__: Finding("reproduced", "Yes."), test.inputs, test.thresholds
+        lambda *_, **__: ClaimFinding("reproduced", "Yes."), test.inputs, test.thresholds
     )
     monkeypatch.setitem(TESTS, claim.test, agreeing)
     evidence = Evidence(Results.open(smoke), STUDY, tuple(claim.experiments))
@@ -416,7 +416,7 @@ def test_a_claim_is_judged_by_its_thresholds(real, study):
     ],
 )
 def test_a_finding_on_shorter_trainings_says_so(verdict, epochs, said):
-    finding = at_scale(Finding(verdict, "So it is."), epochs, {"epochs": [300, 1000]})
+    finding = at_scale(ClaimFinding(verdict, "So it is."), epochs, {"epochs": [300, 1000]})
     scale = " Trained for 40 epochs here, up to 1000 in the study."
     assert finding.reason == "So it is." + (scale if said else "")
     assert finding.verdict == verdict

@@ -25,7 +25,7 @@ from miua.config import TrainingConfig
 from miua.training.adversaries import Adversaries
 from miua.training.device import choose_device, set_precision
 from miua.training.draws import Draws
-from miua.training.steps import EpochSums, train_batch
+from miua.training.updates import EpochSums, train_batch
 from tests.training.plain_loop import (
     ImagesInFiles,
     ImagesInMemory,

@@ -5,7 +5,14 @@ import json
 import re
 from pathlib import Path
 
-from miua.survey.records import STUDY_FILE, Answers, ReaderStudy, canonical, digest_of, read_record
+from miua.survey.study_files import (
+    STUDY_FILE,
+    Answers,
+    ReaderStudy,
+    canonical,
+    digest_of,
+    read_record,
+)
 from tests.survey.studies import SMALL
 
 READER = 3

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from miua.survey.records import PAGE_FILE
+from miua.survey.study_files import PAGE_FILE
 from tests.browser.conftest import CHROMIUM, watch
 from tests.browser.reader import (
     READER,

@@ -10,7 +10,7 @@ from PIL import Image
 
 from miua.survey.build import smallest_window
 from miua.survey.planning import Design
-from miua.survey.records import PAGE_FILE
+from miua.survey.study_files import PAGE_FILE
 from tests.browser.conftest import CHROMIUM
 from tests.browser.reader import begin, by_keyboard, enter, judge, saved, screens, start, study_of
 from tests.survey.studies import given, make_study, noise, words_of_keys

@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 
 from miua.cli import app
 from miua.errors import MiuaError
-from miua.survey.records import PAGE_FILE
+from miua.survey.study_files import PAGE_FILE
 from tests.browser.reader import Judgements, by_keyboard, study_of, whole_study
 from tests.survey.studies import make_study
 

@@ -9,11 +9,11 @@ from PIL import Image
 from rich.console import Console
 
 from miua import _kernels
-from miua.cli.tables import print_preprocessing_sensitivity
+from miua.cli.evaluation_tables import print_preprocessing_sensitivity
 from miua.data import read_stack
 from miua.errors import MiuaError
+from miua.evaluation.image_sets import Reading
 from miua.evaluation.preprocessing_sensitivity import METRICS, _flips, walk
-from miua.evaluation.reading import Reading
 from miua.evaluation.result import Choice, PreprocessingSensitivity
 from miua.metrics import comparison, mutual_information
 from miua.metrics.comparison import Extractors

@@ -6,7 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from miua.cli import app
-from miua.cli.tables import print_evaluation
+from miua.cli.evaluation_tables import print_evaluation
 from miua.evaluation.evaluate import evaluate
 from miua.metrics.registry import (
     ALL_MEASURES,

@@ -12,8 +12,15 @@ from PIL import Image
 from miua.errors import MiuaError
 from miua.metrics.registry import ALL_MEASURES
 from miua.report import study_tables
-from miua.report.images import reduction, sample_steps, sheet
-from miua.report.page_sets import Floor, floor_label, floor_sentence, floors, grid_data, set_rows
+from miua.report.image_figures import reduction, sample_steps, sheet
+from miua.report.page_sets import (
+    FloorRange,
+    floor_label,
+    floor_sentence,
+    floors,
+    grid_data,
+    set_rows,
+)
 from miua.study.store import Results, read_metrics
 from tests.drawn_results import DIVERGED, DIVERGED_REASON
 
@@ -36,7 +43,7 @@ def rows(results):
 
 
 def test_a_value_lies_within_the_floor_ends_included():
-    floor = Floor(-1.0, 2.0, "−1 to 2")
+    floor = FloorRange(-1.0, 2.0, "−1 to 2")
     places = [floor.place(value) for value in (-1.1, -1.0, 0.0, 2.0, 2.1)]
     assert places == ["below", "within", "within", "within", "above"]
 

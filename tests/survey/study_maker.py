@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from miua.files import read_array, sha256_array, sha256_file
-from miua.survey.records import (
+from miua.survey.study_files import (
     KEY_FILE,
     STUDY_FILE,
     Answers,

@@ -6,7 +6,7 @@ import pytest
 
 from miua.errors import MiuaError
 from miua.survey.answers import first_showings, judgements, open_study, read_answers
-from miua.survey.records import KEY_FILE, STUDY_FILE, canonical
+from miua.survey.study_files import KEY_FILE, STUDY_FILE, canonical
 from tests.survey.study_maker import drawn_reader, make_study
 
 

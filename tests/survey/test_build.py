@@ -20,7 +20,7 @@ from miua.study.plan import GRID, Profile
 from miua.survey.build import Given, pool_of
 from miua.survey.design import REAL
 from miua.survey.planning import Design
-from miua.survey.records import (
+from miua.survey.study_files import (
     KEY_FILE,
     PAGE_FILE,
     STUDY_FILE,

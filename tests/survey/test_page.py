@@ -14,7 +14,7 @@ from miua.errors import MiuaError
 from miua.files import sha256_array
 from miua.survey.design import REAL
 from miua.survey.planning import Design
-from miua.survey.records import KEY_FILE, PAGE_FILE, STUDY_FILE, Key, canonical, read_record
+from miua.survey.study_files import KEY_FILE, PAGE_FILE, STUDY_FILE, Key, canonical, read_record
 from miua.survey.words import english
 from tests.evaluation.textures import textures
 from tests.survey.studies import given, make_study

@@ -11,7 +11,7 @@ from miua.data.model_space import to_model_space
 from miua.errors import MiuaError
 from miua.files import locked
 from miua.sampling import generate
-from miua.training import loop, steps
+from miua.training import loop, updates
 from miua.training.loop import train
 from tests.training.runs import log, result, tiny, weights
 
@@ -105,7 +105,7 @@ def test_every_image_is_used_once_an_epoch_in_an_order_of_its_own(tmp_path, stac
         batches.append(batch.numpy().copy())
         return to_model_space(batch)
 
-    monkeypatch.setattr(steps, "to_model_space", recorded)
+    monkeypatch.setattr(updates, "to_model_space", recorded)
     monkeypatch.setattr(loop, "predict", lambda *_: None)  # a trial trains, too
     train(tiny(epochs=[3], training_size=21), stack, tmp_path / "run", device="cpu", threads=1)
     assert [len(batch) for batch in batches] == [10, 10, 1] * 3

@@ -21,7 +21,7 @@ from miua.training.adversaries import Adversaries
 from miua.training.draws import Draws
 from miua.training.loop import train
 from miua.training.run_folder import training_images
-from miua.training.steps import EpochSums, discriminator_step, generator_step, train_batch
+from miua.training.updates import EpochSums, discriminator_step, generator_step, train_batch
 from tests.training.plain_loop import PlainNetworks, Printed, plain_step
 from tests.training.runs import log, tiny
 

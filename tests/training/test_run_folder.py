@@ -11,7 +11,7 @@ from miua.errors import MiuaError
 from miua.sampling import generate
 from miua.training import loop
 from miua.training.loop import train
-from miua.training.steps import train_batch
+from miua.training.updates import train_batch
 from tests.training.runs import log, result, tiny, weights
 
 

@@ -12,7 +12,7 @@ from miua.study.expected import results_tables
 from miua.study.store import Results
 from miua.study.trace import trace
 from miua.survey.into_claims_table import write_reader_tables
-from miua.survey.records import canonical, digest_of
+from miua.survey.study_files import canonical, digest_of
 from tests.shared import made_once
 from tests.small_study import World, call
 from tests.survey.study_maker import drawn_reader, study_of_results

@@ -39,7 +39,7 @@ class NotTestableError(MiuaError):
 
 
 @dataclass(frozen=True)
-class Finding:
+class ClaimFinding:
     """What a test found.
 
     reason: one sentence with the numbers, ready to print. numbers: every number that the verdict
@@ -121,14 +121,14 @@ class Evidence:
             self.sources.append(source)
 
 
-Judge = TypeVar("Judge", bound=Callable[..., Finding])
+Judge = TypeVar("Judge", bound=Callable[..., ClaimFinding])
 
 
 @dataclass(frozen=True)
 class ClaimTest:
     """A registered test: `judge(evidence, **inputs, **thresholds)`, and the models of these two."""
 
-    judge: Callable[..., Finding]
+    judge: Callable[..., ClaimFinding]
     inputs: type[Strict]
     thresholds: type[Strict]
 

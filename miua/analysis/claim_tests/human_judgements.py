@@ -24,8 +24,8 @@ from miua.analysis.claim_tests.base import (
     REPRODUCED,
     UNDECIDED,
     AtLeastOne,
+    ClaimFinding,
     Evidence,
-    Finding,
     Fraction,
     Metric,
     Metrics,
@@ -56,7 +56,7 @@ Role = Literal["clinician", "engineer"]
 @claim_test
 def coefficients_agree(
     evidence: Evidence, metrics: Metrics, *, reading_errors: Positive
-) -> Finding:
+) -> ClaimFinding:
     """Each refitted a and b lies within so many errors of reading a disc off the published plot."""
     rows = _rows(evidence.table("regression"), metrics)
     reading_error = evidence.published()["reading_error"]
@@ -69,7 +69,7 @@ def coefficients_agree(
             numbers[f"{metric} {coefficient} published"] = published
     furthest = max(distances, key=distances.__getitem__)
     worst = numbers["largest distance in reading errors"] = distances[furthest]
-    return Finding(
+    return ClaimFinding(
         decide(worst <= reading_errors),
         f"The refitted coefficients lie within {number(worst, 2)} reading errors of the published "
         f"ones (furthest: {furthest[1]} of {measure(furthest[0]).label}; allowed: "
@@ -80,11 +80,11 @@ def coefficients_agree(
 
 
 @claim_test
-def correlations_exceed(evidence: Evidence, metrics: Metrics, *, r: Fraction) -> Finding:
+def correlations_exceed(evidence: Evidence, metrics: Metrics, *, r: Fraction) -> ClaimFinding:
     """Each |r| with the logarithm of the score is above the threshold, as a point estimate."""
     rows = _rows(evidence.table("regression"), metrics)
     strength = rows["pearson_r"].abs()
-    return Finding(
+    return ClaimFinding(
         decide((strength > r).all()),
         f"|r| is {number(strength.min(), 2)} to {number(strength.max(), 2)} for "
         f"{labels(metrics)} (claimed: above {r:g}), without regard to chance.",
@@ -96,7 +96,7 @@ def correlations_exceed(evidence: Evidence, metrics: Metrics, *, r: Fraction) ->
 @claim_test
 def correlations_stronger(
     evidence: Evidence, strong: Metrics, weak: Metrics, points: Points = "published", *, r: Fraction
-) -> Finding:
+) -> ClaimFinding:
     """Each strong metric's |r| is above the threshold and above each weak one's.
 
     The points of readers are those of the study where there are no readers.
@@ -107,7 +107,7 @@ def correlations_stronger(
     whose, rows = _points(evidence, points, "regression", own, [*strong, *weak])
     strength = rows["pearson_r"].abs()
     least, most = strength[strong].min(), strength[weak].max()
-    return Finding(
+    return ClaimFinding(
         decide(least > max(most, r)),
         f"{whose}|r| is at least {number(least, 2)} for {labels(strong)} and at most "
         f"{number(most, 2)} for {labels(weak)}.",
@@ -126,7 +126,7 @@ def correlations_significant(
     alpha: Fraction,
     r: Fraction,
     power: Fraction,
-) -> Finding:
+) -> ClaimFinding:
     """Each correlation has p below alpha, as it is or adjusted for all metrics of the table.
 
     The power is told at the correlation `r`; without significance, `power` is what it has to be.
@@ -139,7 +139,7 @@ def correlations_significant(
     smallest = smallest_correlation(n, power=power, alpha=alpha)
     significant = int((p < alpha).sum())
     adjusted = ", adjusted after Holm" if adjustment == "Holm" else ""
-    return Finding(
+    return ClaimFinding(
         decide(significant == len(p), found >= power),
         f"{whose}{significant} of {len(p)} correlations have p < {alpha:g}{adjusted} "
         f"(smallest {p_text(p.min())}, n = {n}); the power at r = {r:g} is "
@@ -159,7 +159,7 @@ def correlation_beyond_family(
     *,
     r: Fraction,
     power: Fraction,
-) -> Finding:
+) -> ClaimFinding:
     """The largest |r| of the metrics exceeds what the best of all candidates reaches by chance.
 
     The power is told at the correlation `r`; without significance, `power` is what it has to be.
@@ -176,7 +176,7 @@ def correlation_beyond_family(
     single = 2 * float(stats.t.sf(critical * math.sqrt((n - 2) / (1 - critical**2)), n - 2))
     found = correlation_power(n, r, alpha=single)
     without = "" if FID in family["metric"].to_numpy() else ", FID not among them"
-    return Finding(
+    return ClaimFinding(
         decide(strength.max() > critical, found >= power),
         f"{largest} |r| is {number(strength.max(), 2)} ({measure(str(strength.idxmax())).label}), "
         f"and chance alone reaches {number(critical, 2)} as the largest of {len(family)} "
@@ -192,12 +192,12 @@ def correlation_beyond_family(
 @claim_test
 def slope_has_sign(
     evidence: Evidence, metric: Metric, sign: Literal["positive", "negative"], *, slope: float
-) -> Finding:
+) -> ClaimFinding:
     """The published slope and the refitted one both lie on the stated side of the threshold."""
     row = _rows(evidence.table("regression"), [metric]).iloc[0]
     side = 1 if sign == "positive" else -1
     slopes = (row["a_published"], row["a"])
-    return Finding(
+    return ClaimFinding(
         decide(all(side * (each - slope) > 0 for each in slopes)),
         f"{measure(metric).label} changes by {number(slopes[1])} (published: "
         f"{number(slopes[0])}) for each unit of ln(score), r = {number(row['pearson_r'], 2)}, "
@@ -265,7 +265,7 @@ def percentage_is_possible(
     readers: AtLeastOne,
     *,
     counts: AtLeastOne,
-) -> Finding:
+) -> ClaimFinding:
     """Among the judged images exactly so many counts of one reader print as the percentage.
 
     It was printed with so many decimals; `readers` is the most readers whose judgements were put
@@ -280,7 +280,7 @@ def percentage_is_possible(
     told = ", ".join(f"{successes}/{trials}" for of in found.values() for successes, trials in of)
     numbers = {f"counts of {several} readers": len(of) for several, of in found.items()}
     as_stated = (int(facts["called_real"]), int(facts["judged_synthetic"])) in found[1]
-    return Finding(
+    return ClaimFinding(
         decide(as_stated and len(found[1]) == counts),
         f"Of up to {images} images, {printed} % can only be {told or 'no count at all'}.",
         {**numbers, "judged images": images},
@@ -342,7 +342,7 @@ def share_is_at_chance(
     chance: Fraction,
     margin: Fraction,
     alpha: Fraction,
-) -> Finding:
+) -> ClaimFinding:
     """The share called real does not differ from chance: shown if its interval is within margin.
 
     The readers of the role are those of this study, where there are any; without a role the
@@ -368,7 +368,7 @@ def share_is_at_chance(
     by_images = f"; resampling images: none, {calls.without}" if calls.without else ""
     if not math.isnan(calls.low):
         by_images = f"; resampling images: {percent(calls.low)} to {percent(calls.high)}"
-    return Finding(
+    return ClaimFinding(
         UNDECIDED if calls.without else decide(inside and not differs, differs),
         f"{calls.whose} called {called} of {trials} synthetic images real, "
         f"{percent(share)} (exact {percent(level)} interval {percent(exact[0])} to "
@@ -384,7 +384,7 @@ def share_is_at_chance(
 @claim_test
 def none_called_real(
     evidence: Evidence, role: Role | None = None, *, share: Fraction, level: Fraction
-) -> Finding:
+) -> ClaimFinding:
     """No image called real among those judged excludes a share above the threshold.
 
     One that was called real contradicts that all were called fake, whatever the share. Several
@@ -393,7 +393,7 @@ def none_called_real(
     """
     calls = _calls(evidence, role)
     if calls and calls.called:
-        return Finding(
+        return ClaimFinding(
             NOT_REPRODUCED,
             f"{calls.whose} called {calls.called} of {calls.trials} synthetic images real"
             f"{calls.of_real}.",
@@ -406,7 +406,7 @@ def none_called_real(
     else:
         said, images = "", int(evidence.facts()["judged_synthetic"])
     high = float(clopper_pearson(0, images, 1 - level)[1])
-    return Finding(
+    return ClaimFinding(
         REPRODUCED if high <= share else UNDECIDED,
         f"{said}0 of {images} synthetic images called real allow a true share of "
         f"up to {percent(high)} (exact {percent(level)} interval).",

@@ -17,8 +17,8 @@ from miua.analysis.checks import UndecidedError
 from miua.analysis.claim_tests.base import (
     GRID,
     AtLeastOne,
+    ClaimFinding,
     Evidence,
-    Finding,
     Fraction,
     Metric,
     Metrics,
@@ -53,7 +53,7 @@ def elements_are_closest(
     least_count: Annotated[float, Field(ge=0)],
     lowest: Fraction,
     power: Fraction,
-) -> Finding:
+) -> ClaimFinding:
     """The elements rank lower in mean |difference| than as many random ones (exact rank test).
 
     Elements that hardly occur, less often than `least_count` an image, cannot differ much and are
@@ -83,7 +83,7 @@ def elements_are_closest(
         numbers[f"V{element} mean difference"] = size[element]
         numbers[f"V{element} rank"] = rank
         numbers[f"V{element} rank of all"] = ranks_of_all[element]
-    return Finding(
+    return ClaimFinding(
         decide(p < alpha, found >= power),
         f"By mean difference from the reference over {len(wide)} sets the ranks are {places} among "
         f"{among}; against as many random elements {p_text(p)}"
@@ -104,7 +104,7 @@ def variety_is_reduced(
     ratio: Positive,
     margin: Fraction,
     share: Fraction,
-) -> Finding:
+) -> ClaimFinding:
     """In most sets the whole interval lies below `ratio`, that of images as varied as real ones.
 
     Refuted where in most sets it lies above the ratio less the margin. Most are more than `share`.
@@ -116,7 +116,7 @@ def variety_is_reduced(
     below = int((rows["high"] < ratio).sum())
     above = int((rows["low"] > ratio * (1 - margin)).sum())
     most_below, most_above = below > share * n, above > share * n
-    return Finding(
+    return ClaimFinding(
         decide(most_below and not most_above, most_above),
         f"{measure(metric).label} is {number(values.min())} to {number(values.max())} times that "
         f"of real images; its interval lies below {ratio:g} in {below} of {n} sets, and above "
@@ -130,13 +130,13 @@ def variety_is_reduced(
 @claim_test
 def values_in_range(
     evidence: Evidence, metrics: Metrics, arm: str, *, low: float, high: float
-) -> Finding:
+) -> ClaimFinding:
     """Every set's value lies in the published range."""
     table = evidence.sets(arm=arm)
     rows = pd.concat([computed(table, metric) for metric in metrics])
     values, n = rows["value"], rows["set"].nunique()
     inside = values.between(low, high)
-    return Finding(
+    return ClaimFinding(
         decide(inside.all()),
         f"{labels(metrics)} of {n} sets lie between {number(values.min())} and "
         f"{number(values.max())} (published: {number(low)} to {number(high)}); "
@@ -152,7 +152,7 @@ def floor_reaches(
     values: Annotated[dict[Metric, float], Field(min_length=1)],
     *,
     multiple: Positive,
-) -> Finding:
+) -> ClaimFinding:
     """Halves of real images differ by the stated values within 95 % of splits, or by more.
 
     `multiple` is of the largest difference among 95 % of the splits.
@@ -160,7 +160,7 @@ def floor_reaches(
     floor = _floor(evidence, list(values))
     bounds = _bound(floor)
     told = {m: f"{number(bounds[m], 2)} (stated {value:g})" for m, value in values.items()}
-    return Finding(
+    return ClaimFinding(
         decide(all(value <= multiple * bounds[metric] for metric, value in values.items())),
         f"In 95 % of splits into halves of {_halves(floor)} real images that share no subject the "
         f"differences reach {_each(told)}.",
@@ -173,7 +173,7 @@ def floor_reaches(
 @claim_test
 def sets_within_floor(
     evidence: Evidence, metrics: Metrics, arm: str = EQUAL_EPOCHS, *, multiple: Positive
-) -> Finding:
+) -> ClaimFinding:
     """The sets' mean |difference| is no larger than real images show among themselves."""
     sets = evidence.sets(GRID, arm)
     ratios = {
@@ -182,7 +182,7 @@ def sets_within_floor(
     }
     beyond = [metric for metric in metrics if ratios[metric] > multiple]
     told = {metric: number(ratio, 2) for metric, ratio in ratios.items()}
-    return Finding(
+    return ClaimFinding(
         decide(not beyond),
         f"The sets' mean differences, as multiples of what 95 % of splits of real images stay "
         f"below: {_each(told)}; {labels(beyond) if beyond else 'none'} beyond it.",
@@ -192,10 +192,10 @@ def sets_within_floor(
 
 
 @claim_test
-def floor_exceeds(evidence: Evidence, metric: Metric, *, least: float) -> Finding:
+def floor_exceeds(evidence: Evidence, metric: Metric, *, least: float) -> ClaimFinding:
     """In 97.5 % of splits the metric of real against real images is above the threshold."""
     floor = _floor(evidence, [metric]).iloc[0]
-    return Finding(
+    return ClaimFinding(
         decide(floor["low"] > least),
         f"Between halves of {int(floor['images'])} real images {measure(metric).label} is "
         f"{number(floor['mean'])} ({number(floor['low'])} to {number(floor['high'])} in 95 % of "
@@ -206,7 +206,7 @@ def floor_exceeds(evidence: Evidence, metric: Metric, *, least: float) -> Findin
 
 
 @claim_test
-def pairing_matters(evidence: Evidence, metrics: Metrics, *, ratio: Positive) -> Finding:
+def pairing_matters(evidence: Evidence, metrics: Metrics, *, ratio: Positive) -> ClaimFinding:
     """The way to pair images changes each metric by so many times what all sets span."""
     pairing = evidence.table("noise-floor-pairing")
     sets = evidence.sets(GRID, EQUAL_EPOCHS)
@@ -226,7 +226,7 @@ def pairing_matters(evidence: Evidence, metrics: Metrics, *, ratio: Positive) ->
         numbers |= {f"{metric} over pairings": change, f"{metric} over sets": span}
         numbers |= {f"{metric} {way}": value for way, value in ways.items()}
         told[metric] = f"{number(change)} (sets: {number(span)})"
-    return Finding(
+    return ClaimFinding(
         decide(min(ratios) > ratio),
         f"Between pairings of the same real images the largest difference is {_each(told)}.",
         numbers,
@@ -235,7 +235,7 @@ def pairing_matters(evidence: Evidence, metrics: Metrics, *, ratio: Positive) ->
 
 
 @claim_test
-def splits_share_subjects(evidence: Evidence, *, subjects: AtLeastOne) -> Finding:
+def splits_share_subjects(evidence: Evidence, *, subjects: AtLeastOne) -> ClaimFinding:
     """Every split by image has so many subjects on both sides, and no split by subject has any."""
     table = evidence.table("noise-floor")
     counts = table.drop_duplicates(["split", "repeat"]).set_index("split")["shared_subjects"]
@@ -244,7 +244,7 @@ def splits_share_subjects(evidence: Evidence, *, subjects: AtLeastOne) -> Findin
             raise NotTestableError(f"splits drawn by {split}")
     by_image = counts.loc[["image"]]
     fewest, most, by_subject = by_image.min(), by_image.max(), counts.loc[["subject"]].max()
-    return Finding(
+    return ClaimFinding(
         decide(fewest >= subjects and by_subject == 0),
         f"Halves drawn by image share {fewest:.0f} to {most:.0f} subjects, halves drawn by subject "
         f"at most {by_subject:.0f}.",
@@ -255,7 +255,7 @@ def splits_share_subjects(evidence: Evidence, *, subjects: AtLeastOne) -> Findin
 
 
 @claim_test
-def order_matters(evidence: Evidence, metrics: Metrics, *, multiple: Positive) -> Finding:
+def order_matters(evidence: Evidence, metrics: Metrics, *, multiple: Positive) -> ClaimFinding:
     """Halves in the order of the files differ by more than 95 % of the splits that are drawn."""
     bounds = _bound(_floor(evidence, metrics))
     in_order = _floor(evidence, metrics, split="order")
@@ -264,7 +264,7 @@ def order_matters(evidence: Evidence, metrics: Metrics, *, multiple: Positive) -
         metric: f"{number(value, 2)} (drawn: within {number(bounds[metric], 2)})"
         for metric, value in differences.items()
     }
-    return Finding(
+    return ClaimFinding(
         decide(all(abs(differences[metric]) > multiple * bounds[metric] for metric in metrics)),
         f"Between the first {_halves(in_order)} images and those that follow, the differences are "
         f"{_each(told)}.",
@@ -282,7 +282,7 @@ def metric_responds(
     *,
     share: Annotated[float, Field(gt=0, le=1)],
     spearman: Fraction,
-) -> Finding:
+) -> ClaimFinding:
     """The metric calls so large a share of known damages worse, steadily with their level.
 
     Steadily: the rank correlation of level and metric is at least `spearman`, either way.
@@ -299,7 +299,7 @@ def metric_responds(
         for damage in damages
         if not noticed[damage]
     )
-    return Finding(
+    return ClaimFinding(
         decide(noticed.mean() >= share),
         f"{measure(metric).label} notices {noticed.sum()} of {len(rows)} damages as it "
         f"should{f'; not {failed}' if failed else ''}.",

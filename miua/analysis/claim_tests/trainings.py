@@ -26,9 +26,9 @@ from miua.analysis.claim_tests.base import (
     SEEDS,
     UNDECIDED,
     AtLeastOne,
+    ClaimFinding,
     Evidence,
     ExperimentName,
-    Finding,
     Fraction,
     Metrics,
     Names,
@@ -46,7 +46,7 @@ from miua.analysis.claim_tests.base import (
     p_text,
 )
 from miua.analysis.clinician import holm
-from miua.analysis.groups import compare_blocked, compare_groups, equivalence_of_groups
+from miua.analysis.group_differences import compare_blocked, compare_groups, equivalence_of_groups
 from miua.analysis.power import anova_power, smallest_anova_effect
 from miua.config import VARIANTS, Strict
 from miua.metrics.registry import measure
@@ -70,7 +70,7 @@ def best_arm(
     beside: Sequence[str] = (),
     *,
     alpha: Fraction,
-) -> Finding:
+) -> ClaimFinding:
     """An arm is closer to real images than each other one, by more than seeds explain.
 
     Every margin over another arm must exceed the one-sided quantile at alpha; that another arm is
@@ -137,7 +137,7 @@ def best_arm(
             f"; {arm} has {found[arm]} to images prepared otherwise, which no other arm can be "
             "compared with"
         )
-    return Finding(
+    return ClaimFinding(
         verdict,
         f"{said}.",
         {f"{metric} {arm}": row["value"] for arm, row in last.items()}
@@ -155,7 +155,7 @@ def arms_are_stable(
     *,
     most_signs: Count,
     least_epochs: AtLeastOne,
-) -> Finding:
+) -> ClaimFinding:
     """Every run of the stable arms is without signs of instability, each unstable arm shows some.
 
     A sign that was seen is one at any length of training. That none was seen says nothing of a
@@ -183,11 +183,13 @@ def arms_are_stable(
         verdict = UNDECIDED
         end = f"without a sign before {least_epochs} epochs, {', '.join(short)} may still show one"
     reason = f"After {longest} epochs, {', '.join(told)}: {end}."
-    return Finding(verdict, reason, sign_counts | {"epochs": longest}, n=len(chosen))
+    return ClaimFinding(verdict, reason, sign_counts | {"epochs": longest}, n=len(chosen))
 
 
 @claim_test
-def most_stable_arm(evidence: Evidence, best: str, others: Names, *, most_signs: Count) -> Finding:
+def most_stable_arm(
+    evidence: Evidence, best: str, others: Names, *, most_signs: Count
+) -> ClaimFinding:
     """An arm shows no more signs than allowed, and each other arm more than it does."""
     table, experiment = _stability(evidence), evidence.experiments[0]
     counts = {
@@ -202,13 +204,13 @@ def most_stable_arm(evidence: Evidence, best: str, others: Names, *, most_signs:
         verdict, end = REPRODUCED, f"{best} is the most stable"
     said = "Signs of instability: " + ", ".join(f"{arm} {n}" for arm, n in counts.items())
     numbers: dict[str, float] = {f"signs of {arm}": count for arm, count in counts.items()}
-    return Finding(verdict, f"{said}: {end}.", numbers, n=len(counts))
+    return ClaimFinding(verdict, f"{said}: {end}.", numbers, n=len(counts))
 
 
 @claim_test
 def no_difference_over_sizes(
     evidence: Evidence, metrics: Metrics, arm: str, *, alpha: Fraction, cohen_f: Positive
-) -> Finding:
+) -> ClaimFinding:
     """No metric differs with training size.
 
     A difference that is significant in either test (Holm over tests and metrics) refutes it, and
@@ -268,19 +270,19 @@ def no_difference_over_sizes(
         for metric, p in tested.items()
     )
     reason = f"{said} ({n} sets){f'; without {left}' if left else ''}: {end}."
-    return Finding(verdict, reason, numbers, power=power, n=n)
+    return ClaimFinding(verdict, reason, numbers, power=power, n=n)
 
 
 @claim_test
 def design_is_weak(
     evidence: Evidence, *, alpha: Fraction, cohen_f: Positive, power: Fraction
-) -> Finding:
+) -> ClaimFinding:
     """The study's own numbers of sets and sizes find the effect with less than that power."""
     facts = evidence.facts()
     n, groups = int(facts["sets"]), int(facts["training_sizes"])
     found = anova_power(n, groups, cohen_f, alpha=alpha)
     smallest = smallest_anova_effect(n, groups, power=power, alpha=alpha)
-    return Finding(
+    return ClaimFinding(
         decide(found < power),
         f"{n} sets of {groups} sizes find an effect of Cohen's f = {cohen_f:g} with a "
         f"power of {number(found, 2)}, and f = {number(smallest, 2)} with {power:g}.",
@@ -300,7 +302,7 @@ def spread_is_wider(
     alpha: Fraction,
     variance_ratio: Annotated[float, Field(gt=1)],
     power: Fraction,
-) -> Finding:
+) -> ClaimFinding:
     """The variance over some runs' last sets exceeds that over other runs' (one-sided F test).
 
     The first of the metrics that was computed is compared. `variance_ratio` is the effect sought,
@@ -323,7 +325,7 @@ def spread_is_wider(
     critical = stats.f.isf(alpha, *freedom)
     found = float(stats.f.sf(critical / variance_ratio, *freedom))
     names = [" ".join(filter(None, (runs.experiment, runs.arm))) for runs in (wide, narrow)]
-    return Finding(
+    return ClaimFinding(
         decide(p < alpha, found >= power),
         f"{measure(metric).label} has a standard deviation of {number(more.std())} over "
         f"{len(more)} runs ({names[0]}) and {number(less.std())} over {len(less)} "
@@ -339,12 +341,12 @@ def spread_is_wider(
 @claim_test
 def label_is_truncated(
     evidence: Evidence, variant: Literal["notebook-128"], *, accuracy: Share
-) -> Finding:
+) -> ClaimFinding:
     """Comparing with the variant's real label cast to an integer gives that accuracy."""
     label = float(VARIANTS[variant]["real_label"])
     # A faultless discriminator answers 1, real, to every real image.
     given = float(int(label) == 1)
-    return Finding(
+    return ClaimFinding(
         decide(given == accuracy),
         f"Cast to an integer the real label {label:g} is {int(label)}, so a discriminator that "
         f"calls every real image real gets an accuracy of {number(given)} on real images.",

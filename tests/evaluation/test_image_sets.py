@@ -8,7 +8,7 @@ from PIL import Image
 
 from miua.data import ImageStack, read_stack
 from miua.errors import MiuaError
-from miua.evaluation.reading import Reading, groups_of, named_sets
+from miua.evaluation.image_sets import Reading, groups_of, named_sets
 
 
 def images(seed: int, n: int, size: int = 16) -> np.ndarray:

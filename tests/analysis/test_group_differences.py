@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from miua.analysis.checks import UndecidedError
-from miua.analysis.groups import compare_blocked, compare_groups, equivalence_of_groups
+from miua.analysis.group_differences import compare_blocked, compare_groups, equivalence_of_groups
 
 DRAWS = 400
 SIZES = np.repeat([100, 300, 500, 800, 999], 4)

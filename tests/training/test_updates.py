@@ -8,7 +8,7 @@ from miua.dcgan import Discriminator
 from miua.metrics import diversity
 from miua.training.adversaries import Adversaries
 from miua.training.draws import seeded_generator
-from miua.training.steps import EpochSums, discriminator_step, generator_step
+from miua.training.updates import EpochSums, discriminator_step, generator_step
 from tests.training.runs import tiny
 
 CPU = torch.device("cpu")
