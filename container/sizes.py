@@ -7,7 +7,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-ENVIRONMENT = Path("/opt/miua")
+ENVIRONMENT, LATEX = Path("/opt/miua"), "LaTeX: texmf trees and fonts"
 # The first that a file lies in is the part it counts for.
 PARTS = (
     ("NVIDIA's libraries (from PyPI)", "site-packages/nvidia/"),
@@ -15,10 +15,8 @@ PARTS = (
     ("triton, which torch needs", "site-packages/triton/"),
     ("other Python packages", f"{ENVIRONMENT}/"),
     ("baked data", "/opt/data/"),
-    ("LaTeX: texmf trees and fonts", "/usr/share/texlive/"),
-    ("LaTeX: texmf trees and fonts", "/usr/share/texmf/"),
-    ("LaTeX: texmf trees and fonts", "/usr/share/fonts/"),
-    ("LaTeX: texmf trees and fonts", "/var/lib/texmf/"),
+    *((LATEX, f"/usr/share/{folder}/") for folder in ("texlive", "texmf", "fonts")),
+    (LATEX, "/var/lib/texmf/"),
     ("this repository", "/miua/"),
 )
 REST = "system packages, LaTeX's programs among them"

@@ -71,8 +71,7 @@ def correlate(
         p_value = stats.pearsonr(xs, ys).pvalue
     else:
         first, second = (_standardised(stats.rankdata(column)) for column in (xs, ys))
-        batch = max(1, BATCH // first.size)
-        p_value = _permuted(first, lambda each: each @ second, batch, resamples, seed).pvalue
+        p_value = _permuted(first, lambda each: each @ second, first.size, resamples, seed).pvalue
     return Correlation(found.value, float(p_value), found.low, found.high)
 
 
@@ -106,14 +105,11 @@ def largest_correlation(
         raise UndecidedError("no candidate varies")
     tested = _standardised(table.T[varied])
     standard = _standardised(scores)
-    result = _permuted(
-        standard,
-        lambda each: np.abs(each @ tested.T).max(axis=-1),
-        max(1, BATCH // max(tested.shape)),
-        permutations,
-        seed,
-        alternative="greater",
-    )
+
+    def largest(permuted: Numbers) -> Numbers:
+        return np.asarray(np.abs(permuted @ tested.T).max(axis=-1))
+
+    result = _permuted(standard, largest, max(tested.shape), permutations, seed)
     r = np.clip(tested @ standard, -1, 1)
     null = np.sort(result.null_distribution)
     exact = math.factorial(scores.size) <= permutations
@@ -133,22 +129,19 @@ def largest_correlation(
 
 
 def _permuted(
-    values: Numbers,
-    statistic: Callable[[Numbers], Any],
-    batch: int,
-    permutations: int,
-    seed: int,
-    alternative: str = "two-sided",
+    values: Numbers, statistic: Callable[[Numbers], Any], size: int, permutations: int, seed: int
 ) -> Any:
-    """scipy's test of a statistic of the values in all orders, or in so many random ones."""
+    """scipy's test of a statistic of the values in all orders, or in so many random ones.
+
+    size: how many numbers the statistic holds for each order.
+    """
     return stats.permutation_test(
         (values,),
         lambda permuted, axis: statistic(permuted),
         permutation_type="pairings",
         vectorized=True,
         n_resamples=permutations,
-        batch=batch,
-        alternative=alternative,
+        batch=max(1, BATCH // size),
         rng=np.random.default_rng(seed),
     )
 

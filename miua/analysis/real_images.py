@@ -25,7 +25,8 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from miua.analysis.columns import AS_IT_SHOULD, NO_RESPONSE, WRONG_WAY, framed
-from miua.data import ReadingOptions, Skipped, degradation, read_stack, subjects_of
+from miua.data import ReadingOptions, Skipped, read_stack, subjects_of
+from miua.data import degradation as known
 from miua.data.threads import in_threads, usable_cores
 from miua.errors import MiuaError
 from miua.evaluation.floor import FloorDraws, draw_floor
@@ -81,7 +82,6 @@ def measure_images(
     real: Path,
     reading: ReadingOptions,
     images: int | None,
-    *,
     inception_weights: Path | None = None,
     threads: int | None = None,
 ) -> MeasuredImages:
@@ -169,15 +169,15 @@ def damage_table(real: MeasuredImages, repeats: int, seed: int) -> pd.DataFrame:
             if entry.of_pair is not None:
                 comparison.make_table(entry.of_pair)
 
-        def of_split(split: Split, other: Indices) -> list[Reading]:
+        def of_split(pair: tuple[Split, Indices]) -> list[Reading]:
+            split, other = pair
             found = measured(comparison.subset(split.first, other), entries)
             by_metric = {record.metric: record for record in found}
             return [_reading(by_metric[metric]) for metric in METRICS]
 
-        pairs = zip(splits, others, strict=True)
-        return list(in_threads(lambda pair: of_split(*pair), pairs, real.workers))
+        return list(in_threads(of_split, zip(splits, others, strict=True), real.workers))
 
-    def damaged(damage: degradation.ImageDegradation, amount: float) -> list[list[Reading]]:
+    def damaged(damage: known.ImageDegradation, amount: float) -> list[list[Reading]]:
         images = damage.apply(whole.reference.images, amount, seed)
         extractors, threads = whole.reference.extractors, whole.threads
         side = Side(images, extractors, threads=threads, keep=False)
@@ -186,30 +186,22 @@ def damage_table(real: MeasuredImages, repeats: int, seed: int) -> pd.DataFrame:
 
     # These two rearrange images whose tables are there: no image is measured anew.
     def collapsed(kept: float) -> list[list[Reading]]:
-        return readings(whole, [degradation.collapse(split.second, kept, seed) for split in splits])
+        return readings(whole, [known.collapse(split.second, kept, seed) for split in splits])
 
     def memorised(share: float) -> list[list[Reading]]:
-        others = [degradation.memorise(split.second, split.first, share, seed) for split in splits]
+        others = [known.memorise(split.second, split.first, share, seed) for split in splits]
         return readings(whole, others)
 
     # Name and unit, amounts from level 0 on, and what measures all splits at an amount.
     damages: list[tuple[str, str, list[float], Callable[[float], list[list[Reading]]]]] = [
-        *(
-            (each.name, each.unit, [each.untouched, *each.amounts], partial(damaged, each))
-            for each in degradation.IMAGE_DEGRADATIONS
-        ),
-        (
-            degradation.COLLAPSE,
-            degradation.COLLAPSE_UNIT,
-            [real.half, *(amount for amount in degradation.COLLAPSE_AMOUNTS if amount < real.half)],
-            collapsed,
-        ),
-        (
-            degradation.MEMORISATION,
-            degradation.MEMORISATION_UNIT,
-            [0, *degradation.MEMORISATION_AMOUNTS],
-            memorised,
-        ),
+        (each.name, each.unit, [each.untouched, *each.amounts], partial(damaged, each))
+        for each in known.IMAGE_DEGRADATIONS
+    ]
+    fewer = [amount for amount in known.COLLAPSE_AMOUNTS if amount < real.half]
+    copied = [0, *known.MEMORISATION_AMOUNTS]
+    damages += [
+        (known.COLLAPSE, known.COLLAPSE_UNIT, [real.half, *fewer], collapsed),
+        (known.MEMORISATION, known.MEMORISATION_UNIT, copied, memorised),
     ]
     rows: list[tuple[object, ...]] = []
     count = sum(len(amounts) for _, _, amounts, _ in damages)
@@ -298,16 +290,10 @@ def _floor(
     """The splits of one kind, and what is drawn of each metric over them."""
     splits = draw_splits(real.subjects, real.half, repeats, seed, by)
     groups = real.subjects if by == "subject" else np.arange(len(real.subjects))
-    found = draw_floor(
-        whole,
-        splits,
-        groups,
-        registry.entries_of(metrics),
-        pair_draws=len(splits),
-        seed=seed,
-        workers=real.workers,
+    entries, draws = registry.entries_of(metrics), len(splits)
+    return splits, draw_floor(
+        whole, splits, groups, entries, pair_draws=draws, seed=seed, workers=real.workers
     )
-    return splits, found
 
 
 def _reading(record: MetricRecord) -> Reading:

@@ -70,7 +70,13 @@ def analyse(results: Path) -> list[Path]:
     an experiment was collected, stability.csv. MiuaError: an input is missing or damaged.
     """
     opened = Results.open(results)
-    metrics = _join_sets(opened)
+    sets = [
+        read_set_metrics(opened, each.set).assign(
+            training_size=each.training_size, epoch=each.epoch
+        )
+        for each in opened.sets
+    ]
+    metrics = pd.concat(sets, ignore_index=True)[list(METRICS_COLUMNS)]
     write_table(opened.table_path("metrics"), metrics)
     write_table(opened.table_path("summary"), _summarise(metrics))
     names = sorted(each.set for each in opened.sets)
@@ -96,17 +102,6 @@ def saturated_share(log: pd.DataFrame) -> float:
     late = log.iloc[len(log) // 2 :]
     both = late[["accuracy_real", "accuracy_synthetic"]].min(axis=1)
     return float((both >= signs.SATURATED_ACCURACY).mean())
-
-
-def _join_sets(results: Results) -> pd.DataFrame:
-    """The metrics of all sets of the main grid: METRICS_COLUMNS, by set, in the sets' own order."""
-    tables = [
-        read_set_metrics(results, each.set).assign(
-            training_size=each.training_size, epoch=each.epoch
-        )
-        for each in results.sets
-    ]
-    return pd.concat(tables, ignore_index=True)[list(METRICS_COLUMNS)]
 
 
 def _lbpv(path: Path) -> np.ndarray[Any, np.dtype[np.float64]]:

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import typer
 
 import miua
-from miua.cli import evaluating, installation, making, measuring, study, survey, verifying
+from miua.cli import evaluating, making, study, survey, verifying
 from miua.cli.declaring import STUDY_PACKAGES, option
 from miua.errors import MissingExtraError, MiuaError
 from miua.printable import printable
@@ -25,9 +25,9 @@ INTERRUPTED = 130  # the exit status that typer gives to Ctrl-C
 _IN_ORDER = (
     *(making.fetch_command, making.phantom_command, making.stack_command),
     *(making.train_config_command, making.train_command, making.generate_command),
-    *(evaluating.evaluate_command, measuring.lbpv_command),
-    *(measuring.noise_floor_command, measuring.sensitivity_command),
-    *(installation.conformance_command, installation.env_command),
+    *(evaluating.evaluate_command, evaluating.lbpv_command),
+    *(evaluating.noise_floor_command, evaluating.sensitivity_command),
+    *(verifying.conformance_command, verifying.env_command),
     *(study.collect_command, study.clinician_command, study.analyse_command),
     *(study.readers_command, study.claims_command, study.figures_command, study.report_command),
     *(study.paper_command, study.trace_command, study.repeat_command, study.expected_command),

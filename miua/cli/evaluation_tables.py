@@ -3,29 +3,28 @@
 from __future__ import annotations
 
 from math import isfinite
-from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.text import Text
 
 from miua.cli.terminal import print_in_full, table, terminal
-from miua.evaluation.result import Choice, PreprocessingSensitivity, in_per_cent
+from miua.evaluation.result import (
+    Choice,
+    Copies,
+    Evaluation,
+    Floor,
+    FloorRecord,
+    PreprocessingSensitivity,
+    Ranking,
+    SetResult,
+    Source,
+    in_per_cent,
+)
 from miua.evaluation.standing import chance_outside, standing
 from miua.metrics.lbpv import LBPV_DIFFERENCES
 from miua.metrics.records import COMPUTED, MetricRecord
 from miua.metrics.registry import REGISTRY, STUDY_ELEMENTS, Measure, element_name, measure
 from miua.wording import change, number, percent, span
-
-if TYPE_CHECKING:
-    from miua.evaluation.result import (
-        Copies,
-        Evaluation,
-        Floor,
-        FloorRecord,
-        Ranking,
-        SetResult,
-        Source,
-    )
 
 _NAMED = {element_name(element) for element in STUDY_ELEMENTS}
 # Of several sets, what fits beside each other; all is in the files.
@@ -61,10 +60,8 @@ def _print_source(console: Console, source: Source) -> None:
     where = f" from {source.path}" if source.path else ""
     size = f"{source.images} images of {source.width} x {source.height}"
     console.print(f"{source.name}: {size}{where}", soft_wrap=True)
-    for note in (
-        *source.notes,
-        *(f"left out: {each.name}: {each.reason}" for each in source.skipped),
-    ):
+    left_out = (f"left out: {each.name}: {each.reason}" for each in source.skipped)
+    for note in (*source.notes, *left_out):
         console.print(f"  {note}", soft_wrap=True)
 
 

@@ -37,12 +37,6 @@ Window = Annotated[
 ]
 SkipBad = Annotated[bool, option("Go on without files that cannot be taken.", "--skip-bad")]
 
-# Measuring real images.
-Real = Annotated[Path, argument("Folder of real images, named as HC18's: NNN_HC.png, NNN_2HC.png.")]
-OutTable = Annotated[Path, option("The .csv to write, its provenance beside it (.json).")]
-Side = Annotated[int, option("Side of the square, pixels.", min=2)]
-Half = Annotated[int | None, option("Images in each half; as many as fit, up to 400.", min=1)]
-
 # Steps of the study.
 Results = Annotated[Path, argument("A results folder, such as results/smoke.")]
 Study = Annotated[Path, option("The folder that says what the study is.")]
@@ -69,7 +63,7 @@ def reading(
 
 
 def resizing(
-    size: Side = 64,
+    size: Annotated[int, option("Side of the square, pixels.", min=2)] = 64,
     fit: Fit = "stretch",
     crop_size: CropSize = None,
     window: Window = None,

@@ -28,13 +28,20 @@ if TYPE_CHECKING:
 TITLE = "Real or synthetic ultrasound images?"
 SHORT_PLAN = ("minutes", "interval_at_half", "departure", "discriminability", "correlation")
 
-SyntheticImages = Annotated[int, option("Synthetic images to judge, all sets.", min=1)]
-RealImages = Annotated[int, option("Real images to judge.", min=0)]
-Practice = Annotated[int, option("Images before those, half of them real.", min=0)]
-Repeated = Annotated[float, option("Share of them that each reader sees twice.", min=0, max=0.5)]
+
+def _judged(
+    synthetic_images: Annotated[int, option("Synthetic images to judge, all sets.", min=1)] = 57,
+    real_images: Annotated[int, option("Real images to judge.", min=0)] = 11,
+    practice: Annotated[int, option("Images before those, half of them real.", min=0)] = 4,
+    repeated: Annotated[
+        float, option("Share of them that each reader sees twice.", min=0, max=0.5)
+    ] = 0.15,
+) -> tuple[int, int, int, float]:
+    """The first four numbers of a Design: images to judge, practice, and the share seen twice."""
+    return synthetic_images, real_images, practice, repeated
 
 
-@takes(reading=reading)
+@takes(reading=reading, judged=_judged)
 def build_command(
     out: Annotated[Path, option("A new folder for the page, the study and the key.")],
     real: Annotated[Path | None, REAL_IMAGES] = None,
@@ -45,10 +52,7 @@ def build_command(
     ] = None,
     *,
     reading: ReadingOptions,
-    synthetic_images: SyntheticImages = 57,
-    real_images: RealImages = 11,
-    practice: Practice = 4,
-    repeated: Repeated = 0.15,
+    judged: tuple[int, int, int, float],
     readers: Annotated[int, option("Readers: each gets an order.", min=1)] = 20,
     title: Annotated[str, option("Of the page. Readers see it.")] = TITLE,
     consent: Annotated[
@@ -75,7 +79,7 @@ def build_command(
             "--results shows readers the images that its metrics are of, so they keep their size. "
             "Leave out --size and --fit."
         )
-    design = Design(synthetic_images, real_images, practice, repeated, readers)
+    design = Design(*judged, readers)
     text = _words(words, language, consent)
     given = set_paths(synthetic or [], more or [])
     stacks = _stacks(real, given, results, Reading(**vars(reading)))
@@ -160,11 +164,9 @@ def _print_built(built: Built, readers: int) -> None:
     print(f"{built.folder / KEY_FILE}: keep it closed until all answers are in")
 
 
+@takes(judged=_judged)
 def plan_command(
-    synthetic_images: SyntheticImages = 57,
-    real_images: RealImages = 11,
-    practice: Practice = 4,
-    repeated: Repeated = 0.15,
+    judged: tuple[int, int, int, float],
     readers: Annotated[int, option("Readers.", min=1)] = 3,
     sets: Annotated[int, option("Synthetic sets.", min=1)] = 20,
     seconds: Annotated[float, option("That a reader takes for an image.", min=1)] = 12,
@@ -184,8 +186,7 @@ def plan_command(
         raise MiuaError(f"--detect is a share between 0 and 1 other than 0.5, not {detect:g}.")
     if not math.isfinite(seconds):
         raise MiuaError(f"--seconds is a number of seconds, not {seconds:g}.")
-    images = (synthetic_images, real_images, practice, repeated)
-    design = Design(*images, readers, sets, seconds, image_correlation)
+    design = Design(*judged, readers, sets, seconds, image_correlation)
     findings = plan(design, detect)
     print_plan(design, findings)
     if json is not None:

@@ -1,10 +1,11 @@
-"""Whether results are what they say: `miua manifest`, `miua verify`."""
+"""Whether results and this installation are sound: `manifest`, `verify`, `conformance`, `env`."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,11 +13,12 @@ from miua.cli.declaring import need, option
 from miua.cli.options import STUDY, Results, Study
 from miua.errors import MiuaError
 from miua.printable import printable
-from miua.wording import counted
+from miua.wording import counted, listed
 
 if TYPE_CHECKING:
     from rich.text import Text
 
+    from miua.conformance import Case
     from miua.study.finding import Finding, Verification
 
 SHOWN = 20  # findings of one verdict that are named; --json has all of them
@@ -134,3 +136,150 @@ def _sentence(verification: Verification) -> str:
     left = len(verification.of("not checked", "undecided"))
     rest = f" {counted(left, 'finding')} {'is' if left == 1 else 'are'} open, as said above."
     return f"Nothing is wrong in {of}.{rest if left else ''}"
+
+
+def conformance_command(
+    images: Annotated[
+        Path | None, option("Compare others on these; on phantoms if not given.")
+    ] = None,
+    size: Annotated[
+        int | None, option("Resize the images to this square; not if not given.", min=2)
+    ] = None,
+    runner: Annotated[
+        str | None, option("Check this kernel_runner, not what is installed.")
+    ] = None,
+) -> None:
+    """Check the kernels bit for bit; show where others differ."""
+    import shlex
+
+    from miua import conformance
+
+    cases = conformance.read_cases()
+    if runner:
+        found = conformance.failures_by_threads(cases, conformance.runner(shlex.split(runner)))
+        _check_conformance(runner, len(cases), found)
+        return
+    for name, found in conformance.failures_of_installed(cases).items():
+        _check_conformance(f"installed, {name}", len(cases), found)
+    _print_peers(images, size)
+
+
+def _check_conformance(name: str, cases: int, found: dict[int, list[Case]]) -> None:
+    """One line if no case failed. found: those that did, by the number of threads."""
+    for threads, wrong in found.items():
+        if wrong:
+            first = "".join(f"\n  {case}" for case in wrong[:10])
+            raise MiuaError(
+                f"{name}, {threads} threads: {len(wrong)} of {cases} results are not those "
+                f"on file. Do not trust this build. The first:{first}"
+            )
+    print(f"{name}: all {cases} results are those on file, with {listed(found)} threads")
+
+
+def _print_peers(images: Path | None, size: int | None) -> None:
+    from rich.console import Console
+    from rich.table import Column, Table
+
+    from miua.peers import compare, phantoms, stacks_of
+
+    compared = compare(phantoms() if images is None else stacks_of(images, size))
+    if not compared.rows:
+        missing = listed(compared.absent)
+        print(f"No other library is installed to compare with: {missing} are missing.")
+        return
+    kind = "phantoms" if images is None else "images"
+    height, width = next(iter(compared.sizes))
+    of = f"{width} x {height}" if len(compared.sizes) == 1 else f"{len(compared.sizes)} sizes"
+    title = f"Pixels that others code or count otherwise: {compared.images} {kind} of {of}"
+    numbers = (Column(name, justify="right") for name in ("pixels", "share"))
+    table = Table("library", "what", *numbers, "remark", title=title, title_justify="left")
+    for row in compared.rows:
+        share = f"{100 * row.pixels / row.of:.4f} %"
+        table.add_row(row.peer, row.what, f"{row.pixels:,}", share, row.remark)
+    Console().print(table)
+    if compared.absent:
+        print(f"Not installed, so not compared: {', '.join(compared.absent)}")
+
+
+def env_command(
+    json: Annotated[bool, option("Print JSON, for machines.", "--json")] = False,
+) -> None:
+    """Print what a bug report needs: versions, machine, settings."""
+    from json import dumps
+
+    from miua.environment import environment
+
+    found = environment()
+    if json:
+        print(dumps(found, indent=2))
+        return
+    lines = [line for line in _lines(found) if line[1]]
+    width = max(len(name) for name, _ in lines)
+    for name, text in lines:
+        print(f"{name:{width}}  {text}")
+
+
+def _lines(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Names and what stands behind them; a name is empty where the line before goes on."""
+    code, python, system, hardware = (
+        found[name] for name in ("miua", "python", "system", "hardware")
+    )
+    yield "miua", f"{code['version'] or 'not installed'}, in {code['folder']}"
+    changes = ", with uncommitted changes" if code["uncommitted_changes"] else ""
+    yield "commit", f"{code['commit']}{changes}" if code["commit"] else "not known: no checkout"
+    yield "Python", f"{python['implementation']} {python['version']}, {python['program']}"
+    yield "system", f"{system['name']} ({system['kernel']})"
+    yield "container", system["container"] or "no"
+    model = f"{hardware['processor']} ({hardware['architecture']})"
+    yield "processor", f"{model}, {hardware['cores']} cores to use"
+    yield "memory", f"{hardware['memory_bytes'] / 1e9:.1f} GB"
+    yield "GPU", ", ".join(map(_gpu, hardware["gpus"])) or "none"
+    kernels = found["kernels"]["instruction_sets"]
+    yield "kernels", f"{found['kernels']['forced'] or kernels[-1]}, of {', '.join(kernels)}"
+    for number, pool in enumerate(found["thread_pools"]):
+        words = filter(None, (pool["library"], pool["version"], pool["architecture"]))
+        threads = counted(pool["num_threads"], "thread")
+        yield "" if number else "libraries", f"{pool['user_api']}: {' '.join(words)}, {threads}"
+    yield "torch", _torch(found["torch"])
+    missing = {
+        name: f" (missing: {', '.join(of)})" if of else "" for name, of in found["extras"].items()
+    }
+    yield "extras", "; ".join(f"{name}{told}" for name, told in missing.items())
+    versions = (f"{name} {version or '(missing)'}" for name, version in found["packages"].items())
+    yield "packages", ", ".join(versions)
+    yield from _lock(found["lock"])
+    yield "LaTeX", found["latex"] or "none"
+    yield "Slurm", found["slurm"] or "none"
+    data = found["data_folder"]
+    made = "" if data["exists"] else " (not made yet)"
+    yield "data", f"{data['path']}, {data['free_bytes'] / 1e9:.1f} GB free{made}"
+    variables = (f"{name}={value}" for name, value in found["variables"].items())
+    yield "variables", ", ".join(variables) or "none"
+
+
+def _gpu(gpu: dict[str, Any]) -> str:
+    memory = f", {gpu['memory_bytes'] / 1e9:.1f} GB" if gpu["memory_bytes"] else ""
+    return f"{gpu['name']}{memory}, driver {gpu['driver']}"
+
+
+def _torch(found: dict[str, Any] | None) -> str:
+    if found is None:
+        return "not installed"
+    cuda = f"built for CUDA {found['cuda_of_build']}" if found["cuda_of_build"] else "without CUDA"
+    seen = ", ".join(found["gpus"]) or "none" if found["cuda_available"] else "no GPU"
+    return f"{found['version']}, {cuda}, sees {seen}, {found['threads']} threads"
+
+
+def _lock(lock: dict[str, Any] | None) -> Iterator[tuple[str, str]]:
+    if lock is None:
+        yield "lock", "none: installed without requirements.lock"
+        return
+    different, missing = lock["differ"], lock["missing"]
+    if different or missing:
+        yield "lock", f"{len(different)} packages of other versions, {len(missing)} not installed"
+    else:
+        yield "lock", f"every package as in {lock['file']}"
+    for each in different:
+        yield "", f"{each['package']} {each['installed']} (locked: {each['locked']})"
+    if missing:
+        yield "", f"not installed: {', '.join(missing)}"
