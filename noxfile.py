@@ -1,6 +1,4 @@
-"""The doors: `nox -s reproduce`, `nox -s tests`, and what developers need (`nox --list`)."""
-
-from __future__ import annotations
+"""The sessions: `nox -s reproduce`, `nox -s tests`, and what developers need (`nox --list`)."""
 
 import hashlib
 import json

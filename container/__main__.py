@@ -1,7 +1,5 @@
 """`python -m container`: build the image, and with --check try it."""
 
-from __future__ import annotations
-
 import argparse
 import os
 import re

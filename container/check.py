@@ -1,7 +1,5 @@
 """Tries the image: with the network off, as users that are not root, on a read-only root."""
 
-from __future__ import annotations
-
 import json
 import os
 import shlex

@@ -1,7 +1,5 @@
 """Docker, Podman and Buildah: which of them works here, and how each is told the same thing."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import subprocess

@@ -3,8 +3,6 @@
 `python -m container.loopback COMMAND` then becomes the command.
 """
 
-from __future__ import annotations
-
 import fcntl
 import os
 import socket

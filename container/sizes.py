@@ -1,7 +1,5 @@
 """What takes the space in the image; runs inside it: `python -m container.sizes`."""
 
-from __future__ import annotations
-
 import os
 import sys
 from collections import Counter

@@ -4,8 +4,6 @@ The tensors are written first and the JSON, which holds their SHA-256, last: a c
 when its JSON does, and is whole when the hash agrees.
 """
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 from typing import Any, NamedTuple

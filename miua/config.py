@@ -1,7 +1,5 @@
 """Configuration: every choice a person can make, checked once, saved with what it made."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from itertools import pairwise

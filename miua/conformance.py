@@ -5,8 +5,6 @@ It holds for every platform, compiler, instruction set and number of threads. Pi
 SHAKE-256, so that no random number generator has to be the same everywhere.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

@@ -6,8 +6,6 @@ in the generator, batch norm (not on the first layer) and LeakyReLU 0.2 in the d
 biases. Other sizes add or drop stages in the middle: the feature maps double as the side halves.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Literal, NamedTuple, get_args

@@ -1,7 +1,5 @@
 """The machine and the environment that miua runs in, as a bug report or a manifest needs them."""
 
-from __future__ import annotations
-
 import os
 import platform
 import shutil

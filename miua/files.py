@@ -1,7 +1,5 @@
 """Files that are whole or absent: atomic writes, hashes, and the places for caches."""
 
-from __future__ import annotations
-
 import fcntl
 import hashlib
 import json

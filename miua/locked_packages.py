@@ -1,7 +1,5 @@
 """Are the packages here those of requirements.lock, which the study was checked with?"""
 
-from __future__ import annotations
-
 from importlib.metadata import distributions
 from pathlib import Path
 from typing import NamedTuple

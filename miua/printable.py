@@ -1,7 +1,5 @@
 """Text from elsewhere that a terminal must not take for commands."""
 
-from __future__ import annotations
-
 import unicodedata
 
 # Control characters, and what stands for bytes of a file name that are no text.

@@ -5,8 +5,6 @@ names under `files`; one without that key, which a run, a set or a stack has, sp
 folder.
 """
 
-from __future__ import annotations
-
 import os
 import platform
 import subprocess

@@ -1,7 +1,5 @@
 """From a run's checkpoint to a synthetic set: each image from a seed of its own."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

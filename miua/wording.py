@@ -1,7 +1,5 @@
 """Numbers and lists as people read them: one home for terminal, pages, figures and paper."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable
 

@@ -1,7 +1,5 @@
 """What every analysis asks of its input before it computes."""
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 

@@ -1,7 +1,5 @@
 """The claims table: each claim with its verdict, decided by data and thresholds alone."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable
 from dataclasses import replace

@@ -7,8 +7,6 @@ their scores.
 A file of the study's folder that is missing or damaged is a MiuaError which names it.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The analysis' tables of a results folder by name: their columns, and which of these hold text."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import Any
 

@@ -6,8 +6,6 @@ largest |r| of each permutation (Westfall and Young, Resampling-Based Multiple T
 single-step maxT). It controls the chance of one false finding or more over the whole family.
 """
 
-from __future__ import annotations
-
 import math
 import warnings
 from collections.abc import Callable

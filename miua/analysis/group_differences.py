@@ -8,8 +8,6 @@ Values, and the labels of their groups and blocks, are columns of one table, sha
 that is not finite is a ValueError; data that allow no answer are an UndecidedError.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

@@ -15,8 +15,6 @@ significant.
 Every function raises UndecidedError where there are too few points for its test.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 

@@ -5,8 +5,6 @@ The regression, its strength and the test over all candidates are those of the p
 grid, each with the mean quality that the clinicians gave to its images.
 """
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 

@@ -11,8 +11,6 @@ All damages and levels of a repeat share the same two halves, so that levels dif
 alone.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial

@@ -5,8 +5,6 @@ Applied Regression Analysis (3rd ed. 1998), chapter 1; the band is the confidenc
 mean value, b + a x0 +- t s sqrt(1/n + (x0 - mean x)^2 / Sxx).
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

@@ -6,8 +6,6 @@ bias-corrected and accelerated (BCa; Efron 1987), are scipy.stats.bootstrap's, a
 of clusters; its jackknife then leaves out one cluster at a time.
 """
 
-from __future__ import annotations
-
 import math
 import warnings
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """Pictures as a page holds them, and images side by side."""
 
-from __future__ import annotations
-
 import base64
 import io
 import math

@@ -1,7 +1,5 @@
 """One look for every figure: colours, sizes, and files that are the same bytes each time."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager

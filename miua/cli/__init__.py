@@ -4,8 +4,6 @@ A module here holds the commands of one stage and what they print; `COMMANDS` li
 Commands import what they work with when they are called: help is there at once, without torch.
 """
 
-from __future__ import annotations
-
 import os
 import sys
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """How commands are declared: an option with its help, and the packages that a command needs."""
 
-from __future__ import annotations
-
 import inspect
 from collections.abc import Callable, Iterable
 from functools import wraps

@@ -1,7 +1,5 @@
 """An evaluation as a person reads it in a terminal."""
 
-from __future__ import annotations
-
 from math import isfinite
 
 from rich.console import Console

@@ -4,8 +4,6 @@
 `expected`, `repeat`, and `reproduce`, `experiment`, which run all steps.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path

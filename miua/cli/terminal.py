@@ -1,7 +1,5 @@
 """Tables and text in a terminal."""
 
-from __future__ import annotations
-
 from collections.abc import Container, Iterable
 
 from rich.console import Console

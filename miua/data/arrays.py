@@ -3,8 +3,6 @@
 An .npz file with several arrays needs the name of one: STACK.npz:NAME.
 """
 
-from __future__ import annotations
-
 import zipfile
 import zlib
 from pathlib import Path

@@ -5,8 +5,6 @@ which images a set holds. Results are rounded to the nearest grey level and clip
 What is random depends on the seed alone; the rest takes one and leaves it.
 """
 
-from __future__ import annotations
-
 import io
 import math
 from collections.abc import Callable

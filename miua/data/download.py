@@ -4,8 +4,6 @@ A download, through pooch, leaves either the right file or none; an archive can 
 it should.
 """
 
-from __future__ import annotations
-
 import stat
 import time
 import zipfile

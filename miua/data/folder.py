@@ -1,7 +1,5 @@
 """Which files in a folder are its images, and what they are called."""
 
-from __future__ import annotations
-
 import os
 from collections import Counter
 from collections.abc import Iterator, Sequence

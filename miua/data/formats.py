@@ -5,8 +5,6 @@ them a file is tells its content, not its suffix. A file is checked to its last 
 cannot be taken without loss or a guess is refused: colour, transparency, damage, several pages.
 """
 
-from __future__ import annotations
-
 import hashlib
 import io
 import struct

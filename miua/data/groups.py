@@ -7,8 +7,6 @@ name them. Rows for files that are not among the images are left aside, so that 
 for a whole dataset and for parts of it; but one row at least must fit.
 """
 
-from __future__ import annotations
-
 import csv
 import re
 from collections import defaultdict

@@ -9,8 +9,6 @@ NNN_4HC.png are further ones; beside each image lies NNN_HC_Annotation.png with 
 head; and one table gives pixel size and head circumference in mm.
 """
 
-from __future__ import annotations
-
 import csv
 import os
 import re

@@ -6,8 +6,6 @@ at it. `tissue()` joins both to maps of echo strength. Positions inside the head
 axes, (u, v), where the skull is the unit circle, u points to the forehead and v across the midline.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

@@ -7,8 +7,6 @@ corners that a rotation uncovers with 0, which is mid-grey there; that is availa
 pixel unless told otherwise.
 """
 
-from __future__ import annotations
-
 import math
 from typing import Literal
 

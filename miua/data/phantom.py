@@ -4,8 +4,6 @@ Phantoms look like ultrasound of fetal heads and are none: nothing measured on t
 about real images. How they come about: head.py (what is there), ultrasound.py (how it looks).
 """
 
-from __future__ import annotations
-
 import csv
 from functools import partial
 from pathlib import Path

@@ -7,8 +7,6 @@ and width w, is c - w/2 : c + w/2 - 1 for the function LINEAR and c - w/2 : c + 
 (DICOM PS3.3, C.11.2.1.2). It applies after the modality rescale, as LOW:HIGH does.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, get_args

@@ -8,8 +8,6 @@ pixels of the image, weights beyond the border left out and the others normalise
 torch's `interpolate` does unless told otherwise.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

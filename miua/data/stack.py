@@ -11,8 +11,6 @@ which were skipped and why, and the notes). KEY is the SHA-256 of the files' con
 that decides the result, but not of names: the same contents may have others.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence

@@ -1,7 +1,5 @@
 """Work on many items in several threads, with a bounded number of results ahead."""
 
-from __future__ import annotations
-
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator

@@ -10,8 +10,6 @@ to be resolved give fully developed speckle (Rayleigh distributed). A point spre
 constant angle widens with depth by itself; the focus narrows it at one depth.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from functools import cached_property

@@ -1,7 +1,5 @@
 """What a reader of these numbers has to know before believing them, a sentence each."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from hashlib import sha256
 

@@ -1,7 +1,5 @@
 """`miua.evaluate`: synthetic images against real ones, with all that makes numbers trustworthy."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path

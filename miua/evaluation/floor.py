@@ -10,8 +10,6 @@ full. So for these two sets are drawn independently, groups with replacement, an
 one group are left out.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """From what a person gives (folders, stacks, arrays) to image stacks, their names and groups."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path

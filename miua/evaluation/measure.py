@@ -1,7 +1,5 @@
 """The one engine: the metrics of a comparison, by the registry, as tidy records."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache

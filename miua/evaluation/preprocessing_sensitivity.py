@@ -5,8 +5,6 @@ Zhang, Zhu, "On aliased resizing and surprising subtleties in GAN evaluation", C
 every choice is changed by itself, the others staying as they are in the evaluation.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import permutations

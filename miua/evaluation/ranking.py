@@ -1,7 +1,5 @@
 """Sets in order, by each metric, and how sure the order is."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """Splits of real images into two disjoint halves that share no subject, or no image."""
 
-from __future__ import annotations
-
 from typing import Literal, NamedTuple, get_args
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Where values lie beside the range that real images show among themselves, and in words."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal

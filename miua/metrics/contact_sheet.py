@@ -3,8 +3,6 @@
 Grey on white, without colours: what counts as a copy is framed and labelled.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from functools import cache
 from typing import Any, NamedTuple

@@ -6,8 +6,6 @@ varied as the reference, 0 that all images are the same. Its square is twice the
 pixel, averaged over pixels; docs/metrics/diversity.md says what follows.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from miua.metrics.comparison import Comparison, Side

@@ -7,8 +7,6 @@ The Frechet distance, the kernel distance and the neighbourhood metrics take the
 them. Whatever changes the features, weights and preprocessing, is in an extractor's `sha256`.
 """
 
-from __future__ import annotations
-
 import hashlib
 import io
 import re

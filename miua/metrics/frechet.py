@@ -9,8 +9,6 @@ A Frechet distance of n images is biased upwards, the more the smaller n is.
 is read off `frechet_resampled` by `centred_interval`.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 

@@ -6,8 +6,6 @@ images of A, plus that of B, minus twice that of the pairs of both: unbiased wha
 images, and so sometimes below 0. KID has degree 3, gamma 1 / d and coef0 1.
 """
 
-from __future__ import annotations
-
 import math
 from itertools import product
 from typing import Any, NamedTuple

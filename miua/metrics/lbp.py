@@ -9,8 +9,6 @@ integers. scikit-image makes it in floating point, so the two differ only where 
 equal, and there scikit-image depends on the platform.
 """
 
-from __future__ import annotations
-
 from typing import Literal
 
 import numpy as np

@@ -4,8 +4,6 @@ Each of its 256 elements is a metric, of which the study singled out four; the s
 values is another.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from miua.metrics.comparison import LBP, Comparison

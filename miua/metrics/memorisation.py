@@ -16,8 +16,6 @@ must be the images that the generator was trained on, and `groups` must say whic
 subject.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass

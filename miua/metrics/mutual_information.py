@@ -13,8 +13,6 @@ estimate takes n_ij g(n_ij) for n_ij ln n_ij, where g comes from the digamma fun
 a pixel for each cell, no estimate is to be trusted: docs/metrics/mutual-information.md has numbers.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any, Literal, get_args
 

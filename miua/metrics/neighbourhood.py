@@ -7,8 +7,6 @@ with k = 5. All of them look at balls around images in the space of features, ea
 distance to the k-th nearest other image of its own set.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """One row of the tidy table: one set, one metric, one value, and how its interval comes about."""
 
-from __future__ import annotations
-
 import csv
 import io
 from collections.abc import Sequence

@@ -4,8 +4,6 @@ One entry here and one module make a metric. What `miua.evaluate` computes, its 
 the help of `--metrics`, the index of docs/metrics/README.md and the warnings come from the entries.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace

@@ -5,8 +5,6 @@ Squared differences of bytes are integers below 2^53 in sum, so every mean squar
 to its one division.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

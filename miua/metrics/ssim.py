@@ -11,8 +11,6 @@ are; this bound is proved. The largest difference found is 3e-7, for a single wi
 windows, of noise or of phantoms, it is below 1e-7. The same holds for scikit-image's results.
 """
 
-from __future__ import annotations
-
 from miua import _kernels
 from miua.metrics.stacks import Floats, Grey, PairValue, image_stack
 

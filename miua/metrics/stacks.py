@@ -1,7 +1,5 @@
 """Image stacks as metrics take them, what is computed of pairs, an order that no file decides."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple

@@ -6,8 +6,6 @@ machine gives the same grey levels; the augmentation, in floating point, lies wi
 of them.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor

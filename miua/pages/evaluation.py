@@ -1,7 +1,5 @@
 """The HTML page of an evaluation: one file that works without a network and without scripts."""
 
-from __future__ import annotations
-
 import shlex
 from pathlib import Path
 from typing import Any

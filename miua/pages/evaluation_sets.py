@@ -1,7 +1,5 @@
 """Several sets beside each other on the page of an evaluation, and what other choices move."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass

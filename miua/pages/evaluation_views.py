@@ -1,7 +1,5 @@
 """What the page of an evaluation shows of one set: its numbers, places of marks, sentences."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple

@@ -1,7 +1,5 @@
 """Figure 1: the DCGAN's architecture, drawn from the model's own list of layers."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 

@@ -1,7 +1,5 @@
 """The claims, their verdicts, and the answer to: did it reproduce?"""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field

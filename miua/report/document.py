@@ -1,7 +1,5 @@
 """The printed paper: generated numbers, tables and figures beside the sources, then LaTeX."""
 
-from __future__ import annotations
-
 import os
 import re
 import shutil

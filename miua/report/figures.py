@@ -1,7 +1,5 @@
 """The figures of paper and report: what they are called, what to see in them, and their files."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path

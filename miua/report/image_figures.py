@@ -1,7 +1,5 @@
 """The images of sets and runs, as the page embeds them and figures show them."""
 
-from __future__ import annotations
-
 import re
 from itertools import product
 from pathlib import Path

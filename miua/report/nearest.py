@@ -1,7 +1,5 @@
 """Synthetic images beside the training images nearest to them: does a network copy?"""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

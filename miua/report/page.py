@@ -3,8 +3,6 @@
 `page_content` is all that its templates show, by name; each section's part from its own module.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,7 +1,5 @@
 """What each run was: configuration, seed, code, device, hashes; and how long it took."""
 
-from __future__ import annotations
-
 import json
 import math
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The synthetic sets beside the noise floor, and the 256 elements of their LBP vectors."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple

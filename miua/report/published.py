@@ -1,7 +1,5 @@
 """What was published beside what came out here, and whether the two can be compared."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The published regressions and the trainings' curves: what both figures and page draw."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 

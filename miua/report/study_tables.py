@@ -1,7 +1,5 @@
 """The study's tables as figures, paper and report read them, and what all three say about them."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from typing import NamedTuple
 

@@ -4,8 +4,6 @@ Macros are made of what the paper's sources use and nothing else; a test holds t
 Values of its tables, which no sentence quotes, can be traced as well.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field

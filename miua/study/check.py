@@ -3,8 +3,6 @@
 What should be there is read from the study, never from the results.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import partial

@@ -6,8 +6,6 @@ same bytes. Tables and JSON are read strictly: where two readers could see diffe
 file fails.
 """
 
-from __future__ import annotations
-
 import csv
 import io
 import json

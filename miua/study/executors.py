@@ -5,8 +5,6 @@ filtered: its logger plugins would give them as events, but not the words of a c
 lie in files that Snakemake wrote there, and the plugin would be one more package to install.
 """
 
-from __future__ import annotations
-
 import os
 import re
 import shutil

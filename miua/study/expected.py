@@ -6,8 +6,6 @@ of a results folder and out of the small outcome kept of one. They have the name
 with the seeds counted from the profile's own, so that numbers of repeats with other seeds meet.
 """
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Iterable, Sequence
 from pathlib import Path

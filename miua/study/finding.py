@@ -1,7 +1,5 @@
 """What a verification says: one finding for each thing that was checked, and all of them."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass

@@ -5,8 +5,6 @@ Snakemake says which jobs are left. Trainings, sets and metrics are tried, by sm
 and how much memory. What is not known so is told as such.
 """
 
-from __future__ import annotations
-
 import heapq
 import shutil
 import tempfile

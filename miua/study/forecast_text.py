@@ -1,7 +1,5 @@
 """A forecast for people: two tables, the totals beside what there is, and what does not fit."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 
 from rich.console import Console

@@ -3,8 +3,6 @@
 And whether the files are those of the manifest, each with a provenance.
 """
 
-from __future__ import annotations
-
 import platform
 import posixpath
 from collections.abc import Iterator

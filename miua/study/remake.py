@@ -5,8 +5,6 @@ not its own outputs; what it makes there is held against theirs by one comparato
 repeated but training, and but the printing of the paper, whose numbers and tables are made again.
 """
 
-from __future__ import annotations
-
 import posixpath
 import shutil
 import tempfile

@@ -4,8 +4,6 @@
 numbers scatter.
 """
 
-from __future__ import annotations
-
 import json
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """How far a new run may be from its repeats, and how unusual a number is among them."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import NamedTuple
 

@@ -4,8 +4,6 @@ The chain is read from the files themselves: values.json beside the paper, the t
 sets' and runs' provenance. What can be checked on the way is checked.
 """
 
-from __future__ import annotations
-
 import difflib
 from collections.abc import Iterator, Sequence
 from pathlib import Path

@@ -5,8 +5,6 @@ Seconds are those of a calm machine as far as they can be told: of one thread, n
 processor's time, which other programs do not add to.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import time

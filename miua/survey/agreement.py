@@ -4,8 +4,6 @@ Kappa is that of statsmodels. ICC is computed here from two-way mean squares, as
 libraries with an ICC are under licences that this package cannot take on.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator, Sequence
 from functools import partial

@@ -1,7 +1,5 @@
 """Readers' files against their study: each is accepted, or refused with its reason."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Iterable, Sequence
 from datetime import datetime

@@ -3,8 +3,6 @@
 The page is one HTML file with all images in it, and not a word of the key.
 """
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import json

@@ -6,8 +6,6 @@ readers as in a cyclic Latin square: over as many readers as there are blocks, e
 every block of first showings once, so that none is seen early or late on average.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from enum import IntEnum

@@ -1,7 +1,5 @@
 """A value with its interval, or why there is none, and the interval that resamples images."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from typing import Any, NamedTuple

@@ -4,8 +4,6 @@ RESULTS/readers/ holds the study, its key and each reader's file as they were. T
 these alone, so that anybody can make them again.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """All scores of a reader study, and the files that hold them."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple

@@ -8,8 +8,6 @@ Where a study of this size finds nothing, or is too large to compute, functions 
 UndecidedError.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from dataclasses import dataclass

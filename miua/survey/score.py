@@ -12,8 +12,6 @@ to "synthetic", below to "real". Arguments: `real`, whether each judged image is
 answered to it, of one shape.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator
 from functools import partial

@@ -4,8 +4,6 @@ All three are JSON of whole numbers, words and truth values alone, so that a bro
 write the same bytes for the same content (`canonical`).
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 from pathlib import Path

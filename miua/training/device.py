@@ -1,7 +1,5 @@
 """Where a training computes, and how exactly."""
 
-from __future__ import annotations
-
 import ctypes
 import os
 from contextlib import suppress

@@ -3,8 +3,6 @@
 Checkpoints are saved often, thinned, and found again after any interruption.
 """
 
-from __future__ import annotations
-
 import json
 from dataclasses import dataclass, field
 from pathlib import Path

@@ -11,8 +11,6 @@
 The literature names the signs; the bounds are this project's.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable
 from itertools import pairwise

@@ -1,7 +1,5 @@
 """One update of each network, and what an epoch adds up."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits

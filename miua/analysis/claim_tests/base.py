@@ -4,8 +4,6 @@ A test is a function of the evidence, of its inputs and, by keyword only, of its
 signature says which keys a claim of claims.yaml may give it. It decides by these alone.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field

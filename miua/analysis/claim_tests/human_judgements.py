@@ -4,8 +4,6 @@ Of scores: line, strength, significance, family. Of counts of images called real
 possible, and what they say against chance.
 """
 
-from __future__ import annotations
-
 import fractions
 import math
 from typing import Annotated, Any, Literal, NamedTuple

@@ -4,8 +4,6 @@ Of the sets: closeness of LBPv elements, collapse, published ranges. Of real ima
 pairing, subjects, and sensitivity to known damage.
 """
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 import numpy as np

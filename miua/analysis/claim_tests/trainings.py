@@ -9,8 +9,6 @@ the study most likely made, takes them for such; Friedman's test, blocked by epo
 the epochs have in common, but neither can tell a size from the one run that stands for it.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from typing import Annotated, Literal
