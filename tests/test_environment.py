@@ -12,6 +12,7 @@ import pytest
 
 from miua import environment as module
 from miua.environment import environment, hardware
+from tests.small_study import call
 from tests.test_cli import miua
 
 LIGHT = """
@@ -69,7 +70,7 @@ def test_gpus_are_those_that_the_driver_tells(tmp_path, monkeypatch):
 
 
 def test_the_command_tells_the_same_to_people_and_to_machines():
-    told = json.loads(miua("env", "--json").stdout)
+    told = json.loads(call("env", "--json"))
     import torch
 
     assert told["torch"]["version"] == torch.__version__
