@@ -190,7 +190,7 @@ def executor(tmp_path_factory, cluster):
     """A user's copy of the shipped settings, for a small cluster without accounting."""
     folder = tmp_path_factory.mktemp("executor")
     settings = yaml.safe_load((STUDY / "executors" / "slurm" / "config.yaml").read_text())
-    settings |= {"slurm-status-command": "squeue", "slurm-init-seconds-before-status-checks": 5}
+    settings |= {"slurm-status-command": "squeue", "slurm-init-seconds-before-status-checks": 1}
     settings |= {"latency-wait": 10}
     settings["set-threads"] = dict.fromkeys(settings["set-threads"], cluster.cores)
     (folder / "config.yaml").write_text(yaml.safe_dump(settings))
