@@ -13,7 +13,7 @@ DEBIAN_BASE = f"localhost/miua-base:{DEBIAN}"
 
 
 class ImageError(Exception):
-    """Something the person can mend: says what is wrong and what to do."""
+    """Something the user can fix: says what is wrong and what to do."""
 
 
 def choose_engine(wanted: str | None = None) -> str:

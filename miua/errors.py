@@ -2,7 +2,7 @@
 
 
 class MiuaError(Exception):
-    """Something the person can mend: says what is wrong, where, and what to do.
+    """Something the user can fix: says what is wrong, where, and what to do.
 
     The command line prints the message alone, without a traceback, and exits with status 1.
     """

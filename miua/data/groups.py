@@ -1,5 +1,5 @@
-"""Which images belong together (to one subject, say), as a table tells: a CSV file with the
-columns "file" and "group"; others may stand beside them.
+"""Which images belong together (to one subject, say), read from a CSV file with the
+columns "file" and "group"; other columns are ignored.
 
 A file is named by its path in the image folder ("a/1.png"), or by its bare name ("1.png") where
 only one image has that. The frames of a file ("1.dcm[3]") are in the file's group, unless rows

@@ -89,8 +89,8 @@ def train(
             _Training(started, dataset, stop).to_last_epoch(predicted)
     except OSError as error:
         raise MiuaError(
-            f"{run} cannot be written: {error.strerror or error}. Checkpoints that are there are "
-            "kept: mend the cause, then the same command goes on from the newest."
+            f"{run} cannot be written: {error.strerror or error}. The checkpoints written so "
+            "far are kept. Fix the cause; the same command then continues from the newest."
         ) from error
 
 

@@ -1,4 +1,4 @@
-"""Where a value stands beside the range of real images, and in words."""
+"""Where a value lies relative to the range of real images, and how that is said."""
 
 import math
 

@@ -178,7 +178,7 @@ def test_a_full_disk_is_told_and_with_room_again_the_run_goes_on(tmp_path, stack
         assert full.returncode == 1
         assert "cannot be written" in full.stderr
         assert "No space left on device" in full.stderr
-        assert "the same command goes on from the newest" in full.stderr
+        assert "the same command then continues from the newest" in full.stderr
         assert "Traceback" not in full.stderr
         assert not list((disk / "run").rglob(".partial-*"))
         filler.unlink()

@@ -1,4 +1,4 @@
-"""What a run keeps: enough to go on to the bit, from wherever it was interrupted."""
+"""What a run keeps: enough to continue bit for bit from wherever it was interrupted."""
 
 import json
 
