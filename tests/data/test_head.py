@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.ndimage import binary_fill_holes, label
-from scipy.special import ellipe
+from scipy.special import ellipe, gammainc
 
-from miua.data.head import Ellipse
+from miua.data.head import Ellipse, _smooth, _speckle, draw_head, draw_view, grey_image
 
 RATIOS = st.floats(0.6, 1.0)
 
@@ -49,3 +49,40 @@ def test_the_outline_is_closed_thin_and_as_large_as_the_ellipse(ratio: float, an
 def test_what_lies_beyond_the_image_is_cut_off() -> None:
     assert Ellipse(0, 0, 30, 20, 0).outline(40, 40).any()
     assert not Ellipse(-100, 0, 30, 20, 0).outline(40, 40).any()
+
+
+def test_outside_the_fan_is_black() -> None:
+    for subject in range(4):
+        rng = np.random.default_rng(subject)
+        head = draw_head(rng)
+        view = draw_view(head, rng)
+        image, fan = grey_image(head, view, rng), view.fan
+        y, x = np.indices(image.shape)
+        distance = np.hypot(x - fan.apex_x, y - fan.apex_y)
+        angle = np.arctan2(x - fan.apex_x, y - fan.apex_y)
+        off = (distance < fan.near - 1) | (distance > fan.far + 1)
+        off |= np.abs(angle) > fan.half_angle + 0.005
+        assert off.any()
+        assert not image[off].any()
+        assert (image[~off] > 0).mean() > 0.8
+
+
+@pytest.mark.parametrize("looks", [1, 4])
+def test_speckle_is_exponentially_distributed_and_smoother_over_more_looks(looks: int) -> None:
+    power = _speckle(np.random.default_rng(0), looks)
+    assert power.mean() == pytest.approx(1, abs=0.02)
+    # The mean of n exponential values follows a gamma distribution of shape n.
+    assert power.std() == pytest.approx(1 / math.sqrt(looks), abs=0.04)
+    shares = [(power < limit).mean() for limit in (0.5, 1, 2)]
+    expected = gammainc(looks, looks * np.array((0.5, 1, 2)))
+    np.testing.assert_allclose(shares, expected, atol=0.02)
+
+
+def test_smooth_maps_are_smooth_and_of_unit_spread() -> None:
+    rng = np.random.default_rng(0)
+    maps = np.stack([_smooth(rng, 8, 6) for _ in range(40)])
+    assert maps.shape[1:] == (540, 800)
+    assert maps.std() == pytest.approx(1, abs=0.1)
+    assert maps.mean() == pytest.approx(0, abs=0.1)
+    assert np.abs(np.diff(maps, axis=1)).max() < 0.2
+    assert np.abs(np.diff(maps, axis=2)).max() < 0.2

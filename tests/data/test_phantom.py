@@ -122,7 +122,7 @@ def test_heads_are_as_large_as_hc18s() -> None:
 def test_heads_lie_within_the_image() -> None:
     for subject in range(300):
         rng = np.random.default_rng([0, subject, 0])
-        view = draw_view(draw_head(rng), 800, 540, rng)
+        view = draw_view(draw_head(rng), rng)
         half_width, half_height = view.ellipse.half_extent
         assert half_width <= view.ellipse.x <= 799 - half_width
         assert half_height <= view.ellipse.y <= 539 - half_height
