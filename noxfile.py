@@ -150,6 +150,13 @@ def explore(session: nox.Session) -> None:
 
 
 @nox.session
+def fuzz(session: nox.Session) -> None:
+    """Read image files changed at random: 100,000 mutations of each format. `-- 5000` for fewer."""
+    install(session)
+    session.run("python", "-m", "tests.data.mutations", *(session.posargs or ["100000"]))
+
+
+@nox.session
 def slurm(session: nox.Session) -> None:
     """Run the study on a real Slurm of one node and hold it against a local run."""
     install(session)

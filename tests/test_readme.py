@@ -38,6 +38,7 @@ ELSEWHERE = (
     Elsewhere("./run experiment -- training-size --profile cpu", reason=HOURS),
     Elsewhere("./run paper -- results/cpu", reason=HOURS),
     Elsewhere("./run explore", reason="every night; a run finds other examples than the last"),
+    Elsewhere("./run fuzz", test="tests/data/test_decoding.py"),
     Elsewhere("./run bench", reason="timings, which a busy machine makes worthless"),
     Elsewhere("nox -s image", reason=ENGINE),
     Elsewhere("./run image", reason=ENGINE),

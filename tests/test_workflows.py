@@ -20,6 +20,7 @@ WORKFLOWS = sorted(GITHUB.glob("workflows/*.yml"))
 NOT_IN_CI = {
     "audit": "asks a database of vulnerabilities, which a change does not alter",
     "explore": "looks for examples that no run had before, so that it may fail for no change",
+    "fuzz": "takes half an hour; the tests try some hundreds of each format",
     "image": "needs a container engine and a base image; the rebuild takes hours",
     "wheels": "builds for every system and Python; .ci/run only asks for which",
 }

@@ -3,8 +3,6 @@
 An .npz file with several arrays needs the name of one: STACK.npz:NAME.
 """
 
-import zipfile
-import zlib
 from pathlib import Path
 from typing import Any
 
@@ -43,8 +41,11 @@ def open_array(path: Path, name: str | None, window: Window | None) -> tuple[NDA
         raise MiuaError(f"{path} is missing.") from None
     except MemoryError:
         raise MiuaError(f"{path} does not fit into memory.") from None
-    except (ValueError, EOFError, OSError, zipfile.BadZipFile, zlib.error) as error:
-        raise MiuaError(f"{path} is not a readable {path.suffix} file ({error}).") from None
+    except MiuaError:
+        raise
+    except Exception as error:  # of what a damaged file makes numpy and zipfile raise: no list
+        why = " ".join(str(error).split()) or type(error).__name__
+        raise MiuaError(f"{path} is not a readable {path.suffix} file ({why}).") from None
     if array.dtype.kind not in "uif" or array.ndim != 3 or array.size == 0:
         raise MiuaError(
             f"{shown} is no image stack: it holds {array.dtype} of shape {array.shape}, "

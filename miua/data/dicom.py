@@ -8,28 +8,52 @@ Colour (RGB, YBR_*, PALETTE COLOR) is taken where it is grey by content.
 from __future__ import annotations
 
 import io
+import warnings
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
-from miua.data.reading import Frame, RefusedError, one_channel
-from miua.errors import MissingExtraError, MiuaError
+from miua.data.reading import Frame, RefusedError, check_size, one_channel
+from miua.errors import MissingExtraError
 
 if TYPE_CHECKING:
     from pydicom import Dataset
     from pydicom.pixels.decoders.base import Decoder
 
-MAGIC = b"DICM"  # at byte 128
+_MAGIC = b"DICM"  # at byte 128
+_HEAD = 132  # bytes that tell whether a file is DICOM
+# Without that, a file begins with an element of its meta information or of the group 8.
+_FIRST_GROUPS = (b"\x02\x00", b"\x08\x00")
+_LONGEST_FIRST = 256  # bytes of such an element
 _DEFLATED = b"1.2.840.10008.1.2.1.99"  # a transfer syntax: all behind the file's head is packed
 MAX_UNPACKED = 10**9  # bytes
 SUFFIXES = (".dcm", ".dicom")
 _MONOCHROME = ("MONOCHROME1", "MONOCHROME2")
 _COLOUR = ("RGB", "PALETTE COLOR", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")
+
+
+def is_dicom(head: bytes) -> bool:
+    """Whether a file's first 132 bytes say that it is DICOM, by its mark or by an element."""
+    if head[128:_HEAD] == _MAGIC:
+        return True
+    if head[:2] not in _FIRST_GROUPS or len(head) < _HEAD:
+        return False
+    explicit = head[4:6].isalpha() and head[4:6].isupper()
+    length = int.from_bytes(head[6:8] if explicit else head[4:8], "little")
+    return length % 2 == 0 and length <= _LONGEST_FIRST
+
+
+def file_is_dicom(path: Path) -> bool:
+    """`is_dicom` of a file; False if it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return is_dicom(file.read(_HEAD))
+    except OSError:
+        return False
 
 
 def frames_of(data: bytes) -> Iterator[Frame]:
@@ -42,20 +66,25 @@ def frames_of(data: bytes) -> Iterator[Frame]:
         import pydicom
     except ImportError:
         raise MissingExtraError("Reading DICOM files", "pydicom", extra="dicom") from None
-    with _damage_refused():
-        _refuse_bomb(data)
-        dataset = pydicom.dcmread(io.BytesIO(data))
-        photometric = str(dataset.get("PhotometricInterpretation", "missing"))
-        promised = int(dataset.get("NumberOfFrames") or 1)
-        decoded = _decoder(dataset, photometric).iter_array(dataset)
-    for index in range(promised):
-        with _damage_refused():
-            pixels, _ = next(decoded, (None, None))
-            if pixels is None:
-                raise RefusedError(f"is damaged: it holds {index} of {promised} frames.")
-            made = _monochrome if photometric in _MONOCHROME else _colour
-            frame = made(dataset, pixels, index, photometric)
-        yield frame
+    # It warns of tags that no grey value depends on; what one depends on is checked here.
+    warnings.filterwarnings("ignore", module=r"pydicom(\.|$)")
+    _refuse_bomb(data)
+    dataset = pydicom.dcmread(io.BytesIO(data), force=True)
+    _name_syntax(dataset)
+    photometric = str(dataset.get("PhotometricInterpretation", "missing"))
+    promised = int(dataset.get("NumberOfFrames") or 1)
+    decoder, stored = _decoder(dataset, photometric), int(dataset.get("BitsStored") or 0)
+    shift = _unshifted(dataset, stored)
+    made = _monochrome if photometric in _MONOCHROME else _colour
+    index = 0
+    for index, (pixels, _) in enumerate(decoder.iter_array(dataset), 1):
+        if index > promised:
+            raise RefusedError(
+                f"holds more frames than its NumberOfFrames says, {promised}. Correct the file."
+            )
+        yield made(dataset, shift(pixels), index - 1, photometric, stored)
+    if index < promised:
+        raise RefusedError(f"is damaged: it holds {index} of {promised} frames.")
 
 
 def _refuse_bomb(data: bytes) -> None:
@@ -71,17 +100,29 @@ def _refuse_bomb(data: bytes) -> None:
         rest = unpacking.unconsumed_tail
 
 
-@contextmanager
-def _damage_refused() -> Iterator[None]:
-    """Of the errors of a parser that is given any bytes, there is no list."""
-    try:
-        yield
-    except (RefusedError, MiuaError):
-        raise
-    except Exception as error:
+def _name_syntax(dataset: Dataset) -> None:
+    """A file without meta information names no transfer syntax: its bytes show one of three."""
+    from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+
+    if "TransferSyntaxUID" not in dataset.file_meta:
+        implicit, little = dataset.original_encoding
+        explicit = ExplicitVRLittleEndian if little else ExplicitVRBigEndian
+        dataset.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian if implicit else explicit
+
+
+def _unshifted(dataset: Dataset, stored: int) -> Callable[[NDArray[Any]], NDArray[Any]]:
+    """What moves stored values down to bit 0, where HighBit says that they lie higher."""
+    allocated, high = int(dataset.get("BitsAllocated") or 0), dataset.get("HighBit")
+    if high is None or not stored or int(high) == stored - 1:
+        return lambda pixels: pixels
+    above = allocated - 1 - int(high)
+    if not 0 <= above <= allocated - stored:
         raise RefusedError(
-            f"is a damaged or incomplete DICOM file ({error}). Fetch or make it again."
-        ) from None
+            f"stores {stored} of {allocated} bits, of which {high} is the highest. Correct it."
+        )
+    dataset.BitsStored, dataset.HighBit = allocated, allocated - 1  # or pydicom masks low bits
+    # A number's sign is its highest bit: first up, then down.
+    return lambda pixels: pixels << above >> (allocated - stored)
 
 
 def _decoder(dataset: Dataset, photometric: str) -> Decoder:
@@ -95,9 +136,7 @@ def _decoder(dataset: Dataset, photometric: str) -> Decoder:
             f"has the photometric interpretation {photometric}. Convert it to grey explicitly."
         )
     syntax = dataset.file_meta.TransferSyntaxUID
-    rows, columns = int(dataset.Rows), int(dataset.Columns)
-    if rows * columns > 2 * (Image.MAX_IMAGE_PIXELS or np.inf):
-        raise RefusedError(f"is too large ({columns} x {rows} pixels).")
+    check_size(int(dataset.Columns), int(dataset.Rows))
     try:
         decoder: Decoder = get_decoder(syntax)
     # pydicom's own: what it raises for a compression that it does not know.
@@ -115,11 +154,14 @@ def _decoder(dataset: Dataset, photometric: str) -> Decoder:
     return decoder
 
 
-def _monochrome(dataset: Dataset, pixels: NDArray[Any], index: int, photometric: str) -> Frame:
+def _monochrome(
+    dataset: Dataset, pixels: NDArray[Any], index: int, photometric: str, bits: int
+) -> Frame:
+    if pixels.ndim != 2:
+        raise RefusedError(f"is {photometric} of several channels. Correct the file.")
     inverted = photometric == "MONOCHROME1"
     facts = [("DICOM", "MONOCHROME1", "inverted")] if inverted else []
     rescaled = _rescaled(dataset, pixels, index)
-    bits = int(dataset.get("BitsStored", 0))
     if bits == 8 and dataset.PixelRepresentation == 0:
         if rescaled is not pixels:
             without = "taken as stored, without it"
@@ -127,10 +169,14 @@ def _monochrome(dataset: Dataset, pixels: NDArray[Any], index: int, photometric:
         grey = pixels.astype(np.uint8)
         return Frame(255 - grey if inverted else grey, facts=tuple(facts))
     depth = f"{bits} bit{'' if bits == 1 else 's'}" if bits else f"{8 * pixels.itemsize}-bit floats"
+    if bits == 8:
+        depth += ", signed"
     return Frame(rescaled, depth, _window(dataset, index), inverted, tuple(facts))
 
 
-def _colour(dataset: Dataset, pixels: NDArray[Any], index: int, photometric: str) -> Frame:
+def _colour(
+    dataset: Dataset, pixels: NDArray[Any], index: int, photometric: str, bits: int
+) -> Frame:
     from pydicom.pixels import apply_color_lut  # type: ignore[attr-defined]
 
     if photometric == "PALETTE COLOR":
@@ -153,24 +199,30 @@ def _rescaled(dataset: Dataset, pixels: NDArray[Any], index: int) -> NDArray[Any
         table: NDArray[Any] = apply_modality_lut(pixels, dataset)
         return table
     item = _of_frame(dataset, "PixelValueTransformationSequence", index)
-    slope, intercept = float(item.get("RescaleSlope", 1)), float(item.get("RescaleIntercept", 0))
+    slope = float(_value(item, "RescaleSlope", 1))
+    intercept = float(_value(item, "RescaleIntercept", 0))
     return pixels if (slope, intercept) == (1, 0) else pixels * slope + intercept
 
 
 def _window(dataset: Dataset, index: int) -> tuple[float, float] | None:
     """The file's own window (the first, if it has several), if it is linear."""
     item = _of_frame(dataset, "FrameVOILUTSequence", index)
-    function = item.get("VOILUTFunction", "LINEAR")
-    if "WindowCenter" not in item or "WindowWidth" not in item:
+    function = _value(item, "VOILUTFunction", "LINEAR")
+    center, width = _value(item, "WindowCenter", None), _value(item, "WindowWidth", None)
+    if center is None or width is None:
         return None
-    center, width = (
-        float(np.atleast_1d(item[name].value)[0]) for name in ("WindowCenter", "WindowWidth")
-    )
+    center, width = (float(np.atleast_1d(value)[0]) for value in (center, width))
     if function == "LINEAR" and width >= 1:
         return center - width / 2, center + width / 2 - 1
     if function == "LINEAR_EXACT" and width > 0:
         return center - width / 2, center + width / 2
     return None
+
+
+def _value(item: Dataset, name: str, default: Any) -> Any:
+    """An element's value; the default where it is missing or, as a standard allows, empty."""
+    value = item.get(name)
+    return default if value is None or value == "" else value
 
 
 def _of_frame(dataset: Dataset, sequence: str, index: int) -> Dataset:

@@ -11,7 +11,8 @@ from miua.errors import MiuaError
 from miua.printable import has_control, printable
 from miua.wording import counted, first_few
 
-SUFFIXES = (".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".tif", ".tiff", *dicom.SUFFIXES)
+SUFFIXES = (".bmp", ".gif", ".j2k", ".jp2", ".jpeg", ".jpg", ".pgm", ".png", ".tif", ".tiff",
+            ".webp", *dicom.SUFFIXES)  # fmt: skip
 # HC18's layout: the folder of images, and the names of what lies among them.
 TRAINING_SET = "training_set"
 ANNOTATIONS = "*_Annotation.png"
@@ -93,15 +94,6 @@ def read_instead(name: str, folder: Path) -> str:
     return f"read {name} of the folder{rest}"
 
 
-def is_dicom(path: Path) -> bool:
-    """Whether the file's content says that it is DICOM; False if it cannot be read."""
-    try:
-        with path.open("rb") as file:
-            return file.read(132)[128:] == dicom.MAGIC
-    except OSError:
-        return False
-
-
 def _files(folder: Path, above: tuple[Path, ...]) -> Iterator[Path]:
     """All files that are not hidden. A linked folder that holds this one is not entered again."""
     try:
@@ -130,4 +122,4 @@ def _is_image(path: Path) -> bool:
     suffix = path.suffix.lower()
     # DICOM's unique identifiers, of numbers and dots, are often the names of files.
     nameless = (not suffix or suffix[1:].isdigit()) and path.name != _DICOM_INDEX
-    return suffix in SUFFIXES or (nameless and path.is_file() and is_dicom(path))
+    return suffix in SUFFIXES or (nameless and path.is_file() and dicom.file_is_dicom(path))

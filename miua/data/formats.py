@@ -1,34 +1,40 @@
 """One file -> its grey frames.
 
-PNG, JPEG, TIFF, BMP and PGM through Pillow, DICOM through pydicom (the extra 'dicom'). Which of
-them a file is tells its content, not its suffix. A file is checked to its last byte, and what
-cannot be taken without loss or a guess is refused: colour, transparency, damage, several pages.
+JPEG through simplejpeg, TIFF through tifffile, DICOM through pydicom (the extra 'dicom'); PNG, PGM,
+BMP, GIF, WebP and JPEG 2000 through Pillow. A file is what its content says, not its suffix. It is
+checked to its last byte, and what cannot be taken without loss or a guess is refused: colour,
+transparency, damage, several frames.
 """
 
 import hashlib
 import io
-import struct
+import re
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFile, UnidentifiedImageError
 
-from miua.data import dicom
-from miua.data.reading import Frame, RefusedError, one_channel, window_of
+from miua.data import dicom, tiff
+from miua.data.reading import Fact, Frame, RefusedError, check_size, one_channel, upright, window_of
 from miua.errors import MiuaError
 
-# What Pillow raises on a damaged file, by its many decoders.
-_DAMAGED = (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error, zlib.error)
 # Pillow would read dozens of formats, some through other programs: EPS starts Ghostscript.
-_FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "PPM")
-_WHITE_IS_ZERO, _PHOTOMETRIC, _ORIENTATION = 0, 262, 274  # TIFF; EXIF has the last, too
+_FORMATS = ("PNG", "JPEG", "PPM", "BMP", "GIF", "WEBP", "JPEG2000")
+_ORIENTATION = 274
+_JPEG, _PNG, _NETPBM = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", re.compile(rb"P[1-6][\s#]")
+# A PGM file's head: its numbers, between them white space and comments.
+_PGM_HEAD = re.compile(rb"P[1-6](?:\s|#[^\r\n]*[\r\n])+\d+(?:\s|#[^\r\n]*[\r\n])+\d+")
+_LONGEST_HEAD = 1 << 16
 # Modes that may be grey by content, and what notes call them.
 _KINDS = {"L": "L", "1": "1", "LA": "grey-alpha", "P": "palette", "PA": "palette", "RGB": "RGB",
           "RGBA": "RGBA"}  # fmt: skip
+# PNG's colour types: how many values a pixel has; and which rows and columns Adam7's passes hold.
+_PNG_SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
+_ADAM7 = ((0, 8, 0, 8), (0, 8, 4, 8), (4, 8, 0, 4), (0, 4, 2, 4), (2, 4, 0, 2), (0, 2, 1, 2),
+          (1, 2, 0, 1))  # fmt: skip
 
 
 def frames_of(path: Path, sha256: str = "") -> Iterator[Frame]:
@@ -38,10 +44,23 @@ def frames_of(path: Path, sha256: str = "") -> Iterator[Frame]:
     MiuaError: it is no longer what had the `sha256`, if that is given.
     """
     data = _contents(path, sha256)
-    if data[128:132] == dicom.MAGIC:
-        yield from dicom.frames_of(data)
-    else:
-        yield _pillow_frame(data)
+    frames = dicom.frames_of(data) if dicom.is_dicom(data) else iter([data])
+    while True:
+        # Of what decoders raise on bytes that they do not expect there is no list.
+        try:
+            frame = next(frames, None)
+            if isinstance(frame, bytes):
+                frame = _frame_of(frame)
+        except (RefusedError, MiuaError):
+            raise
+        except (Image.DecompressionBombError, MemoryError) as error:
+            raise RefusedError(f"is too large ({error}).") from None
+        except Exception as error:
+            why = " ".join(str(error).split()) or type(error).__name__
+            raise RefusedError(f"is damaged ({why}). Fetch or make it again.") from None
+        if frame is None:
+            return
+        yield frame
 
 
 def read_images(path: Path) -> Iterator[NDArray[np.uint8]]:
@@ -73,71 +92,112 @@ def _contents(path: Path, sha256: str) -> bytes:
     return data
 
 
-def _pillow_frame(data: bytes) -> Frame:
-    try:
+def _frame_of(data: bytes) -> Frame:
+    if data[:4] in tiff.MAGIC:
+        return tiff.frame_of(data)
+    if _NETPBM.match(data) and not _PGM_HEAD.match(data[:_LONGEST_HEAD]):
+        raise RefusedError(
+            f"is damaged: its head does not end within {_LONGEST_HEAD:,} bytes. "
+            "Fetch or make it again."
+        )
+    with _opened(data) as image:
         # verify() checks the checksums that decoding skips, and spends the image.
-        with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
-            image.verify()
-        with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
-            frames = getattr(image, "n_frames", 1)
-            if frames == 1:
-                return _upright(image)
-    except (Image.DecompressionBombError, MemoryError) as error:
-        raise RefusedError(f"is too large ({error}).") from None
-    except _DAMAGED as error:
-        # Pillow's message on what is no image shows where in memory the file lies.
-        why = "" if isinstance(error, UnidentifiedImageError) else f" ({error})"
-        raise RefusedError(f"is damaged or no image{why}. Fetch or make it again.") from None
-    raise RefusedError(f"holds {frames} frames. Save the one you mean as an image of its own.")
+        image.verify()
+    with _opened(data) as image:
+        check_size(*image.size)
+        if (frames := getattr(image, "n_frames", 1)) > 1:
+            raise RefusedError(
+                f"holds {frames} frames. Save the one you mean as an image of its own."
+            )
+        if data.startswith(_PNG):
+            _refuse_missing_rows(data, *image.size)
+        frame = _of_jpeg(data) if data.startswith(_JPEG) else _of_pillow(image, data)
+        try:
+            orientation = image.getexif().get(_ORIENTATION)
+        except Exception:  # a damaged description of a sound image
+            orientation = None
+    return upright(frame, orientation)
 
 
-def _upright(image: ImageFile.ImageFile) -> Frame:
-    """The frame, turned as an EXIF orientation says: as it is shown."""
-    tiff = image.format == "TIFF"  # Pillow turns these itself, and forgets that
-    turned: Any = getattr(image, "tag_v2", {}).get(_ORIENTATION) if tiff else None
-    frame = _grey(image)
+def _opened(data: bytes) -> ImageFile.ImageFile:
     try:
-        turned = turned if tiff else image.getexif().get(_ORIENTATION)
-    except _DAMAGED:  # a damaged description of a sound image
-        return frame
-    if turned not in range(2, 9):
-        return frame
-    pixels = frame.pixels
-    if not tiff:
-        rows, columns = -1 if turned in (3, 4, 7, 8) else 1, -1 if turned in (2, 3, 6, 7) else 1
-        pixels = np.ascontiguousarray((pixels.T if turned > 4 else pixels)[::rows, ::columns])
-    fact = ("", "stored with an EXIF orientation", "turned upright")
-    return frame._replace(pixels=pixels, facts=(*frame.facts, fact))
+        return Image.open(io.BytesIO(data), formats=_FORMATS)
+    except UnidentifiedImageError:
+        known = _known_format(data)
+        why = f"is a {known} file, which is not read here" if known else "is damaged or no image"
+        remedy = "Save it as PNG" if known else "Fetch or make it again"
+        raise RefusedError(f"{why}. {remedy}.") from None
 
 
-def _grey(image: ImageFile.ImageFile) -> Frame:
+def _known_format(data: bytes) -> str | None:
+    """What Pillow takes the content for, of all the formats it knows; nothing is decoded."""
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            return None if image.format in _FORMATS else image.format
+    except Exception:  # no image, or none that Pillow knows
+        return None
+
+
+def _of_jpeg(data: bytes) -> Frame:
+    import simplejpeg
+
+    _, _, colours, _ = simplejpeg.decode_jpeg_header(data)
+    if colours not in ("Gray", "YCbCr", "RGB"):
+        raise RefusedError(f"has the colour mode {colours}. Convert it to 8-bit grey explicitly.")
+    # strict: what libjpeg only warns of is damage; it would fill what is missing with grey.
+    if colours == "Gray":
+        return Frame(simplejpeg.decode_jpeg(data, colorspace="GRAY", strict=True)[..., 0])
+    pixels, fact = one_channel(simplejpeg.decode_jpeg(data, strict=True), "RGB")
+    return Frame(pixels, facts=(fact,))
+
+
+def _refuse_missing_rows(data: bytes, width: int, height: int) -> None:
+    """Refuse a PNG file whose stream ends before its last row: libpng makes the rest black."""
+    bits, interlaced = data[24] * _PNG_SAMPLES[data[25]], data[28]
+    passes = _ADAM7 if interlaced else ((0, 1, 0, 1),)
+    expected = 0
+    for top, down, left, across in passes:
+        columns, rows = len(range(left, width, across)), len(range(top, height, down))
+        expected += rows * (1 + (columns * bits + 7) // 8) if columns else 0
+    stream, at = zlib.decompressobj(), len(_PNG)
+    found = 0
+    while found < expected and at + 8 <= len(data):
+        length = int.from_bytes(data[at : at + 4], "big")
+        rest = data[at + 8 : at + 8 + length] if data[at + 4 : at + 8] == b"IDAT" else b""
+        while rest and found < expected:
+            found += len(stream.decompress(rest, 1 << 20))
+            rest = stream.unconsumed_tail
+        at += 12 + length
+    if found < expected:
+        raise RefusedError(
+            f"is damaged: it holds {found:,} of {expected:,} bytes of pixels. "
+            "Fetch or make it again."
+        )
+
+
+def _of_pillow(image: ImageFile.ImageFile, data: bytes) -> Frame:
     # Asked before the pixels are loaded, which forgets how the file stored them.
     stored, maxval = str(image.tile), _maxval(image)
-    inverted = (
-        image.format == "TIFF"
-        and getattr(image, "tag_v2", {}).get(_PHOTOMETRIC) == _WHITE_IS_ZERO
-        and image.mode != "1"
-    )
-    facts = [("TIFF", "stored with 0 as white", "inverted")] if inverted else []
+    facts: list[Fact] = []
+    transparent = image.info.get("transparency")
     if image.mode.startswith(("I", "F")):
         pixels = np.asarray(image)
-        depth = "12 bits" if "I;12" in stored else "16 bits" if ";16" in stored else "32 bits"
         if image.mode == "F":
-            depth = "32-bit floats"
-        elif image.format == "PPM":
+            return Frame(pixels, "32-bit floats")
+        if image.format == "PPM":
             # Pillow stretches any maximum to 65535. A window speaks of the values in the file.
-            depth = "16 bits"
             pixels = np.rint(pixels * (maxval / 65535)).astype(np.uint16)
-        elif "I;32N" in stored:
-            pixels = pixels.view(np.uint32)  # Pillow has no unsigned type of this size
-        return Frame(pixels, depth, inverted=inverted, facts=tuple(facts))
+        if transparent is not None and (pixels == transparent).any():
+            raise RefusedError("has transparent pixels. Convert it to 8-bit grey explicitly.")
+        return Frame(pixels, f"{16 if pixels.itemsize == 2 or ';16' in stored else 32} bits")
     if ";16" in stored:
         raise RefusedError(
             "is deeper than 8 bits in several channels, which cannot be read without loss. "
             "Save it as a grey image."
         )
     if maxval != 255:
-        facts.append(("PGM", f"of maximum {maxval}", f"0..{maxval} scaled to 0..255"))
+        kind = "PNG" if image.format == "PNG" else "PGM"
+        facts.append((kind, f"of maximum {maxval}", f"0..{maxval} scaled to 0..255"))
     if image.mode == "1":
         facts.append(("1-bit", "black and white", "0 and 1 made 0 and 255"))
     if image.mode not in _KINDS:
@@ -145,14 +205,18 @@ def _grey(image: ImageFile.ImageFile) -> Frame:
             f"has the colour mode {image.mode}. Convert it to 8-bit grey explicitly."
         )
     single = image.mode in ("L", "1")
-    if single and "transparency" not in image.info:
+    if single and transparent is None:
         return Frame(np.asarray(image.convert("L")), facts=tuple(facts))
     pixels, fact = one_channel(np.asarray(image.convert("RGBA")), _KINDS[image.mode])
     return Frame(pixels, facts=tuple(facts if single else [*facts, fact]))
 
 
 def _maxval(image: ImageFile.ImageFile) -> int:
-    """The value that a PGM file calls white; 255 for any other format."""
+    """The value that a PGM file, or a PNG file of 2 or 4 bits, calls white; 255 for any other."""
+    if image.format == "PNG" and image.mode == "L":
+        raw = image.tile[0][3]
+        bits = re.search(r";(\d)", raw if isinstance(raw, str) else "")
+        return 2 ** int(bits[1]) - 1 if bits else 255
     if image.format != "PPM" or image.mode in ("1", "F"):
         return 255
     decoder, arguments = image.tile[0][0], image.tile[0][3]

@@ -13,6 +13,7 @@ from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from miua.errors import MiuaError
 
@@ -136,8 +137,9 @@ def window_of(frame: Frame, window: Window | None) -> tuple[float, float]:
     own = ""
     if frame.window is not None:
         own = ", or --window dicom for its own ({:g}:{:g})".format(*frame.window)
+    what = "has signed values" if frame.pixels.dtype == np.int8 else "is deeper than 8 bits"
     raise RefusedError(
-        f"is deeper than 8 bits ({frame.depth}); its values run from {frame.pixels.min():g} to "
+        f"{what} ({frame.depth}); its values run from {frame.pixels.min():g} to "
         f"{frame.pixels.max():g}. How to map them to 0..255 is your choice: "
         f"--window LOW:HIGH{own}."
     )
@@ -159,6 +161,26 @@ def through_window(
 def rounded(values: NDArray[Any], dtype: type[np.uint8] | type[np.uint16]) -> NDArray[Any]:
     """Rounded half up to a type's whole range; values beyond it are clipped."""
     return np.clip(np.floor(values + 0.5), 0, np.iinfo(dtype).max).astype(dtype)
+
+
+def check_size(width: int, height: int) -> None:
+    """RefusedError: an image has more pixels than Pillow reads."""
+    if width * height > 2 * (Image.MAX_IMAGE_PIXELS or math.inf):
+        raise RefusedError(f"is too large ({width} x {height} pixels).")
+
+
+def upright(frame: Frame, orientation: object, *, turn: bool = True) -> Frame:
+    """The frame as an EXIF orientation says that it is shown; `turn`: it is not yet so."""
+    if orientation not in range(2, 9):
+        return frame
+    pixels = frame.pixels
+    if turn:
+        rows = -1 if orientation in (3, 4, 7, 8) else 1
+        columns = -1 if orientation in (2, 3, 6, 7) else 1
+        flipped = orientation in (5, 6, 7, 8)
+        pixels = np.ascontiguousarray((pixels.T if flipped else pixels)[::rows, ::columns])
+    fact = ("", "stored with an EXIF orientation", "turned upright")
+    return frame._replace(pixels=pixels, facts=(*frame.facts, fact))
 
 
 def one_channel(pixels: NDArray[Any], kind: str) -> tuple[NDArray[Any], Fact]:

@@ -35,10 +35,10 @@ from miua.provenance import provenance, write_provenance
 from miua.wording import counted, first_few
 
 # Raise it whenever the same files would give other grey values or notes.
-CACHE_VERSION = 3
+CACHE_VERSION = 4
 # What decodes; pydicom takes what is there of the others.
-_DECODERS = ("pillow", "pydicom", "pylibjpeg", "pylibjpeg-libjpeg", "pylibjpeg-openjpeg",
-             "pylibjpeg-rle", "pyjpegls", "python-gdcm")  # fmt: skip
+_DECODERS = ("pillow", "simplejpeg", "tifffile", "pydicom", "pylibjpeg", "pylibjpeg-libjpeg",
+             "pylibjpeg-openjpeg", "pylibjpeg-rle", "pyjpegls", "python-gdcm")  # fmt: skip
 REFERENCE_DRAW = 1
 
 
@@ -126,7 +126,7 @@ def read_stack(
     if source.is_file() and source.suffix.lower() in (".npy", ".npz"):
         stack = _read_array(source, array_name, options, threads)
     elif source.is_file():
-        if source.suffix.lower() not in dicom.SUFFIXES and not folder.is_dicom(source):
+        if source.suffix.lower() not in dicom.SUFFIXES and not dicom.file_is_dicom(source):
             raise MiuaError(f"{source} is neither a folder of images nor an .npy image stack.")
         stack = _read_files(source, [source], [source.name], options, threads, cache)
     else:

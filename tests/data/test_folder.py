@@ -41,7 +41,8 @@ def test_what_is_hidden_or_no_image_is_not_looked_at(tmp_path: Path) -> None:
 
 
 def test_suffixes_are_those_people_have(tmp_path: Path) -> None:
-    wanted = [".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".pgm", ".dcm", ".dicom"]
+    wanted = [".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".pgm", ".gif", ".webp", ".jp2"]
+    wanted += [".j2k", ".dcm", ".dicom"]
     assert set(wanted) == set(SUFFIXES)
     touch(tmp_path, *(f"x{suffix.upper()}" for suffix in wanted))
     assert len(names_of(tmp_path)) == len(wanted)
@@ -70,12 +71,12 @@ def test_hc18_s_training_set_stands_for_its_folder(tmp_path: Path) -> None:
 
 def test_what_a_folder_holds_beside_its_images_is_counted(tmp_path: Path) -> None:
     Image.fromarray(np.zeros((8, 8), np.uint8)).save(tmp_path / "a.png")
-    touch(tmp_path, "a_Annotation.png", "more/b_Annotation.png", "a.webp", "b.WEBP", "c.gif")
+    touch(tmp_path, "a_Annotation.png", "more/b_Annotation.png", "a.avif", "b.AVIF", "c.psd")
     touch(tmp_path, "v.nii.gz", "notes.txt", "t.csv", "p.json", ".h.gif", ".h/x.gif", "DICOMDIR")
     (tmp_path / "README").write_text("plain")
     assert read_stack(tmp_path, 8).notes == (
         "left out 2 files named *_Annotation.png",
-        "left out 4 files of formats that are not read here (.webp, .gif, .nii.gz)",
+        "left out 4 files of formats that are not read here (.avif, .nii.gz, .psd)",
     )
     touch(tmp_path, "c_HC.png")
     assert read_stack(tmp_path, 8, exclude=("*_*",)).notes[0] == "left out 3 files named *_*"

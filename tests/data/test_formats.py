@@ -113,7 +113,7 @@ def test_16_bit_colour_is_not_reduced_in_silence(tmp_path: Path) -> None:
 def test_several_frames_are_refused(tmp_path: Path) -> None:
     frames = [Image.fromarray(grey(8, 8, seed)) for seed in (1, 2)]
     frames[0].save(tmp_path / "film.tiff", save_all=True, append_images=frames[1:])
-    assert "film.tiff: holds 2 frames" in refused(tmp_path)
+    assert "film.tiff: holds several frames" in refused(tmp_path)
 
 
 def test_every_bad_file_is_named_with_its_reason(tmp_path: Path) -> None:
@@ -141,7 +141,7 @@ def test_every_bad_file_is_named_with_its_reason(tmp_path: Path) -> None:
         "palette.bmp": "has coloured pixels",
         "sub/colour.png": "has coloured pixels",
         "text.jpg": "is damaged or no image. Fetch",
-        "truncated.png": "is damaged or no image",
+        "truncated.png": "is damaged (",
     }
     assert list(lines) == list(reasons)
     for name, reason in reasons.items():
