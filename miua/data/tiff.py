@@ -108,7 +108,7 @@ def _frame(page: TiffPage, data: bytes) -> Frame:
     if pixels.dtype != np.uint8:
         signed = ", signed" if pixels.dtype == np.int8 else ""
         depth = f"{bits}-bit floats" if pixels.dtype.kind == "f" else f"{bits} bits{signed}"
-    elif inverted and (by_tifffile or bits == 8):
+    elif inverted and by_tifffile:  # Pillow has done so
         pixels = 255 - pixels
     tag = page.tags.get(_ORIENTATION)
     frame = Frame(pixels, depth, inverted=inverted and bool(depth), facts=tuple(facts))

@@ -176,6 +176,18 @@ def test_lzw_values_arrive_in_either_byte_order(tmp_path: Path, order: str, dtyp
     np.testing.assert_array_equal(frame(tmp_path / "a.tif").pixels, values)
 
 
+@pytest.mark.parametrize("bits", [1, 8])
+@pytest.mark.parametrize("compression", [1, 5])
+def test_0_is_white_where_a_tiff_says_so(tmp_path: Path, bits: int, compression: int) -> None:
+    values = grey(16, 16)
+    stored = np.packbits(values > 99, axis=1) if bits == 1 else values
+    body = stored.tobytes() if compression == 1 else lzw(stored.tobytes())
+    tags = {"t258": bits, "t259": compression, "t262": 0, "t277": 1}
+    (tmp_path / "a.tif").write_bytes(tiff(body, (16, 16), "<", **tags))
+    expected = np.where(values > 99, 0, 255) if bits == 1 else 255 - values
+    np.testing.assert_array_equal(frame(tmp_path / "a.tif").pixels, expected)
+
+
 def test_signed_bytes_of_a_tiff_are_signed(tmp_path: Path) -> None:
     values = np.arange(-128, 128, dtype=np.int8).reshape(16, 16)
     tifffile.imwrite(tmp_path / "a.tif", values)
