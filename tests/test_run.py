@@ -78,12 +78,15 @@ def test_the_package_needs_no_latex(machine):
     assert "latexmk is missing" in machine("package", "tests", **everything).stderr
 
 
-def test_it_hands_its_arguments_to_nox(machine, tmp_path):
+def test_it_hands_its_arguments_to_nox(machine, tmp_path, monkeypatch):
     private = tmp_path / ".run"
     (private / "bin").mkdir(parents=True)
     shutil.copy(ROOT / "requirements-run.lock", private / "installed.lock")
     nox = private / "bin" / "nox"
-    nox.write_text('#!/bin/sh\nfor each in "$@"; do echo "[$each]"; done\n')
+    nox.write_text(
+        '#!/bin/sh\nfor each in "$@" $PYTHONDONTWRITEBYTECODE; do echo "[$each]"; done\n'
+    )
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")  # byte code is written all the same
     nox.chmod(0o755)
     everything = {"python3": "exit 0", "dpkg_query": "echo install ok installed"}
     result = machine("reproduce", "--", "--profile", "a b", **everything)
