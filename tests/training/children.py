@@ -2,8 +2,9 @@
 
 import os
 import signal
+import sys
 
-from miua import checkpoint
+from miua import checkpoint, cli
 from miua.training import loop
 from tests.training.runs import tiny
 
@@ -32,3 +33,11 @@ def killed_in(place, run, stack):
 
     setattr(checkpoint, place, deadly)
     train(run, stack)
+
+
+def command(words, said):
+    """The command line, which says what it has to say in a file."""
+    with said.open("w") as file:
+        os.dup2(file.fileno(), 2)
+    sys.argv = ["miua", *map(str, words)]
+    cli.main()

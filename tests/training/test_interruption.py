@@ -7,7 +7,6 @@ import random
 import resource
 import signal
 import subprocess
-import sys
 import time
 
 import numpy as np
@@ -16,7 +15,7 @@ import pytest
 from miua.checkpoint import Position, saved_positions
 from miua.config import write_config
 from miua.training.loop import stop_requests
-from tests.training.children import EPOCHS, killed_in, train
+from tests.training.children import EPOCHS, command, killed_in, train
 from tests.training.runs import result, tiny
 
 KILLS = 25
@@ -26,12 +25,21 @@ FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload(["tests.training.children"])
 
 
-def trained(run, stack, **options):
-    """Train in a child to its end; the exit status."""
-    child = FORKS.Process(target=train, args=(run, stack), kwargs=options)
+def start(target, *arguments, **options):
+    child = FORKS.Process(target=target, args=arguments, kwargs=options)
     child.start()
+    return child
+
+
+def ended(child):
+    """The exit status of a child, once it has ended."""
     child.join()
     return child.exitcode
+
+
+def trained(run, stack, **options):
+    """Train in a child to its end; the exit status."""
+    return ended(start(train, run, stack, **options))
 
 
 @pytest.fixture(scope="module")
@@ -62,8 +70,7 @@ def test_killed_at_random_moments_again_and_again(tmp_path, stack, expected):
     run = tmp_path / "run"
     killed = damaged = 0
     while killed < KILLS:
-        child = FORKS.Process(target=train, args=(run, stack))
-        child.start()
+        child = start(train, run, stack)
         # Before its first batch, or some checkpoints later, wherever it is in the next one.
         wait_for_checkpoints(draws.randrange(4), child, run)
         child.join(draws.uniform(0.0, 0.05))
@@ -87,44 +94,36 @@ def test_killed_at_random_moments_again_and_again(tmp_path, stack, expected):
 def test_killed_while_a_checkpoint_is_written(tmp_path, stack, expected, place):
     """Half the tensors; all of them, without their facts; and before the facts are there."""
     run = tmp_path / "run"
-    child = FORKS.Process(target=killed_in, args=(place, run, stack))
-    child.start()
-    child.join()
-    assert child.exitcode == -signal.SIGKILL
+    assert ended(start(killed_in, place, run, stack)) == -signal.SIGKILL
     assert saved_positions(run)[-1] == Position(29 // 3, 29 % 3)
     assert trained(run, stack) == 0
     assert result(run) == expected
     assert not list(run.rglob(".partial-*"))
 
 
-def command(tmp_path, stack):
-    """The command as a person gives it; here it saves every two minutes only."""
+@pytest.fixture
+def asked(tmp_path, stack):
+    """The command as a person gives it, all but --out; here it saves every two minutes only."""
     np.save(tmp_path / "stack.npy", stack)
     write_config(tmp_path / "config.yaml", tiny(epochs=EPOCHS))
-    return [
-        sys.executable, "-c", "from miua.cli import main; main()", "train",
-        "--config", tmp_path / "config.yaml", "--images", tmp_path / "stack.npy",
-        "--out", tmp_path / "run", "--threads", "1", "--device", "cpu",
-    ]  # fmt: skip
+    given = ["--config", tmp_path / "config.yaml", "--images", tmp_path / "stack.npy"]
+    return ["train", *given, "--threads", "1", "--device", "cpu"]
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_asked_to_stop_it_saves_and_goes_on_there(tmp_path, stack, expected, number, status):
-    run = tmp_path / "run"
-    with subprocess.Popen(command(tmp_path, stack), stderr=subprocess.PIPE, text=True) as process:
-        while not (run / "log.jsonl").exists() or (run / "log.jsonl").stat().st_size < 500:
-            time.sleep(0.005)
-        process.send_signal(number)
-        said = process.communicate()[1]
-    assert process.returncode == status
+def test_asked_to_stop_it_saves_and_goes_on_there(tmp_path, asked, expected, number, status):
+    run, said = tmp_path / "run", tmp_path / "said.txt"
+    child = start(command, [*asked, "--out", run], said)
+    while not (run / "log.jsonl").exists() or (run / "log.jsonl").stat().st_size < 500:
+        time.sleep(0.005)
+    os.kill(child.pid, number)
+    assert ended(child) == status
     stopped = saved_positions(run)[-1]
     assert (0, 0) < stopped < (EPOCHS[-1], 0)
-    assert f"stopped after {stopped}; the same command goes on there" in said
-    assert "Traceback" not in said
-    finished = subprocess.run(
-        command(tmp_path, stack), stderr=subprocess.PIPE, text=True, check=True
-    )
-    assert f"going on after {stopped}" in finished.stderr
+    assert f"stopped after {stopped}; the same command goes on there" in said.read_text()
+    assert "Traceback" not in said.read_text()
+    assert ended(start(command, [*asked, "--out", run], said)) == 0
+    assert f"going on after {stopped}" in said.read_text()
     assert result(run) == expected
 
 
@@ -142,13 +141,11 @@ def test_a_second_signal_ends_at_once():
 def test_a_disk_that_is_suddenly_full_costs_nothing_that_was_saved(tmp_path, stack, expected):
     """Without a small disk: a limit on the size of files, set while the training is at work."""
     run = tmp_path / "run"
-    child = FORKS.Process(target=train, args=(run, stack))
-    child.start()
+    child = start(train, run, stack)
     while not saved_positions(run):
         time.sleep(0.005)
     resource.prlimit(child.pid, resource.RLIMIT_FSIZE, (50_000, 50_000))
-    child.join()
-    assert child.exitcode == 1
+    assert ended(child) == 1
     assert (0, 0) < saved_positions(run)[-1] < (EPOCHS[-1], 0)
     assert not list(run.rglob(".partial-*"))
     assert trained(run, stack) == 0
@@ -167,20 +164,20 @@ def small_disk(folder, size):
         subprocess.run(["umount", folder], check=True)
 
 
-def test_a_full_disk_is_told_and_with_room_again_the_run_goes_on(tmp_path, stack, expected):
-    disk = tmp_path / "disk"
+def test_a_full_disk_is_told_and_with_room_again_the_run_goes_on(tmp_path, asked, expected):
+    disk, said = tmp_path / "disk", tmp_path / "said.txt"
     with small_disk(disk, "1m"):
-        asked = [*command(tmp_path, stack)]
-        asked[asked.index("--out") + 1] = disk / "run"
         filler = disk / "filler"
         filler.write_bytes(b"\0" * 850_000)
-        full = subprocess.run(asked, stderr=subprocess.PIPE, text=True, check=False)
-        assert full.returncode == 1
-        assert "cannot be written" in full.stderr
-        assert "No space left on device" in full.stderr
-        assert "the same command then continues from the newest" in full.stderr
-        assert "Traceback" not in full.stderr
+        assert ended(start(command, [*asked, "--out", disk / "run"], said)) == 1
+        for words in (
+            "cannot be written",
+            "No space left on device",
+            "the same command then continues from the newest",
+        ):
+            assert words in said.read_text()
+        assert "Traceback" not in said.read_text()
         assert not list((disk / "run").rglob(".partial-*"))
         filler.unlink()
-        subprocess.run(asked, stderr=subprocess.PIPE, check=True)
+        assert ended(start(command, [*asked, "--out", disk / "run"], said)) == 0
         assert result(disk / "run") == expected
