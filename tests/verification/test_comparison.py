@@ -60,6 +60,12 @@ def judged(expected, repeat, change=lambda run: run):
     return compare_numbers(change(run), others, same_seed=False, least_repeats=least)
 
 
+@pytest.fixture(scope="module")
+def each_repeat(expected):
+    """What is found of each repeat, held against the others."""
+    return {repeat: judged(expected, repeat) for repeat in expected.repeats.columns}
+
+
 def test_the_kept_run_itself_has_nothing_outside_and_little_undecided(kept):
     findings = compare_with_expected(kept, SMOKE)
     assert not outside(findings)
@@ -73,18 +79,17 @@ def test_the_expected_results_of_smoke_rest_on_ten_repeats_and_a_kept_run_beside
     assert sum(path.stat().st_size for path in SMOKE.rglob("*") if path.is_file()) < 1_500_000
 
 
-def test_each_repeat_held_against_the_others_has_nothing_outside(expected):
-    for repeat in expected.repeats.columns:
-        findings = judged(expected, repeat)
+def test_each_repeat_held_against_the_others_has_nothing_outside(each_repeat):
+    for repeat, findings in each_repeat.items():
         assert not outside(findings), repeat
         assert verdicts(findings)["within"] > 0.85 * len(findings)
 
 
-def test_ninety_nine_of_a_hundred_numbers_of_right_runs_are_within(expected):
+def test_ninety_nine_of_a_hundred_numbers_of_right_runs_are_within(each_repeat):
     """Collapsed sets aside, which have few or no others of their state beside them."""
     counts = Counter()
-    for repeat in expected.repeats.columns:
-        for finding in judged(expected, repeat):
+    for findings in each_repeat.values():
+        for finding in findings:
             if "99% of runs have" in finding.detail and " set is collapsed" not in finding.detail:
                 counts[finding.verdict] += 1
     assert counts["within"] / sum(counts.values()) == pytest.approx(0.99, abs=0.01)
@@ -127,16 +132,16 @@ def moved(run, metric, column, change):
     return run
 
 
-def test_a_metric_that_is_a_little_off_in_every_set_is_a_trend(expected):
+def test_a_metric_that_is_a_little_off_in_every_set_is_a_trend(expected, each_repeat):
     repeat = expected.repeats.columns[-1]
     findings = judged(expected, repeat, lambda run: moved(run, V8, "value", lambda v: v + 15))
     trend = f"{V8} of all 54 sets together"
     assert outside(findings) == {trend}
-    assert the(judged(expected, repeat), trend).verdict == "within"
+    assert the(each_repeat[repeat], trend).verdict == "within"
     assert the(findings, f"{DIVERSITY.name} of all 54 sets together").verdict == "within"
 
 
-def test_all_numbers_further_off_than_they_should_be_are_outside_together(expected):
+def test_all_numbers_further_off_than_they_should_be_are_outside_together(expected, each_repeat):
     """Each number twice as far from the middle of the repeats, in both directions alike."""
     repeat = expected.repeats.columns[-1]
     subject = "all 1386 numbers of trainings together"
@@ -150,7 +155,7 @@ def test_all_numbers_further_off_than_they_should_be_are_outside_together(expect
                 run.at[index, "value"] = str(2.2 * float(run.at[index, "value"]) - 1.2 * middle)
         return run
 
-    assert the(judged(expected, repeat), subject).verdict == "within"
+    assert the(each_repeat[repeat], subject).verdict == "within"
     assert subject in outside(judged(expected, repeat, farther))
 
 

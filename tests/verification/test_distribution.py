@@ -17,7 +17,7 @@ N = 10
 
 @pytest.mark.parametrize("level", [0.5, 0.9, 0.99])
 def test_a_new_normal_draw_lies_within_as_often_as_promised(level):
-    draws = np.random.default_rng(3).normal(5, 2, (20_000, N + 1))
+    draws = np.random.default_rng(3).normal(5, 2, (8_000, N + 1))
     held = [prediction_interval(row[:N], level).holds(row[N]) for row in draws]
     error = np.sqrt(level * (1 - level) / len(held))
     assert abs(np.mean(held) - level) < 4 * error
