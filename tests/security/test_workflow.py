@@ -21,7 +21,7 @@ from miua.study.run import _snakemake_command, _write_plan, reproduce, study_of
 from miua.study.steps import STEPS, Shell, Study
 from tests.entry_points import NOXFILE
 from tests.small_study import write_profile
-from tests.test_reproduce import PAPER, STUDY
+from tests.test_reproduce import PAPER, STUDY, plan_here
 
 ROOT = Path(__file__).parents[2]
 FOLDERS = (ROOT / "miua", ROOT / "container")
@@ -134,7 +134,8 @@ def test_names_that_are_commands_stay_names_in_a_real_reproduction(strange):
     assert not Path("pwned").exists()
 
 
-def test_the_whole_plan_is_made_in_a_place_with_a_strange_name(strange, capfd):
+def test_the_whole_plan_is_made_in_a_place_with_a_strange_name(strange, capfd, monkeypatch):
+    monkeypatch.setattr("miua.study.run._run", plan_here)
     study, paper = (shutil.copytree(at, strange / at.name) for at in (STUDY, PAPER))
     reproduce("smoke", study=study, paper=paper, results=strange / "r", cores=1, dry_run=True)
     assert "paper" in capfd.readouterr().out
