@@ -5,7 +5,9 @@ from functools import partial
 
 import pytest
 
-from tests.drawn_results import PUBLISHED_WEIGHTS, STAND_IN_WEIGHTS, make_results
+from miua.report.latex import write_latex
+from miua.study.store import Results
+from tests.drawn_results import PUBLISHED_WEIGHTS, STAND_IN_WEIGHTS, STUDY, make_results
 from tests.shared import made_once
 
 ONE_TRAINING = {"training_sizes": [300], "epochs": [20], "everything": False}
@@ -40,6 +42,14 @@ def stand_in(tmp_path_factory):
     return made_once(
         tmp_path_factory, "report-stand-in", partial(make_results, **options, **ONE_TRAINING)
     )
+
+
+@pytest.fixture(scope="session")
+def generated(smoke, tmp_path_factory):
+    """What LaTeX reads of smoke's results."""
+    place = tmp_path_factory.mktemp("generated")
+    write_latex(Results.open(smoke), STUDY, place)
+    return place
 
 
 @pytest.fixture

@@ -10,8 +10,6 @@ from pypdf import PdfReader
 from miua.errors import MiuaError
 from miua.report import make_paper
 from miua.report.document import build_document, log_errors
-from miua.report.latex import write_latex
-from miua.study.store import Results
 from tests.drawn_results import BANNER, PAPER, STUDY
 
 
@@ -86,19 +84,6 @@ def test_stand_in_weights_are_marked_wherever_fid_is_shown(stand_in):
     assert "other weights, 0123abcd, stand in for the published ones" in text
     assert text.lower().count("with stand-in weights") >= 3
     assert "stand-ins were used" in text  # the claims table: not testable with them
-
-
-def test_each_macro_of_the_text_is_generated(smoke, real, tmp_path):
-    sources = (PAPER / "main.tex").read_text(encoding="utf-8")
-    prefixes = "Plan|Study|Sets|Refit|Runs|Claims?|Floor|Pairing|Seeds|Response|Notebook"
-    used = set(re.findall(rf"\\((?:{prefixes})[A-Z][A-Za-z]+)", sources))
-    conditions = set(re.findall(r"\\if((?:Ran|Holds|FID|All|Any|Full|Two|Scientific)\w*)", sources))
-    assert len(used) > 100
-    assert len(conditions) > 12
-    write_latex(Results.open(smoke), STUDY, tmp_path)
-    numbers = (tmp_path / "numbers.tex").read_text("utf-8")
-    assert used <= set(re.findall(r"newcommand\{\\(\w+)\}", numbers))
-    assert conditions <= set(re.findall(r"newif\\if(\w+?)\\", numbers))
 
 
 def test_no_number_of_a_result_is_typed_into_the_text():
