@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from miua.analysis.real_images import measure_images
 from miua.cli import app
 from miua.cli.verifying import print_verification
-from miua.conformance import THREADS
+from miua.conformance import THREADS, read_cases
 from miua.errors import MiuaError
 from miua.files import read_json, sha256_array, sha256_file, write_json
 from miua.study.check import verify
@@ -41,7 +41,9 @@ def restate(world, *paths):
             write_json(record, content)
 
 
-def test_untouched_results_pass_every_check(made):
+def test_untouched_results_pass_every_check(made, monkeypatch):
+    few = read_cases()[::20]  # others check them all
+    monkeypatch.setattr("miua.conformance.read_cases", lambda: few)
     verification = made.verify()
     assert verification.of("failed", "outside") == ()
     checks = ("files", "plan", "images", "metrics", "tables", "kernels", "expected")
