@@ -34,23 +34,13 @@ class Augmentation(Strict):
 VARIANTS: dict[str, dict[str, Any]] = {
     "text": {},
     "notebook-128": {
-        "image_size": 128,
-        "latent_size": 128,
-        "feature_maps": 128,
-        "learning_rate_generator": 2e-3,
-        "weight_decay": 1e-2,
-        "real_label": 0.9,
-        "weight_deviation": 0.002,
-        "seed": 999,
-        "augmentation": {"corners": "grey"},
+        **dict.fromkeys(("image_size", "latent_size", "feature_maps"), 128),
+        **{"learning_rate_generator": 2e-3, "weight_decay": 1e-2, "weight_deviation": 0.002},
+        **{"real_label": 0.9, "seed": 999, "augmentation": {"corners": "grey"}},
     },
     "notebook-256": {
-        "image_size": 256,
-        "latent_size": 256,
-        "feature_maps": 256,
-        "augmentation": {"flip": False, "rotation": 0.0},
-        "fit": "crop",
-        "crop_size": 500,
+        **dict.fromkeys(("image_size", "latent_size", "feature_maps"), 256),
+        **{"augmentation": {"flip": False, "rotation": 0.0}, "fit": "crop", "crop_size": 500},
     },
 }
 

@@ -6,14 +6,13 @@ import shutil
 import subprocess
 import sys
 from contextlib import suppress
-from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from miua.data.threads import usable_cores
 from miua.files import data_folder
-from miua.locked_packages import differences_from_lock, find_lock
+from miua.locked_packages import differences_from_lock, find_lock, installed_packages
 from miua.provenance import code_version
 
 CONTAINER_MEMORY = Path("/sys/fs/cgroup/memory.max")  # a container's limit, if it has one
@@ -49,11 +48,11 @@ def environment() -> dict[str, Any]:
     """
     from miua import conformance
 
-    data = data_folder()
+    data, installed = data_folder(), installed_packages()
     disk = shutil.disk_usage(that_exists(data))
     return {
         "miua": {
-            "version": _version("miua"),
+            "version": installed.get("miua"),
             **code_version(),
             "folder": _short(Path(__file__).parent),
         },
@@ -78,7 +77,7 @@ def environment() -> dict[str, Any]:
             extra: [package for package in packages if find_spec(package) is None]
             for extra, packages in EXTRAS.items()
         },
-        "packages": {name: _version(name) for name in PACKAGES},
+        "packages": {name: installed.get(name) for name in PACKAGES},
         "lock": _lock(),
         "latex": _first_line("pdflatex", "--version"),
         "slurm": _first_line("sinfo", "--version"),
@@ -152,13 +151,6 @@ def _gpus() -> list[dict[str, Any]]:
         size = int(mebibytes) * 2**20 if mebibytes.isdecimal() else None
         gpus.append({"name": name, "memory_bytes": size, "driver": driver})
     return gpus
-
-
-def _version(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
 
 
 def _short(path: Path | str) -> str:

@@ -12,6 +12,7 @@ from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 from platformdirs import user_cache_path
 
 from miua.errors import MiuaError
@@ -126,6 +127,12 @@ def read_array(path: Path) -> NDArray[Any]:
     except (ValueError, EOFError, OSError, MemoryError) as error:
         raise MiuaError(f"{path} is not a readable .npy file ({error}).") from None
     return array
+
+
+def write_png(path: Path, image: NDArray[np.uint8]) -> None:
+    """Write grey levels (H, W) as PNG, whole or not at all."""
+    with atomic_open(path, "wb") as file:
+        Image.fromarray(image).save(file, "PNG")
 
 
 def sha256_file(path: Path) -> str:

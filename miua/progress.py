@@ -59,7 +59,16 @@ class Progress:
     def __enter__(self) -> Progress:
         self._start = self._last_shown = self._clock()
         if self._terminal:
-            self._bar = _rich_bar(self._stream)
+            # Imported here: rich takes longer to load than most of what runs without a terminal.
+            from rich.console import Console
+            from rich.progress import BarColumn, TextColumn
+            from rich.progress import Progress as RichProgress
+
+            names = ("{task.description}", "{task.fields[status]}")
+            name, status = (TextColumn(text, markup=False) for text in names)
+            console = Console(file=self._stream)
+            columns = (name, BarColumn(bar_width=30), status)
+            self._bar = RichProgress(*columns, console=console, refresh_per_second=10)
             self._bar.start()
             self._bar.add_task(self.description, total=self.total, status="")
         return self
@@ -69,8 +78,8 @@ class Progress:
             self._show()
             self._bar.stop()
         elif self._last_shown > self._start and kind is None:
-            taken = duration(self._clock() - self._start)
-            self._line(f"{_amount(self.done, self.unit)} in {taken}{self._tail()}")
+            taken = f"in {duration(self._clock() - self._start)}"
+            self._line(f"{_amount(self.done, self.unit)} {taken}", self.note)
 
     def advance(self, amount: int = 1, note: str | None = None) -> None:
         """Add `amount` to the work done; `note` (a loss, a file name) is shown behind the rest."""
@@ -89,11 +98,9 @@ class Progress:
             task = self._bar.task_ids[0]
             self._bar.update(task, completed=self.done, total=self.total, status=self.status())
 
-    def _line(self, text: str) -> None:
+    def _line(self, *parts: str) -> None:
+        text = ", ".join(filter(None, parts))
         print(f"{self.description}: {text}", file=self._stream, flush=True)
-
-    def _tail(self) -> str:
-        return f", {self.note}" if self.note else ""
 
     def status(self) -> str:
         """Count, share, rate and time left in words, as far as they are known."""
@@ -109,7 +116,7 @@ class Progress:
             parts.append(f"{_amount(rate, self.unit, digits)}/s")
             if self.total and self.total > self.done:
                 parts.append(f"{duration((self.total - self.done) / rate)} left")
-        return ", ".join(parts) + self._tail()
+        return ", ".join([*parts, self.note] if self.note else parts)
 
 
 def say(text: str) -> None:
@@ -127,20 +134,6 @@ def progress(
         for item in items:
             yield item
             shown.advance()
-
-
-def _rich_bar(stream: TextIO) -> RichProgress:
-    # Imported here: rich takes longer to load than most of what runs without a terminal.
-    from rich.console import Console
-    from rich.progress import BarColumn, TextColumn
-    from rich.progress import Progress as RichProgress
-
-    columns = (
-        TextColumn("{task.description}", markup=False),
-        BarColumn(bar_width=30),
-        TextColumn("{task.fields[status]}", markup=False),
-    )
-    return RichProgress(*columns, console=Console(file=stream), refresh_per_second=10)
 
 
 def _amount(amount: float, unit: str, digits: int = 0) -> str:

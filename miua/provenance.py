@@ -60,8 +60,21 @@ def platform_name() -> str:
 
 def code_version() -> dict[str, Any]:
     """The commit that this package is of, and whether its files were changed; None if unknown."""
-    commit, dirty = _commit()
-    return {"commit": commit, "uncommitted_changes": dirty}
+    root, changed = Path(__file__).parent.parent, None
+
+    def git(*arguments: str) -> str:
+        command = ["git", "-C", str(root), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+    if commit := os.environ.get("MIUA_COMMIT"):  # set in the container image, which has no .git
+        # Without the suffix nobody knows: by hand, an image is built without asking git.
+        changed = True if commit.endswith("-dirty") else None
+        commit = commit.removesuffix("-dirty")
+    elif (root / ".git").exists():
+        with suppress(OSError, subprocess.CalledProcessError):
+            commit = git("rev-parse", "HEAD")
+            changed = bool(git("status", "--porcelain", "--untracked-files=no"))
+    return {"commit": commit or None, "uncommitted_changes": changed}
 
 
 def read_provenance(folder: Path, again: str) -> dict[str, Any]:
@@ -121,21 +134,3 @@ def record_step(
 def _seen_from(place: Path, files: Iterable[Path]) -> dict[str, str]:
     """The SHA-256 of files, named as seen from the record at `place`."""
     return {os.path.relpath(path, place.parent): sha256_file(path) for path in files}
-
-
-def _commit() -> tuple[str | None, bool | None]:
-    """The git commit of the source this package runs from, if it runs from a checkout."""
-    if commit := os.environ.get("MIUA_COMMIT"):  # set in the container image, which has no .git
-        # Without the suffix nobody knows: by hand, an image is built without asking git.
-        return commit.removesuffix("-dirty"), True if commit.endswith("-dirty") else None
-    root = Path(__file__).parent.parent
-
-    def git(*arguments: str) -> str:
-        command = ["git", "-C", str(root), *arguments]
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-
-    with suppress(OSError, subprocess.CalledProcessError):
-        if (root / ".git").exists():
-            changed = git("status", "--porcelain", "--untracked-files=no")
-            return git("rev-parse", "HEAD"), bool(changed)
-    return None, None

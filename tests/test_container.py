@@ -21,7 +21,7 @@ from container.__main__ import (
 from container.check import WRITABLE
 from container.engines import ImageError, build_command, choose_engine, get_base, run_command
 from container.sizes import measure
-from miua.provenance import _commit
+from miua.provenance import code_version
 
 ROOT = Path(__file__).parents[1]
 DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
@@ -284,7 +284,7 @@ def test_the_commit_is_that_of_the_checkout(tmp_path):
 @pytest.mark.parametrize(("said", "known"), [("abc-dirty", ("abc", True)), ("abc", ("abc", None))])
 def test_in_the_image_provenance_tells_the_commit_from_its_changes(said, known, monkeypatch):
     monkeypatch.setenv("MIUA_COMMIT", said)
-    assert _commit() == known
+    assert tuple(code_version().values()) == known
 
 
 def test_the_default_base_is_an_official_cuda_base_on_ubuntu():

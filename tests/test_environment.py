@@ -6,6 +6,7 @@ import platform
 import re
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -74,7 +75,7 @@ def test_the_command_tells_the_same_to_people_and_to_machines():
     import torch
 
     assert told["torch"]["version"] == torch.__version__
-    assert told["packages"]["torch"] == module._version("torch")
+    assert told["packages"]["torch"] == version("torch")
     assert told["kernels"]["instruction_sets"][0] == "baseline"
     assert {pool["user_api"] for pool in told["thread_pools"]} >= {"blas"}
     text = miua("env", MIUA_INSTRUCTION_SET="baseline").stdout

@@ -63,7 +63,7 @@ def _print_version(asked: bool) -> None:
 
 
 @app.callback()
-def options(
+def root(
     version: Annotated[
         bool,
         option("Print the version and end.", "--version", callback=_print_version, is_eager=True),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from math import isfinite
 from pathlib import Path
@@ -11,25 +11,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from typer.core import TyperCommand, TyperOption
 
+from miua.cli import options
 from miua.cli.declaring import argument, need, option, takes
-from miua.cli.options import (
-    REAL_IMAGES,
-    SETS,
-    Device,
-    MoreSets,
-    Source,
-    Threads,
-    Weights,
-    reading,
-    resizing,
-    say_skipped,
-)
 from miua.errors import MiuaError
 
 if TYPE_CHECKING:
     from miua.analysis.real_images import MeasuredImages, Tables
     from miua.data import ReadingOptions
-    from miua.evaluation.result import Copies
     from miua.metrics.extractors import Preprocessing
 
 Writer = Callable[[Path], object]
@@ -67,9 +55,9 @@ def _extractors(
     ] = None,
 ) -> tuple[list[Path], Preprocessing | None]:
     """The files of extractors, and what is done to the images before them."""
-    options = (extractor_size, extractor_mean, extractor_std, extractor_channels)
     if not extractor:
-        if any(given is not None for given in options):
+        others = (extractor_size, extractor_mean, extractor_std, extractor_channels)
+        if any(given is not None for given in others):
             raise MiuaError("--extractor-size, -mean, -std and -channels need an --extractor.")
         return [], None
     from miua.metrics.extractors import Preprocessing
@@ -108,18 +96,15 @@ def _outputs(
     lbpv: Annotated[Path | None, option("Write the set's LBP vector (.npy).")] = None,
 ) -> dict[str, Path]:
     """By their options: the files that were asked for."""
-    outputs = {
-        **{"--json": json, "--csv": csv, "--report": report},
-        **{"--contact-sheet": contact_sheet, "--lbpv": lbpv},
-    }
-    return {name: path for name, path in outputs.items() if path is not None}
+    asked = {"--json": json, "--csv": csv, "--report": report, "--contact-sheet": contact_sheet}
+    return {name: path for name, path in (asked | {"--lbpv": lbpv}).items() if path is not None}
 
 
-@takes(reading=reading, extractors=_extractors, outputs=_outputs)
+@takes(reading=options.reading, extractors=_extractors, outputs=_outputs)
 def evaluate_command(
-    real: Annotated[Path, REAL_IMAGES],
-    synthetic: Annotated[list[str], SETS],
-    more: MoreSets = None,
+    real: Annotated[Path, options.REAL_IMAGES],
+    synthetic: Annotated[list[str], options.SETS],
+    more: options.MoreSets = None,
     *,
     reading: ReadingOptions,
     groups: Annotated[
@@ -136,7 +121,7 @@ def evaluate_command(
         bool, option("Measure under other preprocessing too.", "--preprocessing-sensitivity")
     ] = False,
     extractors: tuple[list[Path], Preprocessing | None],
-    inception_weights: Weights = None,
+    inception_weights: options.Weights = None,
     outputs: dict[str, Path],
     name: Annotated[list[str] | None, option("Name of a set, in the order of the sets.")] = None,
     resamples: Annotated[int, option("Of the bootstrap; 0: no intervals.", min=0)] = 1000,
@@ -145,24 +130,24 @@ def evaluate_command(
         bool, option("A set that was not made is measured as not computed.")
     ] = False,
     quiet: Annotated[bool, option("Print only the files written.", "--quiet")] = False,
-    device: Device = "auto",
-    threads: Threads = None,
+    device: options.Device = "auto",
+    threads: options.Threads = None,
 ) -> list[Path]:
     """Measure synthetic images against real ones."""
     from miua.evaluation.evaluate import evaluate
-    from miua.files import write_array
+    from miua.files import write_array, write_png
     from miua.metrics.extractors import TorchExtractor
 
-    sets = _named(set_paths(synthetic, more or []), name or [])
+    sets = set_paths([*synthetic, *(more or [])], name or [])
     chosen = _metrics(metrics)
     if reading.size is None and preprocessing_sensitivity:
         raise MiuaError("--preprocessing-sensitivity needs the size to resize to: --size N.")
     networks, preprocessing = extractors
     inputs = [real, *sets.values(), *([groups] if groups else []), *networks]
     _check_outputs(sets, chosen, inputs, outputs)
-    if allow_divergence and (reason := _not_made(sets)):
+    if allow_divergence and len(sets) == 1 and (reason := _not_made(*sets.values())):
         return _write_not_made(next(iter(sets)), reason, outputs)
-    where = None if device == "auto" else device
+    place = None if device == "auto" else device
     evaluation = evaluate(
         real,
         sets,
@@ -176,12 +161,12 @@ def evaluate_command(
         groups=groups,
         floor_splits=floor_splits,
         preprocessing_sensitivity=preprocessing_sensitivity,
-        extractors=[TorchExtractor(path, preprocessing, device=where) for path in networks],
+        extractors=[TorchExtractor(path, preprocessing, device=place) for path in networks],
         inception_weights=inception_weights,
         resamples=resamples,
         seed=seed,
         threads=threads or 0,
-        device=where,
+        device=place,
     )
     if not quiet:
         from miua.cli.evaluation_tables import print_evaluation
@@ -191,42 +176,37 @@ def evaluate_command(
         "--json": evaluation.write_json,
         "--csv": evaluation.write_csv,
         "--report": evaluation.write_report,
-        "--contact-sheet": partial(_write_sheet, evaluation.sets[0].copies),
         "--lbpv": lambda path: write_array(path, evaluation.sets[0].lbpv),
     }
+    if (copies := evaluation.sets[0].copies) is not None:
+        writers["--contact-sheet"] = partial(write_png, image=copies.sheet)
     return _write(outputs, writers, evaluation.provenance)
 
 
-def set_paths(given: Sequence[str], more: Sequence[Path]) -> list[Path]:
-    """The sets, patterns replaced by what they match, in order of names."""
+def set_paths(given: Iterable[str | Path], names: Sequence[str] = ()) -> dict[str, Path]:
+    """The sets by their names: patterns replaced by what they match, in order of names."""
     from glob import glob, has_magic
 
-    found: list[Path] = []
-    for each in given:
+    from miua.evaluation.image_sets import named_sets
+
+    paths: list[Path] = []
+    for each in map(str, given):
         if not each:
             raise MiuaError("--synthetic is empty. Name a folder, a file or a pattern.")
         if Path(each).exists() or not has_magic(each):
-            found.append(Path(each))
+            paths.append(Path(each))
             continue
         # Not Path.glob, which takes no pattern that begins at the root.
         matches = sorted(Path(path) for path in glob(each))  # noqa: PTH207
         if not matches:
             raise MiuaError(f"Nothing matches the pattern {each}. Check the path.")
-        found += matches
-    return [*found, *more]
-
-
-def _named(paths: Sequence[Path], names: Sequence[str]) -> dict[str, Path]:
-    from miua.evaluation.image_sets import named_sets
-
-    if not names:
-        return {name: Path(str(path)) for name, path in named_sets(list(paths)).items()}
-    if len(names) != len(paths) or len(set(names)) < len(names):
+        paths += matches
+    if names and (len(names) != len(paths) or len(set(names)) < len(names)):
         raise MiuaError(
             f"There are {len(paths)} synthetic sets and {len(set(names))} different names. "
             "Give one --name for each set, or none."
         )
-    return dict(zip(names, paths, strict=True))
+    return dict(zip(names or named_sets(paths), paths, strict=True))
 
 
 def _metrics(given: str | None) -> Sequence[str]:
@@ -308,23 +288,10 @@ def _write(
     return list(outputs.values())
 
 
-def _write_sheet(copies: Copies | None, path: Path) -> None:
-    from PIL import Image
-
-    from miua.files import atomic_path
-
-    assert copies is not None, "--contact-sheet was checked to have the metric copies"
-    with atomic_path(path) as temporary:
-        Image.fromarray(copies.sheet).save(temporary)
-
-
-def _not_made(sets: dict[str, Path]) -> str:
-    """Why the one synthetic set has no images, in the words of its provenance; "" if it has."""
+def _not_made(folder: Path) -> str:
+    """Why a synthetic set has no images, in the words of its provenance; "" if it has."""
     from miua.files import read_json
 
-    if len(sets) != 1:
-        return ""
-    (folder,) = sets.values()
     path = folder / "provenance.json"
     return str(read_json(path).get("not_made", "")) if path.is_file() else ""
 
@@ -335,12 +302,12 @@ def _write_not_made(name: str, reason: str, outputs: dict[str, Path]) -> list[Pa
 
     from miua.files import write_array
     from miua.metrics.records import write_records
-    from miua.metrics.registry import not_computed_records
+    from miua.metrics.registry import LBPV_ELEMENTS, not_computed_records
     from miua.provenance import provenance
 
     writers: dict[str, Writer] = {
         "--csv": lambda path: write_records(path, not_computed_records(name, reason)),
-        "--lbpv": lambda path: write_array(path, np.full(256, np.nan)),
+        "--lbpv": lambda path: write_array(path, np.full(LBPV_ELEMENTS, np.nan)),
     }
     if asked := ", ".join(each for each in outputs if each not in writers):
         raise MiuaError(
@@ -351,9 +318,9 @@ def _write_not_made(name: str, reason: str, outputs: dict[str, Path]) -> list[Pa
     return _write(outputs, writers, record)
 
 
-@takes(reading=reading)
+@takes(reading=options.reading)
 def lbpv_command(
-    source: Source,
+    source: options.Source,
     out: Annotated[
         Path, option("The .npy to write, 256 numbers, its provenance beside it (.json).")
     ],
@@ -366,14 +333,14 @@ def lbpv_command(
     from miua.provenance import provenance, write_file_provenance
 
     stack = read_stack(source, **vars(reading))
-    say_skipped(stack.skipped)
+    options.say_skipped(stack.skipped)
     write_array(out, lbp_vector(stack.images))
     record = provenance(inputs={"images": stack.digest}, settings=reading.settings())
     write_file_provenance(out.with_suffix(".json"), record, [out])
     return out
 
 
-@takes(reading=resizing)
+@takes(reading=options.resizing)
 def noise_floor_command(
     real: Real,
     out: OutTable,
@@ -381,8 +348,8 @@ def noise_floor_command(
     images: Half = None,
     repeats: Annotated[int, option("How many splits of each kind.", min=1)] = 100,
     seed: Annotated[int, option("Seed of the splits.", min=0)] = 0,
-    inception_weights: Weights = None,
-    threads: Threads = None,
+    inception_weights: options.Weights = None,
+    threads: options.Threads = None,
 ) -> list[Path]:
     """Measure real images against other real images."""
     from miua.analysis.real_images import measure_images, noise_floor_tables
@@ -392,7 +359,7 @@ def noise_floor_command(
     return _write_measured(out, measured, tables, reading, repeats=repeats, seed=seed)
 
 
-@takes(reading=resizing)
+@takes(reading=options.resizing)
 def sensitivity_command(
     real: Real,
     out: OutTable,
@@ -400,8 +367,8 @@ def sensitivity_command(
     images: Half = None,
     repeats: Annotated[int, option("How many splits.", min=2)] = 20,
     seed: Annotated[int, option("Seed of the splits and the damage.", min=0)] = 0,
-    inception_weights: Weights = None,
-    threads: Threads = None,
+    inception_weights: options.Weights = None,
+    threads: options.Threads = None,
 ) -> list[Path]:
     """Measure real images that were damaged in known steps."""
     from miua.analysis.real_images import measure_images, sensitivity_tables
@@ -421,7 +388,7 @@ def _write_measured(
     paths = [out.with_name(f"{out.stem}{ending}.csv") for ending in tables]
     for path, table in zip(paths, tables.values(), strict=True):
         write_table(path, table)
-    say_skipped(measured.skipped)
+    options.say_skipped(measured.skipped)
     settings = {"images": measured.half, **splits, **reading.settings(), "fid": measured.fid_status}
     record = provenance(inputs={"real": measured.digest}, settings=settings)
     write_file_provenance(out.with_suffix(".json"), record, paths)

@@ -11,19 +11,24 @@ from miua.evaluation.result import (
     Copies,
     Evaluation,
     Floor,
-    FloorRecord,
     PreprocessingSensitivity,
     Ranking,
     SetResult,
     Source,
     in_per_cent,
 )
-from miua.evaluation.standing import chance_outside, standing
+from miua.evaluation.standing import chance_outside
 from miua.metrics.lbpv import LBPV_DIFFERENCES
-from miua.metrics.records import COMPUTED, MetricRecord
+from miua.metrics.records import COMPUTED, NOT_COMPUTED, MetricRecord
 from miua.metrics.registry import REGISTRY, STUDY_ELEMENTS, Measure, element_name, measure
+from miua.pages.evaluation_views import MetricRow, missing, row_of
 from miua.wording import change, number, percent, span
 
+# Choices in two words, as their table is wide.
+_CHOICES = {
+    **{"as measured": "as measured", "resize filter": "{} filter"},
+    **{"antialiasing": "antialiasing {}", "Inception layer": "layer {}"},
+}
 _NAMED = {element_name(element) for element in STUDY_ELEMENTS}
 # Of several sets, what fits beside each other; all is in the files.
 _SHORT = (
@@ -82,13 +87,11 @@ def _print_set(console: Console, evaluation: Evaluation, result: SetResult) -> N
     head = ["metric", "value", "95 % interval", *(("real against real", "") if floor else ())]
     rows = []
     for record in _shown(result):
-        shown = measure(record.metric)
-        value = number(record.value, shown.decimals)
-        rows.append([shown.axis_label, value, span(record.low, record.high, shown.decimals)])
+        row = row_of(evaluation, result, record)
+        label, to, of = row.shown.axis_label, row.shown.decimals, row.floor
+        rows.append([label, number(record.value, to), span(record.low, record.high, to)])
         if floor is not None:
-            of = floor.records.get(record.metric)
-            beside = span(of.low, of.high, shown.decimals) if of else ""
-            rows[-1] += [beside, _beside(result, record, of, shown)]
+            rows[-1] += [span(of.low, of.high, to) if of else "", _beside(row)]
     print_in_full(console, table(head, rows, left=("",)))
     if result.at_floor_size:
         assert floor is not None
@@ -119,8 +122,7 @@ def _print_copies(console: Console, copies: Copies) -> None:
 
 def _shown(result: SetResult) -> list[MetricRecord]:
     """All computed records; of the LBPv elements the study's four, then the farthest."""
-    farthest = (element_name(element) for element in result.farthest)
-    elements = dict.fromkeys([*sorted(_NAMED), *farthest])
+    elements = dict.fromkeys(map(element_name, (*STUDY_ELEMENTS, *result.farthest)))
     found = []
     for record in result.records:
         if record.status == COMPUTED and record.metric == LBPV_DIFFERENCES[0]:
@@ -130,18 +132,15 @@ def _shown(result: SetResult) -> list[MetricRecord]:
     return found
 
 
-def _beside(
-    result: SetResult, record: MetricRecord, floor: FloorRecord | None, shown: Measure
-) -> str:
+def _beside(row: MetricRow) -> str:
     """Where the value lies beside what real images give among themselves."""
-    held = result.beside_floor(record)
-    found = standing(held, floor, shown.better)
-    if found is None:
+    if row.standing is None:
         return ""
-    words: str = found.position
-    if found.position != "within":
-        words += ", barely" if found.touches else f", {found.kind}"
-    return words if held is record else f"{words}: {number(held.value, shown.decimals)}"
+    words: str = row.standing.position
+    if row.outside:
+        words += ", barely" if row.standing.touches else f", {row.standing.kind}"
+    at_size = "" if row.held is row.record else f": {number(row.held.value, row.shown.decimals)}"
+    return words + at_size
 
 
 def _print_sets(console: Console, evaluation: Evaluation) -> None:
@@ -150,13 +149,12 @@ def _print_sets(console: Console, evaluation: Evaluation) -> None:
     rows: list[list[str | Text]] = []
     for result in evaluation.sets:
         records = [(result.record(metric.name), metric.decimals) for metric in metrics]
-        rows.append([result.source.name, *(number(each.value, of) for each, of in records)])
+        rows.append([result.source.name, *(number(each.value, to) for each, to in records)])
         if any(halves := [_half(*each) for each in records]):
             rows.append(["", *(Text(half, "dim") for half in halves)])
-    if evaluation.floor is not None and evaluation.floor.records:
-        floors = [evaluation.floor.records.get(metric.name) for metric in metrics]
-        cells = zip(floors, metrics, strict=True)
-        means = (number(floor.mean, metric.decimals) if floor else "" for floor, metric in cells)
+    if evaluation.floor is not None and (floors := evaluation.floor.records):
+        of = [(floors.get(metric.name), metric.decimals) for metric in metrics]
+        means = (number(floor.mean, decimals) if floor else "" for floor, decimals in of)
         rows.append(["real against real", *means])
     print_in_full(console, table(["set", *(metric.label for metric in metrics)], rows))
     if any(record.low is not None for record in evaluation.records):
@@ -194,16 +192,12 @@ def _order(ranking: Ranking) -> str:
 
 def _print_missing(console: Console, evaluation: Evaluation) -> None:
     """What was not computed, each reason once."""
-    reasons: dict[str, dict[str, None]] = {}
-    for record in evaluation.records:
-        reasons.setdefault(record.status, {})[measure(record.metric).label] = None
-    computed = reasons.pop(COMPUTED, {})
-    for status, labels in reasons.items():
-        console.print(f"{', '.join(labels)}: {status}")
+    for why, labels in missing(evaluation.records).items():
+        console.print(f"{', '.join(labels)}: {NOT_COMPUTED}{why}")
+    computed = {record.metric for record in evaluation.records if record.status == COMPUTED}
     for floor in evaluation.floor.records.values() if evaluation.floor else ():
-        label = measure(floor.metric).label
-        if floor.status != COMPUTED and label in computed:
-            console.print(f"{label}, real against real: {floor.status}")
+        if floor.status != COMPUTED and floor.metric in computed:
+            console.print(f"{measure(floor.metric).label}, real against real: {floor.status}")
 
 
 def print_preprocessing_sensitivity(
@@ -220,10 +214,10 @@ def print_preprocessing_sensitivity(
             f"{name}: what other ways to prepare the images would give. As measured: "
             f"{baseline.choice}."
         )
-        rows = [
-            [_choice_name(choice), *(_moved(choice, baseline, name, metric) for metric in metrics)]
-            for choice in sensitivity.choices
-        ]
+        rows = []
+        for choice in sensitivity.choices:
+            words = _CHOICES.get(choice.aspect, "{}").format(choice.choice)
+            rows.append([words, *(_moved(choice, baseline, name, each) for each in metrics)])
         print_in_full(console, table(["choice", *(metric.label for metric in metrics)], rows))
     for choice in sensitivity.choices:
         if choice.status != COMPUTED:
@@ -236,17 +230,6 @@ def print_preprocessing_sensitivity(
     if len(baseline.values) > 1 and not sensitivity.flips:
         console.print("No choice turns a ranking of the sets over.")
     console.print()
-
-
-def _choice_name(choice: Choice) -> str:
-    """A choice in two words, as the table is wide."""
-    words = {
-        "as measured": "as measured",
-        "resize filter": f"{choice.choice} filter",
-        "antialiasing": f"antialiasing {choice.choice}",
-        "Inception layer": f"layer {choice.choice}",
-    }
-    return words.get(choice.aspect, choice.choice)
 
 
 def _moved(choice: Choice, baseline: Choice, name: str, shown: Measure) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
+from miua.cli import options
 from miua.cli.declaring import argument, need, option, takes
-from miua.cli.options import Device, SkipBad, Source, Threads, Window, resizing, say_skipped
+from miua.cli.options import Device, SkipBad, Source, Threads, Window
 from miua.progress import say
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def phantom_command(
     return out
 
 
-@takes(reading=resizing)
+@takes(reading=options.resizing)
 def stack_command(
     source: Source,
     out: Annotated[Path, option("Folder for images.npy and provenance.json.")],
@@ -57,7 +58,7 @@ def stack_command(
     """Make an image stack of a folder of images."""
     from miua.data.stack import save_stack
 
-    say_skipped(save_stack(source, out, reading, images, seed).skipped)
+    options.say_skipped(save_stack(source, out, reading, images, seed).skipped)
     return out / "images.npy"
 
 
@@ -75,19 +76,13 @@ def train_command(
 ) -> Path:
     """Train a DCGAN, or go on where it stopped."""
     from miua.config import TrainingConfig, read_config
-    from miua.data import parse_window, read_stack
+    from miua.data import read_stack
 
     need("Training", "torch")
     settings = read_config(config, TrainingConfig)
-    stack = read_stack(
-        images,
-        settings.image_size,
-        settings.fit,
-        crop_size=settings.crop_size,
-        window=parse_window(window) if window else None,
-        skip_bad=skip_bad,
-    )
-    say_skipped(stack.skipped)
+    square = settings.image_size, settings.fit, settings.crop_size
+    stack = read_stack(images, **vars(options.reading(*square, window, skip_bad)))
+    options.say_skipped(stack.skipped)
     # Loading torch takes seconds: what is wrong with the input is said before.
     from miua.training.loop import DivergedError, train
 

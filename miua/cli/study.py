@@ -208,20 +208,15 @@ def _counts(judged: dict[str, Any]) -> str:
 
 def _print_outcome(folder: Path) -> None:
     """Where everything is, and what came out, in short."""
-    from rich.table import Table
-
     from miua.analysis.claims_table import read_claims_table
-    from miua.cli.terminal import terminal
+    from miua.cli.terminal import table, terminal
     from miua.report import results_summary
     from miua.study.store import Results
 
     summary = results_summary(folder)
-    table = Table(*summary.rows[0], box=None, padding=(0, 1, 0, 0))
-    for row in summary.rows:
-        table.add_row(*row.values())
     console = terminal()
     console.print(f"\n{summary.title}:")
-    console.print(table)
+    console.print(table(summary.rows[0], (row.values() for row in summary.rows)))
     for note in summary.notes:
         console.print(f"\n{note}")
     console.print(f"\nClaims: {_counts(read_claims_table(Results.open(folder)))}.")

@@ -81,7 +81,7 @@ def build_command(
         )
     design = Design(*judged, readers)
     text = _words(words, language, consent)
-    given = set_paths(synthetic or [], more or [])
+    given = [*(synthetic or []), *(more or [])]
     stacks = _stacks(real, given, results, Reading(**vars(reading)))
     built = build_study(out, stacks, design, text, title=title, seed=seed)
     _print_built(built, readers)
@@ -105,10 +105,9 @@ def _words(words: Path | None, language: str | None, consent: Path | None) -> Wo
 
 
 def _stacks(
-    real: Path | None, synthetic: Sequence[Path], results: Path | None, reading: Reading
+    real: Path | None, synthetic: Sequence[str | Path], results: Path | None, reading: Reading
 ) -> list[Given]:
     """The real images first, then each synthetic set; what was passed over is said."""
-    from miua.evaluation.image_sets import named_sets
     from miua.survey.build import Given
     from miua.survey.design import REAL
 
@@ -119,8 +118,7 @@ def _stacks(
     elif real is None or not synthetic:
         raise MiuaError("Name the images: --real and --synthetic, or --results.")
     else:
-        sets = named_sets(list(synthetic))
-        paths = {REAL: real} | {name: Path(str(path)) for name, path in sets.items()}
+        paths = {REAL: real, **set_paths(synthetic)}
     found = []
     for name, path in paths.items():
         stack, source = reading.read(path, name)

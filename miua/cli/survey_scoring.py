@@ -13,7 +13,6 @@ from miua.progress import say
 from miua.wording import number, p_value, span
 
 if TYPE_CHECKING:
-    from miua.survey.answers import Refusal
     from miua.survey.outcome import Outcome
 
 
@@ -45,7 +44,14 @@ def score_command(
     folder = outcome_folder(study, out, rehearsal=rehearsal)
     opened = open_study(study)
     accepted, refused = read_answers(opened, answers, rehearsal=rehearsal)
-    _refuse(refused, len(answers), skip_refused)
+    if refused:
+        told = "\n".join(f"  {printable(str(each))}" for each in refused)
+        if not skip_refused:
+            raise MiuaError(
+                f"{len(refused)} of {len(answers)} files are refused, so nothing is scored:\n"
+                f"{told}\nTo score the others: --skip-refused."
+            )
+        say(f"Left out, {len(refused)} of {len(answers)} files:\n{told}\n")
     if not accepted:
         raise MiuaError("No file of answers is left to score.")
     if results is not None:
@@ -67,19 +73,6 @@ def score_command(
                 f"`paper`, `report` and `manifest` of {results}; or `miua reproduce`, which does "
                 "all of it."
             )
-
-
-def _refuse(refused: list[Refusal], files: int, skip: bool) -> None:
-    """Tell every refusal; and end there, unless the others are to be scored."""
-    if not refused:
-        return
-    told = "\n".join(f"  {printable(str(each))}" for each in refused)
-    if not skip:
-        raise MiuaError(
-            f"{len(refused)} of {files} files are refused, so nothing is scored:\n{told}\n"
-            "To score the others: --skip-refused."
-        )
-    say(f"Left out, {len(refused)} of {files} files:\n{told}\n")
 
 
 def print_outcome(outcome: Outcome) -> None:

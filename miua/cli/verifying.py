@@ -18,7 +18,6 @@ from miua.wording import counted, listed
 if TYPE_CHECKING:
     from rich.text import Text
 
-    from miua.conformance import Case
     from miua.study.finding import Finding, Verification
 
 SHOWN = 20  # findings of one verdict that are named; --json has all of them
@@ -134,7 +133,7 @@ def _sentence(verification: Verification) -> str:
             f"{'is' if bad == 1 else 'are'} bad. The lines above say where and what to do."
         )
     left = len(verification.of("not checked", "undecided"))
-    rest = f" {counted(left, 'finding')} {'is' if left == 1 else 'are'} open, as said above."
+    rest = f" {counted(left, 'finding is', 'findings are')} open, as said above."
     return f"Nothing is wrong in {of}.{rest if left else ''}"
 
 
@@ -156,24 +155,23 @@ def conformance_command(
 
     cases = conformance.read_cases()
     if runner:
-        found = conformance.failures_by_threads(cases, conformance.runner(shlex.split(runner)))
-        _check_conformance(runner, len(cases), found)
-        return
-    for name, found in conformance.failures_of_installed(cases).items():
-        _check_conformance(f"installed, {name}", len(cases), found)
-    _print_peers(images, size)
-
-
-def _check_conformance(name: str, cases: int, found: dict[int, list[Case]]) -> None:
-    """One line if no case failed. found: those that did, by the number of threads."""
-    for threads, wrong in found.items():
-        if wrong:
-            first = "".join(f"\n  {case}" for case in wrong[:10])
-            raise MiuaError(
-                f"{name}, {threads} threads: {len(wrong)} of {cases} results are not those "
-                f"on file. Do not trust this build. The first:{first}"
-            )
-    print(f"{name}: all {cases} results are those on file, with {listed(found)} threads")
+        kernels = conformance.runner(shlex.split(runner))
+        found = {runner: conformance.failures_by_threads(cases, kernels)}
+    else:
+        checked = conformance.failures_of_installed(cases)
+        found = {f"installed, {name}": failed for name, failed in checked.items()}
+    for name, by_threads in found.items():
+        for threads, wrong in by_threads.items():
+            if wrong:
+                first = "".join(f"\n  {case}" for case in wrong[:10])
+                raise MiuaError(
+                    f"{name}, {threads} threads: {len(wrong)} of {len(cases)} results are not "
+                    f"those on file. Do not trust this build. The first:{first}"
+                )
+        count = f"all {len(cases)} results are those on file"
+        print(f"{name}: {count}, with {listed(by_threads)} threads")
+    if not runner:
+        _print_peers(images, size)
 
 
 def _print_peers(images: Path | None, size: int | None) -> None:

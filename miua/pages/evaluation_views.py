@@ -82,7 +82,7 @@ def set_view(evaluation: Evaluation, result: SetResult, axis: Axis) -> dict[str,
         "copies_sentence": copies["sentence"] if copies else "",
         "rows": rows,
         "elements": elements,
-        "missing": _missing(result.records),
+        "missing": missing(result.records),
         "samples": samples(result.source.sample),
         "lbpv": _lbpv(evaluation, result),
         "copies": copies,
@@ -141,7 +141,7 @@ def _marked(row: MetricRow, axis: Axis) -> MetricRow:
     return row if value is None else row._replace(mark=axis.mark(value, low, high))
 
 
-def _missing(records: Iterable[MetricRecord]) -> dict[str, list[str]]:
+def missing(records: Iterable[MetricRecord]) -> dict[str, list[str]]:
     """The labels of what was not computed, by the reason."""
     by_reason: dict[str, dict[str, None]] = {}
     for record in records:

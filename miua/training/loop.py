@@ -114,9 +114,7 @@ class _Training:
                 self._epoch(bar)
                 # The picture first: behind a checkpoint, nobody would come back for it.
                 run.save_sample_grid()
-                if run.position.epoch in config.epochs or self._is_time_to_save():
-                    self._save()
-                self._obey_stop()
+                self._save_when_due(run.position.epoch in config.epochs)
         run.thin(behind=0)
         columns = ([line[key] for line in run.history] for key in ("epoch", "events"))
         for words in told(*columns):
@@ -137,10 +135,9 @@ class _Training:
             chosen = draws.batch(batch, config.batch_size)
             train_batch(run.networks, self.dataset, chosen, config, run.sums)
             bar.advance(len(chosen.order))
-            if batch + 1 < batches and self._is_time_to_save():
+            if batch + 1 < batches:
                 run.position = Position(epoch - 1, batch + 1)
-                self._save()
-                self._obey_stop()
+                self._save_when_due()
         means = run.sums.means(size)
         images, seconds = size - first * config.batch_size, time.monotonic() - started
         fast = {"seconds": round(seconds, 3), "images_per_second": round(images / seconds, 2)}
@@ -158,16 +155,12 @@ class _Training:
         run.history.append(line)
         run.position = Position(epoch)
 
-    def _is_time_to_save(self) -> bool:
-        return bool(self.stop) or time.monotonic() - self.saved_at > SECONDS_BETWEEN_CHECKPOINTS
-
-    def _save(self) -> None:
-        self.run.save()
-        self.saved_at = time.monotonic()
-
-    def _obey_stop(self) -> None:
-        """End here if somebody asked; the state has just been saved."""
+    def _save_when_due(self, asked: bool = False) -> None:
+        """Save a state that was asked for, every two minutes, and to end here at a request."""
         run = self.run
+        if asked or self.stop or time.monotonic() - self.saved_at > SECONDS_BETWEEN_CHECKPOINTS:
+            run.save()
+            self.saved_at = time.monotonic()
         if self.stop and run.position.epoch < run.config.epochs[-1]:
             say(f"{run.folder}: stopped after {run.position}; the same command goes on there.")
             self.stop.obey()

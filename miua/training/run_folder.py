@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 
 from miua import checkpoint, files
 from miua.checkpoint import START, DamagedError, Position, load_checkpoint, saved_positions
@@ -159,8 +158,8 @@ class Run:
         with torch.inference_mode():
             stack = to_image_stack(generator(latent.to(device)))
         grid = stack.reshape(GRID_SIDE, GRID_SIDE, side, side).swapaxes(1, 2)
-        with files.atomic_path(self.folder / "samples" / f"epoch_{epoch:04d}.png") as path:
-            Image.fromarray(grid.reshape(GRID_SIDE * side, GRID_SIDE * side)).save(path)
+        path = self.folder / "samples" / f"epoch_{epoch:04d}.png"
+        files.write_png(path, grid.reshape(GRID_SIDE * side, GRID_SIDE * side))
 
     def save(self) -> None:
         """Save where it stands, then thin: keep the asked epochs and the newest two checkpoints."""
