@@ -79,8 +79,8 @@ def environment() -> dict[str, Any]:
         },
         "packages": {name: installed.get(name) for name in PACKAGES},
         "lock": _lock(),
-        "latex": _first_line("pdflatex", "--version"),
-        "slurm": _first_line("sinfo", "--version"),
+        "latex": _answer_of("pdflatex", "--version"),
+        "slurm": _answer_of("sinfo", "--version"),
         "data_folder": {
             "path": _short(data),
             "exists": data.exists(),
@@ -113,15 +113,15 @@ def that_exists(folder: Path) -> Path:
     return next(place for place in (folder, *folder.parents) if place.exists())
 
 
-def _answer_of(*command: str) -> str | None:
-    """What a program prints on standard output; None if it is not there, fails or hangs."""
+def _answer_of(*command: str, whole: bool = False) -> str | None:
+    """The first line that a program prints, or all; None if it is not there, fails or hangs."""
     try:
         done = subprocess.run(
             command, capture_output=True, text=True, check=True, timeout=SECONDS_FOR_A_TOOL
         )
     except (OSError, subprocess.SubprocessError):
         return None
-    return done.stdout.strip()
+    return (done.stdout.strip() if whole else done.stdout.strip().partition("\n")[0]) or None
 
 
 def _processor() -> str:
@@ -145,7 +145,7 @@ def _memory() -> int:
 
 def _gpus() -> list[dict[str, Any]]:
     asked = ("--query-gpu=name,memory.total,driver_version", "--format=csv,noheader,nounits")
-    lines = (_answer_of("nvidia-smi", *asked) or "").splitlines()
+    lines = (_answer_of("nvidia-smi", *asked, whole=True) or "").splitlines()
     gpus = []
     for name, mebibytes, driver in (line.rsplit(", ", 2) for line in lines if line.count(", ") > 1):
         size = int(mebibytes) * 2**20 if mebibytes.isdecimal() else None
@@ -213,8 +213,3 @@ def _lock() -> dict[str, Any] | None:
         "differ": [each._asdict() for each in found if each.installed is not None],
         "missing": [each.package for each in found if each.installed is None],
     }
-
-
-def _first_line(*command: str) -> str | None:
-    answer = _answer_of(*command)
-    return answer.splitlines()[0] if answer else None

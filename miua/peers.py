@@ -7,12 +7,10 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain, groupby, islice
-from math import cos, pi, sin
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from miua.data import image_paths, read_stack
 from miua.data.formats import read_images
@@ -21,7 +19,6 @@ from miua.metrics import joint_histogram, lbp_codes, lbp_histogram
 from miua.metrics.stacks import Grey
 from miua.progress import Progress
 
-UNIT = 10**5  # neighbours' offsets are rounded to five decimals
 IMAGES_AT_ONCE = 16  # so that memory stays bounded
 
 
@@ -113,31 +110,17 @@ def _scikit_image(peer: Any, images: Grey) -> list[PeerDifference]:
     rows = []
     for P, R in ((8, 1), (24, 3)):
         theirs = [peer.local_binary_pattern(image, P, R) for image in images]
-        changed = lbp_codes(images, P, R) ^ np.stack(theirs).astype(np.uint32)
-        pixels, ties = int(np.count_nonzero(changed)), _count_ties(images, changed, P, R)
+        ours = lbp_codes(images, P, R)
+        changed = ours ^ np.stack(theirs).astype(np.uint32)
+        # A bit says "at least as bright as the centre". In the negative it says "at most", so that
+        # both have the bit where neighbour and centre are equal. Outside is 0, 255 in the negative.
+        negative = 255 - np.pad(images, ((0, 0), (R + 1, R + 1), (R + 1, R + 1)))
+        inside = slice(R + 1, -R - 1)
+        equal = ours & lbp_codes(negative, P, R)[:, inside, inside]
+        tied = (changed != 0) & (changed & ~equal == 0)
+        pixels, ties = (int(np.count_nonzero(each)) for each in (changed, tied))
         rows.append(PeerDifference("scikit-image", f"LBP, P={P} R={R}", pixels, images.size, ties))
     return rows
-
-
-def _count_ties(images: Grey, changed: NDArray[np.uint32], P: int, R: int) -> int:
-    """At how many changed codes the neighbours of all changed bits are as bright as the centre."""
-    index, row, column = np.nonzero(changed)
-    bits = changed[index, row, column]
-    frame = R + 1
-    framed = np.pad(images, ((0, 0), (frame, frame), (frame, frame))).astype(np.int64)
-    row, column = row + frame, column + frame
-    centre = framed[index, row, column]
-    tied = np.ones(len(index), dtype=bool)
-    for p in range(P):
-        top, down = divmod(round(-R * sin(2 * pi * p / P) * UNIT), UNIT)
-        left, right = divmod(round(R * cos(2 * pi * p / P) * UNIT), UNIT)
-        y, x = row + top, column + left
-        value = (UNIT - down) * (UNIT - right) * framed[index, y, x]
-        value += (UNIT - down) * right * framed[index, y, x + 1]
-        value += down * (UNIT - right) * framed[index, y + 1, x]
-        value += down * right * framed[index, y + 1, x + 1]
-        tied &= (bits >> p & 1 == 0) | (value == UNIT * UNIT * centre)
-    return int(np.count_nonzero(tied))
 
 
 def _mahotas(peer: Any, images: Grey) -> list[PeerDifference]:
