@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sized
 from typing import TYPE_CHECKING, TextIO, TypeVar
 
-from miua.printable import printable
+from miua.wording import printable
 
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress

@@ -1,11 +1,14 @@
-"""Numbers and lists as people read them: one home for terminal, pages, figures and paper."""
+"""Numbers, lists and names as people read them: for terminal, pages, figures and paper."""
 
 import math
+import unicodedata
 from collections.abc import Iterable
 
 MINUS, MISSING, INFINITY = "−", "–", "∞"
 THOUSANDS = "\u202f"  # a narrow space that does not break
 SMALLEST_P = 0.001
+# Of Unicode: control characters, and what stands for bytes of a file name that are no text.
+_CONTROLS = ("Cc", "Cs")
 
 
 def number(value: float | None, decimals: int = 0) -> str:
@@ -71,3 +74,18 @@ def first_few(items: Iterable[str], shown: int = 3) -> str:
 def rounded(values: Iterable[float]) -> list[float | None]:
     """Numbers with three places; JSON has no NaN."""
     return [round(float(each), 3) if math.isfinite(each) else None for each in values]
+
+
+def has_control(text: str) -> bool:
+    """Whether the text has characters that control a terminal, or that cannot be written at all."""
+    return any(unicodedata.category(character) in _CONTROLS for character in text)
+
+
+def printable(text: str) -> str:
+    """The text with such characters written out, such as "\\x1b"; tabs and new lines stay."""
+    return "".join(
+        character.encode("unicode_escape").decode()
+        if character not in "\n\t" and has_control(character)
+        else character
+        for character in text
+    )

@@ -15,7 +15,7 @@ import miua
 from miua.cli import evaluating, making, study, survey, verifying
 from miua.cli.declaring import STUDY_PACKAGES, option
 from miua.errors import MissingExtraError, MiuaError
-from miua.printable import printable
+from miua.wording import printable
 
 INTERRUPTED = 130  # the exit status that typer gives to Ctrl-C
 

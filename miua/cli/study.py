@@ -12,7 +12,7 @@ from typing import Annotated, Any
 from miua.cli.declaring import argument, need, option, takes
 from miua.cli.options import PAPER, RESULTS, STUDY, Cores, Paper, Results, Study
 from miua.errors import MiuaError
-from miua.printable import printable
+from miua.wording import printable
 
 
 def collect_command(

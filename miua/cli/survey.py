@@ -15,8 +15,7 @@ from miua.cli.declaring import need, option, takes
 from miua.cli.evaluating import set_paths
 from miua.cli.options import REAL_IMAGES, SETS, MoreSets, reading
 from miua.errors import MiuaError
-from miua.printable import printable
-from miua.wording import counted
+from miua.wording import counted, printable
 
 if TYPE_CHECKING:
     from miua.data import ReadingOptions

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from miua.cli.declaring import argument, need, option
 from miua.errors import MiuaError
-from miua.printable import printable
 from miua.progress import say
-from miua.wording import number, p_value, span
+from miua.wording import number, p_value, printable, span
 
 if TYPE_CHECKING:
     from miua.survey.outcome import Outcome

@@ -12,8 +12,7 @@ import typer
 from miua.cli.declaring import need, option
 from miua.cli.options import STUDY, Results, Study
 from miua.errors import MiuaError
-from miua.printable import printable
-from miua.wording import counted, listed
+from miua.wording import counted, listed, printable
 
 if TYPE_CHECKING:
     from rich.text import Text

@@ -8,8 +8,7 @@ from pathlib import Path
 
 from miua.data import dicom
 from miua.errors import MiuaError
-from miua.printable import has_control, printable
-from miua.wording import counted, first_few
+from miua.wording import counted, first_few, has_control, printable
 
 SUFFIXES = (".bmp", ".gif", ".j2k", ".jp2", ".jpeg", ".jpg", ".pgm", ".png", ".tif", ".tiff",
             ".webp", *dicom.SUFFIXES)  # fmt: skip

@@ -17,7 +17,7 @@ from miua.errors import MiuaError
 from miua.evaluation.result import Source
 from miua.files import sha256_array
 from miua.metrics.stacks import Grey, Ints
-from miua.printable import has_control, printable
+from miua.wording import has_control, printable
 
 # A folder of images, a file that holds a stack, or a stack itself, uint8 (N, H, W).
 Images: TypeAlias = str | Path | ImageStack | Grey

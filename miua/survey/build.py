@@ -22,7 +22,6 @@ from miua.data import ImageStack
 from miua.errors import MiuaError
 from miua.files import atomic_folder, atomic_path, sha256_array
 from miua.pages.kit import json_block, render, templates
-from miua.printable import has_control
 from miua.provenance import PROVENANCE, provenance, write_file_provenance
 from miua.survey.design import REAL, Stream, draw_ids, draw_orders, equal_shares, generator
 from miua.survey.planning import Design
@@ -37,7 +36,7 @@ from miua.survey.study_files import (
     canonical,
 )
 from miua.survey.words import Words
-from miua.wording import counted
+from miua.wording import counted, has_control
 
 SEED_BITS = 128  # too many to try
 README_FILE = "README.txt"

@@ -6,9 +6,9 @@ from PIL import Image
 
 from miua.data import read_stack
 from miua.errors import MiuaError
-from miua.printable import printable
 from miua.report.document import build_document
 from miua.report.latex import escape
+from miua.wording import printable
 from tests.test_cli import fails
 
 IMAGE = np.random.default_rng(0).integers(0, 256, (6, 8), np.uint8)
