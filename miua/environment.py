@@ -49,13 +49,10 @@ def environment() -> dict[str, Any]:
     from miua import conformance
 
     data, installed = data_folder(), installed_packages()
-    disk = shutil.disk_usage(that_exists(data))
+    disk, package = shutil.disk_usage(that_exists(data)), _short(Path(__file__).parent)
+    forced = os.environ.get(conformance.VARIABLE) or None
     return {
-        "miua": {
-            "version": installed.get("miua"),
-            **code_version(),
-            "folder": _short(Path(__file__).parent),
-        },
+        "miua": {"version": installed.get("miua"), **code_version(), "folder": package},
         "python": {
             "version": platform.python_version(),
             "implementation": platform.python_implementation(),
@@ -67,10 +64,7 @@ def environment() -> dict[str, Any]:
             "container": _container(),
         },
         "hardware": hardware(),
-        "kernels": {
-            "instruction_sets": conformance.instruction_sets(),
-            "forced": os.environ.get(conformance.VARIABLE) or None,
-        },
+        "kernels": {"instruction_sets": conformance.instruction_sets(), "forced": forced},
         "thread_pools": _thread_pools(),
         "torch": _torch(),
         "extras": {

@@ -57,7 +57,6 @@ class Progress:
         self._bar: RichProgress | None = None
 
     def __enter__(self) -> Progress:
-        self._start = self._last_shown = self._clock()
         if self._terminal:
             # Imported here: rich takes longer to load than most of what runs without a terminal.
             from rich.console import Console

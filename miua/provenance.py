@@ -108,15 +108,11 @@ def write_file_provenance(place: Path, record: dict[str, Any], files: Iterable[P
 def record_step(
     place: Path, *, base: Path, inputs: Iterable[Path], files: Iterable[Path], keep: bool = False
 ) -> None:
-    """Write the provenance of a step that makes files from files.
+    """Write at `place` the provenance of a step that makes files from files.
 
-    Args:
-        place: the record to write.
-        base: the results folder; inputs in it are named as seen from there, others by the last
-            three parts of their path.
-        inputs: those that are not there are left out.
-        files: what the step wrote.
-        keep: leave a record that is there as it is, if it is of the same inputs and files.
+    base: the results folder; inputs in it are named as seen from there, others by the last three
+    parts of their path, and those that are not there are left out. files: what the step wrote.
+    keep: leave a record that is there as it is, if it is of the same inputs and files.
     """
 
     def name(path: Path) -> str:

@@ -19,21 +19,12 @@ from miua.wording import printable
 
 INTERRUPTED = 130  # the exit status that typer gives to Ctrl-C
 
-# In the order the work happens; `miua --help` shows them in it.
-_IN_ORDER = (
-    *(making.fetch_command, making.phantom_command, making.stack_command),
-    *(making.train_config_command, making.train_command, making.generate_command),
-    *(evaluating.evaluate_command, evaluating.lbpv_command),
-    *(evaluating.noise_floor_command, evaluating.sensitivity_command),
-    *(verifying.conformance_command, verifying.env_command),
-    *(study.collect_command, study.clinician_command, study.analyse_command),
-    *(study.readers_command, study.claims_command, study.figures_command, study.report_command),
-    *(study.paper_command, study.trace_command, study.repeat_command, study.expected_command),
-    *(verifying.manifest_command, verifying.verify_command),
-    *(study.reproduce_command, study.experiment_command),
-)
+# A module holds its commands in the order the work happens; `miua --help` shows them in it.
 COMMANDS: dict[str, Callable[..., Any]] = {
-    each.__name__.removesuffix("_command").replace("_", "-"): each for each in _IN_ORDER
+    name.removesuffix("_command").replace("_", "-"): command
+    for module in (making, evaluating, study, verifying)
+    for name, command in vars(module).items()
+    if name.endswith("_command")
 }
 
 

@@ -151,11 +151,7 @@ def evaluate_command(
     evaluation = evaluate(
         real,
         sets,
-        size=reading.size,
-        fit=reading.fit,
-        crop_size=reading.crop_size,
-        window=reading.window,
-        skip_bad=reading.skip_bad,
+        **reading.settings(),
         metrics=chosen,
         pairing=pairing,
         groups=groups,
@@ -381,7 +377,6 @@ def sensitivity_command(
 def _write_measured(
     out: Path, measured: MeasuredImages, tables: Tables, reading: ReadingOptions, **splits: int
 ) -> list[Path]:
-    """Write each table beside the first, `out`, then the provenance of all of them."""
     from miua.provenance import provenance, write_file_provenance
     from miua.study.store import write_table
 

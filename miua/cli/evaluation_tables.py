@@ -8,7 +8,6 @@ from rich.text import Text
 from miua.cli.terminal import print_in_full, table, terminal
 from miua.evaluation.result import (
     Choice,
-    Copies,
     Evaluation,
     Floor,
     PreprocessingSensitivity,
@@ -99,25 +98,20 @@ def _print_set(console: Console, evaluation: Evaluation, result: SetResult) -> N
             "Where the last column names a value, the metric changes with the number of images: it "
             f"is of {floor.images} images a side, as real against real is.\n"
         )
-    if result.copies is not None and result.copies.found.status == COMPUTED:
-        _print_copies(console, result.copies)
+    if result.copies is not None and (found := result.copies.found).status == COMPUTED:
+        nearest = result.copies.nearest[0]
+        console.print(
+            f"Copies: {len(found.flagged)} found, {found.expected_false_alarms:.2g} expected by "
+            f"chance. The likeliest: {nearest['synthetic']} is like {nearest['real']}, at "
+            f"{nearest['relative_distance']:.2f} of the distance to another subject; a copy is "
+            f"below {found.threshold:.2f}.\n"
+        )
     if any(record.metric in _NAMED for record in result.records):
         farthest = ", ".join(f"V{element}" for element in result.farthest)
         console.print(
             f"V is reference - synthetic, in pixels of an image. V8, V20, V143 and V240 are the "
             f"study's; farthest of all: {farthest}.\n"
         )
-
-
-def _print_copies(console: Console, copies: Copies) -> None:
-    found = copies.found
-    likeliest = copies.nearest[0]
-    console.print(
-        f"Copies: {len(found.flagged)} found, {found.expected_false_alarms:.2g} expected by "
-        f"chance. The likeliest: {likeliest['synthetic']} is like {likeliest['real']}, at "
-        f"{likeliest['relative_distance']:.2f} of the distance to another subject; a copy is below "
-        f"{found.threshold:.2f}.\n"
-    )
 
 
 def _shown(result: SetResult) -> list[MetricRecord]:

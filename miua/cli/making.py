@@ -62,6 +62,21 @@ def stack_command(
     return out / "images.npy"
 
 
+def train_config_command(
+    variant: Annotated[
+        Literal["text", "notebook-128", "notebook-256"],
+        option("The paper's text, or what a released notebook does instead."),
+    ] = "text",
+) -> None:
+    """Print a training configuration to start from."""
+    import yaml
+
+    from miua.config import TrainingConfig
+
+    config = TrainingConfig.model_validate({"variant": variant})
+    print(yaml.safe_dump(config.model_dump(), sort_keys=False, default_flow_style=None), end="")
+
+
 def train_command(
     config: Annotated[Path, option("YAML file; `miua train-config` prints one.")],
     images: Annotated[Path, option("Folder of images, or an .npy image stack.")],
@@ -93,21 +108,6 @@ def train_command(
             raise
         say(str(error))
     return out
-
-
-def train_config_command(
-    variant: Annotated[
-        Literal["text", "notebook-128", "notebook-256"],
-        option("The paper's text, or what a released notebook does instead."),
-    ] = "text",
-) -> None:
-    """Print a training configuration to start from."""
-    import yaml
-
-    from miua.config import TrainingConfig
-
-    config = TrainingConfig.model_validate({"variant": variant})
-    print(yaml.safe_dump(config.model_dump(), sort_keys=False, default_flow_style=None), end="")
 
 
 def generate_command(

@@ -176,7 +176,6 @@ def experiment_command(
 
 
 def _print_claims(results: Path) -> None:
-    """Every claim with its verdict, and how many claims have each."""
     from rich.table import Column, Table
     from rich.text import Text
 
@@ -207,7 +206,6 @@ def _counts(judged: dict[str, Any]) -> str:
 
 
 def _print_outcome(folder: Path) -> None:
-    """Where everything is, and what came out, in short."""
     from miua.analysis.claims_table import read_claims_table
     from miua.cli.terminal import table, terminal
     from miua.report import results_summary

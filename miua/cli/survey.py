@@ -80,7 +80,7 @@ def build_command(
         )
     design = Design(*judged, readers)
     text = _words(words, language, consent)
-    given = [*(synthetic or []), *(more or [])]
+    given: list[str | Path] = [*(synthetic or []), *(more or [])]
     stacks = _stacks(real, given, results, Reading(**vars(reading)))
     built = build_study(out, stacks, design, text, title=title, seed=seed)
     _print_built(built, readers)
@@ -247,12 +247,9 @@ def _in_words(line: PlanLine, value: tuple[float, ...] | None) -> str:
     return _FORMS[line.kind].format(*(times * each for each in value))
 
 
-app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(
+    help="Let people tell real from synthetic images.", no_args_is_help=True, rich_markup_mode=None
+)
 app.command("plan")(plan_command)
 app.command("build")(build_command)
 app.command("score")(survey_scoring.score_command)
-
-
-@app.callback()
-def options() -> None:
-    """Let people tell real from synthetic images."""

@@ -174,9 +174,7 @@ def conformance_command(
 
 
 def _print_peers(images: Path | None, size: int | None) -> None:
-    from rich.console import Console
-    from rich.table import Column, Table
-
+    from miua.cli.terminal import table, terminal
     from miua.peers import compare, phantoms, stacks_of
 
     compared = compare(phantoms() if images is None else stacks_of(images, size))
@@ -188,12 +186,12 @@ def _print_peers(images: Path | None, size: int | None) -> None:
     height, width = next(iter(compared.sizes))
     of = f"{width} x {height}" if len(compared.sizes) == 1 else f"{len(compared.sizes)} sizes"
     title = f"Pixels that others code or count otherwise: {compared.images} {kind} of {of}"
-    numbers = (Column(name, justify="right") for name in ("pixels", "share"))
-    table = Table("library", "what", *numbers, "remark", title=title, title_justify="left")
-    for row in compared.rows:
-        share = f"{100 * row.pixels / row.of:.4f} %"
-        table.add_row(row.peer, row.what, f"{row.pixels:,}", share, row.remark)
-    Console().print(table)
+    head = ("library", "what", "pixels", "share", "remark")
+    rows = (
+        (row.peer, row.what, f"{row.pixels:,}", f"{100 * row.pixels / row.of:.4f} %", row.remark)
+        for row in compared.rows
+    )
+    terminal().print(title, table(head, rows, left=("what", "remark")), sep="\n")
     if compared.absent:
         print(f"Not installed, so not compared: {', '.join(compared.absent)}")
 

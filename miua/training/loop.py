@@ -64,11 +64,9 @@ def train(
         device: "auto" takes CUDA where available.
         threads: CPU threads; results on a CPU are bit-identical for the same number.
 
-    Raises:
-        MiuaError: the run folder belongs to another configuration or other images, there are
-            too few images, or a file cannot be written.
-        DivergedError: a loss stopped being finite. It would do so again, so the same call says it
-            at once; the run folder holds diverged.json.
+    MiuaError: the run folder belongs to another configuration or other images, there are too few
+    images, or a file cannot be written. DivergedError: a loss stopped being finite. It would do so
+    again, so the same call says it at once; the run folder holds diverged.json.
     """
     place = choose_device(device, threads)
     set_precision(config.precision, place)
@@ -190,8 +188,6 @@ def predict(
 def images_per_second(config: TrainingConfig, device: torch.device) -> float:
     """The rate of training steps as `config` wants them, on networks and images for this alone."""
     networks = Adversaries(config, device)
-    networks.generator.train()
-    networks.discriminator.train()
     side, size = config.image_size, config.batch_size
     dataset = torch.zeros((size, side, side), dtype=torch.uint8, device=device)
     draws, sums = Draws.of_epoch(config, 1, size, device), EpochSums(device)
