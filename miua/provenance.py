@@ -36,21 +36,26 @@ def provenance(
     inputs: SHA-256 of each input by name. settings: as resolved, seed included. device, threads:
     what computed; results on a CPU may depend on the number of threads.
     """
-    versions = {}
-    for name in RECORDED_PACKAGES:
-        with suppress(PackageNotFoundError):
-            versions[name] = version(name)
     return {
         "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
         "settings": settings,
         "inputs": inputs,
         **code_version(),
-        "packages": versions,
+        "packages": installed(RECORDED_PACKAGES),
         "python": platform.python_version(),
         "platform": platform_name(),
         "device": device,
         "threads": threads,
     }
+
+
+def installed(packages: Iterable[str]) -> dict[str, str]:
+    """The versions of those packages that are installed."""
+    versions = {}
+    for name in packages:
+        with suppress(PackageNotFoundError):
+            versions[name] = version(name)
+    return versions
 
 
 def platform_name() -> str:

@@ -121,7 +121,8 @@ def python():
         for name in names.split(", "):
             assert hasattr(importlib.import_module(module), name), (module, name)
             found.setdefault(module, []).append(name)
-    found["miua.metrics"] += miua.metrics.__all__
+    public = [name for name in vars(miua.metrics) if not name.startswith("_")]
+    found["miua.metrics"] += [n for n in public if not inspect.ismodule(getattr(miua.metrics, n))]
     return {module: sorted(set(names)) for module, names in found.items()}
 
 

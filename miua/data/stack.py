@@ -12,10 +12,9 @@ that decides the result, but not of names: the same contents may have others.
 """
 
 import hashlib
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -31,7 +30,7 @@ from miua.data.resize import squared
 from miua.data.threads import in_threads, usable_cores
 from miua.errors import MiuaError
 from miua.progress import progress
-from miua.provenance import provenance, write_provenance
+from miua.provenance import installed, provenance, write_provenance
 from miua.wording import counted, first_few
 
 # Raise it whenever the same files would give other grey values or notes.
@@ -182,15 +181,11 @@ def save_stack(
 
 
 class _Taken(NamedTuple):
-    """What reading files gave.
-
-    images: (N, H, W). counts: the images of each file; 0 for one that was refused. reasons: why,
-    by the file's place. notes: what was done, in sentences.
-    """
+    """What reading files gave."""
 
     images: NDArray[Any]
-    counts: list[int]
-    reasons: dict[int, str]
+    counts: list[int]  # the images of each file; 0 for one that was refused
+    reasons: dict[int, str]  # why it was, by the file's place
     notes: tuple[str, ...]
 
 
@@ -222,7 +217,8 @@ def _read_files(
 ) -> ImageStack:
     hashing = in_threads(_digest, paths, threads)
     digests = list(progress(hashing, "Hashing images", "images", total=len(paths)))
-    decides = f"{CACHE_VERSION} {_decoders()} {options} {' '.join(digests)}"
+    decoders = ", ".join(map(" ".join, installed(_DECODERS).items()))
+    decides = f"{CACHE_VERSION} {decoders} {options} {' '.join(digests)}"
     key = hashlib.sha256(decides.encode()).hexdigest()
     cached = files.data_folder() / "stacks" / f"{key}.npy"
     taken = _read_cache(cached, len(paths)) if cache else None
@@ -241,17 +237,6 @@ def _digest(path: Path) -> str:
         return files.sha256_file(path) if path.is_file() else ""
     except OSError:
         return ""
-
-
-def _decoders() -> str:
-    """The versions of what decodes."""
-    found = []
-    for package in _DECODERS:
-        try:
-            found.append(f"{package} {version(package)}")
-        except PackageNotFoundError:
-            continue
-    return ", ".join(found)
 
 
 def _take(
@@ -274,18 +259,17 @@ def _take(
     images: list[NDArray[Any]] = []
     counts: list[int] = []
     reasons: dict[int, str] = {}
-    sizes: dict[tuple[int, ...], list[str]] = {}
+    sizes: dict[tuple[int, ...], list[str]] = defaultdict(list)
     results = in_threads(decode, range(len(names)), threads)
     shown = progress(results, "Reading images", "images", total=len(names))
-    for name, (made, done, refused) in zip(names, shown, strict=True):
+    for place, (made, done, refused) in enumerate(shown):
         if refused:
-            reasons[len(counts)] = refused
+            reasons[place] = refused
         counts.append(len(made))
         notes.update(done)
         for image in made:
-            sizes.setdefault(image.shape, []).append(name)
-            if len(sizes) == 1:
-                images.append(image)
+            sizes[image.shape].append(names[place])
+        images += made if len(sizes) == 1 else []
     _refuse(source, names, reasons, options.skip_bad)
     if len(sizes) > 1:
         listed = "\n".join(

@@ -146,8 +146,8 @@ def evaluate(
             lbpv = comparison.synthetic.lbpv
             farthest = np.argsort(-np.abs(real_side.lbpv - lbpv), kind="stable")[:FARTHEST].tolist()
             said = cautions(comparison, entries, records, source, real_source, floor, copies)
-            rows = tuple(records)
-            results.append(SetResult(source, rows, tuple(farthest), lbpv, copies, smaller, said))
+            found = (source, tuple(records), tuple(farthest), lbpv, copies, smaller, tuple(said))
+            results.append(SetResult(*found))
         if preprocessing_sensitivity:
             walked = walk(real, sets, reading, ready, asked, **of_pairs)
     settings = {

@@ -1,7 +1,7 @@
 """The one engine: the metrics of a comparison, by the registry, as tidy records."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
 from functools import cache
 from itertools import product
 from typing import Any
@@ -9,7 +9,7 @@ from typing import Any
 from miua.data.threads import in_threads
 from miua.metrics.comparison import Comparison, Side
 from miua.metrics.inception_weights import NotComputedError
-from miua.metrics.records import NOT_COMPUTED, MetricRecord
+from miua.metrics.records import NOT_COMPUTED, MetricRecord, MetricValue
 from miua.metrics.registry import Entry
 
 
@@ -43,25 +43,24 @@ def make_features(sides: Iterable[Side], entries: Sequence[Entry]) -> None:
 
 def _records(comparison: Comparison, entry: Entry) -> list[MetricRecord]:
     try:
-        return entry.compute(comparison)
+        found = entry.compute(comparison)
     except NotComputedError as error:
         features = comparison.describe(entry.extractor) if entry.extractor else ""
-        words, why = error.definition or features, f"{NOT_COMPUTED}{error}"
-        return [
-            comparison.record(each.name, None, (None, None), each.unit, words, status=why)
-            for each in entry.shows
-        ]
+        missing = MetricValue(None, error.definition or features, status=f"{NOT_COMPUTED}{error}")
+        found = [missing] * len(entry.shows)
+    sizes = len(comparison.reference), len(comparison.synthetic)
+    pairs = zip(entry.shows, found, strict=True)
+    return [shown.record(comparison.name, value, sizes) for shown, value in pairs]
 
 
-@contextmanager
-def one_blas_thread() -> Iterator[None]:
+def one_blas_thread() -> AbstractContextManager[Any]:
     """Let numpy's OpenBLAS use one thread inside the block.
 
     Metrics take matrices of some hundred rows, by the hundred. Two threads save little time on
     such, and where another process wants a core as well they spin and take many times longer.
     """
-    with _openblas().limit(limits=1):
-        yield
+    limited: AbstractContextManager[Any] = _openblas().limit(limits=1)
+    return limited
 
 
 @cache

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -255,20 +255,20 @@ class Evaluation:
 
     def to_json(self) -> dict[str, Any]:
         """Everything but pictures, as evaluation.schema.json beside this file says."""
-        sensitivity = self.preprocessing_sensitivity
-        return {
+        found = {
             "schema": SCHEMA,
-            "real": _source(self.real),
-            "reference_lbpv": self.reference_lbpv.tolist(),
+            "real": self.real,
+            "reference_lbpv": self.reference_lbpv,
             "pairing": self.pairing,
             "sets": [_set(each) for each in self.sets],
-            "noise_floor": None if self.floor is None else _plain(asdict(self.floor)),
-            "rankings": [_plain(asdict(each)) for each in self.rankings],
-            "preprocessing_sensitivity": sensitivity and _plain(asdict(sensitivity)),
+            "noise_floor": self.floor,
+            "rankings": self.rankings,
+            "preprocessing_sensitivity": self.preprocessing_sensitivity,
             "warnings": self.warnings,
-            "settings": _plain(self.settings),
-            "provenance": _plain(self.provenance),
+            "settings": self.settings,
+            "provenance": self.provenance,
         }
+        return {key: _plain(each) for key, each in found.items()}
 
     def write_json(self, path: Path) -> None:
         """Write `to_json()`, whole or not at all."""
@@ -277,12 +277,6 @@ class Evaluation:
     def write_csv(self, path: Path) -> None:
         """Write the tidy table, one row a set and metric, whole or not at all."""
         write_records(path, self.records)
-
-
-def _source(source: Source) -> dict[str, Any]:
-    found = asdict(source)
-    del found["sample"]
-    return found
 
 
 def _set(result: SetResult) -> dict[str, Any]:
@@ -294,24 +288,30 @@ def _set(result: SetResult) -> dict[str, Any]:
         copies["nearest"] = result.copies.nearest
     return {
         "name": result.source.name,
-        "source": _source(result.source),
+        "source": result.source,
         "metrics": [_record(record, result) for record in result.records],
-        "lbpv_farthest_elements": list(result.farthest),
-        "lbpv": result.lbpv.tolist(),
-        "copies": _plain(copies),
-        "warnings": list(result.warnings),
+        "lbpv_farthest_elements": result.farthest,
+        "lbpv": result.lbpv,
+        "copies": copies,
+        "warnings": result.warnings,
     }
 
 
 def _record(record: MetricRecord, result: SetResult) -> dict[str, Any]:
     shown = measure(record.metric)
     named = {"metric": record.metric, "label": shown.label, "better": shown.better}
-    values = {column: _plain(getattr(record, column)) for column in COLUMNS[2:]}
+    values = {column: getattr(record, column) for column in COLUMNS[2:]}
     return {**named, **values, "value_at_floor_size": result.at_floor_size.get(record.metric)}
 
 
 def _plain(value: Any) -> Any:
-    """The same in what JSON knows; infinite PSNR becomes "inf", as JSON has no infinity."""
+    """The same in what JSON knows; infinite PSNR becomes "inf", as JSON has no infinity.
+
+    Of a dataclass, pictures are left out: the fields that are not compared.
+    """
+    if is_dataclass(value):
+        compared = (each.name for each in fields(value) if each.compare)
+        return {name: _plain(getattr(value, name)) for name in compared}
     if isinstance(value, dict):
         return {str(key): _plain(each) for key, each in value.items()}
     if isinstance(value, list | tuple):

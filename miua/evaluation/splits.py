@@ -1,6 +1,6 @@
 """Splits of real images into two disjoint halves that share no subject, or no image."""
 
-from typing import Literal, NamedTuple, get_args
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -63,8 +63,6 @@ def draw_splits(
     or images whatever their subject; or "order", for the first images and those that follow them,
     of which there is one split, whatever `repeats` says. MiuaError: the halves do not fit.
     """
-    if by not in get_args(SplitBy):
-        raise ValueError(f"by must be 'subject', 'image' or 'order', not {by!r}")
     if repeats < 1:
         raise ValueError(f"repeats must be at least 1, not {repeats}")
     half = half_size(subjects, half)

@@ -26,7 +26,7 @@ from miua.metrics.inception_weights import (
 )
 from miua.metrics.lbp import lbp_histogram
 from miua.metrics.mutual_information import BINS
-from miua.metrics.records import COMPUTED, Bounds, MetricRecord, interval, mean_of
+from miua.metrics.records import MetricValue, interval, mean_of
 from miua.metrics.squared_error import ROWS_AT_ONCE, SQUARED_ERROR, nearest_neighbours
 from miua.metrics.stacks import Floats, Ints, PairValue, Stack
 
@@ -193,21 +193,6 @@ class Comparison:
             tables={name: table[places] for name, table in self.tables.items()},
         )
 
-    def record(
-        self,
-        metric: str,
-        value: float | None,
-        bounds: Bounds,
-        unit: str,
-        definition: str,
-        resampled: Floats | None = None,
-        status: str = COMPUTED,
-    ) -> MetricRecord:
-        """A metric's row of the table."""
-        sizes = len(self.reference), len(self.synthetic)
-        row = (self.name, metric, value, *bounds, unit, *sizes, definition)
-        return MetricRecord(*row, status, resampled)
-
     @cached_property
     def drawn(self) -> Floats:
         """How often each synthetic image is in each resample: (resamples, M)."""
@@ -251,8 +236,8 @@ class Comparison:
             raise NotComputedError(why, f"give both sides {fewest} images or more")
         return self.reference.features(name), self.synthetic.features(name)
 
-    def mean_over_pairs(self, metric: str, unit: str, of_pair: PairValue) -> list[MetricRecord]:
-        """The record of a mean over the pairs, identical ones left out whose value is infinite.
+    def mean_over_pairs(self, of_pair: PairValue) -> list[MetricValue]:
+        """The mean over the pairs, identical ones left out whose value is infinite.
 
         NotComputedError: the images are too small.
         """
@@ -271,7 +256,7 @@ class Comparison:
         if identical := pairs - int(counts.sum()):
             definition += f", {identical} identical pairs left out"
         value, resampled = mean_of(sums, counts, self.drawn)
-        return [self.record(metric, value, interval(resampled), unit, definition, resampled)]
+        return [MetricValue(value, definition, interval(resampled), resampled)]
 
     @cached_property
     def partners(self) -> Ints:

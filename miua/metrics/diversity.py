@@ -10,7 +10,7 @@ import numpy as np
 
 from miua.metrics.comparison import Comparison, Side
 from miua.metrics.inception_weights import NotComputedError
-from miua.metrics.records import MetricRecord, interval, ratio
+from miua.metrics.records import MetricValue, interval, ratio
 from miua.metrics.stacks import Floats, Grey
 
 BLOCK_BYTES = 64 * 2**20  # of float64 pixels held at once
@@ -76,23 +76,22 @@ def root_mean_squared_difference(errors: Floats, drawn: Floats | None = None) ->
     return np.asarray(np.sqrt(ratio(sums, pairs, np.nan)))
 
 
-def measured_diversity(comparison: Comparison) -> list[MetricRecord]:
+def measured_diversity(comparison: Comparison) -> list[MetricValue]:
     """The spread of the synthetic images over that of the reference.
 
     NotComputedError: a side of one image, or reference images that are all the same.
     """
     if min(len(comparison.reference), len(comparison.synthetic)) < 2:
-        raise NotComputedError(
-            "a pair needs two images", "give both sides two images or more", DEFINITION
-        )
+        why = "a pair needs two images"
+        raise NotComputedError(why, "give both sides two images or more", DEFINITION)
     within, synthetic = _spread(comparison.reference), comparison.synthetic
     if within == 0:
         why = "the reference images are all the same"
         raise NotComputedError(why, "give images that differ", DEFINITION)
     resampled = pixel_spread(synthetic.images, comparison.drawn) / within
     resampled = resampled[np.isfinite(resampled)]  # in small sets some draw one image alone
-    row = ("diversity", _spread(synthetic) / within, interval(resampled), "")
-    return [comparison.record(*row, DEFINITION, resampled)]
+    value = _spread(synthetic) / within
+    return [MetricValue(value, DEFINITION, interval(resampled), resampled)]
 
 
 def _spread(side: Side) -> float:

@@ -250,8 +250,7 @@ def _load_torchscript(path: Path) -> Any:
 
     with warnings.catch_warnings():
         # The advice to change to torch.export is for whoever saves a network; here one is read.
-        warnings.filterwarnings("ignore", r"`torch\.jit\.\w+` is", FutureWarning)
-        warnings.filterwarnings("ignore", r"`torch\.jit\.\w+` is", DeprecationWarning)
+        warnings.filterwarnings("ignore", r"`torch\.jit\.\w+` is")
         load: Any = torch.jit.load  # torch has no types for it
         try:
             return load(str(path), map_location="cpu")

@@ -10,7 +10,7 @@ is read off `frechet_resampled` by `centred_interval`.
 """
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,7 @@ from miua.metrics.comparison import Comparison
 from miua.metrics.inception import InceptionNetwork
 from miua.metrics.inception_weights import InceptionWeights
 from miua.metrics.lbp import lbp_histogram
-from miua.metrics.records import Bounds, MetricRecord
+from miua.metrics.records import Bounds, MetricValue
 from miua.metrics.stacks import Floats, Grey, Ints, order_by_content
 
 EXTRAPOLATION_SIZES = 15  # as many as Chong and Forsyth take
@@ -52,15 +52,9 @@ def frechet_lbp_distance(reference: Grey, synthetic: Grey, *, threads: int = 0) 
     )
 
 
-class FeatureStatistics(NamedTuple):
-    """Mean (d,) and a root of the unbiased covariance: a matrix (r, d), root.T @ root being it."""
-
-    mean: Floats
-    root: Floats
-
-
-def feature_statistics(features: Floats) -> FeatureStatistics:
-    """Statistics of features (n, d), n >= 2."""
+def feature_statistics(features: Floats) -> tuple[Floats, Floats]:
+    """Of features (n, d), n >= 2: the mean (d,) and a root (r, d) of the unbiased covariance,
+    which is root.T @ root."""
     mean = features.mean(axis=0)
     varying = np.ptp(features, axis=0) > 0  # LBP codes that no image has are the same in all
     rows = (features[:, varying] - mean[varying]) / np.sqrt(len(features) - 1)
@@ -68,7 +62,7 @@ def feature_statistics(features: Floats) -> FeatureStatistics:
         rows = np.linalg.qr(rows, mode="r")  # the same rows.T @ rows in fewer of them
     root = np.zeros((len(rows), features.shape[1]))
     root[:, varying] = rows
-    return FeatureStatistics(mean, root)
+    return mean, root
 
 
 def feature_pair(
@@ -102,10 +96,11 @@ def frechet_distance(features_a: NDArray[Any], features_b: NDArray[Any]) -> floa
     that of the sets and not of the features, and which needs no root of a singular matrix.
     ValueError: fewer than two rows, values that are not finite, or unequal d.
     """
-    a, b = map(feature_statistics, feature_pair(features_a, features_b))
-    difference = a.mean - b.mean
-    cross = np.linalg.norm(a.root @ b.root.T, ord="nuc")
-    distance = difference @ difference + np.sum(a.root**2) + np.sum(b.root**2) - 2 * cross
+    pair = feature_pair(features_a, features_b)
+    (mean_a, root_a), (mean_b, root_b) = map(feature_statistics, pair)
+    difference = mean_a - mean_b
+    cross = np.linalg.norm(root_a @ root_b.T, ord="nuc")
+    distance = difference @ difference + np.sum(root_a**2) + np.sum(root_b**2) - 2 * cross
     return max(0.0, float(distance))  # rounding may leave a hair below zero for equal sets
 
 
@@ -122,18 +117,19 @@ def frechet_resampled(
     features_a, features_b = feature_pair(features_a, features_b)
     drawn = np.asarray(drawn, dtype=np.float64)
     check_drawn(drawn, len(features_b))
-    a, b = feature_statistics(features_a), feature_statistics(features_b)
-    centred = features_b - b.mean
+    mean_a, root_a = feature_statistics(features_a)
+    mean_b = features_b.mean(axis=0)
+    centred = features_b - mean_b
     totals = drawn.sum(axis=1)
     means = drawn @ centred / totals[:, None]
     lengths = np.einsum("md,md->m", centred, centred)
     squares = drawn @ lengths - totals * np.square(means).sum(axis=1)
-    traces = np.sum(a.root**2) + squares / (totals - 1)
-    between = np.square(a.mean - b.mean - means).sum(axis=1)
-    # A rotation leaves the nuclear norm of any choice of rows of a.root @ centred.T as it is: this
+    traces = np.sum(root_a**2) + squares / (totals - 1)
+    between = np.square(mean_a - mean_b - means).sum(axis=1)
+    # A rotation leaves the nuclear norm of any choice of rows of root_a @ centred.T as it is: this
     # one has as few columns as its rank is. They fall in size, and small eigenvalues of the
     # products of such columns come out to their own precision instead of that of the largest one.
-    _, values, rows = np.linalg.svd(a.root @ centred.T, full_matrices=False)
+    _, values, rows = np.linalg.svd(root_a @ centred.T, full_matrices=False)
     kept = values > 1e-12 * values.max(initial=0)  # none where a side's images are all the same
     crossed = (values[kept, None] * rows[kept]).T
     norms = np.array([_nuclear_norm(crossed, row) for row in drawn]) / np.sqrt(totals - 1)
@@ -250,7 +246,7 @@ def check_drawn(drawn: Floats, images: int) -> None:
         raise ValueError("drawn must hold counts of at least 0 that draw two rows or more")
 
 
-def distance(comparison: Comparison, metric: str, unit: str, extractor: str) -> list[MetricRecord]:
+def distance(comparison: Comparison, extractor: str) -> list[MetricValue]:
     """The distance in the features of an extractor, with an interval from random halves."""
     a, b = comparison.features(extractor)
     value, resampled = frechet_distance(a, b), np.empty(0)
@@ -262,12 +258,10 @@ def distance(comparison: Comparison, metric: str, unit: str, extractor: str) -> 
         f"Frechet distance of {comparison.describe(extractor)}; the interval, from random halves, "
         f"is of the distance of {len(b)} synthetic images, biased upwards as it is"
     )
-    return [comparison.record(metric, value, bounds, unit, definition, resampled)]
+    return [MetricValue(value, definition, bounds, resampled)]
 
 
-def distance_at_infinity(
-    comparison: Comparison, metric: str, unit: str, extractor: str
-) -> list[MetricRecord]:
+def distance_at_infinity(comparison: Comparison, extractor: str) -> list[MetricValue]:
     """The same, extrapolated to infinitely many images."""
     a, b = comparison.features(
         extractor, fewest=FEWEST_TO_EXTRAPOLATE, otherwise="are too few to extrapolate from"
@@ -285,4 +279,4 @@ def distance_at_infinity(
         own = NORMAL_95 * float(halves.std())
         below, above = np.hypot([found.value - found.low, found.high - found.value], own).tolist()
         bounds = found.value - below, found.value + above
-    return [comparison.record(metric, found.value, bounds, unit, definition)]
+    return [MetricValue(found.value, definition, bounds)]

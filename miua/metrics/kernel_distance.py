@@ -7,15 +7,16 @@ images, and so sometimes below 0. KID has degree 3, gamma 1 / d and coef0 1.
 """
 
 import math
+from collections.abc import Callable
 from itertools import product
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from miua.metrics.comparison import Comparison
 from miua.metrics.frechet import check_drawn, feature_pair
-from miua.metrics.records import MetricRecord, interval, ratio
+from miua.metrics.records import MetricValue, interval, ratio
 from miua.metrics.stacks import Floats
 
 BLOCK_BYTES = 32 * 2**20  # of the float64 table of kernels held at once, a square of it
@@ -35,7 +36,7 @@ def kernel_distance(
     ValueError: fewer than two rows on a side, values that are not finite, unequal d.
     """
     a, b = feature_pair(features_a, features_b)
-    kernel = _Kernel(degree, 1 / a.shape[1] if gamma is None else gamma, coef0)
+    kernel = _polynomial(a, degree, gamma, coef0)
     return float(_distances(a, b, np.ones((1, len(a))), np.ones((1, len(b))), kernel)[0])
 
 
@@ -65,7 +66,7 @@ def kernel_distance_subsets(
     for of_a, of_b in zip(drawn_a, drawn_b, strict=True):
         of_a[generator.choice(len(a), subset_size, replace=False)] = 1
         of_b[generator.choice(len(b), subset_size, replace=False)] = 1
-    return _distances(a, b, drawn_a, drawn_b)
+    return _distances(a, b, drawn_a, drawn_b, _polynomial(a))
 
 
 def kernel_distance_resampled(
@@ -80,33 +81,32 @@ def kernel_distance_resampled(
     a, b = feature_pair(features_a, features_b)
     drawn = np.asarray(drawn, dtype=np.float64)
     check_drawn(drawn, len(b))
-    return _distances(a, b, np.ones((1, len(a))), drawn)
+    return _distances(a, b, np.ones((1, len(a))), drawn, _polynomial(a))
 
 
-class _Kernel(NamedTuple):
-    degree: int
-    gamma: float
-    coef0: float
-
-    def of_products(self, products: Floats) -> Floats:
-        return np.asarray((products * self.gamma + self.coef0) ** self.degree)
+_Kernel = Callable[[Floats], Floats]
 
 
-def _distances(
-    a: Floats, b: Floats, drawn_a: Floats, drawn_b: Floats, kernel: _Kernel | None = None
-) -> Floats:
+def _polynomial(
+    features: Floats, degree: int = 3, gamma: float | None = None, coef0: float = 1.0
+) -> _Kernel:
+    """The kernel as a function of scalar products, by default that of KID."""
+    scale = 1 / features.shape[1] if gamma is None else gamma
+    return lambda products: np.asarray((products * scale + coef0) ** degree)
+
+
+def _distances(a: Floats, b: Floats, drawn_a: Floats, drawn_b: Floats, kernel: _Kernel) -> Floats:
     """The distance of each of R choices (R, n) of rows of A and as many (R, m) of B.
 
-    One choice (1, n) of A stands for as many as there are of B. kernel: None for KID's.
+    One choice (1, n) of A stands for as many as there are of B.
     """
-    kernel = kernel or _Kernel(degree=3, gamma=1 / a.shape[1], coef0=1.0)
     between = _sums(a, b, drawn_a, drawn_b, kernel) / (drawn_a.sum(axis=1) * drawn_b.sum(axis=1))
     return np.asarray(_within(a, drawn_a, kernel) + _within(b, drawn_b, kernel) - 2 * between)
 
 
 def _within(features: Floats, drawn: Floats, kernel: _Kernel) -> Floats:
     """Mean of the kernel over pairs of different rows for each choice; nan if there are none."""
-    itself = kernel.of_products(np.einsum("md,md->m", features, features))
+    itself = kernel(np.einsum("md,md->m", features, features))
     # einsum makes no second table as large as `drawn`.
     copies = np.einsum("rm,rm,m->r", drawn, drawn, itself)
     sums = _sums(features, features, drawn, drawn, kernel) - copies
@@ -123,18 +123,16 @@ def _sums(a: Floats, b: Floats, drawn_a: Floats, drawn_b: Floats, kernel: _Kerne
     step = max(1, math.isqrt(BLOCK_BYTES // 8))
     for start_a, start_b in product(range(0, len(a), step), range(0, len(b), step)):
         of_a, of_b = slice(start_a, start_a + step), slice(start_b, start_b + step)
-        weighted = drawn_a[:, of_a] @ kernel.of_products(a[of_a] @ b[of_b].T)
+        weighted = drawn_a[:, of_a] @ kernel(a[of_a] @ b[of_b].T)
         sums += np.einsum("rm,rm->r", weighted, drawn_b[:, of_b])
     return sums
 
 
-def unbiased_distance(
-    comparison: Comparison, metric: str, unit: str, extractor: str
-) -> list[MetricRecord]:
+def unbiased_distance(comparison: Comparison, extractor: str) -> list[MetricValue]:
     """The kernel distance in the features of an extractor, over all images."""
     a, b = comparison.features(extractor)
     resampled = kernel_distance_resampled(a, b, comparison.drawn)
     resampled = resampled[np.isfinite(resampled)]  # in small sets some draw one image alone
-    value, words = kernel_distance(a, b), comparison.describe(extractor)
+    words = comparison.describe(extractor)
     definition = f"unbiased squared MMD of {words}, cubic kernel, over all images"
-    return [comparison.record(metric, value, interval(resampled), unit, definition, resampled)]
+    return [MetricValue(kernel_distance(a, b), definition, interval(resampled), resampled)]

@@ -8,11 +8,10 @@ import numpy as np
 
 from miua.metrics.comparison import LBP, Comparison
 from miua.metrics.frechet import centred_interval
-from miua.metrics.records import MetricRecord, intervals
+from miua.metrics.records import MetricValue, intervals
 
 LBPV_ELEMENTS = 256
 STUDY_ELEMENTS = (8, 20, 143, 240)  # those that the study singled out
-UNIT = "counts per image"
 
 
 def element_name(element: int) -> str:
@@ -25,7 +24,7 @@ def element_name(element: int) -> str:
 LBPV_DIFFERENCES = tuple(map(element_name, range(LBPV_ELEMENTS)))
 
 
-def differences(comparison: Comparison) -> list[MetricRecord]:
+def differences(comparison: Comparison) -> list[MetricValue]:
     """The difference in each element."""
     mean, synthetic = comparison.reference.lbpv, comparison.synthetic
     difference = mean - synthetic.lbpv
@@ -33,20 +32,11 @@ def differences(comparison: Comparison) -> list[MetricRecord]:
     resampled = mean - comparison.drawn @ synthetic.features(LBP) / len(synthetic)
     low, high = intervals(resampled)
     definition = "mean counts per image of an LBP code (P=8, R=1), reference - synthetic"
-    return [
-        comparison.record(
-            metric,
-            float(difference[code]),
-            (low[code], high[code]),
-            UNIT,
-            definition,
-            resampled[:, code],
-        )
-        for code, metric in enumerate(LBPV_DIFFERENCES)
-    ]
+    elements = zip(difference.tolist(), low, high, resampled.T, strict=True)
+    return [MetricValue(each, definition, (a, b), drawn) for each, a, b, drawn in elements]
 
 
-def total_difference(comparison: Comparison) -> list[MetricRecord]:
+def total_difference(comparison: Comparison) -> list[MetricValue]:
     """The absolute differences of all elements, summed."""
     mean, synthetic = comparison.reference.lbpv, comparison.synthetic
     value = float(np.abs(mean - synthetic.lbpv).sum())
@@ -57,5 +47,4 @@ def total_difference(comparison: Comparison) -> list[MetricRecord]:
         "same images: see the noise floor"
     )
     bounds = centred_interval(value, resampled) if len(resampled) else (None, None)
-    row = ("lbpv_total_difference", value, bounds, "counts")
-    return [comparison.record(*row, definition, resampled)]
+    return [MetricValue(value, definition, bounds, resampled)]

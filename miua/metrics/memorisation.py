@@ -25,7 +25,8 @@ from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
 from miua.metrics.comparison import Comparison
-from miua.metrics.records import COMPUTED, NOT_COMPUTED, MetricRecord
+from miua.metrics.inception_weights import NotComputedError
+from miua.metrics.records import COMPUTED, NOT_COMPUTED, MetricValue
 from miua.metrics.stacks import Floats, Grey, Ints, order_by_content, stacks_of_one_size
 from miua.metrics.variants import nearest_two
 
@@ -156,15 +157,15 @@ def find_copies(
     )
 
 
-def copied_share(comparison: Comparison) -> list[MetricRecord]:
+def copied_share(comparison: Comparison) -> list[MetricValue]:
     """The share of synthetic images called copies, with Clopper and Pearson's exact interval."""
     found, images = copies_of(comparison), len(comparison.synthetic)
-    row = ("copies", None, (None, None), "", found.definition)
     if found.status != COMPUTED:
-        return [comparison.record(*row, status=found.status)]
+        why = found.status.removeprefix(NOT_COMPUTED)
+        raise NotComputedError(why, definition=found.definition)
     copied = len(found.flagged)
     low, high = map(float, clopper_pearson(copied, images))
-    return [comparison.record("copies", copied / images, (low, high), "", found.definition)]
+    return [MetricValue(copied / images, found.definition, (low, high))]
 
 
 def copies_of(comparison: Comparison) -> Memorisation:

@@ -7,7 +7,7 @@ with k = 5. All of them look at balls around images in the space of features, ea
 distance to the k-th nearest other image of its own set.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,10 +16,16 @@ from numpy.typing import NDArray
 
 from miua.metrics.comparison import Comparison
 from miua.metrics.frechet import feature_pair
-from miua.metrics.records import MetricRecord, interval, mean_of
+from miua.metrics.records import MetricValue, interval, mean_of
 from miua.metrics.stacks import Floats
 
 NEIGHBOURS = 5
+SHARES = {
+    "precision": "share of synthetic images that lie among the real ones",
+    "recall": "share of real images that lie among the synthetic ones",
+    "density": "real neighbourhoods around a synthetic image, over those expected",
+    "coverage": "share of real images with a synthetic one in their neighbourhood",
+}
 BLOCK_BYTES = 64 * 2**20  # of the float64 table of distances held at once
 
 
@@ -91,18 +97,13 @@ def _squared_distances(a: Floats, b: Floats) -> Iterator[tuple[slice, NDArray[np
         yield rows, squared.astype(np.float32)
 
 
-def shares(
-    comparison: Comparison, shown: Mapping[str, tuple[str, str]], extractor: str
-) -> list[MetricRecord]:
-    """Precision, recall, density and coverage in the features of an extractor.
-
-    shown: by these words, each one's name and meaning.
-    """
+def shares(comparison: Comparison, extractor: str) -> list[MetricValue]:
+    """Precision, recall, density and coverage in the features of an extractor."""
     otherwise = f"do not have {NEIGHBOURS} neighbours each"
     sides = comparison.features(extractor, fewest=NEIGHBOURS + 1, otherwise=otherwise)
     near = neighbourhood(*sides, k=NEIGHBOURS)
     found = []
-    for share, (metric, meaning) in shown.items():
+    for share, meaning in SHARES.items():
         terms, resampled_side, drawn = getattr(near, share), "real", comparison.drawn_reference
         if share in ("precision", "density"):
             resampled_side, drawn = "synthetic", comparison.drawn
@@ -111,6 +112,5 @@ def shares(
             f"{meaning}, {NEIGHBOURS} nearest neighbours in {comparison.describe(extractor)}; "
             f"the interval resamples {resampled_side} images"
         )
-        bounds = interval(resampled)
-        found.append(comparison.record(metric, value, bounds, "", definition, resampled))
+        found.append(MetricValue(value, definition, interval(resampled), resampled))
     return found

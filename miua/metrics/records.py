@@ -5,6 +5,7 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -14,6 +15,16 @@ from miua.metrics.stacks import Floats
 COMPUTED = "computed"  # the status of a value that there is
 NOT_COMPUTED = "not computed: "  # how every other status begins
 Bounds = tuple[float | None, float | None]
+
+
+class MetricValue(NamedTuple):
+    """What was computed of one metric; see `MetricRecord`, whose low and high are the bounds."""
+
+    value: float | None
+    definition: str
+    bounds: Bounds = (None, None)
+    resampled: Floats | None = None
+    status: str = COMPUTED
 
 
 @dataclass(frozen=True)

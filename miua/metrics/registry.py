@@ -18,16 +18,15 @@ from miua.metrics.comparison import Comparison
 from miua.metrics.diversity import measured_diversity
 from miua.metrics.frechet import FEWEST_TO_EXTRAPOLATE, distance, distance_at_infinity
 from miua.metrics.kernel_distance import unbiased_distance
-from miua.metrics.lbpv import LBPV_DIFFERENCES, differences, total_difference
 from miua.metrics.lbpv import LBPV_ELEMENTS as LBPV_ELEMENTS
 from miua.metrics.lbpv import STUDY_ELEMENTS as STUDY_ELEMENTS
-from miua.metrics.lbpv import UNIT as LBPV_UNIT
+from miua.metrics.lbpv import differences, total_difference
 from miua.metrics.lbpv import element_name as element_name
 from miua.metrics.memorisation import FEWEST_GROUPS, copied_share
 from miua.metrics.mutual_information import INFORMATION
-from miua.metrics.neighbourhood import NEIGHBOURS, shares
+from miua.metrics.neighbourhood import NEIGHBOURS, SHARES, shares
 from miua.metrics.records import COMPUTED as COMPUTED
-from miua.metrics.records import NOT_COMPUTED, MetricRecord
+from miua.metrics.records import NOT_COMPUTED, MetricRecord, MetricValue
 from miua.metrics.squared_error import DECIBELS
 from miua.metrics.ssim import SIMILARITY
 from miua.metrics.stacks import Floats, PairValue
@@ -44,10 +43,9 @@ DIRECTIONS: dict[Better, str] = {
 
 def badness(values: Floats | float, better: Better) -> Floats:
     """The same values on a scale on which the worse sets have more."""
-    values = np.asarray(values, dtype=np.float64)
-    if better == "one":
-        return np.abs(values - 1)
-    return np.asarray({"higher": np.negative, "lower": np.positive, "zero": np.abs}[better](values))
+    values = np.asarray(values, dtype=np.float64) - (better == "one")
+    worse = {"higher": np.negative, "lower": np.positive, "zero": np.abs, "one": np.abs}[better]
+    return np.asarray(worse(values))
 
 
 @dataclass(frozen=True)
@@ -56,7 +54,7 @@ class Measure:
 
     name: of the metric in the tidy tables. label: short, in plain text. meaning: the metric in
     words. unit: in plain text, "" for a number without one. decimals: places that are worth
-    printing. better: where the better sets lie.
+    printing. better: where the better sets lie. full_unit: in the tidy tables, if it says more.
     """
 
     name: str
@@ -65,11 +63,17 @@ class Measure:
     unit: str
     decimals: int
     better: Better = "lower"
+    full_unit: str = ""
 
     @property
     def axis_label(self) -> str:
         """Label and unit, as an axis or a table head wants them."""
         return f"{self.label} ({self.unit})" if self.unit else self.label
+
+    def record(self, of_set: str, found: MetricValue, images: tuple[int, int]) -> MetricRecord:
+        """The row of the tidy table; images: how many of the reference, how many synthetic."""
+        row = (of_set, self.name, found.value, *found.bounds, self.full_unit or self.unit, *images)
+        return MetricRecord(*row, found.definition, found.status, found.resampled)
 
 
 @dataclass(frozen=True)
@@ -77,7 +81,7 @@ class Entry:
     """A metric, or several that are computed together, as `--metrics` takes it by its name.
 
     shows: the metrics as they are shown, in the order of their records. compute: from a comparison
-    to their records; NotComputedError where that cannot be. page: of docs/metrics/. cost: what the
+    to their values; NotComputedError where that cannot be. page: of docs/metrics/. cost: what the
     time grows with. extractor: whose features it takes; "" for none. needs: what it needs of the
     images beside one size on both sides, for the index. of_pair: of a mean over pairs, what is
     computed of a pair. depends_on_number: whether it changes with the number of images, all else
@@ -88,7 +92,7 @@ class Entry:
 
     name: str
     shows: tuple[Measure, ...]
-    compute: Callable[[Comparison], list[MetricRecord]]
+    compute: Callable[[Comparison], list[MetricValue]]
     page: str
     cost: str
     extractor: str = ""
@@ -107,13 +111,8 @@ PSNR = Measure("psnr", "PSNR", "peak signal-to-noise ratio", "dB", 2, "higher")
 SSIM = Measure("ssim", "SSIM", "structural similarity", "", 3, "higher")
 FID = Measure("fid", "FID", "Fréchet inception distance", "", 1)
 FD_LBP = Measure("fd_lbp", "FD-LBP", "Fréchet distance of LBP histograms", "counts²", 0)
-LBPV_TOTAL_DIFFERENCE = Measure(
-    "lbpv_total_difference",
-    "Σ|V|",
-    "absolute differences of all 256 LBPv elements, summed",
-    "counts",
-    1,
-)
+_SUMMED = "absolute differences of all 256 LBPv elements, summed"
+LBPV_TOTAL_DIFFERENCE = Measure("lbpv_total_difference", "Σ|V|", _SUMMED, "counts", 1)
 DIVERSITY = Measure(
     "diversity", "Diversity", "difference between images, synthetic over reference", "", 3, "one"
 )
@@ -122,7 +121,8 @@ COPIES = Measure("copies", "Copies", "share of synthetic images that copy a real
 
 def _element(element: int) -> Measure:
     meaning = f"difference in LBPv element {element}, reference minus synthetic"
-    return Measure(element_name(element), f"V{element}", meaning, "counts", 2, "zero")
+    name, label = element_name(element), f"V{element}"
+    return Measure(name, label, meaning, "counts", 2, "zero", "counts per image")
 
 
 ELEMENTS = tuple(map(_element, range(LBPV_ELEMENTS)))
@@ -131,13 +131,6 @@ MEASURES = (MUTUAL_INFORMATION, PSNR, FID, *(ELEMENTS[element] for element in ST
 # Companions: what the study lacked. Both need nothing that must be fetched.
 COMPANIONS = (FD_LBP, DIVERSITY)
 ALL_MEASURES = MEASURES + COMPANIONS
-
-SHARES: dict[str, tuple[str, Better]] = {
-    "precision": ("share of synthetic images that lie among the real ones", "higher"),
-    "recall": ("share of real images that lie among the synthetic ones", "higher"),
-    "density": ("real neighbourhoods around a synthetic image, over those expected", "one"),
-    "coverage": ("share of real images with a synthetic one in their neighbourhood", "higher"),
-}
 
 
 def feature_measures(extractor: str) -> dict[str, Measure]:
@@ -148,53 +141,49 @@ def feature_measures(extractor: str) -> dict[str, Measure]:
     """
     of, end, label = extractor, f"_{extractor}", f" ({extractor})"
     distance = Measure(f"fd{end}", f"FD{label}", f"Fréchet distance of {of} features", "", 1)
-    infinity, kernel = f"FD∞{label}", ("kd", f"KD{label}")
     if extractor == INCEPTION:
         of, end, label, distance = "Inception", "", "", FID
-        infinity, kernel = "FID∞", ("kid", "KID")
     elif extractor == LBP:
         of, label, distance = "LBP", " (LBP)", FD_LBP
-        infinity, kernel = "FD-LBP∞", ("kd", "KD-LBP")
-    unbiased = f"{distance.label} at infinitely many images"
+    name, short = distance.name, distance.label
+    first, *rest = short.split(" ")
+    endless, meaning = " ".join([f"{first}∞", *rest]), f"{short} at infinitely many images"
+    kernel = f"kernel distance of {of} features"  # KID is to FID as KD is to FD
     found = {
         "distance": distance,
-        "infinity": replace(
-            distance, name=f"{distance.name}_infinity", label=infinity, meaning=unbiased
-        ),
-        "kernel": Measure(kernel[0] + end, kernel[1], f"kernel distance of {of} features", "", 4),
+        "infinity": replace(distance, name=f"{name}_infinity", label=endless, meaning=meaning),
+        "kernel": Measure(f"k{name[1:]}", f"K{short[1:]}", kernel, "", 4),
     }
-    for name, (meaning, better) in SHARES.items():
-        shown = f"{name.capitalize()}{label}"
-        found[name] = Measure(f"{name}{end}", shown, f"{meaning}, in {of} features", "", 3, better)
+    for share, meaning in SHARES.items():
+        better: Better = "one" if share == "density" else "higher"
+        shown, meaning = f"{share.capitalize()}{label}", f"{meaning}, in {of} features"
+        found[share] = Measure(share + end, shown, meaning, "", 3, better)
     return found
 
 
 @cache
 def feature_entries(extractor: str) -> tuple[Entry, ...]:
     """Distance, distance at infinity, kernel distance and neighbourhood metrics of an extractor."""
-    shown, deep = feature_measures(extractor), extractor == LBP
-    needs: tuple[str, ...] = ()
-    pages = ("fd-lbp.md", "fd-lbp.md")
-    if extractor == INCEPTION:
-        needs, pages = ("torch", "weights"), ("fid.md", "kid.md")
+    shown, inception = feature_measures(extractor), extractor == INCEPTION
+    needs = ("torch", "weights") if inception else ()
+    page, kernel_page = ("fid.md", "kid.md") if inception else ("fd-lbp.md", "fd-lbp.md")
 
     def entry(
-        kind: str, compute: Callable[..., list[MetricRecord]], page: str, *more: str, **traits: Any
+        kind: str, compute: Callable[..., list[MetricValue]], page: str, *more: str, **traits: Any
     ) -> Entry:
-        each, all_needs = shown[kind], (*needs, *more)
-        bound = partial(compute, metric=each.name, unit=each.unit, extractor=extractor)
-        return _alone(each, bound, page, extractor=extractor, needs=all_needs, deep=deep, **traits)
+        bound = partial(compute, extractor=extractor)
+        traits |= {"extractor": extractor, "needs": (*needs, *more), "deep": extractor == LBP}
+        return _alone(shown[kind], bound, page, **traits)
 
     enough = f"{FEWEST_TO_EXTRAPOLATE} images"
-    meanings = {each: (shown[each].name, meaning) for each, (meaning, _) in SHARES.items()}
     return (
-        entry("distance", distance, pages[0], depends_on_number=True),
-        entry("infinity", distance_at_infinity, pages[0], enough, has_floor=False),
-        entry("kernel", unbiased_distance, pages[1]),
+        entry("distance", distance, page, depends_on_number=True),
+        entry("infinity", distance_at_infinity, page, enough, has_floor=False),
+        entry("kernel", unbiased_distance, kernel_page),
         Entry(
-            "neighbourhood" if extractor == INCEPTION else f"neighbourhood_{extractor}",
-            tuple(shown[each] for each in SHARES),
-            partial(shares, shown=meanings, extractor=extractor),
+            "neighbourhood" if inception else f"neighbourhood_{extractor}",
+            tuple(shown[share] for share in SHARES),
+            partial(shares, extractor=extractor),
             "precision-recall-density-coverage.md",
             PAIRS,
             extractor,
@@ -206,7 +195,7 @@ def feature_entries(extractor: str) -> tuple[Entry, ...]:
 
 def _alone(
     shown: Measure,
-    compute: Callable[[Comparison], list[MetricRecord]],
+    compute: Callable[[Comparison], list[MetricValue]],
     page: str,
     cost: str = RESAMPLES,
     **traits: Any,
@@ -215,38 +204,21 @@ def _alone(
     return Entry(shown.name, (shown,), compute, page, cost, **traits)
 
 
-def _of_pairs(
-    shown: Measure, page: str, of_pair: PairValue, *needs: str, deep: bool = False
-) -> Entry:
+def _of_pairs(shown: Measure, page: str, of_pair: PairValue, *needs: str, deep: bool) -> Entry:
     """The entry of a mean over pairs."""
-    name, unit = shown.name, shown.unit
-    compute = partial(Comparison.mean_over_pairs, metric=name, unit=unit, of_pair=of_pair)
-    traits = {"needs": ("pairs", *needs), "of_pair": of_pair, "deep": deep}
-    return _alone(shown, compute, page, PAIRS, **traits)
+    compute, all_needs = partial(Comparison.mean_over_pairs, of_pair=of_pair), ("pairs", *needs)
+    return _alone(shown, compute, page, PAIRS, needs=all_needs, of_pair=of_pair, deep=deep)
 
 
-_FID, _FID_INFINITY, _KID, _NEIGHBOURHOOD = feature_entries(INCEPTION)
-_FD_LBP, _FD_LBP_INFINITY, _, _NEIGHBOURHOOD_LBP = feature_entries(LBP)
+_LBP: dict[str, Any] = {"page": "lbpv.md", "extractor": LBP, "deep": True}
 _ENTRIES = (
     _of_pairs(MUTUAL_INFORMATION, "mutual-information.md", INFORMATION, deep=True),
     _of_pairs(PSNR, "psnr.md", DECIBELS, deep=True),
-    _of_pairs(SSIM, "ssim.md", SIMILARITY, "7 x 7 pixels"),
-    _FID,
-    _FID_INFINITY,
-    _KID,
-    _NEIGHBOURHOOD,
-    Entry("lbpv", ELEMENTS, differences, "lbpv.md", RESAMPLES, LBP, deep=True),
-    _alone(
-        LBPV_TOTAL_DIFFERENCE,
-        total_difference,
-        "lbpv.md",
-        extractor=LBP,
-        depends_on_number=True,
-        deep=True,
-    ),
-    _FD_LBP,
-    _FD_LBP_INFINITY,
-    _NEIGHBOURHOOD_LBP,
+    _of_pairs(SSIM, "ssim.md", SIMILARITY, "7 x 7 pixels", deep=False),
+    *feature_entries(INCEPTION),
+    Entry("lbpv", ELEMENTS, differences, cost=RESAMPLES, **_LBP),
+    _alone(LBPV_TOTAL_DIFFERENCE, total_difference, depends_on_number=True, **_LBP),
+    *(entry for entry in feature_entries(LBP) if entry.name != "kd_lbp"),
     _alone(DIVERSITY, measured_diversity, "diversity.md", needs=("2 images",)),
     _alone(
         COPIES,
@@ -292,12 +264,6 @@ def not_computed_records(set_name: str, reason: str) -> list[MetricRecord]:
 
     All of them say "not computed" and why; there are no images on either side.
     """
-    status = f"{NOT_COMPUTED}{reason}"
-    return [
-        MetricRecord(
-            set_name, shown.name, None, None, None,
-            LBPV_UNIT if shown.name in LBPV_DIFFERENCES else shown.unit, 0, 0, "", status,
-        )
-        for metric in STUDY_METRICS
-        for shown in REGISTRY[metric].shows
-    ]  # fmt: skip
+    missing = MetricValue(None, "", status=f"{NOT_COMPUTED}{reason}")
+    study = [shown for metric in STUDY_METRICS for shown in REGISTRY[metric].shows]
+    return [shown.record(set_name, missing, (0, 0)) for shown in study]

@@ -5,6 +5,7 @@ Squared differences of bytes are integers below 2^53 in sum, so every mean squar
 to its one division.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,7 +33,7 @@ def mean_squared_error(a: NDArray[Any], b: NDArray[Any]) -> Floats:
     for i, (first, second) in enumerate(zip(a, b, strict=True)):
         difference = first.astype(wide).ravel() - second.astype(wide).ravel()
         squared[i] = np.square(difference).sum(dtype=np.int64)
-    return squared / _pixels(a)
+    return squared / math.prod(a.shape[1:])
 
 
 def mean_squared_error_all_pairs(a: NDArray[Any], b: NDArray[Any]) -> Floats:
@@ -44,7 +45,8 @@ def mean_squared_error_all_pairs(a: NDArray[Any], b: NDArray[Any]) -> Floats:
     """
     a, b = stacks_of_one_size(a, b, DTYPES)
     squared = np.empty((len(a), len(b)))
-    step = max(1, BLOCK_BYTES // (8 * _pixels(a)))
+    pixels = math.prod(a.shape[1:])
+    step = max(1, BLOCK_BYTES // (8 * pixels))
     for i in range(0, len(a), step):
         rows = _flat(a[i : i + step])
         rows_norm = np.einsum("np,np->n", rows, rows)
@@ -54,7 +56,7 @@ def mean_squared_error_all_pairs(a: NDArray[Any], b: NDArray[Any]) -> Floats:
             columns_norm = np.einsum("mp,mp->m", columns, columns)
             block = rows_norm[:, None] + columns_norm[None, :] - 2 * (rows @ columns.T)
             squared[i : i + step, j : j + step] = block
-    return squared / _pixels(a)
+    return squared / pixels
 
 
 @dataclass(frozen=True)
@@ -118,11 +120,6 @@ SQUARED_ERROR = PairValue(
     lambda a, b, bins, threads: mean_squared_error_all_pairs(a, b),
 )
 DECIBELS = SQUARED_ERROR._replace(definition="data range 255, mean of dB", as_metric=decibels)
-
-
-def _pixels(stack: NDArray[Any]) -> int:
-    _, height, width = stack.shape
-    return int(height) * int(width)
 
 
 def _flat(stack: NDArray[Any]) -> Floats:

@@ -104,9 +104,7 @@ def test_splits_differ_and_depend_on_the_seed_alone():
     assert len({tuple(sorted(split.first)) for split in [*many, other]}) == 5
 
 
-def test_splits_of_no_known_kind_or_number_are_refused():
-    with pytest.raises(ValueError, match="by must be 'subject', 'image' or 'order'"):
-        draw_splits(HC18, 400, 1, 0, by="pixel")
+def test_fewer_splits_than_one_are_refused():
     with pytest.raises(ValueError, match="repeats must be at least 1"):
         draw_splits(HC18, 400, 0, 0)
 

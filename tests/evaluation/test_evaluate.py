@@ -5,7 +5,6 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 
 import jsonschema
 import numpy as np
@@ -15,7 +14,7 @@ from PIL import Image
 import miua
 from miua.errors import MiuaError
 from miua.evaluation import evaluate as module
-from miua.evaluation.cautions import _about_copies
+from miua.evaluation.cautions import about_copies
 from miua.evaluation.evaluate import evaluate
 from miua.evaluation.standing import standing
 from miua.metrics import lbp_vector
@@ -306,13 +305,8 @@ def test_a_metric_that_is_asked_twice_is_measured_once():
 
 
 def test_copies_that_chance_explains_are_not_called_copies():
-    copies = SimpleNamespace(
-        found=SimpleNamespace(flagged=np.arange(21), expected_false_alarms=17.0)
-    )
-    (said,) = _about_copies(copies)
-    assert "chance may explain it" in said
-    copies.found.expected_false_alarms = 0.01
-    assert "copies. Look" in _about_copies(copies)[0]
+    assert "chance may explain it" in about_copies(21, 17.0)
+    assert "copies. Look" in about_copies(21, 0.01)
 
 
 def test_the_light_install_suffices(tmp_path):

@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 from miua.cli import app
 from miua.cli.evaluation_tables import print_evaluation
 from miua.evaluation.evaluate import evaluate
+from miua.metrics.records import MetricValue
 from miua.metrics.registry import (
     ALL_MEASURES,
     COMPANIONS,
@@ -80,7 +81,7 @@ def test_a_metric_is_its_module_its_entry_and_its_page(monkeypatch, capsys):
 
     def contrast(comparison):
         values = [float(np.ptp(s.images)) for s in (comparison.reference, comparison.synthetic)]
-        return [comparison.record("contrast", values[1] / values[0], (None, None), "", "ranges")]
+        return [MetricValue(values[1] / values[0], "ranges")]
 
     shown = Measure("contrast", "Contrast", "range of grey levels", "", 2, "one")
     entry = Entry("contrast", (shown,), contrast, "contrast.md", "images")
