@@ -47,10 +47,8 @@ def gain(stack: NDArray[np.uint8], factor: float, seed: int = 0) -> NDArray[np.u
 
 
 def compress(stack: NDArray[np.uint8], quality: float, seed: int = 0) -> NDArray[np.uint8]:
-    """Write each image as JPEG and read it again.
-
-    quality: 1 (worst) to 95, on the scale of libjpeg, whose version decides the last grey level.
-    """
+    """Write each image as JPEG and read it again; quality: 1 (worst) to 95, on the scale of
+    libjpeg, whose version decides the last grey level."""
     _check(1 <= quality <= 95, "quality must be from 1 to 95", quality)
     damaged = np.empty_like(stack)
     for index, image in enumerate(stack):
@@ -62,9 +60,7 @@ def compress(stack: NDArray[np.uint8], quality: float, seed: int = 0) -> NDArray
 
 def rotate(stack: NDArray[np.uint8], degrees: float, seed: int) -> NDArray[np.uint8]:
     """Turn each image about its centre by `degrees`, half of them each way; corners are black.
-
-    Bilinear interpolation, which smooths a little at any angle but a multiple of 90.
-    """
+    Bilinear, which smooths a little at any angle but a multiple of 90."""
     from scipy.ndimage import rotate as turn
 
     clockwise = np.random.default_rng(seed).permutation(len(stack)) < len(stack) / 2

@@ -38,11 +38,9 @@ _ADAM7 = ((0, 8, 0, 8), (0, 8, 4, 8), (4, 8, 0, 4), (0, 4, 2, 4), (2, 4, 0, 2), 
 
 
 def frames_of(path: Path, sha256: str = "") -> Iterator[Frame]:
-    """The frames of one file, one after another: several only for DICOM.
-
-    RefusedError: it cannot be taken. MissingExtraError: it is DICOM, and pydicom is not installed.
-    MiuaError: it is no longer what had the `sha256`, if that is given.
-    """
+    """The frames of one file, one after another: several only for DICOM. RefusedError: it cannot be
+    taken. MissingExtraError: it is DICOM, and pydicom is not installed. MiuaError: it is no longer
+    what had the `sha256`, if that is given."""
     data = _contents(path, sha256)
     frames = dicom.frames_of(data) if dicom.is_dicom(data) else iter([data])
     while True:

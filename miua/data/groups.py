@@ -26,9 +26,8 @@ def read_groups(path: Path, names: Sequence[str]) -> NDArray[np.int64]:
     """The group of each image of a stack, by `ImageStack.names`: (N,), codes 0, 1, 2 ... in the
     order in which the groups come.
 
-    MiuaError: the table is missing or none, no row fits, or there are images without a group,
-    files in different groups, rows without a group, or bare names that several images have. All
-    of them are named.
+    MiuaError: the table is missing or none, no row fits, or it names all images without a group,
+    files in different groups, rows without a group, and bare names that several images have.
     """
     rows = _read_rows(path)
     file_of = {name: re.sub(r"(?<=.)\[\d+\]$", "", name) for name in names}

@@ -62,10 +62,8 @@ PUBLISHED = Release(
 
 
 def hc18_folder(release: Release = PUBLISHED) -> Path:
-    """The folder of images that MIUA_HC18 names, else that `miua fetch hc18` left or was told of.
-
-    MiuaError: there is none, or it is not complete.
-    """
+    """The folder of images that MIUA_HC18 names, else that `miua fetch hc18` left or was told of;
+    MiuaError: there is none, or it is not complete."""
     if named := os.environ.get(ENVIRONMENT_VARIABLE):
         folder = Path(named).expanduser().resolve()
         absent = (

@@ -58,9 +58,8 @@ def augment(
     """Flip and rotate each image of a batch as it was drawn.
 
     images: square, `(N, C, H, W)` in [-1, 1], on any device. mirrored: `(N,)` bool, which are
-    mirrored left to right; None for no flips. angles: `(N,)` in radians, about the centre, for
-    bilinear rotations; None for no rotations. corners: what a rotation uncovers: "black" (-1) or
-    the notebook's "grey" (0).
+    mirrored left to right; None: none. angles: `(N,)` in radians, about the centre, for bilinear
+    rotations; None: none. corners: what a rotation uncovers, "black" (-1) or "grey" (0).
     """
     if mirrored is not None:
         images = torch.where(mirrored[:, None, None, None], images.flip(-1), images)

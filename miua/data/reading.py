@@ -48,10 +48,8 @@ class Frame(NamedTuple):
 
 @dataclass(frozen=True)
 class ReadingOptions:
-    """All that decides which grey values images get: see `miua.data.read_stack` for each.
-
-    ValueError: a value is not allowed.
-    """
+    """All that decides which grey values images get: see `miua.data.read_stack` for each;
+    ValueError: a value is not allowed."""
 
     size: int | None = None
     fit: Fit = "stretch"
@@ -184,10 +182,8 @@ def upright(frame: Frame, orientation: object, *, turn: bool = True) -> Frame:
 
 
 def one_channel(pixels: NDArray[Any], kind: str) -> tuple[NDArray[Any], Fact]:
-    """The one channel of pixels (H, W, 3 or 4) that are grey by content, of any type.
-
-    RefusedError: a pixel has a colour, or is not opaque (the fourth channel, if there is one).
-    """
+    """The one channel of pixels (H, W, 3 or 4) that are grey by content, of any type; RefusedError:
+    a pixel has a colour, or is not opaque (the fourth channel, if there is one)."""
     if pixels.shape[2] == 4 and (pixels[..., 3] != np.iinfo(pixels.dtype).max).any():
         raise RefusedError("has transparent pixels. Convert it to 8-bit grey explicitly.")
     grey = pixels[..., :1]

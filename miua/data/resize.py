@@ -19,20 +19,16 @@ from miua.data.reading import ReadingOptions, RefusedError, rounded
 
 
 def squared(pixels: NDArray[Any], options: ReadingOptions) -> tuple[NDArray[Any], str]:
-    """A grey image (H, W) as the options ask for it, in the type it has: uint8 or float64; and
-    what was done: "resized", "cropped" if no more than that, or "".
-
-    RefusedError: it is too small to crop.
-    """
+    """A grey image (H, W) as the options ask for it, in the type it has, uint8 or float64; and what
+    was done: "resized", "cropped", or "". RefusedError: it is too small to crop."""
     size, (height, width) = options.size, pixels.shape
     if size is None:
         return pixels, ""
     if options.fit == "crop":
         side = options.crop_size or min(height, width)
         if side > min(width, height):
-            raise RefusedError(
-                f"has {width} x {height} pixels, too few to crop {side} x {side} from it."
-            )
+            few = f"has {width} x {height} pixels, too few"
+            raise RefusedError(f"{few} to crop {side} x {side} from it.")
         left, top = (width - side) // 2, (height - side) // 2
         pixels = np.ascontiguousarray(pixels[top : top + side, left : left + side])
     if pixels.shape == (size, size):

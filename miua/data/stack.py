@@ -59,9 +59,8 @@ class ImageStack:
 
     images: uint8 (uint16 where 16 bits were asked for) (N, H, W), C-contiguous. names: of the N
     images, sorted by file; the frames of a file are "name[0]", "name[1]" ... in their order.
-    digest: SHA-256 of the contents that the images were read from, for provenance. notes: one
-    sentence for each kind of file that was passed over and for each kind of conversion. skipped:
-    the bad files that were left out.
+    digest: SHA-256 of the contents that the images were read from, for provenance. notes: a
+    sentence for each kind of file passed over and of conversion. skipped: bad files left out.
     """
 
     images: NDArray[Any]

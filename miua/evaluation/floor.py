@@ -35,14 +35,11 @@ DRAWS_A_SPLIT = 10  # of means over pairs, which cost next to nothing
 
 
 class FloorDraws(NamedTuple):
-    """A metric of real images against others, once for each draw.
+    """A metric of real images against others, once for each draw."""
 
-    status: "computed", or why not in so many draws as `failed` says; then all values are nan.
-    """
-
-    values: Floats
+    values: Floats  # nan if it failed in one of them
     status: str = COMPUTED
-    failed: int = 0
+    failed: int = 0  # draws, as the status says
 
 
 def draw_floor(
@@ -58,28 +55,26 @@ def draw_floor(
     """The noise floor: each metric over these splits of the real images, by its name.
 
     whole: the real images against themselves. groups: each image's group, (N,), as the splits were
-    drawn. pair_draws: how often two sets are drawn for means over pairs, unless the splits were not
-    drawn but cut off in order, or each image is paired with its nearest: then the halves serve.
-    workers: splits at a time; the values are the same for any number.
+    drawn. entries: those that have a floor. pair_draws: how often two sets are drawn for means over
+    pairs, unless the splits were not drawn but cut off in order, or each image is paired with its
+    nearest: then the halves serve. workers: splits at a time, for the same values.
     """
     if whole.pairing == "nearest":
         whole.make_table(SQUARED_ERROR)
     drawn = whole.pairing != "nearest" and splits[0].by != "order"
     half, images = len(splits[0].first), whole.reference.images
     found: dict[str, FloorDraws] = {}
-    of_halves = []
+    of_halves = list(entries)
     for entry in entries:
         if entry.of_pair is None or min(images.shape[1:]) < entry.of_pair.smallest:
-            of_halves += [entry] if entry.has_floor else []
             continue
         table = whole.make_table(entry.of_pair)
         if drawn:
+            of_halves.remove(entry)
             values = entry.of_pair.as_metric(table, images.dtype)
             every = whole.pairing == "all"
             values = pair_floor(values, groups, half, pair_draws, seed=seed, all_pairs=every)
             found[entry.name] = _of_pairs(values)
-        else:
-            of_halves.append(entry)
 
     def of_split(split: Split) -> list[MetricRecord]:
         return measured(whole.subset(split.first, split.second), of_halves)
@@ -238,10 +233,8 @@ def _drawn(groups: Ints, images: int, draws: int, generator: np.random.Generator
 
 
 def _pool(codes: Ints, seed: int) -> Ints:
-    """The images to split, in order: all of them, or groups, drawn, up to MOST_IMAGES images.
-
-    Of a group that is large, images are drawn, so that there are always several groups.
-    """
+    """The images to split, in order: all of them, or groups, drawn, up to MOST_IMAGES images; of a
+    large group, images are drawn, so that there are always several groups."""
     if len(codes) <= MOST_IMAGES:
         return np.arange(len(codes))
     generator = np.random.default_rng((seed, POOL_DRAW))

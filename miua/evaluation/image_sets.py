@@ -39,25 +39,14 @@ class Reading(ReadingOptions):
         except RefusedFilesError as error:
             raise MiuaError(f"{error}\n--skip-bad goes on without them.") from None
         count, height, width = stack.images.shape
-        spread = np.linspace(0, count - 1, min(count, SAMPLE)).astype(int)
-        return stack, Source(
-            name=name,
-            path=None if path is None else str(path),
-            images=count,
-            height=height,
-            width=width,
-            sha256=stack.digest,
-            notes=stack.notes,
-            skipped=stack.skipped,
-            sample=stack.images[spread],
-        )
+        sample = stack.images[np.linspace(0, count - 1, min(count, SAMPLE)).astype(int)]
+        told = (stack.digest, stack.notes, stack.skipped, sample)
+        return stack, Source(name, path and str(path), count, height, width, *told)
 
 
 def named_sets(synthetic: Sets) -> dict[str, Images]:
-    """Each set by its name: its key, or its folder's name, or "synthetic".
-
-    MiuaError: no set, or two of one name.
-    """
+    """Each set by its name: its key, or its folder's name, or "synthetic"; MiuaError: no set, or
+    two of one name."""
     if isinstance(synthetic, Mapping):
         found = dict(synthetic)
     elif isinstance(synthetic, str | Path):
@@ -68,20 +57,17 @@ def named_sets(synthetic: Sets) -> dict[str, Images]:
         found = _of_list(list(synthetic))
     if not found:
         raise MiuaError("There is no synthetic set. Name at least one.")
-    if strange := [name for name in found if has_control(name)]:
+    for name in filter(has_control, found):
         raise MiuaError(
-            f"The name of the synthetic set {printable(strange[0])} has control characters. "
+            f"The name of the synthetic set {printable(name)} has control characters. "
             "Give it another one."
         )
     return found
 
 
 def groups_of(groups: Path | str | ArrayLike | None, stack: ImageStack) -> tuple[Ints | None, str]:
-    """Each real image's group, (N,), and where that came from in words; None without any.
-
-    groups: a CSV file (`miua.data.groups`), or the groups themselves, one for each image; None
-    reads subjects off the file names if all are named as HC18's. MiuaError: they do not fit.
-    """
+    """Each real image's group, (N,), and where that came from in words; None without any. `groups`
+    are those of `miua.evaluate`; MiuaError: they do not fit."""
     if groups is None:
         try:
             return subjects_of(stack.names), "subjects, by file names like HC18's"
@@ -123,15 +109,12 @@ def _stack_of(images: Any, name: str) -> ImageStack:
 
 def _of_list(given: list[Images]) -> dict[str, Images]:
     paths = [Path(each) if isinstance(each, str | Path) else None for each in given]
-    names = [
-        _name(path) if path else f"synthetic {number}" for number, path in enumerate(paths, start=1)
-    ]
+    names = [_name(path) if path else f"synthetic {n}" for n, path in enumerate(paths, start=1)]
     if len(set(names)) < len(names):
         # Folders of one name in different places: their paths tell them apart.
         names = [str(each) if path else name
                  for each, path, name in zip(given, paths, names, strict=True)]  # fmt: skip
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
+    if twice := sorted({name for name in names if names.count(name) > 1}):
         raise MiuaError(f"The synthetic set {', '.join(twice)} is named twice. Name each once.")
     return dict(zip(names, given, strict=True))
 

@@ -18,8 +18,7 @@ def measured(
 ) -> list[MetricRecord]:
     """The records of these metrics, in their order.
 
-    workers: metrics that are computed at a time, as some take one core and some take all. The
-    records are the same for any number.
+    workers: metrics at a time, as some take one core and some all; the records are the same.
     """
     make_features((comparison.reference, comparison.synthetic), entries)
     # Before several metrics ask for them at once.

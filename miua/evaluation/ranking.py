@@ -1,7 +1,7 @@
 """Sets in order, by each metric, and how sure the order is."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -16,8 +16,7 @@ def rankings(sets: Sequence[Sequence[MetricRecord]]) -> tuple[Ranking, ...]:
     """The sets by every metric that two of them have, the best first; empty for one set.
 
     sets: the records of each. Each set's images are resampled by themselves; a resample of all sets
-    is ranked, and so a place has a range and a share. Of the 256 LBPv elements only the study's
-    four are ranked.
+    is ranked, and so a place has a range and a share. Of the LBPv only the study's four elements.
     """
     if len(sets) < 2:
         return ()
@@ -36,21 +35,16 @@ def _ranking(records: Sequence[MetricRecord]) -> Ranking | None:
     ranks = ranks_of(values[:, None], better)[:, 0]
     drawn = [r.resampled if r.resampled is not None else np.empty(0) for r in records]
     resamples = min(map(len, drawn))
-    places = [
-        Place(record.set, float(value), int(rank), None, None, None)
-        for record, value, rank in zip(records, values, ranks, strict=True)
-    ]
+    ranges: list[tuple[Any, Any, Any]] = [(None, None, None)] * len(records)
     if resamples and all(np.isfinite(each[:resamples]).all() for each in drawn):
         # Distances are biased upwards in a resample, all of them: each is moved to its value.
         kept = np.stack([each[:resamples] for each in drawn])
         centred = kept - kept.mean(axis=1, keepdims=True) + values[:, None]
         resampled = ranks_of(centred, better)
-        low, high = np.percentile(resampled, (2.5, 97.5), axis=1, method="inverted_cdf")
-        shares = (resampled == 1).mean(axis=1)
-        places = [
-            replace(place, low=int(a), high=int(b), first=float(share))
-            for place, a, b, share in zip(places, low, high, shares, strict=True)
-        ]
+        low, high = np.percentile(resampled, (2.5, 97.5), axis=1, method="inverted_cdf").tolist()
+        ranges = list(zip(low, high, (resampled == 1).mean(axis=1).tolist(), strict=True))
+    found = zip(records, values.tolist(), ranks.tolist(), ranges, strict=True)
+    places = [Place(record.set, value, rank, *likely) for record, value, rank, likely in found]
     places.sort(key=lambda place: place.rank)
     alone = sum(place.rank == 1 for place in places) == 1
     return Ranking(records[0].metric, tuple(places), decided=alone and places[0].high == 1)

@@ -176,9 +176,8 @@ class Choice:
     """One way to prepare the images, and what the metrics then are.
 
     aspect: what was chosen: "as measured", "resize filter", "antialiasing", "fit", "bit depth" or
-    "Inception layer". choice: which: "bicubic", "crop", "16 bits", ... baseline: whether it is the
-    evaluation's own. values: by set and metric; None where it was not computed. status: "computed",
-    or "not computed: <why>".
+    "Inception layer". choice: "bicubic", "crop", "16 bits", ... baseline: whether it is the
+    evaluation's own. values: by set and metric; None if not computed. status: as elsewhere.
     """
 
     aspect: str
@@ -190,10 +189,8 @@ class Choice:
 
 @dataclass(frozen=True)
 class Flip:
-    """A ranking that another choice turns over: `metric` under `choice`, and both orders.
-
-    Two sets at least have changed places; a tie turns nothing over.
-    """
+    """A ranking that another choice turns over, `metric` under `choice`, and both orders: two sets
+    at least have changed places; a tie turns nothing over."""
 
     metric: str
     choice: str
@@ -305,10 +302,8 @@ def _record(record: MetricRecord, result: SetResult) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    """The same in what JSON knows; infinite PSNR becomes "inf", as JSON has no infinity.
-
-    Of a dataclass, pictures are left out: the fields that are not compared.
-    """
+    """The same in what JSON knows; infinite PSNR becomes "inf", as JSON has no infinity. Fields of
+    a dataclass that are not compared, pictures, are left out."""
     if is_dataclass(value):
         compared = (each.name for each in fields(value) if each.compare)
         return {name: _plain(getattr(value, name)) for name in compared}

@@ -56,9 +56,8 @@ def standing(record: MetricRecord, floor: FloorRecord | None, better: Better) ->
 def chance_outside(splits: int) -> float:
     """The share of values of further splits that lie outside the range of `splits` splits.
 
-    Expected of uniform values, of which the k-th smallest of n lies at k / (n + 1), between which
-    the 2.5 and 97.5 percentiles are interpolated; of normal ones it differs by a hundredth.
-    More than 0.05, as few splits do not reach the tails.
+    Expected of uniform values, of which the k-th smallest of n lies at k / (n + 1); of normal ones
+    it differs by a hundredth. More than 0.05, as few splits do not reach the tails.
     """
     return 2 * (1 + TAIL * (splits - 1)) / (splits + 1)
 

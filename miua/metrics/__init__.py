@@ -1,11 +1,7 @@
 """Measures of image stacks: `uint8` arrays of shape (N, H, W).
 
-The study's four, local binary patterns (lbp), mutual information, PSNR and the Frechet inception
-distance (frechet); companions: structural similarity (ssim), the Frechet distance of LBP
-histograms, the kernel distance, precision, recall, density and coverage (neighbourhood), diversity
-and the search for copies (memorisation); feature extractors and their cache. `miua.evaluate` takes
-all of a synthetic set. Importing this package loads neither torch nor anything else that the light
-install lacks.
+`miua.evaluate` takes all of a synthetic set. Importing this package loads neither torch nor
+anything else that the light install lacks.
 """
 
 from miua.metrics.comparison import half_samples as half_samples

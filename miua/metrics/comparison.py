@@ -61,11 +61,8 @@ class Extractors:
         others: Sequence[FeatureExtractor] = (),
         device: str | None = None,
     ) -> Extractors:
-        """Inception, if its weights are found, and the others.
-
-        inception_weights: the file, or None to look in the usual places. NotComputedError: the
-        file that was named is not there or not the published one.
-        """
+        """Inception, if its weights are found, and the others. inception_weights: None looks in
+        the usual places; NotComputedError if a file that was named is not the published one."""
         _check_names([each.name for each in others])
         known = {each.name: each for each in others}
         if isinstance(inception_weights, str | Path):
@@ -124,10 +121,8 @@ class Side:
         return len(self.images)
 
     def features(self, name: str) -> NDArray[Any]:
-        """Features (N, d) of an extractor, or the LBP counts (N, 256).
-
-        NotComputedError: that extractor is not there.
-        """
+        """Features (N, d) of an extractor, or the LBP counts (N, 256); NotComputedError if that
+        extractor is not there."""
         if name not in self.made:
             if name in self.extractors.missing:
                 raise NotComputedError(self.extractors.missing[name])
@@ -180,10 +175,8 @@ class Comparison:
     tables: dict[str, Floats] = field(default_factory=dict)
 
     def subset(self, reference: Ints, synthetic: Ints) -> Comparison:
-        """Some images of both sides, by index, with what was made of them already.
-
-        A set in which an index occurs several times holds copies.
-        """
+        """Some images of both sides, by index, with what was made of them already. An index that
+        occurs several times makes copies."""
         places = np.ix_(reference, synthetic)
         return replace(
             self,
@@ -222,11 +215,8 @@ class Comparison:
     def features(
         self, name: str, *, fewest: int = 2, otherwise: str = ""
     ) -> tuple[NDArray[Any], NDArray[Any]]:
-        """Of both sides, reference first.
-
-        NotComputedError: the extractor is not there, or a side has fewer than `fewest` images;
-        `otherwise` says what so few images cannot do.
-        """
+        """Of both sides, reference first. NotComputedError: there is no such extractor, or a side
+        has fewer than `fewest` images; `otherwise` says what so few images cannot do."""
         images = min(len(self.reference), len(self.synthetic))
         if images < 2:
             why = "a covariance needs two images"
@@ -237,10 +227,8 @@ class Comparison:
         return self.reference.features(name), self.synthetic.features(name)
 
     def mean_over_pairs(self, of_pair: PairValue) -> list[MetricValue]:
-        """The mean over the pairs, identical ones left out whose value is infinite.
-
-        NotComputedError: the images are too small.
-        """
+        """The mean over the pairs, identical ones left out whose value is infinite;
+        NotComputedError if the images are too small."""
         images, smallest = self.reference.images, of_pair.smallest
         if min(images.shape[1:]) < smallest:
             why = f"its window has {smallest} x {smallest} pixels"
@@ -304,9 +292,8 @@ def half_samples(images: int, resamples: int, *, seed: int = 0) -> Floats:
     Floats over halves vary about their mean as the value of the whole set varies about its
     expectation: the variance of a mean over m / 2 images, s^2 / (m / 2), is halved by drawing from
     m without repetition, to s^2 / m. This is the delete-half jackknife (Shao and Wu, "A general
-    theory for jackknife variance estimation", Annals of Statistics 17, 1989, 1176-1197). Of an odd
-    number the smaller half is drawn, which makes the spread slightly too wide. ValueError: fewer
-    than two images.
+    theory for jackknife variance estimation", Annals of Statistics 17, 1989, 1176-1197). Half of an
+    odd number is rounded down, so the spread is slightly too wide. ValueError: fewer than 2 images.
     """
     if images < 2:
         raise ValueError(f"half of a set needs two images or more, not {images}")

@@ -5,7 +5,7 @@ Grey on white, without colours: what counts as a copy is framed and labelled.
 
 from collections.abc import Sequence
 from functools import cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -55,15 +55,10 @@ def contact_sheet(
     for place in map(int, memorisation.closest[:pairs]):
         source = int(memorisation.index[place])
         turn = bool(memorisation.flipped[place]), float(memorisation.rotation[place])
-        relative = float(memorisation.relative_distance[place])
-        captions = (
-            (made_names[place], ""),
-            (real_names[source], in_words(*turn)),
-            (
-                f"distance {memorisation.distance[place]:.1f}",
-                "" if np.isnan(relative) else f"relative {relative:.2f}",
-            ),
-        )
+        relative = memorisation.relative_distance[place]
+        beside = "" if np.isnan(relative) else f"relative {relative:.2f}"
+        apart = (f"distance {memorisation.distance[place]:.1f}", beside)
+        captions = ((made_names[place], ""), (real_names[source], in_words(*turn)), apart)
         real = transformed(reference[source : source + 1], *turn)[0]
         copy = place in memorisation.flagged
         shown.append(_pair(synthetic[place], real, captions, copy))
@@ -191,14 +186,11 @@ def _cut(text: str, width: int) -> str:
     return "…"
 
 
+_font = cache(ImageFont.load_default)  # Pillow's own
+
+
 def _width(text: str, size: int) -> float:
     return float(_font(size).getlength(text))
-
-
-@cache
-def _font(size: int) -> Any:
-    """Pillow's own font."""
-    return ImageFont.load_default(size)
 
 
 def _names(names: Sequence[str] | None, count: int, stack: str) -> Sequence[str]:

@@ -25,12 +25,10 @@ def diversity(reference: Grey, synthetic: Grey) -> float:
 
     ValueError: fewer than two images on a side, or reference images that are all the same.
     """
-    within_reference, within_synthetic = (
-        float(pixel_spread(stack)[0]) for stack in (reference, synthetic)
-    )
-    if not within_reference > 0:
+    within, of_synthetic = (float(pixel_spread(stack)[0]) for stack in (reference, synthetic))
+    if not within > 0:
         raise ValueError("reference must hold images that differ")
-    return within_synthetic / within_reference
+    return of_synthetic / within
 
 
 def pixel_spread(stack: Grey, drawn: Floats | None = None) -> Floats:
@@ -77,10 +75,8 @@ def root_mean_squared_difference(errors: Floats, drawn: Floats | None = None) ->
 
 
 def measured_diversity(comparison: Comparison) -> list[MetricValue]:
-    """The spread of the synthetic images over that of the reference.
-
-    NotComputedError: a side of one image, or reference images that are all the same.
-    """
+    """The spread of the synthetic images over that of the reference; NotComputedError if a side
+    has one image, or the reference images are all the same."""
     if min(len(comparison.reference), len(comparison.synthetic)) < 2:
         why = "a pair needs two images"
         raise NotComputedError(why, "give both sides two images or more", DEFINITION)

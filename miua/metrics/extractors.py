@@ -303,9 +303,8 @@ def cached_features(
     """The extractor's features (N, d) of a stack (N, H, W), from the cache if they are there.
 
     The cache is data_folder()/"features", one file for each stack and extractor; a damaged file
-    is made again. cache=False neither reads nor writes it.
-    Errors are those of the extractor; MiuaError: the extractor gives anything but one row of
-    finite numbers an image, or the cache cannot be written.
+    is made again. cache=False neither reads nor writes it. MiuaError, beside the extractor's own
+    errors: it gives anything but a row of finite numbers an image, or the cache cannot be written.
     """
     check_stack(stack)
     path = None
@@ -344,10 +343,8 @@ def _fault(given: Any, images: int) -> str:
 
 
 def _read_cache(path: Path) -> NDArray[np.float32] | None:
-    """The cached features; None if there are none or they are damaged, which only costs time.
-
-    The file is a .npy behind the SHA-256 of its bytes, so that any damage is noticed.
-    """
+    """The cached features, or None. The file is a .npy behind the SHA-256 of its bytes, so that any
+    damage is noticed; it only costs time."""
     try:
         content = path.read_bytes()
     except OSError:

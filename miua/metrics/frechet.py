@@ -44,12 +44,11 @@ def frechet_inception_distance(
 def frechet_lbp_distance(reference: Grey, synthetic: Grey, *, threads: int = 0) -> float:
     """Frechet distance of the images' LBP histograms (P=8, R=1), in squared counts; FD-LBP.
 
-    Each stack holds two images or more, all of one size: counts grow with the number of pixels.
-    ValueError: fewer. As every Frechet distance it is biased upwards in small sets.
+    Each stack holds two images or more (else ValueError), all of one size: counts grow with the
+    number of pixels. As every Frechet distance it is biased upwards in small sets.
     """
-    return frechet_distance(
-        lbp_histogram(reference, threads=threads), lbp_histogram(synthetic, threads=threads)
-    )
+    counts = (lbp_histogram(stack, threads=threads) for stack in (reference, synthetic))
+    return frechet_distance(*counts)
 
 
 def feature_statistics(features: Floats) -> tuple[Floats, Floats]:
@@ -71,10 +70,8 @@ def feature_pair(
     fewest: int = 2,
     names: tuple[str, str] = ("features_a", "features_b"),
 ) -> tuple[Floats, Floats]:
-    """Features (n, d) and (m, d) in float64.
-
-    ValueError: fewer than `fewest` rows, values that are not finite, unequal d.
-    """
+    """Features (n, d) and (m, d) in float64; ValueError: fewer than `fewest` rows, values that are
+    not finite, unequal d."""
     a, b = (np.asarray(features, dtype=np.float64) for features in (a, b))
     for name, features in zip(names, (a, b), strict=True):
         if features.ndim != 2 or len(features) < fewest:
@@ -164,8 +161,7 @@ class Extrapolation:
 
     value: the intercept of the line, which chance may bring below 0. low, high: its 95 % t
     interval, which tells how well the distances lie on a line, and not how they would vary with
-    other images. sizes: of how many images of A and of B each distance is, (15, 2), largest last.
-    distances: (15,).
+    other images. distances: (15,). sizes: images of A and of B in each, (15, 2), the largest last.
     """
 
     value: float

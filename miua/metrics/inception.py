@@ -1,7 +1,5 @@
-"""torch-fidelity's Inception network, the reference extractor of FID and KID.
-
-It reproduces TensorFlow's network of 2015-12-05 with its resizing to 299 x 299 pixels.
-"""
+"""torch-fidelity's Inception network, the reference extractor of FID and KID: TensorFlow's network
+of 2015-12-05 with its resizing to 299 x 299 pixels."""
 
 from __future__ import annotations
 
@@ -36,8 +34,7 @@ def inception_features(
 ) -> NDArray[np.float32]:
     """Inception features (N, int(layer)) of grey images (N, H, W), each repeated to three channels.
 
-    Parameters and errors are those of `InceptionNetwork`. TypeError or ValueError: the stack is
-    none.
+    Parameters and errors are those of `InceptionNetwork`; TypeError or ValueError: no image stack.
     """
     return InceptionNetwork(weights, device, layer=layer).features(stack)
 

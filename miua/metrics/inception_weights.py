@@ -25,10 +25,8 @@ REMEDY = "fetch them with: miua fetch inception (or --from FILE), then run the s
 
 
 class NotComputedError(MiuaError):
-    """A number that cannot be had here and now, for a stated reason and with a stated remedy.
-
-    definition: what the number would have been computed from.
-    """
+    """A number that cannot be had here and now, for a stated reason and with a stated remedy;
+    definition: what it would have been computed from."""
 
     def __init__(self, reason: str, remedy: str = "", definition: str = "") -> None:
         self.reason, self.remedy, self.definition = reason, remedy, definition
@@ -54,9 +52,8 @@ def find_inception_weights(
 ) -> InceptionWeights:
     """The weights file at `path`, else where MIUA_INCEPTION_WEIGHTS says, else as fetched.
 
-    expected_sha256: the digest the file must have, or its first digits; other than the published
-    file's only for weights that stand in for it.
-    NotComputedError: there is no file, or it is not the expected one.
+    expected_sha256: the digest the file must have, or its first digits; another than the published
+    one for weights that stand in for it. NotComputedError: no file, or not the expected one.
     """
     from_environment = os.environ.get(ENVIRONMENT_VARIABLE)
     named = path or (Path(from_environment).expanduser() if from_environment else None)

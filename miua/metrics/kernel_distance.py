@@ -58,9 +58,7 @@ def kernel_distance_subsets(
     a, b = feature_pair(features_a, features_b)
     most = min(len(a), len(b))
     if not 2 <= subset_size <= most:
-        raise ValueError(
-            f"subset_size must be from 2 to the number of rows, {most}, not {subset_size}"
-        )
+        raise ValueError(f"subset_size must be from 2 to {most} (all rows), not {subset_size}")
     generator = np.random.RandomState(seed)
     drawn_a, drawn_b = np.zeros((subsets, len(a))), np.zeros((subsets, len(b)))
     for of_a, of_b in zip(drawn_a, drawn_b, strict=True):
@@ -96,10 +94,8 @@ def _polynomial(
 
 
 def _distances(a: Floats, b: Floats, drawn_a: Floats, drawn_b: Floats, kernel: _Kernel) -> Floats:
-    """The distance of each of R choices (R, n) of rows of A and as many (R, m) of B.
-
-    One choice (1, n) of A stands for as many as there are of B.
-    """
+    """The distance of each of R choices (R, n) of rows of A and as many (R, m) of B; one choice
+    (1, n) of A stands for as many as there are of B."""
     between = _sums(a, b, drawn_a, drawn_b, kernel) / (drawn_a.sum(axis=1) * drawn_b.sum(axis=1))
     return np.asarray(_within(a, drawn_a, kernel) + _within(b, drawn_b, kernel) - 2 * between)
 
@@ -115,10 +111,8 @@ def _within(features: Floats, drawn: Floats, kernel: _Kernel) -> Floats:
 
 
 def _sums(a: Floats, b: Floats, drawn_a: Floats, drawn_b: Floats, kernel: _Kernel) -> Floats:
-    """Sum of the kernel over all pairs of a choice of A and one of B, copies counted, (R,).
-
-    Memory grows with the number of choices and not with that of rows.
-    """
+    """Sum of the kernel over all pairs of a choice of A and one of B, copies counted, (R,). Memory
+    grows with the number of choices and not with that of rows."""
     sums = np.zeros(len(drawn_b))
     step = max(1, math.isqrt(BLOCK_BYTES // 8))
     for start_a, start_b in product(range(0, len(a), step), range(0, len(b), step)):

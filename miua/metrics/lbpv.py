@@ -1,8 +1,5 @@
-"""The LBP vector (LBPv): mean counts of texture codes, reference minus synthetic.
-
-Each of its 256 elements is a metric, of which the study singled out four; the sum of their absolute
-values is another.
-"""
+"""The LBP vector (LBPv): mean counts of texture codes, reference minus synthetic. Each of its 256
+elements is a metric, and the sum of their absolute values is another."""
 
 import numpy as np
 

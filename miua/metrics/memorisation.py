@@ -184,8 +184,7 @@ def clopper_pearson(
     """Both ends of Clopper and Pearson's exact interval (Biometrika 26, 1934), of each count.
 
     It covers the true share with a chance of at least 1 - alpha. By quantiles of the beta
-    distribution, since the light install has neither statsmodels nor half a second for scipy.stats.
-    Counts are not checked; there is at least one trial.
+    distribution: the light install has no statsmodels, and scipy.stats takes half a second to load.
     """
     from scipy.special import betaincinv
 

@@ -37,8 +37,7 @@ class Neighbourhood:
     real image lies in a ball of a synthetic one. density (M,): in how many balls of real images a
     synthetic one lies, divided by k; its mean is about 1 for sets that are alike, and has no upper
     bound of 1. coverage (N,): 1 where the ball of a real image holds a synthetic one.
-    All are float64; fidelity is in precision and density, variety in recall and coverage. A
-    bootstrap of a mean leaves the balls as they are.
+    All are float64; fidelity is in precision and density, variety in recall and coverage.
     """
 
     precision: Floats

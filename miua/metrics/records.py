@@ -64,10 +64,8 @@ def write_records(path: Path, records: Sequence[MetricRecord]) -> None:
 
 
 def intervals(resampled: Floats) -> tuple[list[float] | list[None], list[float] | list[None]]:
-    """The 2.5 and 97.5 percentiles of metrics, (R, metrics); None without resamples.
-
-    They are values that occur, so infinite ones do no harm.
-    """
+    """The 2.5 and 97.5 percentiles of metrics, (R, metrics), which are values that occur, so that
+    infinite ones do no harm; None without resamples."""
     if not len(resampled):
         nothing = [None] * resampled.shape[1]
         return nothing, nothing
@@ -82,11 +80,8 @@ def interval(resampled: Floats) -> Bounds:
 
 
 def mean_of(sums: Floats, counts: Floats, drawn: Floats) -> tuple[float, Floats]:
-    """A mean over images' terms, and the same in each resample.
-
-    sums, counts: (M,), of each image's terms; drawn: (R, M). Infinite where there are no terms:
-    only identical pairs are left.
-    """
+    """A mean over images' terms, and the same in each resample. sums, counts: (M,), of each image's
+    terms; drawn: (R, M). Infinite where there are no terms: only identical pairs are left."""
     return float(ratio(sums.sum(), counts.sum())), ratio(drawn @ sums, drawn @ counts)
 
 

@@ -86,8 +86,7 @@ class Entry:
     images beside one size on both sides, for the index. of_pair: of a mean over pairs, what is
     computed of a pair. depends_on_number: whether it changes with the number of images, all else
     equal. deep: whether it takes 16 bits as well. has_floor: whether it is computed of real against
-    real images. A line fitted to parts of a half would cost more than all else, and says 0 of
-    halves anyway.
+    real images: a line fitted to parts of a half would cost more than all else.
     """
 
     name: str
@@ -248,9 +247,7 @@ def measure(name: str) -> Measure:
 
 def entries_of(metrics: Sequence[str], extractors: Sequence[str] = ()) -> list[Entry]:
     """The entries of these names, and all of the features of these extractors; copies last.
-
-    ValueError naming the first metric that there is not.
-    """
+    ValueError names the first metric that there is not."""
     for metric in metrics:
         if metric not in REGISTRY:
             raise ValueError(f"unknown metric {metric!r}; there are {', '.join(REGISTRY)}")
@@ -260,10 +257,8 @@ def entries_of(metrics: Sequence[str], extractors: Sequence[str] = ()) -> list[E
 
 
 def not_computed_records(set_name: str, reason: str) -> list[MetricRecord]:
-    """The study's records of a set that there is not, such as one whose training diverged.
-
-    All of them say "not computed" and why; there are no images on either side.
-    """
+    """The study's records of a set that there is not, such as one whose training diverged: all of
+    them say "not computed" and why."""
     missing = MetricValue(None, "", status=f"{NOT_COMPUTED}{reason}")
     study = [shown for metric in STUDY_METRICS for shown in REGISTRY[metric].shows]
     return [shown.record(set_name, missing, (0, 0)) for shown in study]

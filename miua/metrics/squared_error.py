@@ -22,8 +22,7 @@ ROWS_AT_ONCE = 256  # of a table of all pairs
 def mean_squared_error(a: NDArray[Any], b: NDArray[Any]) -> Floats:
     """Mean squared difference of each pair (a[i], b[i]), in squared grey levels, shape (N,).
 
-    a, b: uint8 or uint16. TypeError: another dtype. ValueError: the shapes are not one and the
-    same (N, H, W).
+    a, b: uint8 or uint16. TypeError: another dtype. ValueError: not of one shape (N, H, W).
     """
     a, b = stacks_of_one_size(a, b, DTYPES)
     if len(a) != len(b):

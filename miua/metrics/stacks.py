@@ -20,8 +20,7 @@ class PairValue(NamedTuple):
 
     of_each: of each pair (a[i], b[i]), (N,). of_all: of every pair (a[i], b[j]), (N, M). Both take
     the grey-level bins and the threads of the kernels. as_metric: from that to the metric's value,
-    for images of a dtype. definition: of the mean, in words, the number of bins left open.
-    smallest: pixels that images must have each way.
+    for images of a dtype. definition: of the mean, in words. smallest: pixels needed each way.
     """
 
     name: str
@@ -41,9 +40,8 @@ def image_stack(stack: Any, name: str) -> NDArray[Any]:
     if isinstance(stack, np.ndarray):
         return stack
     if not hasattr(stack, "__dlpack_device__"):
-        raise TypeError(
-            f"{name} must be a numpy array or a torch tensor, not {type(stack).__name__}"
-        )
+        kind = type(stack).__name__
+        raise TypeError(f"{name} must be a numpy array or a torch tensor, not {kind}")
     if stack.__dlpack_device__()[0] != _CPU:
         raise TypeError(f"{name} must lie in the CPU's memory; pass {name}.cpu()")
     return np.from_dlpack(stack)
@@ -65,9 +63,8 @@ def stacks_of_one_size(
         if stack.ndim != 3 or 0 in stack.shape[1:]:
             raise ValueError(f"{name} must be an image stack of shape (N, H, W), not {stack.shape}")
     if a.shape[1:] != b.shape[1:]:
-        raise ValueError(
-            f"{' and '.join(names)} must hold images of one size, not {a.shape} and {b.shape}"
-        )
+        both = " and ".join(names)
+        raise ValueError(f"{both} must hold images of one size, not {a.shape} and {b.shape}")
     return a, b
 
 
@@ -77,10 +74,6 @@ def order_by_content(items: NDArray[Any], seed: int) -> Ints:
     It is that of the SHA-256 of the seed and each item's bytes, so that the items in this order
     are the same however they were ordered before. Equal items lie side by side.
     """
-    start = hashlib.sha256(str(seed).encode())
-    digests = []
-    for item in items:
-        digest = start.copy()
-        digest.update(item.tobytes())
-        digests.append(digest.digest())
+    start = str(seed).encode()
+    digests = [hashlib.sha256(start + item.tobytes()).digest() for item in items]
     return np.array(sorted(range(len(items)), key=digests.__getitem__), dtype=np.int64)

@@ -23,10 +23,8 @@ WEIGHTS = 256  # The four weights of a pixel add up to it: 256 * 255 still fits 
 
 
 def transformed(stack: Grey, flipped: bool, rotation: float) -> Grey:
-    """A stack (N, H, W), mirrored if `flipped`, then rotated by `rotation` degrees.
-
-    Positive angles turn counter-clockwise as the images are shown.
-    """
+    """A stack (N, H, W), mirrored if `flipped`, then rotated by `rotation` degrees, of which
+    positive ones turn counter-clockwise as the images are shown."""
     # To mirror first and then rotate is to rotate the other way and then mirror. The search does
     # the second, which serves both; so does this, to be equal to the last bit.
     turned = rotations(stack, [-rotation if flipped else rotation])[0]
@@ -142,8 +140,5 @@ def _corners(height: int, width: int, degrees: float) -> list[tuple[Ints, NDArra
     weights = (WEIGHTS - lower - upper_right, upper_right, lower - lower_right, lower_right)
     stride = width + 3
     first = top * stride + left
-    steps = (0, 1, stride, stride + 1)
-    return [
-        (first + step, weight.astype(np.uint16))
-        for step, weight in zip(steps, weights, strict=True)
-    ]
+    places = (first + step for step in (0, 1, stride, stride + 1))
+    return [(p, w.astype(np.uint16)) for p, w in zip(places, weights, strict=True)]
