@@ -177,7 +177,7 @@ class Choice:
 
     aspect: what was chosen: "as measured", "resize filter", "antialiasing", "fit", "bit depth" or
     "Inception layer". choice: "bicubic", "crop", "16 bits", ... baseline: whether it is the
-    evaluation's own. values: by set and metric; None if not computed. status: as elsewhere.
+    evaluation's own. values: by set and metric, or None. status: "computed", or why not.
     """
 
     aspect: str
