@@ -99,8 +99,7 @@ def evaluate(
         raise ValueError(f"pairing must be 'all', 'nearest' or 'index', not {pairing!r}")
     listed = [metrics] if isinstance(metrics, str) else metrics
     asked = list(REGISTRY if listed is None else dict.fromkeys(listed))
-    others = tuple(each.name for each in extractors)
-    entries = entries_of(asked, others)
+    entries = entries_of(asked, [each.name for each in extractors])
     reading = Reading(size, fit, crop_size, window, skip_bad=skip_bad)
     if preprocessing_sensitivity:
         check_walk(real, reading, asked)
@@ -163,6 +162,7 @@ def evaluate(
     }
     inputs = {"real": real_source.sha256}
     inputs |= {f"synthetic {name}": source.sha256 for name, (_, source) in stacks.items()}
+    made_by = provenance(inputs=inputs, settings=settings, device=device or "auto", threads=threads)
     return EvaluationWithReport(
         real=real_source,
         sets=tuple(results),
@@ -172,9 +172,7 @@ def evaluate(
         reference_lbpv=real_side.lbpv,
         pairing=PAIRINGS[pairing],
         settings=settings,
-        provenance=provenance(
-            inputs=inputs, settings=settings, device=device or "auto", threads=threads
-        ),
+        provenance=made_by,
     )
 
 
