@@ -41,7 +41,8 @@ class Reading(ReadingOptions):
         count, height, width = stack.images.shape
         sample = stack.images[np.linspace(0, count - 1, min(count, SAMPLE)).astype(int)]
         told = (stack.digest, stack.notes, stack.skipped, sample)
-        return stack, Source(name, path and str(path), count, height, width, *told)
+        shown = str(path) if path else None
+        return stack, Source(name, shown, count, height, width, *told)
 
 
 def named_sets(synthetic: Sets) -> dict[str, Images]:
