@@ -58,7 +58,8 @@ def kernel_distance_subsets(
     a, b = feature_pair(features_a, features_b)
     most = min(len(a), len(b))
     if not 2 <= subset_size <= most:
-        raise ValueError(f"subset_size must be from 2 to {most} (all rows), not {subset_size}")
+        allowed = f"from 2 to the number of rows, {most}"
+        raise ValueError(f"subset_size must be {allowed}, not {subset_size}")
     generator = np.random.RandomState(seed)
     drawn_a, drawn_b = np.zeros((subsets, len(a))), np.zeros((subsets, len(b)))
     for of_a, of_b in zip(drawn_a, drawn_b, strict=True):
