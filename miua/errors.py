@@ -1,5 +1,8 @@
 """The one exception that speaks to the person at the terminal."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class MiuaError(Exception):
     """Something the user can fix: says what is wrong, where, and what to do.
@@ -18,7 +21,11 @@ class MissingExtraError(MiuaError):
         )
 
 
-def missing_extra(what: str, error: ModuleNotFoundError) -> Exception:
-    """The error that names the extra; a missing module of our own is a defect and stays itself."""
-    package = (error.name or "miua").split(".")[0]
-    return error if package == "miua" else MissingExtraError(what, package)
+@contextmanager
+def extra_named(what: str, extra: str = "study") -> Iterator[None]:
+    """Name the extra where a package is missing; a missing module of our own stays a defect."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        package = (error.name or "miua").split(".")[0]
+        raise (error if package == "miua" else MissingExtraError(what, package, extra)) from None

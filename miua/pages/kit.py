@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from miua import wording
-from miua.errors import MissingExtraError
+from miua.errors import extra_named
 
 if TYPE_CHECKING:
     import jinja2
@@ -29,10 +29,8 @@ def templates(package: str, what: str, extra: str) -> jinja2.Environment:
 
     what: is made of them, and extra: brings jinja2, for the MissingExtraError where it is missing.
     """
-    try:
+    with extra_named(what, extra):
         import jinja2
-    except ModuleNotFoundError:
-        raise MissingExtraError(what, "jinja2", extra=extra) from None
     packages = [jinja2.PackageLoader(each, "templates") for each in dict.fromkeys((package, KIT))]
     made = jinja2.Environment(
         loader=jinja2.ChoiceLoader(packages),

@@ -8,13 +8,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from miua.errors import missing_extra
+from miua.errors import extra_named
 from miua.provenance import PROVENANCE, record_step
 
 if TYPE_CHECKING:
     from miua.report.printed_tables import Summary
-
-__all__ = ["make_figures", "make_paper", "make_report", "results_summary"]
 
 
 def make_figures(results: Path, study: Path) -> list[Path]:
@@ -24,10 +22,8 @@ def make_figures(results: Path, study: Path) -> list[Path]:
         results: a results folder that analysis has written its tables into.
         study: the folder experiments/.
     """
-    try:
+    with extra_named("Drawing figures"):
         from miua.report.figures import draw_figures
-    except ModuleNotFoundError as error:
-        raise missing_extra("Drawing figures", error) from None
     written = draw_figures(results, study)
     images = [*results.glob("sets/*/images.npy"), *results.glob("reference/*/images.npy")]
     inputs = [*_tables(results), *sorted(results.glob("runs/*/log.jsonl")), *sorted(images)]
@@ -37,10 +33,8 @@ def make_figures(results: Path, study: Path) -> list[Path]:
 
 def make_report(results: Path, study: Path) -> Path:
     """Write results/report.html, one file that holds everything; returns it."""
-    try:
+    with extra_named("The HTML report"):
         from miua.report.page import write_report
-    except ModuleNotFoundError as error:
-        raise missing_extra("The HTML report", error) from None
     page = write_report(results, study)
     shown = ("figures/*.png", "runs/*/*.*", "runs/*/samples/*.png", "sets/*/*.*", "metrics/*.*")
     stacks = [*results.glob("real/*/images.npy"), *results.glob("real/*/names.json")]
@@ -52,13 +46,10 @@ def make_report(results: Path, study: Path) -> Path:
 def make_paper(results: Path, study: Path, source: Path) -> Path:
     """Write numbers and tables, build the paper of folder `source`; returns results/paper/main.pdf.
 
-    Raises:
-        MiuaError: an input or LaTeX is missing, or LaTeX fails; the message says where.
+    MiuaError: an input or LaTeX is missing, or LaTeX fails; the message says where.
     """
-    try:
+    with extra_named("The paper"):
         from miua.report.document import write_paper
-    except ModuleNotFoundError as error:
-        raise missing_extra("The paper", error) from None
     printed = write_paper(results, study, source)
     made = sorted(path for path in printed.parent.glob("generated/*") if path.is_file())
     sources = sorted(path for path in source.iterdir() if path.is_file())
@@ -73,17 +64,8 @@ def _tables(results: Path) -> list[Path]:
     return [results / "plan.yaml", *sorted(found), results / "claims.json"]
 
 
-def latex_problem() -> str:
-    """What LaTeX lacks to print the paper, and how to get it; "" if nothing is missing."""
-    from miua.report.document import missing_latex
-
-    return missing_latex()
-
-
 def results_summary(results: Path) -> Summary:
     """What came out, in short, for the terminal."""
-    try:
+    with extra_named("The summary"):
         from miua.report.printed_tables import summarise
-    except ModuleNotFoundError as error:
-        raise missing_extra("The summary", error) from None
     return summarise(results)

@@ -22,7 +22,6 @@ from miua.locked_packages import lock_warning
 from miua.metrics.inception_weights import NotComputedError, find_inception_weights
 from miua.progress import say
 from miua.provenance import PROVENANCE, record_step
-from miua.report import latex_problem
 from miua.study import executors
 from miua.study.closure import code_hash
 from miua.study.manifest import write_manifest
@@ -102,7 +101,9 @@ def reproduce(
         here = cores or usable_cores()
         asked = study_of(plan, folder, study, paper, here)
         command = [*_snakemake_command(asked, place, targets), *_where(cluster, cores, here)]
-        if problem := latex_problem():
+        from miua.report.document import missing_latex  # loads matplotlib
+
+        if problem := missing_latex():
             say(f"Note: {problem} All the rest is made; then run the same command again.")
         if dry_run and predict and cluster is None:
             from miua.study.forecast import forecast  # loads torch
