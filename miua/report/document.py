@@ -97,16 +97,9 @@ def _run_latexmk(build: Path) -> None:
     }
     try:
         finished = subprocess.run(
-            command,
-            cwd=build,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=SECONDS_PER_BUILD,
-            check=False,
-        )
+            command, cwd=build, env=environment, timeout=SECONDS_PER_BUILD, check=False,
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace",
+        )  # fmt: skip
     except subprocess.TimeoutExpired:
         raise MiuaError(f"LaTeX did not end within {SECONDS_PER_BUILD} s.") from None
     if finished.returncode or not (build / MAIN).with_suffix(".pdf").exists():
@@ -118,27 +111,18 @@ def _run_latexmk(build: Path) -> None:
 
 def log_errors(log: str) -> str:
     """The lines of a LaTeX log that say what is wrong: each `! ...` and its line number."""
-    lines = log.splitlines()
-    shown: list[str] = []
-    for index, line in enumerate(lines):
-        if line.startswith("!"):
-            shown.append(line)
-            place = next((later for later in lines[index:] if re.match(r"l\.\d+", later)), None)
-            shown += [place] if place else []
-    return "\n".join(shown[:LOG_LINES_SHOWN])
+    return "\n".join(re.findall(r"^(?:!|l\.\d).*", log, re.MULTILINE)[:LOG_LINES_SHOWN])
 
 
 def missing_latex() -> str:
     """Which programs and files are missing, and the Debian packages that bring them; "" if none."""
     missing = {name: package for name, package in PROGRAMS.items() if shutil.which(name) is None}
-    for name, package in TEX_FILES.items():
-        # Without kpsewhich there is no TeX that could hold them.
-        find = ["kpsewhich", name]
-        if (
-            "kpsewhich" in missing
-            or subprocess.run(find, capture_output=True, check=False).returncode
-        ):
-            missing[name] = package
+    found = set()
+    if "kpsewhich" not in missing:
+        find = ["kpsewhich", *TEX_FILES]
+        told = subprocess.run(find, capture_output=True, text=True, check=False).stdout
+        found = {Path(line).name for line in told.splitlines()}
+    missing |= {name: package for name, package in TEX_FILES.items() if name not in found}
     if not missing:
         return ""
     packages = " ".join(sorted(set(missing.values())))
