@@ -1,7 +1,10 @@
-"""What every analysis asks of its input before it computes."""
+"""What every analysis asks of its input before it computes.
+
+Columns of numbers are finite and of one length: that is how tables of results are read.
+"""
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from miua.errors import MiuaError
 
@@ -15,18 +18,6 @@ Numbers = NDArray[np.float64]
 
 class UndecidedError(MiuaError):
     """The data allow no answer; the message says why."""
-
-
-def finite_columns(**columns: ArrayLike) -> list[Numbers]:
-    """Columns of one table: finite numbers, all of one length; ValueError: they are not."""
-    arrays = [np.asarray(values, dtype=np.float64) for values in columns.values()]
-    for name, array in zip(columns, arrays, strict=True):
-        if not np.isfinite(array).all():
-            raise ValueError(f"{name} must be finite")
-    if len({array.shape for array in arrays}) > 1:
-        lengths = ", ".join(str(array.size) for array in arrays)
-        raise ValueError(f"{' and '.join(columns)} must be of one length, not {lengths}")
-    return arrays
 
 
 def check_varied(**columns: Numbers) -> None:

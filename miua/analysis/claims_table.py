@@ -22,7 +22,7 @@ from miua.analysis.claim_tests.base import (
     NotTestableError,
     Verdict,
 )
-from miua.analysis.reader_tables import READER_REGRESSION, READERS, SCORES_OF_OUR_SETS
+from miua.analysis.columns import READER_REGRESSION, READERS, SCORES_OF_OUR_SETS
 from miua.config import Strict, problems, read_config
 from miua.errors import MiuaError
 from miua.files import read_json, write_json
@@ -105,11 +105,7 @@ def read_claims(study: Path) -> list[Claim]:
 
 
 def judge(claim: Claim, evidence: Evidence) -> ClaimFinding:
-    """A claim's verdict.
-
-    Where something that the claim needs is missing, the verdict says so whatever the test found,
-    and what it found stays as evidence.
-    """
+    """A claim's verdict: where what the claim needs is missing, that, whatever the test found."""
     test = TESTS[claim.test]
     inputs = test.inputs.model_validate(claim.inputs)
     thresholds = test.thresholds.model_validate(claim.thresholds)
@@ -137,8 +133,7 @@ def judge(claim: Claim, evidence: Evidence) -> ClaimFinding:
 def at_scale(finding: ClaimFinding, epochs: list[int], published: dict[str, Any]) -> ClaimFinding:
     """A finding on trainings shorter than the published ones says so: it holds for this length.
 
-    epochs: at which the experiment's sets were made; none where it trains nothing. published: the
-    published scale, with its `epochs`.
+    epochs: at which the experiment's sets were made; none where it trains nothing.
     """
     longest = max(published.get("epochs", [0]))
     if finding.verdict == NOT_TESTABLE or not epochs or epochs[-1] >= longest:
@@ -166,7 +161,7 @@ def write_claims(results: Path, study: Path) -> list[Path]:
         tested = GRID if set(claim.needs) & set(PEOPLE) else claim.experiments[0]
         epochs = plan.epochs(tested) if REAL_IMAGES in claim.needs else []
         finding = at_scale(judge(claim, evidence), epochs, published)
-        entries.append(_entry(claim, finding, evidence.sources))
+        entries.append(_entry(claim, finding, list(dict.fromkeys(evidence.sources))))
     document = {
         "schema": SCHEMA,
         "profile": plan.profile,
@@ -180,9 +175,8 @@ def write_claims(results: Path, study: Path) -> list[Path]:
     write_table(paths[1], pd.DataFrame([_flat(entry) for entry in entries])[list(CLAIMS_COLUMNS)])
     sources = sorted({source for entry in entries for source in entry["sources"]})
     # A source is named as seen from the results folder, or from beside the study.
-    inside = [results / source for source in sources]
-    beside = [study.parent / source for source in sources]
-    inputs = [path if path.exists() else other for path, other in zip(inside, beside, strict=True)]
+    folders = [results if (results / each).exists() else study.parent for each in sources]
+    inputs = [folder / each for folder, each in zip(folders, sources, strict=True)]
     inputs.append(study / f"{CLAIMS}.yaml")
     record_step(paths[1].with_suffix(".json"), base=results, inputs=inputs, files=paths)
     return paths

@@ -1,31 +1,36 @@
-"""The clinician's scores: the published regression refitted on the digitised points.
+"""Scores against metrics: the line and what it is worth, of published scores and of our own.
 
-What is checked is whether the published points give the published line, and what that line is
-worth. Where clinicians judged the sets made here, `miua.analysis.reader_tables` asks the same of
-their scores.
+The published points are digitised; what is checked is whether they give the published line. Where
+clinicians judged the sets made here, the same is asked of their scores: then the points are the
+sets of the main grid, each with the mean quality that the clinicians gave to its images.
+
+Formulas: simple linear regression, value = a x + b with x = ln(score), as in Draper and Smith,
+Applied Regression Analysis (3rd ed. 1998), chapter 1; the band is the confidence interval of the
+mean value, b + a x0 +- t s sqrt(1/n + (x0 - mean x)^2 / Sxx).
 
 A file of the study's folder that is missing or damaged is a MiuaError which names it.
 """
 
 import math
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
+from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
-from miua.analysis.checks import Numbers, UndecidedError
-from miua.analysis.columns import COLUMNS, framed
-from miua.analysis.correlation import correlate
+from miua.analysis import columns
+from miua.analysis.checks import Numbers, UndecidedError, check_varied
+from miua.analysis.correlation import correlate, largest_correlation
 from miua.analysis.power import correlation_power, smallest_correlation
-from miua.analysis.regression import LogarithmicFit, fit_logarithm
 from miua.errors import MiuaError
-from miua.metrics.registry import LBPV_ELEMENTS, element_name, measure
+from miua.metrics.registry import ALL_MEASURES, FID, LBPV_ELEMENTS, element_name, measure
 from miua.provenance import record_step
-from miua.study.store import COMPUTED, Results, read_table, write_table
+from miua.study.store import COMPUTED, Results, not_computed, read_table, write_table
 
 SCORES_FILE = Path("data") / "digitised_scores.csv"
 COEFFICIENTS_FILE = Path("data") / "published_coefficients.csv"
@@ -51,8 +56,8 @@ def read_scores(study: Path) -> pd.DataFrame:
         raise MiuaError(
             f"{path}: a clinician_score lies outside {LOWEST_SCORE:g} to {HIGHEST_SCORE:g}."
         )
-    if table["value"].isna().any():
-        raise MiuaError(f"{path}: a value is missing.")
+    if not np.isfinite(table["value"]).all():
+        raise MiuaError(f"{path}: a value is missing or infinite.")
     return table
 
 
@@ -76,6 +81,65 @@ def read_facts(study: Path) -> dict[str, str]:
     return dict(zip(table["name"], table["value"], strict=True))
 
 
+@dataclass(frozen=True)
+class LogarithmicFit:
+    """The line value = a ln(score) + b.
+
+    a, b: slope (value's unit per unit of ln(score)) and value at score 1. error_a, error_b: their
+    standard errors. n: number of points. pearson_r: correlation of the value with ln(score).
+    p_value: two-sided p of the hypothesis of no correlation (t test, n - 2 degrees of freedom).
+    residual_deviation: standard deviation of the residuals, n - 2 in the denominator. mean_x,
+    sum_squares_x: mean of ln(score) and its sum of squared deviations, for the band.
+    """
+
+    a: float
+    b: float
+    error_a: float
+    error_b: float
+    n: int
+    pearson_r: float
+    p_value: float
+    residual_deviation: float
+    mean_x: float
+    sum_squares_x: float
+
+    def predict(self, score: ArrayLike) -> Numbers:
+        """The line's value at each score."""
+        return self.a * np.log(score) + self.b
+
+    def band(self, score: ArrayLike, level: float = 0.95) -> tuple[Numbers, Numbers]:
+        """Lower and upper end of the confidence interval of the mean value at each score."""
+        x, centre = np.log(score), self.predict(score)
+        quantile = stats.t.ppf(0.5 + level / 2, self.n - 2)
+        spread = np.sqrt(1 / self.n + (x - self.mean_x) ** 2 / self.sum_squares_x)
+        half = quantile * self.residual_deviation * spread
+        return centre - half, centre + half
+
+
+def fit_logarithm(score: ArrayLike, value: ArrayLike) -> LogarithmicFit:
+    """Fit value = a ln(score) + b by least squares (scipy.stats.linregress).
+
+    Finite, shape (n,); scores above 0. UndecidedError: fewer than three points, or constant ones.
+    """
+    scores, values = np.asarray(score, dtype=np.float64), np.asarray(value, dtype=np.float64)
+    check_varied(score=scores, value=values)
+    x = np.log(scores)
+    line = stats.linregress(x, values)
+    residuals = values - (line.slope * x + line.intercept)
+    return LogarithmicFit(
+        a=float(line.slope),
+        b=float(line.intercept),
+        error_a=float(line.stderr),
+        error_b=float(line.intercept_stderr),
+        n=values.size,
+        pearson_r=float(line.rvalue),
+        p_value=float(line.pvalue),
+        residual_deviation=math.sqrt(float(residuals @ residuals) / (values.size - 2)),
+        mean_x=float(x.mean()),
+        sum_squares_x=float(((x - x.mean()) ** 2).sum()),
+    )
+
+
 def fit_scores(scores: pd.DataFrame, metric: str) -> LogarithmicFit:
     """The refit for one metric; UndecidedError: it has too few points, or they are constant."""
     points = scores[scores["metric"] == metric]
@@ -95,14 +159,13 @@ def fit_lines(scores: pd.DataFrame, metrics: Iterable[str]) -> pd.DataFrame:
         except UndecidedError as error:
             row["status"] = f"undecided: {error}"
         rows.append(row)
-    return framed("reader-regression", rows)
+    return columns.framed("reader-regression", rows)
 
 
 def refit(study: Path) -> pd.DataFrame:
     """The refit of every published regression beside what was published: tables/regression.csv.
 
-    `agrees` is "yes" where a and b lie within `tolerance` of the published ones, else "no", and
-    "undecided" where the points allow no line.
+    agrees: whether a and b lie within `tolerance` of the published: "yes", "no" or "undecided".
     """
     scores, published = read_scores(study), read_published(study)
     if unpublished := set(scores["metric"]) - set(published.index):
@@ -118,7 +181,7 @@ def refit(study: Path) -> pd.DataFrame:
     off_a, off_b = ((table[each] - table[f"{each}_published"]).abs() for each in ("a", "b"))
     table["agrees"] = np.where(np.maximum(off_a, off_b) <= table["tolerance"], "yes", "no")
     table.loc[table["status"] != COMPUTED, "agrees"] = "undecided"
-    return table[list(COLUMNS["regression"])]
+    return table[list(columns.COLUMNS["regression"])]
 
 
 def strengths(scores: pd.DataFrame) -> pd.DataFrame:
@@ -129,11 +192,10 @@ def strengths(scores: pd.DataFrame) -> pd.DataFrame:
     correlation, and the same adjusted after Holm (1979) over all metrics of the table. spearman_*:
     rank correlation with its interval, and p of its permutation test. power_at_found,
     power_at_claimed: power of the t test were the true r the one found, or CLAIMED_R.
-    smallest_detectable_r: the true r that it finds with a power of WANTED_POWER. status:
-    "computed", or "undecided: why".
+    smallest_detectable_r: found with WANTED_POWER. status: "computed", or "undecided: why".
     """
     rows = [_strength(str(metric), points) for metric, points in scores.groupby("metric")]
-    table = framed("clinician", rows)
+    table = columns.framed("clinician", rows)
     tested = table["status"] == COMPUTED
     table.loc[tested, "p_holm"] = holm(table.loc[tested, "p_value"])
     return table
@@ -154,6 +216,33 @@ def candidates(metrics: pd.DataFrame, *, fid: bool) -> pd.DataFrame:
     names += ["fid"] if fid else []
     chosen = metrics[metrics["metric"].isin(names)]
     return chosen.pivot(index="set", columns="metric", values="value").dropna(axis="columns")
+
+
+def against_metrics(sets: pd.DataFrame, metrics: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """The clinicians' scores of synthetic sets against the sets' metrics, by the tables' names.
+
+    sets: as tables/reader-sets.csv, of the clinicians' synthetic sets alone. metrics:
+    METRICS_COLUMNS of the main grid, which holds these sets.
+    """
+    scores = sets.set_index("set")["quality"]
+    judged = metrics[metrics["set"].isin(scores.index)]
+    missing = {each.name: not_computed(judged, each.name) for each in ALL_MEASURES}
+    shown = judged[judged["metric"].map(missing) == ""]
+    points = shown[["metric", "value"]].assign(clinician_score=shown["set"].map(scores))
+    lines = fit_lines(points, missing)
+    why = lines["metric"].map(missing)
+    lines["status"] = lines["status"].where(why == "", why)
+    table = candidates(judged, fid=not missing[FID.name])
+    try:
+        family = largest_correlation(table, np.log(scores.loc[table.index]))
+    except UndecidedError as error:
+        row = {"metric": "", "n": len(table), "status": f"undecided: {error}"}
+        family = columns.framed(columns.READER_FAMILY, [row])
+    return {
+        columns.READER_REGRESSION: lines,
+        columns.READER_CORRELATION: strengths(points),
+        columns.READER_FAMILY: family,
+    }
 
 
 def refit_clinician(results: Path, study: Path) -> list[Path]:
@@ -192,9 +281,9 @@ def _strength(metric: str, points: pd.DataFrame) -> dict[str, Any]:
     return row | {"p_value": pearson.p_value, "spearman_p": ranks.p_value, "status": COMPUTED}
 
 
-def _read_of_metrics(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
+def _read_of_metrics(path: Path, names: tuple[str, ...]) -> pd.DataFrame:
     """A table of known metrics and numbers."""
-    table = read_table(path, columns, numbers=columns[1:])
+    table = read_table(path, names, numbers=names[1:])
     for name in table["metric"].unique():
         try:
             measure(str(name))

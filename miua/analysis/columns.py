@@ -7,7 +7,7 @@ import pandas as pd
 
 from miua.study.store import Results
 
-# The line value = a ln(score) + b, by the names of miua.analysis.regression.LogarithmicFit.
+# The line value = a ln(score) + b, by the names of miua.analysis.clinician.LogarithmicFit.
 _LINE = "pearson_r p_value error_a error_b residual_deviation"
 _STRENGTHS = (
     "metric n pearson_r pearson_low pearson_high p_value p_holm spearman_r spearman_low "
@@ -53,12 +53,22 @@ _TEXT = (
 # What sensitivity-summary says of a response.
 AS_IT_SHOULD, WRONG_WAY, NO_RESPONSE = "as it should", "wrong way", "none"
 
+# The tables of this study's own readers: what all of their names begin with, and their names.
+READER = "reader"
+READERS, READER_SETS, READER_FAMILY = "readers", "reader-sets", "reader-family"
+READER_REGRESSION, READER_CORRELATION = "reader-regression", "reader-correlation"
+READER_TABLES = (READERS, READER_SETS, READER_REGRESSION, READER_CORRELATION, READER_FAMILY)
+# What they say: who (ALL stands for the readers of a role together), which score, which interval.
+ALL, CLINICIAN, ENGINEER = "all", "clinician", "engineer"
+SYNTHETIC_CALLED_REAL, REAL_CALLED_REAL = "synthetic called real", "real called real"
+ACCURACY, D_PRIME, CRITERION, AUC = "accuracy", "d'", "criterion", "area under the ROC"
+EXACT, RESAMPLED, NORMAL = "exact", "images resampled", "normal"
+NONE = "none: "  # before why there is no interval
+SCORES_OF_OUR_SETS = "a clinician's scores of these sets"  # in words, where there are none
+
 
 def study_table(results: Results, name: str) -> pd.DataFrame | None:
-    """tables/NAME.csv, or None if that was not made: its experiment was not run, or nobody asked.
-
-    MiuaError: it is damaged.
-    """
+    """tables/NAME.csv, or None if it was not made; MiuaError: it is damaged."""
     columns = COLUMNS["stability" if name.endswith("-stability") else name]
     return results.table(name, columns, [each for each in columns if each not in _TEXT.split()])
 

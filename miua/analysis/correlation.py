@@ -16,7 +16,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from scipy import stats
 
-from miua.analysis.checks import ROUNDING, Numbers, UndecidedError, check_varied, finite_columns
+from miua.analysis.checks import ROUNDING, Numbers, UndecidedError, check_varied
 from miua.analysis.resampling import BATCH, cluster_bootstrap
 from miua.metrics.registry import COMPUTED
 
@@ -36,31 +36,23 @@ class Correlation(NamedTuple):
 
 
 def correlate(
-    x: ArrayLike,
-    y: ArrayLike,
-    *,
-    method: Method = "pearson",
-    level: float = 0.95,
-    resamples: int = 9999,
-    seed: int = 0,
+    x: ArrayLike, y: ArrayLike, *, method: Method = "pearson", resamples: int = 9999, seed: int = 0
 ) -> Correlation:
-    """Correlate two columns of numbers, shape (n,).
+    """Correlate two columns of finite numbers, shape (n,).
 
-    The interval, which covers with so high a `level`, resamples pairs. The p value of Pearson's r
-    is that of the t test with n - 2 degrees of freedom (scipy.stats.pearsonr), that of Spearman's a
-    permutation test (scipy.stats.permutation_test, all permutations where there are no more than
-    `resamples`). Both take the pairs as independent.
+    The 95 % interval resamples pairs. The p value of Pearson's r is that of the t test with n - 2
+    degrees of freedom (scipy.stats.pearsonr), that of Spearman's a permutation test
+    (scipy.stats.permutation_test, all permutations where there are no more than `resamples`). Both
+    take the pairs as independent.
 
-    ValueError: lengths differ, or a number is not finite. UndecidedError: fewer than three points,
-    a constant column, or more than 5 % of the resamples constant.
+    UndecidedError: fewer than three points, or a column or 5 % of the resamples are constant.
     """
-    xs, ys = finite_columns(x=x, y=y)
+    xs, ys = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
     check_varied(**{"x value": xs, "y value": ys})
     coefficient = _pearson if method == "pearson" else _spearman
     found = cluster_bootstrap(
         lambda rows: coefficient(xs[rows], ys[rows]),
         np.arange(xs.size),
-        level=level,
         resamples=resamples,
         seed=seed,
         vectorized=True,
@@ -82,20 +74,18 @@ def largest_correlation(
     points that hang together (snapshots of one training) weaken this. Ties do no harm. A p value is
     (count + 1) / (permutations + 1), or count / permutations where all permutations were used.
 
-    Args:
-        candidates: finite numbers, a column for each candidate.
-        score: finite numbers, one a row; for a logarithmic relation, the score's logarithm.
-        permutations, seed: how many permutations are drawn, and by which seed.
+    candidates: finite numbers, a column for each candidate. score: finite numbers, one a row; for a
+    logarithmic relation, the score's logarithm. permutations, seed: how many permutations are
+    drawn, and by which seed.
 
-    Returns:
-        As tables/reader-family.csv: a row for each candidate that varies, the strongest first.
-        adjusted_p: its p over the family; the smallest is that of the family's hypothesis, that no
-        candidate correlates with the score. critical_r: what the largest |r| exceeds in 5 % of
-        permutations. permutations: their number; all that there are, or random ones.
+    Returns tables/reader-family.csv: a row for each candidate that varies, the strongest first.
+    adjusted_p: its p over the family; the smallest is that of the family's hypothesis, that no
+    candidate correlates with the score. critical_r: what the largest |r| exceeds in 5 % of
+    permutations. permutations: their number; all that there are, or random ones.
 
     UndecidedError: fewer than three points, a constant score, or no candidate that varies.
     """
-    (scores,) = finite_columns(score=score)
+    scores = np.asarray(score, dtype=np.float64)
     check_varied(score=scores)
     table = candidates.to_numpy(np.float64)
     varied = np.ptp(table, axis=0) > ROUNDING * np.abs(table).max(axis=0)

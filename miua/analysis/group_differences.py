@@ -4,8 +4,7 @@ A large p value of a test of differences does not show that groups are equal. Th
 equivalence asks the opposite question: there a small p value says that the means differ by less
 than a bound that was stated beforehand.
 
-Values, and the labels of their groups and blocks, are columns of one table, shape (n,). A value
-that is not finite is a ValueError; data that allow no answer are an UndecidedError.
+Values and the labels of their groups and blocks are columns of one table, shape (n,).
 """
 
 from typing import NamedTuple
@@ -16,7 +15,7 @@ from numpy.typing import ArrayLike
 from scipy import stats
 from statsmodels.stats.oneway import equivalence_oneway, power_equivalence_oneway
 
-from miua.analysis.checks import Numbers, UndecidedError, finite_columns, is_constant
+from miua.analysis.checks import Numbers, UndecidedError, is_constant
 from miua.analysis.power import degrees_of_freedom
 
 # Friedman's test of two groups would be the sign test; scipy's asks for three groups.
@@ -43,8 +42,7 @@ def compare_groups(values: ArrayLike, groups: ArrayLike) -> GroupComparison:
     """Test whether groups of independent values differ.
 
     Eta squared follows from F and the degrees of freedom (Kirk, Experimental Design, 4th ed. 2013,
-    chapter 4). Values that are no independent replicates, such as snapshots of one training, belong
-    in compare_blocked.
+    chapter 4). Snapshots of one training are not independent: see compare_blocked.
     """
     samples = _samples(values, groups)
     n = sum(map(len, samples))
@@ -69,15 +67,13 @@ def compare_blocked(values: ArrayLike, groups: ArrayLike, blocks: ArrayLike) -> 
     groups, 1 where it is the same in each.
 
     Blocks that lack a group are left out. Assumes that blocks are independent of each other. Where
-    a block is an epoch and a group one training, a difference says that these trainings differ; to
-    say that what the groups stand for makes the difference, the blocks have to be independent
-    repetitions, such as seeds.
+    a block is an epoch and a group one training, a difference says that these trainings differ,
+    not why; that takes independent repetitions, such as seeds.
 
-    ValueError: a value is not finite, or a group has several values in a block. UndecidedError:
-    fewer than three groups or two blocks, or all values of each block equal.
+    ValueError: a group has several values in a block. UndecidedError: fewer than three groups or
+    two blocks, or all values of each block equal.
     """
-    (numbers,) = finite_columns(values=values)
-    long = pd.DataFrame({"value": numbers, "group": groups, "block": blocks})
+    long = pd.DataFrame({"value": values, "group": groups, "block": blocks})
     table = long.pivot(index="block", columns="group", values="value").dropna()
     count, of_groups = table.shape
     if of_groups < FEWEST_BLOCKED_GROUPS or count < FEWEST_BLOCKS:
@@ -113,7 +109,7 @@ def equivalence_of_groups(
 
 def _samples(values: ArrayLike, groups: ArrayLike) -> list[Numbers]:
     """The values of each group, in the order of the labels; two groups or more that vary."""
-    (numbers,) = finite_columns(values=values)
+    numbers = np.asarray(values, dtype=np.float64)
     parts = pd.Series(numbers).groupby(np.asarray(groups))
     samples = [np.asarray(part, dtype=np.float64) for _, part in parts]
     degrees_of_freedom(numbers.size, len(samples))

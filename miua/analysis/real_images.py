@@ -1,18 +1,16 @@
 """The tables of the experiments that train nothing and measure real images: all that they write.
 
 Noise floor: a difference between synthetic sets that is smaller than this is none. It is the floor
-of `miua.evaluation.floor`, by subject; halves drawn by image, where images of one subject may lie
-on both sides, show what that changes. So do halves that are not drawn but cut off in the order of
-the files: HC18's files go by head size.
+of `miua.evaluation.floor`, by subject. Halves drawn by image, where images of one subject may lie
+on both sides, show what that changes, and so do halves in the order of HC18's files, by head size.
 
 Sensitivity: which metrics notice damage that is known, and which reward it. One half of real images
 is the reference; the other, of other subjects, is damaged in steps. Level 0 is the untouched half.
-All damages and levels of a repeat share the same two halves, so that levels differ by the damage
-alone.
+All damages and levels of a repeat share their halves, so that levels differ by the damage alone.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import get_args
@@ -54,8 +52,7 @@ Reading = tuple[str, float, str]  # a metric, its value and status
 class MeasuredImages:
     """Real images against themselves: what was measured of them serves every table.
 
-    half: images in each half. subjects: of each image. digest: SHA-256 of what was read. skipped:
-    the bad files that were left out.
+    half: images in each half. digest: SHA-256 of what was read. skipped: bad files, left out.
     """
 
     whole: Comparison
@@ -113,10 +110,8 @@ def sensitivity_tables(real: MeasuredImages, repeats: int, seed: int) -> Tables:
 def floor_table(real: MeasuredImages, repeats: int, seed: int) -> pd.DataFrame:
     """The floor by subject, by image and in the order of the files: tables/noise-floor.csv.
 
-    MI and PSNR are means over all pairs; shared_subjects is of the repeat's halves.
-    `lbpv_total_difference` is the sum of the 256 absolute LBPv differences. FID without weights is
-    nan with a status that says why. `repeats` splits of each kind are drawn, and as many pairs of
-    sets for MI and PSNR.
+    shared_subjects is of the repeat's halves; a value is nan where the status says why. `repeats`
+    splits of each kind are drawn, and as many pairs of sets for MI and PSNR, means over all pairs.
     """
     rows: list[tuple[object, ...]] = []
     for by in get_args(SplitBy):
@@ -133,17 +128,13 @@ def floor_table(real: MeasuredImages, repeats: int, seed: int) -> pd.DataFrame:
 def pairing_table(real: MeasuredImages, repeats: int, seed: int) -> pd.DataFrame:
     """The floor's mean MI and PSNR under three ways to pair: noise-floor-pairing.
 
-    The study does not say how it paired images that have no counterpart. "all": every image of
-    one set with every one of the other. "index": those of equal index, in random order. "nearest":
-    each image of the second half with the one of the first that differs least from it (mean squared
-    error).
+    The study does not say how it paired images that have no counterpart. "all": every image of one
+    set with every one of the other. "index": those of equal index, in random order. "nearest": each
+    image of the second half with the nearest of the first (mean squared error).
     """
     rows: list[tuple[str, str, float]] = []
-    side, threads, tables = real.whole.reference, real.whole.threads, real.whole.tables
     for pairing in PAIRINGS:
-        paired = Comparison(
-            side, side, pairing=pairing, resamples=0, threads=threads, tables=tables
-        )
+        paired = replace(real.whole, pairing=pairing)
         _, found = _floor(real, paired, PAIRED, repeats, seed)
         rows += [(pairing, metric, float(draws.values.mean())) for metric, draws in found.items()]
     return framed("noise-floor-pairing", rows)
@@ -184,7 +175,7 @@ def damage_table(real: MeasuredImages, repeats: int, seed: int) -> pd.DataFrame:
 
     # These two rearrange images whose tables are there: no image is measured anew.
     def collapsed(kept: float) -> list[list[Reading]]:
-        return readings(whole, [known.collapse(split.second, kept, seed) for split in splits])
+        return readings(whole, [known.collapse(half, kept, seed) for half in halves])
 
     def memorised(share: float) -> list[list[Reading]]:
         others = [known.memorise(split.second, split.first, share, seed) for split in splits]
@@ -195,12 +186,10 @@ def damage_table(real: MeasuredImages, repeats: int, seed: int) -> pd.DataFrame:
         (each.name, each.unit, [each.untouched, *each.amounts], partial(damaged, each))
         for each in known.IMAGE_DEGRADATIONS
     ]
-    fewer = [amount for amount in known.COLLAPSE_AMOUNTS if amount < real.half]
+    kept = [real.half, *(amount for amount in known.COLLAPSE_AMOUNTS if amount < real.half)]
     copied = [0, *known.MEMORISATION_AMOUNTS]
-    damages += [
-        (known.COLLAPSE, known.COLLAPSE_UNIT, [real.half, *fewer], collapsed),
-        (known.MEMORISATION, known.MEMORISATION_UNIT, copied, memorised),
-    ]
+    damages.append((known.COLLAPSE, known.COLLAPSE_UNIT, kept, collapsed))
+    damages.append((known.MEMORISATION, known.MEMORISATION_UNIT, copied, memorised))
     rows: list[tuple[object, ...]] = []
     count = sum(len(amounts) for _, _, amounts, _ in damages)
     with Progress("Sensitivity", count, "levels") as shown:
@@ -217,9 +206,8 @@ def damage_table(real: MeasuredImages, repeats: int, seed: int) -> pd.DataFrame:
 def summarise_noise_floor(table: pd.DataFrame) -> pd.DataFrame:
     """A row for each kind of split, half and metric, in the table's order: noise-floor-summary.
 
-    mean, deviation (n - 1), mean_absolute (of the values, so the expected size of a signed
-    difference), low and high (2.5 and 97.5 percentiles over the repeats). Numbers are nan where
-    the status is not "computed".
+    mean, deviation (n - 1), mean_absolute (the expected size of a signed difference), low and high
+    (2.5 and 97.5 percentiles over the repeats). Numbers are nan where the status is not "computed".
     """
     rows: list[tuple[object, ...]] = []
     for key, group in table.groupby(["split", "images", "metric"], sort=False):
@@ -240,14 +228,12 @@ def summarise_sensitivity(table: pd.DataFrame) -> pd.DataFrame:
     first_level_beyond_floor: the first level whose mean lies outside the range of level 0's
     single values.
 
-    response: of the levels beyond that floor the metric must call every one worse than level 0, as
-    the registry says what is worse: "as it should"; one that it calls better makes it "wrong way";
-    without any it is "none". The rule is the same for memorised copies, which are no improvement:
-    there "wrong way" says that the metric rewards copying, and "none" that it is blind to it.
+    response: "as it should" where the metric calls every level beyond that floor worse than level
+    0, as the registry says what is worse; "wrong way" where it calls one better; "none" without
+    any. The same holds of memorised copies, which are no improvement: there "wrong way" says that
+    the metric rewards copying, and "none" that it is blind to it.
 
-    Where a metric was not computed, status says why and the other columns are empty.
-
-    MiuaError: the table holds one repeat only.
+    Where a metric was not computed, status says why. MiuaError: the table holds one repeat only.
     """
     if table["repeat"].nunique() < 2:
         raise MiuaError("The sensitivity table holds one repeat: level 0 shows no range.")

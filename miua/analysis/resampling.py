@@ -1,9 +1,9 @@
-"""Bootstrap intervals of any statistic, by row or by cluster, such as the images of one subject.
+"""A value with its interval, or why there is none; bootstrap intervals by row or by cluster.
 
-Rows of one cluster are not independent, so whole clusters are drawn with replacement (Davison and
-Hinkley, Bootstrap Methods and their Application, 1997, section 3.8). The drawing and the interval,
-bias-corrected and accelerated (BCa; Efron 1987), are scipy.stats.bootstrap's, applied to the list
-of clusters; its jackknife then leaves out one cluster at a time.
+Rows of one cluster, such as the images of one subject, are not independent, so whole clusters are
+drawn with replacement (Davison and Hinkley, Bootstrap Methods and their Application, 1997, section
+3.8). The drawing and the interval, bias-corrected and accelerated (BCa; Efron 1987), are
+scipy.stats.bootstrap's, applied to the list of clusters; its jackknife leaves out one at a time.
 """
 
 import math
@@ -17,6 +17,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from miua.analysis.checks import FEWEST_POINTS, Numbers, UndecidedError
+from miua.analysis.columns import NONE, RESAMPLED
+from miua.metrics.registry import COMPUTED
 
 # With more resamples than this without a value, an interval of the rest would mislead.
 MOST_DEGENERATE = 0.05
@@ -27,12 +29,57 @@ BATCH = 2_000_000
 Rows = NDArray[np.intp]
 
 
-class Interval(NamedTuple):
-    """A statistic of all rows, in its own unit, and both ends of its bootstrap interval."""
+class Estimate(NamedTuple):
+    """A value with its 95 % interval.
 
-    value: float
-    low: float
-    high: float
+    A number is NaN where there is none. low, high: ends of the interval. interval: how it was made,
+    or "none: why". status: "computed", or "undecided: why" where the data allow no value.
+    """
+
+    value: float = math.nan
+    low: float = math.nan
+    high: float = math.nan
+    interval: str = ""
+    status: str = COMPUTED
+
+
+def without_interval(value: float, why: str) -> Estimate:
+    """A value of whose precision nothing can be said."""
+    return Estimate(value, interval=f"{NONE}{why}")
+
+
+def undecided(why: str) -> Estimate:
+    """No value, as the data allow none."""
+    return Estimate(interval=f"{NONE}{why}", status=f"undecided: {why}")
+
+
+def attempt(compute: Callable[..., Estimate], *arguments: Any) -> Estimate:
+    """What is computed, or an estimate without a value that says why the data allow none."""
+    try:
+        return compute(*arguments)
+    except UndecidedError as error:
+        return undecided(str(error))
+
+
+def by_images(
+    statistic: Callable[[Rows], Any], images: NDArray[np.str_], **options: Any
+) -> Estimate:
+    """A statistic of readers' answers with the interval that resamples images, all of one together.
+
+    images: which image each answer is of. The others are those of `cluster_bootstrap`, but that
+    the statistic is vectorized if not said otherwise. UndecidedError: the statistic has no value.
+    """
+    value = float(statistic(np.arange(images.size)))
+    if not math.isfinite(value):
+        raise UndecidedError("images of one kind alone were judged")
+    try:
+        found = cluster_bootstrap(statistic, images, **{"vectorized": True, **options})
+    except UndecidedError as error:
+        return without_interval(value, str(error))
+    if found.low == found.high:
+        # The true value may differ all the same: resamples of equal answers know nothing of it.
+        return without_interval(value, "all resamples are equal")
+    return found
 
 
 def cluster_bootstrap(
@@ -43,21 +90,19 @@ def cluster_bootstrap(
     resamples: int = 9999,
     seed: int = 0,
     vectorized: bool = False,
-) -> Interval:
+) -> Estimate:
     """Bootstrap interval of a statistic, drawing whole clusters of rows.
 
     It is that of the resamples that have a value; percentiles stand in where BCa has none (no
     spread, or no jackknife).
 
-    Args:
-        statistic: takes the indices of rows, an index as often as its row was drawn, and gives a
-            number; NaN or an UndecidedError says that these rows have none.
-        clusters: label of each row's cluster (its subject), shape (n,).
-        level, resamples, seed: coverage of the interval, number of resamples, and their seed.
-        vectorized: whether the statistic also takes indices of shape (..., m), and gives (...).
+    statistic: takes the indices of rows, an index as often as its row was drawn, and gives a
+    number; NaN or an UndecidedError says that these rows have none. clusters: label of each row's
+    cluster (its subject), shape (n,). level, resamples, seed: coverage of the interval, number of
+    resamples, and their seed. vectorized: whether the statistic also takes indices of shape
+    (..., m), and gives (...).
 
-    UndecidedError: fewer than three clusters, no value for all rows, or more than 5 % of the
-    resamples without a value.
+    UndecidedError: fewer than three clusters, no value for all rows or for over 5 % of resamples.
     """
     labels, codes = np.unique(clusters, return_inverse=True)
     if len(labels) < FEWEST_POINTS:
@@ -88,7 +133,7 @@ def cluster_bootstrap(
             low, high = (float(end) for end in result.confidence_interval)
             if math.isfinite(low) and math.isfinite(high):
                 break
-    return Interval(value, low, high)
+    return Estimate(value, low, high, RESAMPLED)
 
 
 def _of_clusters(

@@ -68,11 +68,10 @@ def build_command(
     """Make the page that readers judge images on, and its sealed key."""
     need("The reader study", "pydantic", "jinja2", "statsmodels", extra="survey")
     from miua.evaluation.image_sets import Reading
-    from miua.survey.build import build_study, check_place, check_title
+    from miua.survey.build import build_study, check_asked
     from miua.survey.planning import Design, plan
 
-    check_place(out)
-    check_title(title)
+    check_asked(out, title)
     if results is not None and reading.size is not None:
         raise MiuaError(
             "--results shows readers the images that its metrics are of, so they keep their size. "

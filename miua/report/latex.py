@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from miua.analysis.reader_tables import READER_REGRESSION, READERS
+from miua.analysis.columns import READER_REGRESSION, READERS
 from miua.files import write_json, write_text
 from miua.metrics.registry import ALL_MEASURES
 from miua.report import printed_tables as printed

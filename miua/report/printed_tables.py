@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from miua.analysis import reader_tables as readers
+from miua.analysis import columns as readers
 from miua.analysis.tables import SATURATED_SHARE
 from miua.metrics.registry import ALL_MEASURES, MEASURES, Measure, measure
 from miua.report import study_tables as tables

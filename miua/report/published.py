@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from miua.analysis import reader_tables as readers
+from miua.analysis import columns as readers
 from miua.analysis.claims_table import read_claims
 from miua.analysis.clinician import read_facts
 from miua.metrics.registry import FID, measure

@@ -6,9 +6,8 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import pandas as pd
 
+from miua.analysis import clinician
 from miua.analysis.checks import UndecidedError
-from miua.analysis.clinician import HIGHEST_SCORE, LOWEST_SCORE, fit_scores, read_scores
-from miua.analysis.regression import LogarithmicFit
 from miua.charts import style
 from miua.charts.axes import Axis, Tick, path
 from miua.metrics.registry import Measure, measure
@@ -52,7 +51,7 @@ class FittedMetric(NamedTuple):
     shown: Measure
     scores: list[float]
     values: list[float]
-    fit: LogarithmicFit | None
+    fit: clinician.LogarithmicFit | None
     problem: str
 
 
@@ -62,7 +61,7 @@ def fitted_metrics(scores: pd.DataFrame) -> list[FittedMetric]:
     for name, points in scores.groupby("metric", sort=False):
         fit, problem = None, ""
         try:
-            fit = fit_scores(scores, str(name))
+            fit = clinician.fit_scores(scores, str(name))
         except UndecidedError as error:
             problem = str(error)
         known = (points["clinician_score"].tolist(), points["value"].tolist())
@@ -78,10 +77,10 @@ def regression_charts(results: Results, study: Path) -> list[dict[str, Any]]:
     """
     published = read_regression(results).set_index("metric")
     charts = []
-    for shown, scores, values, fit, problem in fitted_metrics(read_scores(study)):
+    for shown, scores, values, fit, problem in fitted_metrics(clinician.read_scores(study)):
         row = published.loc[shown.name]
         line = row["a_published"] * np.log(SCORES) + row["b_published"]
-        x = Axis(LOWEST_SCORE, HIGHEST_SCORE, LEFT, RIGHT)
+        x = Axis(clinician.LOWEST_SCORE, clinician.HIGHEST_SCORE, LEFT, RIGHT)
         y = Axis.over([*values, *line], BOTTOM, TOP)
         refit, band, see = "", "", f"No refit: {problem}."
         if fit is not None:

@@ -15,7 +15,7 @@ import pandas as pd
 
 from miua.analysis import clinician
 from miua.analysis.claim_tests.base import REPRODUCED, VERDICTS
-from miua.analysis.reader_tables import READERS
+from miua.analysis.columns import READERS
 from miua.config import TrainingConfig
 from miua.metrics.registry import ALL_MEASURES, FID, MUTUAL_INFORMATION, PSNR, measure
 from miua.report import study_tables as tables

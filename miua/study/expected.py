@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from miua.analysis.reader_tables import READER
+from miua.analysis.columns import READER
 from miua.config import config_hash, read_config
 from miua.errors import MiuaError
 from miua.files import atomic_folder, read_json, sha256_file, write_json

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from miua.analysis.claims_table import read_claims_table
-from miua.analysis.reader_tables import READER, READERS
+from miua.analysis.columns import READER, READERS
 from miua.errors import MiuaError
 from miua.files import read_array, read_json, sha256_array, sha256_file
 from miua.provenance import PROVENANCE

@@ -17,9 +17,9 @@ from scipy import stats
 from statsmodels.stats.inter_rater import aggregate_raters, cohens_kappa, fleiss_kappa
 
 from miua.analysis.checks import Numbers, UndecidedError
-from miua.analysis.reader_tables import ALL, NORMAL
+from miua.analysis.columns import ALL, NORMAL
+from miua.analysis.resampling import Estimate, attempt, by_images, undecided, without_interval
 from miua.survey.answers import first_showings
-from miua.survey.estimate import Estimate, attempt, by_images, without_interval
 from miua.survey.study_files import HIGHEST_QUALITY
 
 INTRA, INTER = "intra-reader", "inter-reader"
@@ -43,11 +43,10 @@ Row = tuple[object, ...]
 def score_agreement(judged: pd.DataFrame) -> pd.DataFrame:
     """Each reader with himself or herself, each pair of readers, each role, and all readers.
 
-    Of JUDGEMENT_COLUMNS, in which every reader judged the same images: AGREEMENT_COLUMNS. kind:
-    "intra-reader" or "inter-reader". role: of the readers; "all" where readers of several roles are
-    compared. readers: their numbers, or "all" for each reader of the role. question: "real or
-    synthetic" or "quality". n: number of images that were judged twice, or by all of the readers.
-    The others are those of an Estimate.
+    Of JUDGEMENT_COLUMNS, in which every reader judged the same images: AGREEMENT_COLUMNS. role: of
+    the readers; "all" where readers of several roles are compared. readers: their numbers, or "all"
+    for each reader of the role. n: number of images that were judged twice, or by all of the
+    readers. The others are those of an Estimate.
     """
     rows = [*_intra_reader(judged), *_inter_reader(first_showings(judged))]
     return pd.DataFrame(rows, columns=list(AGREEMENT_COLUMNS))
@@ -70,8 +69,7 @@ def kappa(
         raise UndecidedError("no answers to compare")
     if np.ptp([one, other]) == 0:
         raise UndecidedError("all answers are the same")
-    table = np.zeros((len(categories), len(categories)))
-    np.add.at(table, (np.searchsorted(categories, one), np.searchsorted(categories, other)), 1)
+    table = np.array([[((one == a) & (other == b)).sum() for b in categories] for a in categories])
     with np.errstate(invalid="ignore", divide="ignore"):  # of intervals that are not used below
         found = cohens_kappa(table, wt="quadratic" if weighted else None)
     value = float(found.kappa)
@@ -145,8 +143,7 @@ def _limits(
 ) -> tuple[float, float]:
     """McGraw and Wong's interval of ICC(C,1), or that of ICC(A,1).
 
-    This has Satterthwaite's degrees of freedom, and is NaN where they are not defined, which needs
-    an ICC below 0.
+    This has Satterthwaite's degrees of freedom, and is NaN where an ICC below 0 leaves none.
     """
     if consistency:
         freedom = (n - 1) * (k - 1)
@@ -206,11 +203,11 @@ def _inter_reader(first: pd.DataFrame) -> Iterator[Row]:
     roles = {str(role): part for role, part in first.groupby("role")}
     if len(roles) > 1:
         roles[ALL] = first
-    for one, other in combinations(sorted(first["reader"].unique()), 2):
-        pair = [first[first["reader"] == each].set_index("image") for each in (one, other)]
-        both = {str(each["role"].iloc[0]) for each in pair}
+    by_reader = {reader: part.set_index("image") for reader, part in first.groupby("reader")}
+    for (one, mine), (other, theirs) in combinations(by_reader.items(), 2):
+        both = {*mine["role"], *theirs["role"]}
         role = both.pop() if len(both) == 1 else ALL
-        yield from _kappas((INTER, role, f"{one} and {other}"), pair[0], pair[1].loc[pair[0].index])
+        yield from _kappas((INTER, role, f"{one} and {other}"), mine, theirs.loc[mine.index])
     for role, part in roles.items():
         yield from _together((INTER, role, ALL), part)
 
@@ -218,15 +215,15 @@ def _inter_reader(first: pd.DataFrame) -> Iterator[Row]:
 def _kappas(who: Row, before: pd.DataFrame, again: pd.DataFrame, fewest: int = 0) -> Iterator[Row]:
     """Kappa of both questions for two series of answers to the same images, if so many."""
     n = len(before)
-
-    def of(column: str, categories: Sequence[int], weighted: bool) -> Estimate:
+    for question, measure, column, categories in (
+        (REAL_OR_SYNTHETIC, KAPPA, "real", range(2)),
+        (QUALITY, WEIGHTED_KAPPA, "quality", range(1, HIGHEST_QUALITY + 1)),
+    ):
+        weighted = partial(kappa, weighted=measure == WEIGHTED_KAPPA)
+        found = attempt(weighted, before[column], again[column], categories)
         if n < fewest:
-            raise UndecidedError(f"{n} images were shown twice, at least {fewest} are needed")
-        return kappa(before[column], again[column], categories, weighted=weighted)
-
-    yield (*who, REAL_OR_SYNTHETIC, KAPPA, n, *attempt(of, "real", (0, 1), False))
-    grades = range(1, HIGHEST_QUALITY + 1)
-    yield (*who, QUALITY, WEIGHTED_KAPPA, n, *attempt(of, "quality", grades, True))
+            found = undecided(f"{n} images were shown twice, at least {fewest} are needed")
+        yield (*who, question, measure, n, *found)
 
 
 def _together(who: Row, first: pd.DataFrame) -> Iterator[Row]:

@@ -58,10 +58,9 @@ class Given(NamedTuple):
 
 
 class Pool(NamedTuple):
-    """What can be drawn of the stacks, and what cannot.
+    """What can be drawn of the stacks: by set, the places of images.
 
-    places: by set, the images that may be drawn. twice: images left out, as their like is in the
-    set already. shared: images left out, as their like is in another set, too.
+    twice, shared: images left out, as their like is in the set already, or in another set, too.
     """
 
     places: Mapping[str, NDArray[np.int64]]
@@ -95,15 +94,13 @@ def build_study(
 
     out: a new or an empty folder. stacks: the real images, set REAL, and at least one synthetic
     set; all of one size. design: how large the study is; its number of sets is that of `stacks`.
-    words: the sentences of the page. title: of the page; readers see it. seed: whole number from 0
-    on that all is drawn from; from the system's randomness if None. It is written into the sealed
-    key alone.
+    words: the sentences of the page. title: of the page; readers see it. seed: number that all is
+    drawn from, written into the sealed key alone; from the system's randomness if None.
 
     MiuaError: `out` is not empty, the title cannot be printed, the images differ in size, or there
     are too few. MissingExtraError: jinja2 is not installed.
     """
-    check_place(out)
-    check_title(title)
+    check_asked(out, title)
     design = replace(design, sets=sum(each.set != REAL for each in stacks))
     height, width = _one_size(stacks)
     chosen = secrets.randbits(SEED_BITS) if seed is None else seed
@@ -150,13 +147,9 @@ def build_study(
             with atomic_path(made / name, private=name == KEY_FILE) as temporary:
                 temporary.write_bytes(content)
         write_file_provenance(made / PROVENANCE, record, [made / name for name in files])
-    return Built(
-        folder=out,
-        study_sha256=hashlib.sha256(study_bytes).hexdigest(),
-        counts={each.set: list(set_of.values()).count(each.set) for each in stacks},
-        notes=_notes(pool, width, height),
-        page_bytes=len(page),
-    )
+    digest, judged_sets = hashlib.sha256(study_bytes).hexdigest(), list(set_of.values())
+    counts = {each.set: judged_sets.count(each.set) for each in stacks}
+    return Built(out, digest, counts, _notes(pool, width, height), len(page))
 
 
 def smallest_window(width: int, height: int) -> tuple[int, int]:
@@ -242,14 +235,10 @@ def _one_size(stacks: Sequence[Given]) -> tuple[int, int]:
     return height, width
 
 
-def check_place(out: Path) -> None:
-    """MiuaError unless `out` is a new or an empty folder."""
+def check_asked(out: Path, title: str) -> None:
+    """MiuaError unless `out` is a new or an empty folder, and the title text that can be shown."""
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise MiuaError(f"{out} is there already. Name a new folder, so that no key is lost.")
-
-
-def check_title(title: str) -> None:
-    """MiuaError unless the title is some text, and text alone."""
     if not title.strip():
         raise MiuaError("The title is empty. Name what readers are asked (--title).")
     if has_control(title):

@@ -12,10 +12,7 @@ from enum import IntEnum
 
 import numpy as np
 
-from miua.errors import MiuaError
-
 BLOCKS = 4  # of a session; fewer where there are fewer images
-MOST_REPEATED = 0.5  # the second half of a session has no room for more
 REAL = ""  # the name of the real images among the sets
 
 # What a random draw is for; no two purposes share a generator.
@@ -46,14 +43,9 @@ def draw_orders(
 ) -> list[list[str]]:
     """For each reader the ids in the order of showing.
 
-    set_of: each image's set by its id, REAL for a real one. repeated: how many images each reader
-    sees a second time. seed: all orders come from it; another number of readers changes none of
-    them. MiuaError: more than half of the images are to be repeated.
+    set_of: each image's set by its id, REAL for a real one. repeated: how many images, half of them
+    at most, each reader sees a second time. Another number of readers changes no order.
     """
-    if repeated > MOST_REPEATED * len(set_of):
-        raise MiuaError(
-            f"{repeated} of {len(set_of)} images cannot be repeated: half of them at most."
-        )
     # Dealt out like cards, sorted by set: of each set, blocks differ by one image at most.
     cards = _by_set(sorted(set_of), set_of, generator(seed, Stream.BLOCKS))
     count = min(BLOCKS, len(cards))
@@ -66,10 +58,7 @@ def draw_orders(
 
 
 def _order(
-    blocks: Sequence[Sequence[str]],
-    set_of: Mapping[str, str],
-    repeated: int,
-    draw: np.random.Generator,
+    blocks: Sequence[list[str]], set_of: Mapping[str, str], repeated: int, draw: np.random.Generator
 ) -> list[str]:
     """The blocks in turn, each shuffled, with repeats of images of the first half in the second."""
     first = [block[place] for block in blocks for place in draw.permutation(len(block)).tolist()]
@@ -98,9 +87,7 @@ def _repeats(
     """
     length = len(first) + len(chosen)
     places_of = {image: place for place, image in enumerate(first[:half])}
-    earliest = [
-        place + least_distance(length) for place in sorted(map(places_of.__getitem__, chosen))
-    ]
+    earliest = [place + least_distance(length) for place in sorted(places_of[x] for x in chosen)]
     drawn = np.sort(draw.permutation(np.arange(half, length))[: len(chosen)]).tolist()
     waiting, found, last = list(chosen), {}, -1
     for place, least in zip(drawn, earliest, strict=True):

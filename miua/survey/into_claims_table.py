@@ -7,7 +7,8 @@ these alone, so that anybody can make them again.
 from collections.abc import Sequence
 from pathlib import Path
 
-from miua.analysis import reader_tables as tables
+from miua.analysis import columns as tables
+from miua.analysis.clinician import against_metrics
 from miua.errors import MiuaError
 from miua.files import atomic_folder, read_array, sha256_array, sha256_file
 from miua.provenance import PROVENANCE, record_step
@@ -17,7 +18,6 @@ from miua.survey.score import score_readers, score_sets
 from miua.survey.study_files import KEY_FILE, STUDY_FILE
 
 ANSWERS_FOLDER = "answers"
-RECORD = f"{tables.READERS}.json"
 
 
 def check_readers(
@@ -25,9 +25,8 @@ def check_readers(
 ) -> dict[int, AnswersFile]:
     """The answers that RESULTS/readers is to hold, by reader: those that are there already, too.
 
-    MiuaError: `add_readers` and then `write_reader_tables` cannot be done, as the readers judged
-    other images than those of the results, these have no metrics yet, another study is there, or a
-    reader's answers there are others.
+    MiuaError: they cannot be added and scored: the readers judged other images than those of the
+    results, these have no metrics yet, or another study or other answers of a reader are there.
     """
     found = Results.open(results)
     _check_judged(found, opened)
@@ -94,7 +93,7 @@ def write_reader_tables(results: Path) -> list[Path]:
     sets = score_sets(judged)
     sets = sets[(sets["role"] == tables.CLINICIAN) & (sets["kind"] == "synthetic")]
     if len(sets):
-        scored |= {tables.READER_SETS: sets, **tables.against_metrics(sets, read_metrics(opened))}
+        scored |= {tables.READER_SETS: sets, **against_metrics(sets, read_metrics(opened))}
     written = []
     for name in tables.READER_TABLES:
         path = opened.tables / f"{name}.csv"
@@ -105,7 +104,8 @@ def write_reader_tables(results: Path) -> list[Path]:
             path.unlink(missing_ok=True)  # of answers that are not there any more
     inputs = [folder / STUDY_FILE, folder / KEY_FILE, *(file.path for file in files)]
     inputs.append(opened.tables / "metrics.csv")
-    record_step(opened.tables / RECORD, base=results, inputs=inputs, files=written)
+    record = opened.tables / f"{tables.READERS}.json"
+    record_step(record, base=results, inputs=inputs, files=written)
     return written
 
 

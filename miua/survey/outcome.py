@@ -57,11 +57,7 @@ class Outcome(NamedTuple):
 
 
 def score(
-    opened: OpenedStudy,
-    files: Sequence[AnswersFile],
-    refused: Sequence[Refusal] = (),
-    *,
-    rehearsal: bool = False,
+    opened: OpenedStudy, files: list[AnswersFile], refused: list[Refusal], *, rehearsal: bool
 ) -> Outcome:
     """Score files that were accepted already (`miua.survey.answers.read_answers`); one or more."""
     by_reader = sorted(files, key=lambda file: file.answers.reader)
@@ -73,8 +69,7 @@ def score(
 def outcome_folder(study: Path, given: Path | None, *, rehearsal: bool) -> Path:
     """Where scores go: the given folder, or one of the study's for results or for rehearsals.
 
-    MiuaError: scores of the other kind are there, neither of which may take the place of the other;
-    or the folder is not one of scores.
+    MiuaError: scores of the other kind are there, or the folder is not one of scores.
     """
     folder = given or study / (REHEARSAL_FOLDER if rehearsal else SCORES_FOLDER)
     if not (folder / SCORES_FILE).exists():
@@ -136,11 +131,10 @@ def _records(table: pd.DataFrame) -> list[dict[Any, Any]]:
 
 
 def _as_written(table: pd.DataFrame, banner: str) -> pd.DataFrame:
-    """A table as it goes into a file.
+    """A table as it goes into a file, with the banner in every row.
 
     Truth values are written as the other tables write them, and comments so that a spreadsheet
-    takes them for text, whatever they begin with. In a file without a heading the only place for
-    the banner is in every row.
+    takes them for text, whatever they begin with.
     """
     truths = table.select_dtypes("bool").columns
     shown = table.assign(**{name: table[name].map({True: "yes", False: "no"}) for name in truths})

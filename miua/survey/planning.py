@@ -4,8 +4,7 @@ All of it is exact but what says otherwise. One reader's answers to different im
 independent. Answers of several readers to one image are not: their number is divided by the design
 effect 1 + (readers - 1) image_correlation (Kish, Survey Sampling, 1965), rounded down.
 
-Where a study of this size finds nothing, or is too large to compute, functions raise
-UndecidedError.
+UndecidedError: a study of this size finds nothing, or is too large to compute.
 """
 
 import math
@@ -22,10 +21,11 @@ from miua.analysis.checks import UndecidedError
 from miua.analysis.power import as_unlikely, binomial_power, smallest_correlation, smallest_effect
 from miua.errors import MiuaError
 from miua.metrics.memorisation import clopper_pearson
-from miua.survey.design import MOST_REPEATED
 
 CHANCE, ALPHA, POWER = 0.5, 0.05, 0.8
 LEVEL = 1 - ALPHA  # of intervals
+Z = float(special.ndtri(1 - ALPHA / 2))
+MOST_REPEATED = 0.5  # the second half of a session has no room for more
 SUPPOSED_KAPPA, SUPPOSED_ICC = 0.6, 0.6
 METRICS = 5  # that a set's scores are held against, as in the published study: FID, V8 to V240
 LARGEST_DISCRIMINABILITY = 12.0
@@ -43,9 +43,8 @@ class Design:
 
     synthetic, real: images that each reader judges; 57 and 11 as in the published study. practice:
     images shown before those, half of them real. repeated: share of the judged images that each
-    reader sees twice, 0 to 0.5. readers: how many. sets: synthetic sets. seconds: that a reader
-    takes for an image. image_correlation: of two readers' answers to one image, 0 to 1: how far an
-    image decides the answers to it.
+    reader sees twice, 0 to 0.5. seconds: that a reader takes for an image. image_correlation: of
+    two readers' answers to one image, 0 to 1: how far an image decides the answers to it.
     """
 
     synthetic: int = 57
@@ -134,9 +133,8 @@ Value = tuple[float, ...] | None
 class PlanLine(NamedTuple):
     """One thing that a study can find.
 
-    name: for programs. words: what it is, for people. kind: how the numbers are to be read: "share"
-    is a fraction of 1, "interval" two of them. one, all: of one reader, and of all readers
-    together; None where there is none.
+    name: for programs. words: for people. kind: how the numbers are to be read: "share" is a
+    fraction of 1, "interval" two of them. one, all: of one reader, of all together; None if none.
     """
 
     name: str
@@ -155,8 +153,7 @@ def plan(design: Design, detect: float | None = None) -> list[PlanLine]:
     minutes = (design.practice + design.judged + design.repeats) * design.seconds / 60
     answers = (design.synthetic, design.effective(design.synthetic))  # of one reader, of all
     to_real = (design.real, design.effective(design.real))
-    correlation = _or_none(smallest_correlation, design.sets)
-    of_several = _or_none(partial(smallest_correlation, alpha=ALPHA / METRICS), design.sets)
+    of_several = partial(smallest_correlation, alpha=ALPHA / METRICS)
     values: dict[str, tuple[Value, ...]] = {
         "minutes": ((minutes,), (minutes * design.readers,)),
         "interval_at_half": tuple(_interval(n // 2, n) for n in answers),
@@ -169,13 +166,12 @@ def plan(design: Design, detect: float | None = None) -> list[PlanLine]:
         ),
         "kappa": (_or_none(kappa_half_width, design.repeats), None),
         "icc": (None, _or_none(icc_half_width, design.judged, design.readers)),
-        "correlation": (correlation, correlation),
-        "correlation_of_several": (of_several, of_several),
+        "correlation": (_or_none(smallest_correlation, design.sets),) * 2,
+        "correlation_of_several": (_or_none(of_several, design.sets),) * 2,
     }
     if detect is not None:
-        needed = _or_none(images_to_detect, detect)
-        shared = design.design_effect / design.readers
-        of_all = None if needed is None else (float(math.ceil(needed[0] * shared)),)
+        needed, shared = _or_none(images_to_detect, detect), design.design_effect / design.readers
+        of_all = needed and (float(math.ceil(needed[0] * shared)),)
         values["images_to_detect"] = (needed, of_all)
     numbers = {"seconds": design.seconds, "sets": design.sets, "percent": 100 * (detect or 0)}
     return [
@@ -194,14 +190,12 @@ def smallest_departure(trials: int) -> float:
 
 
 def images_to_detect(share: float) -> int:
-    """From how many trials on the exact binomial test finds this share with POWER, always.
+    """From how many trials on the exact binomial test always finds this share with POWER.
 
-    The power goes up and down a little from one number to the next: all larger ones have it, too.
-    The share is a fraction other than CHANCE.
+    The power goes up and down a little from one number to the next. The share is not CHANCE.
     """
     # The normal approximation, with room: the power of the exact test is past its ups and downs.
-    z = special.ndtri(1 - ALPHA / 2) + special.ndtri(POWER)
-    rough = (z / (2 * (share - CHANCE))) ** 2
+    rough = ((Z + special.ndtri(POWER)) / (2 * (share - CHANCE))) ** 2
     enough = math.ceil(1.5 * rough) + 40
     if enough > MOST_IMAGES:
         raise UndecidedError(f"more than {MOST_IMAGES} images")
@@ -232,13 +226,13 @@ def smallest_discriminability(real: int, synthetic: int) -> float:
     if (real + 1) * (synthetic + 1) > MOST_FISHER_TABLES:
         raise UndecidedError("too many answers for Fisher's exact test")
     significant = _fisher_significant(real, synthetic)
-    calls_real = np.arange(real + 1)[:, np.newaxis]
-    calls_synthetic = np.arange(synthetic + 1)
 
     def power(d: float) -> float:
-        of_real = stats.binom.pmf(calls_real, real, special.ndtr(d / 2))
-        of_synthetic = stats.binom.pmf(calls_synthetic, synthetic, special.ndtr(-d / 2))
-        return float((of_real * of_synthetic)[significant].sum())
+        of_real, of_synthetic = (
+            stats.binom.pmf(np.arange(n + 1), n, special.ndtr(shift))
+            for n, shift in ((real, d / 2), (synthetic, -d / 2))
+        )
+        return float(np.outer(of_real, of_synthetic)[significant].sum())
 
     return smallest_effect(power, LARGEST_DISCRIMINABILITY, power=POWER)
 
@@ -251,7 +245,7 @@ def kappa_half_width(pairs: int, kappa: float = SUPPOSED_KAPPA) -> float:
     """
     if pairs < 1:
         raise UndecidedError("no repeated images")
-    return float(special.ndtri(1 - ALPHA / 2)) * math.sqrt((1 - kappa**2) / pairs)
+    return Z * math.sqrt((1 - kappa**2) / pairs)
 
 
 def icc_half_width(images: int, readers: int, icc: float = SUPPOSED_ICC) -> float:
@@ -262,8 +256,7 @@ def icc_half_width(images: int, readers: int, icc: float = SUPPOSED_ICC) -> floa
     if readers < 2 or images < 2:
         raise UndecidedError("at least two readers and two images are needed")
     spread = 2 * (1 - icc) ** 2 * (1 + (readers - 1) * icc) ** 2
-    spread /= readers * (readers - 1) * (images - 1)
-    return float(special.ndtri(1 - ALPHA / 2)) * math.sqrt(spread)
+    return Z * math.sqrt(spread / (readers * (readers - 1) * (images - 1)))
 
 
 def _interval(successes: int, trials: int) -> tuple[float, ...]:

@@ -8,8 +8,7 @@ resamples whole images.
 For d', the criterion and the ROC the signal is "real": a hit is a real image called real, a false
 alarm a synthetic one called real. d' is the sensitivity, in standard deviations: 0 is guessing,
 below 0 is the wrong way round. The criterion c is the bias, in standard deviations: above 0 leans
-to "synthetic", below to "real". Arguments: `real`, whether each judged image is real, and what was
-answered to it, of one shape.
+to "synthetic", below to "real". `real` says of each judged image whether it is.
 """
 
 import math
@@ -21,15 +20,14 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
-from miua.analysis import reader_tables as tables
+from miua.analysis import columns as tables
 from miua.analysis.checks import Numbers, UndecidedError
 from miua.analysis.columns import framed
 from miua.analysis.correlation import correlate
-from miua.analysis.resampling import Rows
+from miua.analysis.resampling import Estimate, Rows, attempt, by_images, undecided
 from miua.metrics.memorisation import clopper_pearson
 from miua.study.store import COMPUTED
 from miua.survey.answers import first_showings
-from miua.survey.estimate import Estimate, attempt, by_images, undecided
 
 GUESSING = 0.5
 LEVEL = 0.95  # of exact intervals
@@ -76,19 +74,16 @@ def score_learning(judged: pd.DataFrame) -> pd.DataFrame:
     trend is the reader's.
 
     measure: "accuracy", "called real" (shares), "quality" (1 to 5) or "seconds". n: number of
-    images. first, middle, last: mean over each third of the session. spearman_r, low, high: rank
-    correlation with the place in the session, and its 95 % interval by bootstrap. p_value: of the
-    permutation test of no trend. status: "computed", or "undecided: why" where there is none.
+    images. first, middle, last: mean over each third of the session. spearman_r, low, high,
+    p_value: rank correlation with the place in the session, as `correlate` gives it. status:
+    "computed", or "undecided: why" where there is none.
     """
     rows = []
     for key, answers in first_showings(judged).groupby(["role", "reader"]):
         ordered = answers.sort_values("place")
-        measures = {
-            "accuracy": ordered["real"] == (ordered["kind"] == "real"),
-            "called real": ordered["real"],
-            "quality": ordered["quality"],
-            "seconds": ordered["seconds"],
-        }
+        right = ordered["real"] == (ordered["kind"] == "real")
+        measures = {"accuracy": right, "called real": ordered["real"]}
+        measures |= {name: ordered[name] for name in ("quality", "seconds")}
         for name, column in measures.items():
             values = column.to_numpy(float)
             thirds = [part.mean() if part.size else math.nan for part in np.array_split(values, 3)]
@@ -107,7 +102,6 @@ def detection(real: Flags, called_real: Flags) -> tuple[Estimate, Estimate]:
     """d' and criterion c of answers, shape (n,), with normal 95 % intervals.
 
     The variance is Gourevitch and Galanter's (Psychometrika 32, 1967), for independent answers.
-
     UndecidedError: no image of one kind.
     """
     if real.all() or not real.any():
@@ -192,8 +186,7 @@ def _scores(answers: pd.DataFrame) -> Iterator[Row]:
         # One reader's with normal intervals, several readers' by images.
         found = attempt(lambda chosen: detection(real, called)[chosen], place)
         if several and found.status == COMPUTED:
-            detected = partial(_detected, place, real, called)
-            found = attempt(by_images, detected, images)
+            found = attempt(by_images, partial(_detected, place, real, called), images)
         yield _row(score, found, real.size)
     ratings = rating(called, answers["confidence"])
     area = attempt(by_images, lambda rows: area_under_roc(real[rows], ratings[rows]), images)
@@ -208,5 +201,4 @@ def _row(
     score: str, found: Estimate, n: int, count: float = math.nan, p_value: float = math.nan
 ) -> Row:
     answers = n if found.status == COMPUTED else math.nan
-    *interval, status = found
-    return (score, count, answers, *interval, p_value, status)
+    return (score, count, answers, *found[:-1], p_value, found.status)

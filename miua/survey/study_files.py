@@ -42,9 +42,9 @@ class ReaderStudy(Strict):
 
     width, height: of every image, in pixels. practice: images shown first to everyone, in this
     order; their answers count for nothing. images: those to judge. orders: for reader 1, 2, ... the
-    ids in the order of showing; some are shown twice. language: of `words`, such as "en". words:
-    every sentence of the page, by name; the consent among them. key_sha256: of the bytes of the
-    sealed key, so that nobody can change it afterwards.
+    ids in the order of showing; some are shown twice. words: every sentence of the page by name,
+    the consent among them, in `language`, such as "en". key_sha256: of the bytes of the sealed key,
+    so that nobody can change it afterwards.
     """
 
     schema_version: Literal[1] = SCHEMA
@@ -62,9 +62,8 @@ class ReaderStudy(Strict):
 class KeyImage(Strict):
     """What an image is.
 
-    set: the synthetic set's name; "" for a real image.
-    source, place: the folder or file it is from, and its place in that image stack from 0 on.
-    sha256: of its grey values.
+    set: the synthetic set's name; "" for a real image. source, place: the folder or file it is
+    from, and its place in that image stack from 0 on. sha256: of its grey values.
     """
 
     kind: Literal["real", "synthetic"]
@@ -77,8 +76,8 @@ class KeyImage(Strict):
 class Key(Strict):
     """sealed-key.json: what every image is, practice images included, by id.
 
-    seed: whole number that everything was drawn from; who knows it can draw the key.
-    stacks: SHA-256 of each image stack by set name, "" for the real images.
+    seed: all was drawn from it, so who knows it can draw the key. stacks: SHA-256 of each image
+    stack by set name, "" for the real images.
     """
 
     schema_version: Literal[1] = SCHEMA
@@ -156,11 +155,7 @@ def digest_of(content: dict[str, Any]) -> str:
 
 
 def read_record(path: Path, model: type[Model]) -> tuple[Model, bytes]:
-    """The record of a file, and the file's bytes.
-
-    MiuaError: the file is missing, not JSON, or not such a record; the message says what is wrong
-    with it.
-    """
+    """The record of a file, and its bytes. MiuaError: it is missing, no JSON, or no such record."""
     try:
         found = path.read_bytes()
     except FileNotFoundError:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -34,9 +33,7 @@ class Words:
 
 def english() -> Words:
     """The page's own sentences."""
-    place = resources.files("miua.survey") / "templates" / "words.en.json"
-    with resources.as_file(place) as path:
-        return Words(ENGLISH, read_json(path))
+    return Words(ENGLISH, read_json(Path(__file__).parent / "templates" / "words.en.json"))
 
 
 def read_words(path: Path, language: str) -> Words:

@@ -66,9 +66,9 @@ def test_the_interval_covers_as_often_as_it_says(method):
     draws = np.random.default_rng(4)
     covered = 0
     for seed in range(200):
-        found = correlate(*pair(draws, 60, rho), method=method, level=0.9, resamples=199, seed=seed)
+        found = correlate(*pair(draws, 60, rho), method=method, resamples=199, seed=seed)
         covered += found.low <= truth <= found.high
-    assert keeps_level(covered, 200, 0.9)
+    assert keeps_level(covered, 200, 0.95)
 
 
 @settings(max_examples=30, deadline=None)
@@ -112,18 +112,6 @@ def test_points_on_a_line_have_an_interval_of_no_width():
 def test_too_little_is_undecided(x, y, reason):
     with pytest.raises(UndecidedError, match=reason):
         correlate(x, y)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ({"x": [1.0, np.nan, 2.0]}, "x must be finite"),
-        ({"y": [1.0, 2.0]}, "x and y"),
-    ],
-)
-def test_misuse_is_an_error(arguments, message):
-    with pytest.raises(ValueError, match=message):
-        correlate(**{"x": [1.0, 2.0, 3.0], "y": [1.0, 3.0, 2.0], **arguments})
 
 
 def likert(draws, n):

@@ -7,14 +7,15 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from miua.analysis.columns import COLUMNS, study_table
-from miua.analysis.reader_tables import (
+from miua.analysis.clinician import against_metrics
+from miua.analysis.columns import (
     CLINICIAN,
+    COLUMNS,
     READER_CORRELATION,
     READER_FAMILY,
     READER_REGRESSION,
     READERS,
-    against_metrics,
+    study_table,
 )
 from miua.metrics.registry import ALL_MEASURES, element_name
 from miua.study.store import METRICS_COLUMNS, Results, read_metrics

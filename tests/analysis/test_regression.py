@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from miua.analysis.checks import UndecidedError
-from miua.analysis.regression import fit_logarithm
+from miua.analysis.clinician import fit_logarithm
 
 SCORES = np.array([1.0, 1.5, 2.0, 2.0, 3.0, 4.0, 5.0])
 
@@ -102,21 +102,3 @@ def test_the_band_is_narrowest_at_the_mean_of_ln_score():
 def test_too_little_is_undecided(score, value, reason):
     with pytest.raises(UndecidedError, match=reason):
         fit_logarithm(score, value)
-
-
-@pytest.mark.parametrize(
-    ("score", "value", "message"),
-    [
-        ([1.0, 2.0, 3.0], [1.0, 2.0], "one length"),
-        ([1.0, 0.0, 3.0], [1.0, 2.0, 3.0], "positive"),
-        ([1.0, 2.0, 3.0], [1.0, np.nan, 3.0], "value must be finite"),
-    ],
-)
-def test_misuse_is_an_error(score, value, message):
-    with pytest.raises(ValueError, match=message):
-        fit_logarithm(score, value)
-
-
-def test_no_value_is_predicted_where_there_is_no_logarithm():
-    with pytest.raises(ValueError, match="score must be positive"):
-        fit_logarithm(SCORES, np.arange(7.0)).predict([1.0, 0.0])

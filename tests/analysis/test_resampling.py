@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from miua.analysis.checks import UndecidedError
-from miua.analysis.regression import fit_logarithm
+from miua.analysis.clinician import fit_logarithm
 from miua.analysis.resampling import cluster_bootstrap
 
 
@@ -123,7 +123,7 @@ def test_where_the_jackknife_has_no_value_percentiles_stand_in():
 
 def test_a_statistic_without_spread_has_an_interval_of_no_width():
     found = bootstrap(lambda rows: 2.0, 10, resamples=99)
-    assert found == (2.0, 2.0, 2.0)
+    assert found[:3] == (2.0, 2.0, 2.0)
 
 
 def test_too_little_is_undecided():

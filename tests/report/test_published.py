@@ -2,8 +2,7 @@
 
 import pytest
 
-from miua.analysis.columns import framed
-from miua.analysis.reader_tables import READERS, SYNTHETIC_CALLED_REAL
+from miua.analysis.columns import READERS, SYNTHETIC_CALLED_REAL, framed
 from miua.report import make_report, published
 from miua.report.claims import judged_claims
 from miua.report.published import comparisons

@@ -3,11 +3,9 @@
 from collections import Counter
 
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from miua.errors import MiuaError
 from miua.survey.design import (
     BLOCKS,
     REAL,
@@ -132,9 +130,3 @@ def test_which_set_gets_one_more_is_drawn():
     favoured = {max(shares, key=shares.get) for shares in
                 (equal_shares(4, ["a", "b", "c"], seed) for seed in range(40))}  # fmt: skip
     assert favoured == {"a", "b", "c"}
-
-
-def test_more_repeats_than_fit_are_refused():
-    set_of = dict.fromkeys(draw_ids([REAL] * 5, 1), REAL)
-    with pytest.raises(MiuaError, match="half of them at most"):
-        draw_orders(set_of, 3, 1, 1)

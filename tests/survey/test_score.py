@@ -5,11 +5,10 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from miua.analysis.columns import COLUMNS
-from miua.analysis.reader_tables import ALL, EXACT, NORMAL, RESAMPLED
+from miua.analysis.columns import ALL, COLUMNS, EXACT, NORMAL, RESAMPLED
+from miua.analysis.resampling import by_images
 from miua.metrics.memorisation import clopper_pearson
 from miua.survey.answers import JUDGEMENT_COLUMNS
-from miua.survey.estimate import by_images
 from miua.survey.score import score_readers, score_sets
 
 

@@ -40,10 +40,9 @@ class NotTestableError(MiuaError):
 class ClaimFinding:
     """What a test found.
 
-    reason: one sentence with the numbers, ready to print. numbers: every number that the verdict
-    rests on, by name. power: of the test at the effect that was sought, where the verdict depends
-    on it. n: number of values, sets or images that were tested. missing: what would have to be
-    there for a verdict.
+    reason: one sentence with the numbers, ready to print. numbers: those that the verdict rests on,
+    by name. power: of the test at the effect that was sought, where the verdict depends on it. n:
+    number of values, sets or images that were tested. missing: what a verdict would need.
     """
 
     verdict: Verdict
@@ -58,7 +57,7 @@ class ClaimFinding:
 class Evidence:
     """What one claim may be judged by: the tables of its experiments and the study's own data.
 
-    `sources` collects which files were read.
+    `sources` collects which files were read, each as often as it was.
     """
 
     results: Results
@@ -76,7 +75,7 @@ class Evidence:
         table = read_experiment(self.results, experiment)
         if table is None:
             raise NotTestableError(f"the experiment {experiment} ({source} is not there)")
-        self._note(source)
+        self.sources.append(source)
         return table if arm is None else of_arm(table, arm, experiment)
 
     def table(self, name: str) -> pd.DataFrame:
@@ -84,7 +83,7 @@ class Evidence:
         table = study_table(self.results, name)
         if table is None:
             raise NotTestableError(f"tables/{name}.csv, which its experiment would have made")
-        self._note(f"tables/{name}.csv")
+        self.sources.append(f"tables/{name}.csv")
         return table
 
     def has(self, name: str) -> bool:
@@ -93,17 +92,17 @@ class Evidence:
 
     def scores(self) -> pd.DataFrame:
         """The clinician's digitised scores."""
-        self._note(f"{self.study.name}/{clinician.SCORES_FILE}")
+        self.sources.append(f"{self.study.name}/{clinician.SCORES_FILE}")
         return clinician.read_scores(self.study)
 
     def published(self) -> pd.DataFrame:
         """The published coefficients with their reading error, by metric."""
-        self._note(f"{self.study.name}/{clinician.COEFFICIENTS_FILE}")
+        self.sources.append(f"{self.study.name}/{clinician.COEFFICIENTS_FILE}")
         return clinician.read_published(self.study)
 
     def facts(self) -> dict[str, str]:
         """The study's published numbers by name, as printed."""
-        self._note(f"{self.study.name}/{clinician.FACTS_FILE}")
+        self.sources.append(f"{self.study.name}/{clinician.FACTS_FILE}")
         return clinician.read_facts(self.study)
 
     def reference_lbpv(self) -> np.ndarray[Any, np.dtype[np.float64]] | None:
@@ -111,12 +110,8 @@ class Evidence:
         path = self.results.reference_lbpv
         if not path.is_file():
             return None
-        self._note(str(path.relative_to(self.results.folder)))
+        self.sources.append(str(path.relative_to(self.results.folder)))
         return np.asarray(np.load(path, allow_pickle=False), dtype=np.float64)
-
-    def _note(self, source: str) -> None:
-        if source not in self.sources:
-            self.sources.append(source)
 
 
 Judge = TypeVar("Judge", bound=Callable[..., ClaimFinding])

@@ -1,19 +1,18 @@
-"""Tests of what people judged: published scores and counts, and those of this study's own readers.
+"""Tests of what people judged, published or by this study's own readers.
 
-Of scores: line, strength, significance, family. Of counts of images called real: whether they are
-possible, and what they say against chance.
+Of scores: line, strength, significance, family. Of counts called real: possible or not, chance.
 """
 
 import fractions
 import math
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Literal
 
 import numpy as np
 import pandas as pd
 from pydantic import Field
 from scipy import stats
 
-from miua.analysis import reader_tables
+from miua.analysis import columns
 from miua.analysis.checks import UndecidedError
 from miua.analysis.claim_tests.base import (
     FID,
@@ -49,6 +48,7 @@ from miua.study.store import COMPUTED
 # readers: those of the scores that this study's own clinicians gave to its sets.
 Points = Literal["published", "readers"]
 Role = Literal["clinician", "engineer"]
+COUNTS = ["count", "n", "readers"]  # of tables/readers.csv: calls, out of so many, by how many
 
 
 @claim_test
@@ -86,7 +86,7 @@ def correlations_exceed(evidence: Evidence, metrics: Metrics, *, r: Fraction) ->
         decide((strength > r).all()),
         f"|r| is {number(strength.min(), 2)} to {number(strength.max(), 2)} for "
         f"{labels(metrics)} (claimed: above {r:g}), without regard to chance.",
-        _coefficients(rows),
+        rows["pearson_r"].add_prefix("r ").to_dict(),
         n=int(rows["n"].min()),
     )
 
@@ -97,11 +97,10 @@ def correlations_stronger(
 ) -> ClaimFinding:
     """Each strong metric's |r| is above the threshold and above each weak one's.
 
-    The points of readers are those of the study where there are no readers.
+    Without readers the published points stand in for theirs.
     """
-    if not evidence.has(reader_tables.READER_REGRESSION):
-        points = "published"
-    own = reader_tables.READER_REGRESSION
+    own = columns.READER_REGRESSION
+    points = points if evidence.has(own) else "published"
     whose, rows = _points(evidence, points, "regression", own, [*strong, *weak])
     strength = rows["pearson_r"].abs()
     least, most = strength[strong].min(), strength[weak].max()
@@ -109,7 +108,7 @@ def correlations_stronger(
         decide(least > max(most, r)),
         f"{whose}|r| is at least {number(least, 2)} for {labels(strong)} and at most "
         f"{number(most, 2)} for {labels(weak)}.",
-        _coefficients(rows),
+        rows["pearson_r"].add_prefix("r ").to_dict(),
         n=int(rows["n"].min()),
     )
 
@@ -127,10 +126,9 @@ def correlations_significant(
 ) -> ClaimFinding:
     """Each correlation has p below alpha, as it is or adjusted for all metrics of the table.
 
-    The power is told at the correlation `r`; without significance, `power` is what it has to be.
+    Without significance the power at the correlation `r` has to be `power`.
     """
-    own = reader_tables.READER_CORRELATION
-    whose, rows = _points(evidence, points, "clinician", own, metrics)
+    whose, rows = _points(evidence, points, "clinician", columns.READER_CORRELATION, metrics)
     p = rows["p_value" if adjustment == "none" else "p_holm"]
     n = int(rows["n"].min())
     found = correlation_power(n, r, alpha=alpha)
@@ -143,7 +141,7 @@ def correlations_significant(
         f"(smallest {p_text(p.min())}, n = {n}); the power at r = {r:g} is "
         f"{number(found, 2)}, and only r of {number(smallest, 2)} or more would be found with a "
         f"power of {power:g}.",
-        {f"p {metric}": value for metric, value in p.items()} | {"smallest r found": smallest},
+        {**p.add_prefix("p "), "smallest r found": smallest},
         power=found,
         n=n,
     )
@@ -160,14 +158,12 @@ def correlation_beyond_family(
 ) -> ClaimFinding:
     """The largest |r| of the metrics exceeds what the best of all candidates reaches by chance.
 
-    The power is told at the correlation `r`; without significance, `power` is what it has to be.
+    Without significance the power at the correlation `r` has to be `power`.
     """
-    own = reader_tables.READER_FAMILY
+    own = columns.READER_FAMILY
     whose, rows = _points(evidence, points, "regression", own, metrics)
-    if points == "readers":
-        largest, family = f"{whose}the largest", evidence.table(own)
-    else:
-        largest, family = "The largest published", _family_of_sets(evidence, metrics[0])
+    largest = f"{whose}the largest" if whose else "The largest published"
+    family = evidence.table(own) if whose else _family_of_sets(evidence, metrics[0])
     strength = rows["pearson_r"].abs()
     critical, n = float(family["critical_r"].iloc[0]), int(family["n"].iloc[0])
     # The level a single test needs, to be as strict as the family's critical |r|.
@@ -194,23 +190,18 @@ def slope_has_sign(
     """The published slope and the refitted one both lie on the stated side of the threshold."""
     row = _rows(evidence.table("regression"), [metric]).iloc[0]
     side = 1 if sign == "positive" else -1
-    slopes = (row["a_published"], row["a"])
+    here, published = row["a"], row["a_published"]
     return ClaimFinding(
-        decide(all(side * (each - slope) > 0 for each in slopes)),
-        f"{measure(metric).label} changes by {number(slopes[1])} (published: "
-        f"{number(slopes[0])}) for each unit of ln(score), r = {number(row['pearson_r'], 2)}, "
-        f"{p_text(row['p_value'])}.",
-        {"a": slopes[1], "a published": slopes[0], "r": row["pearson_r"], "p": row["p_value"]},
+        decide(all(side * (each - slope) > 0 for each in (here, published))),
+        f"{measure(metric).label} changes by {number(here)} (published: {number(published)}) for "
+        f"each unit of ln(score), r = {number(row['pearson_r'], 2)}, {p_text(row['p_value'])}.",
+        {"a": here, "a published": published, "r": row["pearson_r"], "p": row["p_value"]},
         n=int(row["n"]),
     )
 
 
-def _coefficients(rows: pd.DataFrame) -> dict[str, float]:
-    return {f"r {metric}": r for metric, r in rows["pearson_r"].items()}
-
-
 def _family_of_sets(evidence: Evidence, metric: str) -> pd.DataFrame:
-    """The published candidates are not there, so those of our own sets stand in.
+    """The candidates of our own sets, as the published ones are not there.
 
     Their scores are the clinician's in random order, which says how large the largest |r| of so
     many metrics, as dependent on each other as these, becomes without any relation.
@@ -219,10 +210,9 @@ def _family_of_sets(evidence: Evidence, metric: str) -> pd.DataFrame:
     score = scores.loc[scores["metric"] == metric, "clinician_score"]
     sets = evidence.sets(GRID, EQUAL_EPOCHS)
     table = candidates(sets, fid=has_computed(sets, FID))
-    if len(table) != len(score):
-        raise UndecidedError(
-            f"{len(table)} sets cannot take the places of the {len(score)} scored ones"
-        )
+    n = len(table)
+    if n != len(score):
+        raise UndecidedError(f"{n} sets cannot take the places of the {len(score)} scored ones")
     return largest_correlation(table, np.log(score))
 
 
@@ -233,7 +223,7 @@ def _points(
     if points == "published":
         return "", _rows(evidence.table(published), metrics)
     if not evidence.has(own):
-        raise NotTestableError(reader_tables.SCORES_OF_OUR_SETS)
+        raise NotTestableError(columns.SCORES_OF_OUR_SETS)
     table, sets = evidence.table(own), evidence.sets(GRID, EQUAL_EPOCHS)
     for metric in metrics:
         computed(sets, metric)
@@ -266,15 +256,12 @@ def percentage_is_possible(
 ) -> ClaimFinding:
     """Among the judged images exactly so many counts of one reader print as the percentage.
 
-    It was printed with so many decimals; `readers` is the most readers whose judgements were put
-    together.
+    `readers` is the most readers whose judgements were put together.
     """
     facts = evidence.facts()
     printed, images = facts["called_real_percent"], int(facts["judged_images"])
-    found = {
-        several: possible_counts(printed, decimals, images, readers=several)
-        for several in range(1, readers + 1)
-    }
+    together = range(1, readers + 1)
+    found = {k: possible_counts(printed, decimals, images, readers=k) for k in together}
     told = ", ".join(f"{successes}/{trials}" for of in found.values() for successes, trials in of)
     numbers = {f"counts of {several} readers": len(of) for several, of in found.items()}
     as_stated = (int(facts["called_real"]), int(facts["judged_synthetic"])) in found[1]
@@ -289,16 +276,13 @@ def percentage_is_possible(
 def possible_counts(
     percent: str, decimals: int, trials: int, *, readers: int = 1
 ) -> list[tuple[int, int]]:
-    """Which (successes, trials) print as a percentage that was rounded to so many decimals.
+    """Which (successes, trials) print as a percentage, 0 to 100, rounded to so many decimals.
 
-    A value half-way between two prints counts for both, since it is not known which way it was
-    rounded. All arithmetic is exact. A percentage that was cut off instead of rounded is not
-    looked for.
+    A value half-way between two prints counts for both. All arithmetic is exact. A percentage that
+    was cut off instead is not looked for.
 
-    percent: as printed, 0 to 100, such as "56.14". decimals: how many were printed; "50" for 50.0
-    asks for decimals=1. trials: the most trials there can have been for one reader. readers: how
-    many readers' trials were put together; each had the same number. Returns counts over all
-    readers, by trials, then successes.
+    percent: as printed, such as "56.14". trials: the most of one reader. readers: how many readers'
+    trials, as many of each, were put together. Returns counts over all, by trials, then successes.
     """
     printed, half = fractions.Fraction(percent), fractions.Fraction(1, 2 * 10**decimals)
     if printed % (2 * half):
@@ -307,29 +291,9 @@ def possible_counts(
     return [
         (successes, total)
         for total in range(readers, readers * trials + 1, readers)
-        for successes in range(
-            max(0, math.ceil(least * total)), min(total, math.floor(most * total)) + 1
-        )
+        for successes in range(total + 1)
+        if least * total <= successes <= most * total
     ]
-
-
-class _Calls(NamedTuple):
-    """How often synthetic images were called real, of so many trials.
-
-    whose: who called them so, in words. images: how many different ones there were; several readers
-    judge the same. low, high: with several readers the interval of the share that resamples images;
-    else NaN. without: why several readers have no such interval; else "".
-    of_real: ", and k of n real ones real" of the same readers, where they judged any.
-    """
-
-    called: int
-    trials: int
-    whose: str
-    images: int
-    low: float = math.nan
-    high: float = math.nan
-    without: str = ""
-    of_real: str = ""
 
 
 @claim_test
@@ -348,30 +312,36 @@ def share_is_at_chance(
     several readers judged the same images, the interval that resamples images has to agree: the
     exact one takes their answers as independent, so it decides nothing without the other.
     """
-    calls = _calls(evidence, role)
-    if calls is None:
-        facts = evidence.facts()
-        judged = int(facts["judged_synthetic"])
-        calls = _Calls(int(facts["called_real"]), judged, "The engineers", judged)
-    called, trials = calls.called, calls.trials
+    whose, own = _own_readers(evidence, role)
+    resampled, by_images = (math.nan, math.nan), ""
+    if not whose:
+        whose, facts = "The engineers", evidence.facts()
+        called, trials = int(facts["called_real"]), int(facts["judged_synthetic"])
+    else:
+        rows = own.loc[columns.SYNTHETIC_CALLED_REAL]
+        called, trials, readers = map(int, rows.loc[columns.EXACT, COUNTS])
+        if columns.RESAMPLED in rows.index:
+            resampled = tuple(rows.loc[columns.RESAMPLED, ["low", "high"]])
+            by_images = f"; resampling images: {' to '.join(map(percent, resampled))}"
+        elif readers > 1:
+            none = [kind for kind in rows.index if kind.startswith(columns.NONE)]
+            why = none[0].removeprefix(columns.NONE) if none else "the table has none"
+            by_images = f"; resampling images: none, {why}"
     if not trials:
         raise UndecidedError("no trials")
     share, p_value = called / trials, float(stats.binomtest(called, trials, chance).pvalue)
     level = 1 - alpha
     exact = [float(end) for end in clopper_pearson(called, trials, 1 - level)]
     power = binomial_power(trials, chance + margin, chance=chance, alpha=alpha)
-    low, high = np.fmin(exact[0], calls.low), np.fmax(exact[1], calls.high)
+    low, high = np.fmin(exact[0], resampled[0]), np.fmax(exact[1], resampled[1])
     inside = max(high - chance, chance - low) < margin
-    differs = p_value < alpha and not calls.low <= chance <= calls.high
-    by_images = f"; resampling images: none, {calls.without}" if calls.without else ""
-    if not math.isnan(calls.low):
-        by_images = f"; resampling images: {percent(calls.low)} to {percent(calls.high)}"
+    differs = p_value < alpha and not resampled[0] <= chance <= resampled[1]
+    without = by_images and math.isnan(resampled[0])
     return ClaimFinding(
-        UNDECIDED if calls.without else decide(inside and not differs, differs),
-        f"{calls.whose} called {called} of {trials} synthetic images real, "
-        f"{percent(share)} (exact {percent(level)} interval {percent(exact[0])} to "
-        f"{percent(exact[1])}{by_images}), which against {percent(chance)} has "
-        f"{p_text(p_value)}; the power to find "
+        UNDECIDED if without else decide(inside and not differs, differs),
+        f"{whose} called {called} of {trials} synthetic images real, {percent(share)} (exact "
+        f"{percent(level)} interval {percent(exact[0])} to {percent(exact[1])}{by_images}), which "
+        f"against {percent(chance)} has {p_text(p_value)}; the power to find "
         f"{percent(chance + margin)} is {number(power, 2)}.",
         {"called real": called, "share": share, "low": exact[0], "high": exact[1], "p": p_value},
         power=power,
@@ -389,18 +359,19 @@ def none_called_real(
     readers who agree on the same images say no more of other images than one. What they called the
     real images decides nothing; it is told.
     """
-    calls = _calls(evidence, role)
-    if calls and calls.called:
-        return ClaimFinding(
-            NOT_REPRODUCED,
-            f"{calls.whose} called {calls.called} of {calls.trials} synthetic images real"
-            f"{calls.of_real}.",
-            {"called real": calls.called},
-            n=calls.trials,
-        )
-    if calls:
-        said = f"{calls.whose} called none of the synthetic images real{calls.of_real}: "
-        images = calls.images
+    whose, own = _own_readers(evidence, role)
+    if whose:
+        counts = own.xs(columns.EXACT, level="interval")[COUNTS]
+        called, trials, readers = map(int, counts.loc[columns.SYNTHETIC_CALLED_REAL])
+        images = trials // readers  # every reader judges every image once
+        of_real = ""
+        if columns.REAL_CALLED_REAL in counts.index:
+            real, judged, _ = map(int, counts.loc[columns.REAL_CALLED_REAL])
+            of_real = f", and {real} of {judged} real ones real"
+        if called:
+            said = f"{whose} called {called} of {trials} synthetic images real{of_real}."
+            return ClaimFinding(NOT_REPRODUCED, said, {"called real": called}, n=trials)
+        said = f"{whose} called none of the synthetic images real{of_real}: "
     else:
         said, images = "", int(evidence.facts()["judged_synthetic"])
     high = float(clopper_pearson(0, images, 1 - level)[1])
@@ -413,37 +384,14 @@ def none_called_real(
     )
 
 
-def _calls(evidence: Evidence, role: str | None) -> _Calls | None:
-    """What this study's own readers of a role called real; None without readers or a role.
-
-    NotTestableError: there are readers, and none has this role.
-    """
-    if role is None or not evidence.has(reader_tables.READERS):
-        return None
-    table = evidence.table(reader_tables.READERS)
-    pooled = table[(table["role"] == role) & (table["reader"] == reader_tables.ALL)]
-    rows, of_real = (
-        {str(row.interval): row for row in pooled[pooled["score"] == score].itertuples()}
-        for score in (reader_tables.SYNTHETIC_CALLED_REAL, reader_tables.REAL_CALLED_REAL)
-    )
-    if reader_tables.EXACT not in rows:
+def _own_readers(evidence: Evidence, role: str | None) -> tuple[str, pd.DataFrame]:
+    """This study's own readers of a role: in words ("" if none), and by score and interval."""
+    if role is None or not evidence.has(columns.READERS):
+        return "", pd.DataFrame()
+    table = evidence.table(columns.READERS)
+    together = table[(table["role"] == role) & (table["reader"] == columns.ALL)]
+    if together.empty:
         raise NotTestableError(f"{role}s among this study's own readers")
-    exact: Any = rows[reader_tables.EXACT]
-    several = exact.readers > 1
-    calls = _Calls(
-        called=int(exact.count),
-        trials=int(exact.n),
-        whose=f"{int(exact.readers)} {role}{'s' if several else ''} of this study's own readers",
-        images=int(exact.n // exact.readers),  # every reader judges every image once
-    )
-    if reader_tables.EXACT in of_real:
-        real: Any = of_real[reader_tables.EXACT]
-        calls = calls._replace(of_real=f", and {int(real.count)} of {int(real.n)} real ones real")
-    if not several:
-        return calls
-    if reader_tables.RESAMPLED in rows:
-        resampled: Any = rows[reader_tables.RESAMPLED]
-        return calls._replace(low=float(resampled.low), high=float(resampled.high))
-    none = reader_tables.NONE
-    told = (kind.removeprefix(none) for kind in rows if kind.startswith(none))
-    return calls._replace(without=next(told, "the table has none"))
+    count = int(together["readers"].iloc[0])
+    whose = f"{count} {role}{'s' if count > 1 else ''} of this study's own readers"
+    return whose, together.set_index(["score", "interval"]).sort_index()

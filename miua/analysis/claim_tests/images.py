@@ -4,7 +4,7 @@ Of the sets: closeness of LBPv elements, collapse, published ranges. Of real ima
 pairing, subjects, and sensitivity to known damage.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -78,8 +78,7 @@ def elements_are_closest(
     rare = [element_name(element) for element in elements if not often[element]]
     numbers: dict[str, float] = {"p": p, "elements compared": len(ranks)}
     for element, rank in placed:
-        numbers[f"V{element} mean difference"] = size[element]
-        numbers[f"V{element} rank"] = rank
+        numbers |= {f"V{element} mean difference": size[element], f"V{element} rank": rank}
         numbers[f"V{element} rank of all"] = ranks_of_all[element]
     return ClaimFinding(
         decide(p < alpha, found >= power),
@@ -156,14 +155,13 @@ def floor_reaches(
     `multiple` is of the largest difference among 95 % of the splits.
     """
     floor = _floor(evidence, list(values))
-    bounds = _bound(floor)
+    bounds = _bounds(floor)
     told = {m: f"{number(bounds[m], 2)} (stated {value:g})" for m, value in values.items()}
     return ClaimFinding(
         decide(all(value <= multiple * bounds[metric] for metric, value in values.items())),
         f"In 95 % of splits into halves of {_halves(floor)} real images that share no subject the "
         f"differences reach {_each(told)}.",
-        {f"{metric} bound": bounds[metric] for metric in values}
-        | {f"{metric} mean": mean for metric, mean in floor["mean_absolute"].items()},
+        {**bounds.add_suffix(" bound"), **floor["mean_absolute"].add_suffix(" mean")},
         n=int(floor["repeats"].min()),
     )
 
@@ -173,18 +171,15 @@ def sets_within_floor(
     evidence: Evidence, metrics: Metrics, arm: str = EQUAL_EPOCHS, *, multiple: Positive
 ) -> ClaimFinding:
     """The sets' mean |difference| is no larger than real images show among themselves."""
-    sets = evidence.sets(GRID, arm)
-    ratios = {
-        metric: computed(sets, metric)["value"].abs().mean() / bound
-        for metric, bound in _bound(_floor(evidence, metrics)).items()
-    }
+    sets, bounds = evidence.sets(GRID, arm), _bounds(_floor(evidence, metrics))
+    ratios = bounds.rdiv([computed(sets, metric)["value"].abs().mean() for metric in metrics])
     beyond = [metric for metric in metrics if ratios[metric] > multiple]
     told = {metric: number(ratio, 2) for metric, ratio in ratios.items()}
     return ClaimFinding(
         decide(not beyond),
         f"The sets' mean differences, as multiples of what 95 % of splits of real images stay "
         f"below: {_each(told)}; {labels(beyond) if beyond else 'none'} beyond it.",
-        {f"{metric} multiple": ratio for metric, ratio in ratios.items()},
+        ratios.add_suffix(" multiple").to_dict(),
         n=sets["set"].nunique(),
     )
 
@@ -193,12 +188,13 @@ def sets_within_floor(
 def floor_exceeds(evidence: Evidence, metric: Metric, *, least: float) -> ClaimFinding:
     """In 97.5 % of splits the metric of real against real images is above the threshold."""
     floor = _floor(evidence, [metric]).iloc[0]
+    mean, low, high = floor[["mean", "low", "high"]]
     return ClaimFinding(
-        decide(floor["low"] > least),
-        f"Between halves of {int(floor['images'])} real images {measure(metric).label} is "
-        f"{number(floor['mean'])} ({number(floor['low'])} to {number(floor['high'])} in 95 % of "
-        f"splits), where nothing differs.",
-        {"mean": floor["mean"], "low": floor["low"], "high": floor["high"]},
+        decide(low > least),
+        f"Between halves of {floor['images']:.0f} real images {measure(metric).label} is "
+        f"{number(mean)} ({number(low)} to {number(high)} in 95 % of splits), where nothing "
+        "differs.",
+        {"mean": mean, "low": low, "high": high},
         n=int(floor["repeats"]),
     )
 
@@ -255,19 +251,18 @@ def splits_share_subjects(evidence: Evidence, *, subjects: AtLeastOne) -> ClaimF
 @claim_test
 def order_matters(evidence: Evidence, metrics: Metrics, *, multiple: Positive) -> ClaimFinding:
     """Halves in the order of the files differ by more than 95 % of the splits that are drawn."""
-    bounds = _bound(_floor(evidence, metrics))
+    bounds = _bounds(_floor(evidence, metrics))
     in_order = _floor(evidence, metrics, split="order")
-    differences = {str(metric): value for metric, value in in_order["mean"].items()}
+    differences = in_order["mean"]
     told = {
         metric: f"{number(value, 2)} (drawn: within {number(bounds[metric], 2)})"
         for metric, value in differences.items()
     }
     return ClaimFinding(
-        decide(all(abs(differences[metric]) > multiple * bounds[metric] for metric in metrics)),
+        decide((differences.abs() > multiple * bounds).all()),
         f"Between the first {_halves(in_order)} images and those that follow, the differences are "
         f"{_each(told)}.",
-        {f"{metric} in order": value for metric, value in differences.items()}
-        | {f"{metric} drawn": bounds[metric] for metric in metrics},
+        {**differences.add_suffix(" in order"), **bounds.add_suffix(" drawn")},
         n=1,
     )
 
@@ -337,18 +332,17 @@ def _floor(evidence: Evidence, metrics: list[str], split: str = "subject") -> pd
     return pd.concat([computed(table, metric) for metric in metrics]).set_index("metric")
 
 
-def _each(said: dict[str, str]) -> str:
+def _each(said: dict[Any, str]) -> str:
     """What is said of each metric, behind its short name."""
     return ", ".join(f"{measure(metric).label} {words}" for metric, words in said.items())
 
 
-def _bound(floor: pd.DataFrame) -> dict[str, float]:
-    """The largest difference, of either sign, that 95 % of the splits stay within."""
+def _bounds(floor: pd.DataFrame) -> "pd.Series[float]":
+    """The largest difference, of either sign, that 95 % of the splits stay within, by metric."""
     bounds = floor[["low", "high"]].abs().max(axis=1)
-    for metric, bound in bounds.items():
-        if not bound > 0:
-            raise UndecidedError(f"{measure(str(metric)).label} never differs between the halves")
-    return {str(metric): float(bound) for metric, bound in bounds.items()}
+    if equal := list(bounds[~(bounds > 0)].index):
+        raise UndecidedError(f"{measure(equal[0]).label} never differs between the halves")
+    return bounds
 
 
 def _halves(floor: pd.DataFrame) -> str:

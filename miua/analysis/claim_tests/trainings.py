@@ -74,8 +74,7 @@ def best_arm(
     Every margin over another arm must exceed the one-sided quantile at alpha; that another arm is
     better is found at alpha over all of them (Bonferroni). An arm whose images are prepared
     otherwise, such as cropped, has another reference: its distance is told and decides nothing, as
-    that of the arms `beside`. The first metric of `distance` that was computed decides; lower is
-    better.
+    that of the arms `beside`. Of `distance` the first metric that was computed decides.
     """
     sets, seeds = evidence.sets(), evidence.sets(SEEDS)
     arms = {arm: of_arm(sets, arm, evidence.experiments[0]) for arm in [best, *others, *beside]}
@@ -96,21 +95,20 @@ def best_arm(
         if elsewhere:
             reasons.append(f"the images of {', '.join(elsewhere)} are prepared otherwise")
         raise UndecidedError("; ".join(reasons))
+    epoch, size = own["epoch"], own["training_size"]
     same = computed(seeds, metric)
-    at_own = (same["epoch"] == own["epoch"]) & (same["training_size"] == own["training_size"])
-    same = same[at_own]["value"]
+    same = same[(same["epoch"] == epoch) & (same["training_size"] == size)]["value"]
     if len(same) < 2:
         raise UndecidedError(
-            f"{len(same)} seeds at epoch {own['epoch']} and {own['training_size']} images, at "
-            "least 2 are needed to say what seeds alone do"
+            f"{len(same)} seeds at epoch {epoch} and {size} images, at least 2 are needed to say "
+            "what seeds alone do"
         )
     spread = math.sqrt(2) * float(same.std())
     if not spread > 0:
         raise UndecidedError("the seeds do not vary")
     next_best = min(margins, key=margins.__getitem__)
-    margin, freedom = margins[next_best], len(same) - 1
-    needed = float(stats.t.isf(alpha, freedom)) * spread
-    beaten = float(stats.t.isf(alpha / len(margins), freedom)) * spread
+    margin, levels = margins[next_best], (alpha, alpha / len(margins))
+    needed, beaten = (float(stats.t.isf(each, len(same) - 1)) * spread for each in levels)
     if margin > needed:
         verdict, end = REPRODUCED, f"the margin exceeds what {len(same)} seeds explain"
     elif margin < -beaten:
@@ -119,7 +117,7 @@ def best_arm(
         verdict, end = UNDECIDED, f"single trainings with {len(same)} seeds cannot tell them apart"
     found = {arm: number(row["value"]) for arm, row in last.items()}
     said = (
-        f"At epoch {own['epoch']} {measure(metric).label} is {found[best]} for {best} and "
+        f"At epoch {epoch} {measure(metric).label} is {found[best]} for {best} and "
         f"{found[next_best]} for {next_best}, the best other arm"
     )
     if metric != distance[0]:
@@ -131,10 +129,8 @@ def best_arm(
         if arm in last:
             said += f"; {arm} has {found[arm]} at epoch {last[arm]['epoch']}"
     for arm in elsewhere:
-        said += (
-            f"; {arm} has {found[arm]} to images prepared otherwise, which no other arm can be "
-            "compared with"
-        )
+        said += f"; {arm} has {found[arm]} to images prepared otherwise, "
+        said += "which no other arm can be compared with"
     return ClaimFinding(
         verdict,
         f"{said}.",
@@ -156,9 +152,8 @@ def arms_are_stable(
 ) -> ClaimFinding:
     """Every run of the stable arms is without signs of instability, each unstable arm shows some.
 
-    A sign that was seen is one at any length of training. That none was seen says nothing of a
-    longer training. `most_signs` is how many signs a stable training may show; that a training of
-    fewer than `least_epochs` shows none proves nothing.
+    `most_signs` is how many signs a stable training may show. A sign that was seen is one at any
+    length of training; that fewer than `least_epochs` epochs show none proves nothing.
     """
     table = _stability(evidence)
     sign_counts: dict[str, float] = {}
@@ -247,7 +242,7 @@ def no_difference_over_sizes(
     smallest = smallest_anova_effect(n, groups, alpha=alpha)
     numbers = {"smallest Cohen f found": smallest, "power of equivalence": min(chances)}
     for which, row in table.iterrows():
-        numbers |= {f"{which} {name}": value for name, value in row.items()}
+        numbers |= row.add_prefix(f"{which} ").to_dict()
     differ = [metric for metric in tested if numbers[f"{metric} p Holm"] < alpha]
     left = "; ".join([*gaps, *reasons])
     bound = f"Cohen's f = {cohen_f:g}"
@@ -257,11 +252,8 @@ def no_difference_over_sizes(
     elif not left and (table["p equivalence"] < alpha).all():
         verdict, end = REPRODUCED, f"the sizes are equivalent within {bound}"
     else:
-        verdict = UNDECIDED
-        end = (
-            f"no difference is significant after Holm, and equivalence within {bound} is not "
-            f"shown; the power to find such a difference is {number(power, 2)}"
-        )
+        verdict, end = UNDECIDED, "no difference is significant after Holm, and equivalence within "
+        end += f"{bound} is not shown; the power to find such a difference is {number(power, 2)}"
     said = "; ".join(
         f"{measure(metric).label} one-way {p_text(p['p one-way'])}, by epoch "
         f"{p_text(p['p blocked'])}"
@@ -303,8 +295,7 @@ def spread_is_wider(
 ) -> ClaimFinding:
     """The variance over some runs' last sets exceeds that over other runs' (one-sided F test).
 
-    The first of the metrics that was computed is compared. `variance_ratio` is the effect sought,
-    for which the test should have `power`.
+    The first metric that was computed decides; the test should find `variance_ratio` with `power`.
     """
     tables = [evidence.sets(runs.experiment, runs.arm) for runs in (wide, narrow)]
     metric = nearest_computed(tables, metrics)
