@@ -105,11 +105,11 @@ class LogarithmicFit:
 
     def predict(self, score: ArrayLike) -> Numbers:
         """The line's value at each score."""
-        return self.a * np.log(score) + self.b
+        return self.a * np.log(np.asarray(score, dtype=np.float64)) + self.b
 
     def band(self, score: ArrayLike, level: float = 0.95) -> tuple[Numbers, Numbers]:
         """Lower and upper end of the confidence interval of the mean value at each score."""
-        x, centre = np.log(score), self.predict(score)
+        x, centre = np.log(np.asarray(score, dtype=np.float64)), self.predict(score)
         quantile = stats.t.ppf(0.5 + level / 2, self.n - 2)
         spread = np.sqrt(1 / self.n + (x - self.mean_x) ** 2 / self.sum_squares_x)
         half = quantile * self.residual_deviation * spread

@@ -24,14 +24,12 @@ FEWEST_BLOCKS = 2
 
 
 class GroupComparison(NamedTuple):
-    """Whether groups of independent values differ; n values in all.
+    """Whether groups of independent values differ.
 
     anova_f, anova_p: one-way analysis of variance. eta_squared: share of the sum of squares between
     groups, 0 to 1. kruskal_p: p of Kruskal and Wallis's rank test, from chi-square.
     """
 
-    groups: int
-    n: int
     anova_f: float
     anova_p: float
     eta_squared: float
@@ -45,13 +43,10 @@ def compare_groups(values: ArrayLike, groups: ArrayLike) -> GroupComparison:
     chapter 4). Snapshots of one training are not independent: see compare_blocked.
     """
     samples = _samples(values, groups)
-    n = sum(map(len, samples))
-    between, within = degrees_of_freedom(n, len(samples))
+    between, within = degrees_of_freedom(sum(map(len, samples)), len(samples))
     test = stats.f_oneway(*samples)
     effect = between * float(test.statistic)
     return GroupComparison(
-        groups=len(samples),
-        n=n,
         anova_f=float(test.statistic),
         anova_p=float(test.pvalue),
         eta_squared=effect / (effect + within),

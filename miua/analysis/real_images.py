@@ -186,9 +186,9 @@ def damage_table(real: MeasuredImages, repeats: int, seed: int) -> pd.DataFrame:
         (each.name, each.unit, [each.untouched, *each.amounts], partial(damaged, each))
         for each in known.IMAGE_DEGRADATIONS
     ]
-    kept = [real.half, *(amount for amount in known.COLLAPSE_AMOUNTS if amount < real.half)]
+    fewer = [amount for amount in known.COLLAPSE_AMOUNTS if amount < real.half]
     copied = [0, *known.MEMORISATION_AMOUNTS]
-    damages.append((known.COLLAPSE, known.COLLAPSE_UNIT, kept, collapsed))
+    damages.append((known.COLLAPSE, known.COLLAPSE_UNIT, [real.half, *fewer], collapsed))
     damages.append((known.MEMORISATION, known.MEMORISATION_UNIT, copied, memorised))
     rows: list[tuple[object, ...]] = []
     count = sum(len(amounts) for _, _, amounts, _ in damages)

@@ -79,7 +79,7 @@ def by_images(
     if found.low == found.high:
         # The true value may differ all the same: resamples of equal answers know nothing of it.
         return without_interval(value, "all resamples are equal")
-    return found
+    return found._replace(value=value)
 
 
 def cluster_bootstrap(

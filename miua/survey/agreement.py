@@ -122,7 +122,7 @@ def intraclass_correlation(ratings: ArrayLike, form: Form) -> Estimate:
         raise UndecidedError("readers disagree more than ICC(2,k) is defined for")
     if rest == 0:
         return without_interval(value, NO_DISAGREEMENT)
-    low, high = _limits(rows, columns, rest, n, k, consistency=form == "ICC(3,1)")
+    low, high = _limits(rows, columns, rest, n, k, None if form == "ICC(3,1)" else one)
     if not low <= one <= high:
         return without_interval(value, "the approximation behind it fails for these ratings")
     if form == "ICC(2,k)":
@@ -139,18 +139,17 @@ def _of_mean(one: float, k: int) -> float:
 
 
 def _limits(
-    rows: float, columns: float, rest: float, n: int, k: int, *, consistency: bool
+    rows: float, columns: float, rest: float, n: int, k: int, icc: float | None
 ) -> tuple[float, float]:
-    """McGraw and Wong's interval of ICC(C,1), or that of ICC(A,1).
+    """McGraw and Wong's interval of this ICC(A,1), or that of ICC(C,1) for None.
 
-    This has Satterthwaite's degrees of freedom, and is NaN where an ICC below 0 leaves none.
+    The first has Satterthwaite's degrees of freedom, and is NaN where an ICC below 0 leaves none.
     """
-    if consistency:
+    if icc is None:
         freedom = (n - 1) * (k - 1)
         low = rows / rest / stats.f.ppf(UPPER, n - 1, freedom)
         high = rows / rest * stats.f.ppf(UPPER, freedom, n - 1)
         return float((low - 1) / (low + k - 1)), float((high - 1) / (high + k - 1))
-    icc = (rows - rest) / (rows + (k - 1) * rest + k * (columns - rest) / n)
     a = k * icc / (n * (1 - icc))
     b = 1 + k * icc * (n - 1) / (n * (1 - icc))
     satterthwaite = _ratio(
@@ -203,7 +202,7 @@ def _inter_reader(first: pd.DataFrame) -> Iterator[Row]:
     roles = {str(role): part for role, part in first.groupby("role")}
     if len(roles) > 1:
         roles[ALL] = first
-    by_reader = {reader: part.set_index("image") for reader, part in first.groupby("reader")}
+    by_reader = {str(reader): part.set_index("image") for reader, part in first.groupby("reader")}
     for (one, mine), (other, theirs) in combinations(by_reader.items(), 2):
         both = {*mine["role"], *theirs["role"]}
         role = both.pop() if len(both) == 1 else ALL

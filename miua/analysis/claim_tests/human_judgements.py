@@ -5,7 +5,7 @@ Of scores: line, strength, significance, family. Of counts called real: possible
 
 import fractions
 import math
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -86,7 +86,7 @@ def correlations_exceed(evidence: Evidence, metrics: Metrics, *, r: Fraction) ->
         decide((strength > r).all()),
         f"|r| is {number(strength.min(), 2)} to {number(strength.max(), 2)} for "
         f"{labels(metrics)} (claimed: above {r:g}), without regard to chance.",
-        rows["pearson_r"].add_prefix("r ").to_dict(),
+        {f"r {metric}": each for metric, each in rows["pearson_r"].items()},
         n=int(rows["n"].min()),
     )
 
@@ -108,7 +108,7 @@ def correlations_stronger(
         decide(least > max(most, r)),
         f"{whose}|r| is at least {number(least, 2)} for {labels(strong)} and at most "
         f"{number(most, 2)} for {labels(weak)}.",
-        rows["pearson_r"].add_prefix("r ").to_dict(),
+        {f"r {metric}": each for metric, each in rows["pearson_r"].items()},
         n=int(rows["n"].min()),
     )
 
@@ -141,7 +141,7 @@ def correlations_significant(
         f"(smallest {p_text(p.min())}, n = {n}); the power at r = {r:g} is "
         f"{number(found, 2)}, and only r of {number(smallest, 2)} or more would be found with a "
         f"power of {power:g}.",
-        {**p.add_prefix("p "), "smallest r found": smallest},
+        {f"p {metric}": value for metric, value in p.items()} | {"smallest r found": smallest},
         power=found,
         n=n,
     )
@@ -313,7 +313,8 @@ def share_is_at_chance(
     exact one takes their answers as independent, so it decides nothing without the other.
     """
     whose, own = _own_readers(evidence, role)
-    resampled, by_images = (math.nan, math.nan), ""
+    resampled: tuple[float, ...] = (math.nan, math.nan)
+    by_images = ""
     if not whose:
         whose, facts = "The engineers", evidence.facts()
         called, trials = int(facts["called_real"]), int(facts["judged_synthetic"])
@@ -384,7 +385,7 @@ def none_called_real(
     )
 
 
-def _own_readers(evidence: Evidence, role: str | None) -> tuple[str, pd.DataFrame]:
+def _own_readers(evidence: Evidence, role: str | None) -> tuple[str, Any]:
     """This study's own readers of a role: in words ("" if none), and by score and interval."""
     if role is None or not evidence.has(columns.READERS):
         return "", pd.DataFrame()

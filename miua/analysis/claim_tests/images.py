@@ -161,7 +161,8 @@ def floor_reaches(
         decide(all(value <= multiple * bounds[metric] for metric, value in values.items())),
         f"In 95 % of splits into halves of {_halves(floor)} real images that share no subject the "
         f"differences reach {_each(told)}.",
-        {**bounds.add_suffix(" bound"), **floor["mean_absolute"].add_suffix(" mean")},
+        {f"{metric} bound": bound for metric, bound in bounds.items()}
+        | {f"{metric} mean": mean for metric, mean in floor["mean_absolute"].items()},
         n=int(floor["repeats"].min()),
     )
 
@@ -172,14 +173,15 @@ def sets_within_floor(
 ) -> ClaimFinding:
     """The sets' mean |difference| is no larger than real images show among themselves."""
     sets, bounds = evidence.sets(GRID, arm), _bounds(_floor(evidence, metrics))
-    ratios = bounds.rdiv([computed(sets, metric)["value"].abs().mean() for metric in metrics])
+    means = {metric: computed(sets, metric)["value"].abs().mean() for metric in metrics}
+    ratios = {metric: mean / bounds[metric] for metric, mean in means.items()}
     beyond = [metric for metric in metrics if ratios[metric] > multiple]
     told = {metric: number(ratio, 2) for metric, ratio in ratios.items()}
     return ClaimFinding(
         decide(not beyond),
         f"The sets' mean differences, as multiples of what 95 % of splits of real images stay "
         f"below: {_each(told)}; {labels(beyond) if beyond else 'none'} beyond it.",
-        ratios.add_suffix(" multiple").to_dict(),
+        {f"{metric} multiple": ratio for metric, ratio in ratios.items()},
         n=sets["set"].nunique(),
     )
 
@@ -255,14 +257,15 @@ def order_matters(evidence: Evidence, metrics: Metrics, *, multiple: Positive) -
     in_order = _floor(evidence, metrics, split="order")
     differences = in_order["mean"]
     told = {
-        metric: f"{number(value, 2)} (drawn: within {number(bounds[metric], 2)})"
+        metric: f"{number(value, 2)} (drawn: within {number(bounds[str(metric)], 2)})"
         for metric, value in differences.items()
     }
     return ClaimFinding(
         decide((differences.abs() > multiple * bounds).all()),
         f"Between the first {_halves(in_order)} images and those that follow, the differences are "
         f"{_each(told)}.",
-        {**differences.add_suffix(" in order"), **bounds.add_suffix(" drawn")},
+        {f"{metric} in order": value for metric, value in differences.items()}
+        | {f"{metric} drawn": bound for metric, bound in bounds.items()},
         n=1,
     )
 

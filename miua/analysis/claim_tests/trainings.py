@@ -225,7 +225,7 @@ def no_difference_over_sizes(
         except UndecidedError as error:
             reasons.append(f"{measure(metric).label}: {error}")
         else:
-            sizes.append((one.n, one.groups))
+            sizes.append((len(rows), size.nunique()))
             chances.append(chance)
             tested[metric] = {
                 **{"p one-way": one.anova_p, "p Kruskal-Wallis": one.kruskal_p},
@@ -242,7 +242,7 @@ def no_difference_over_sizes(
     smallest = smallest_anova_effect(n, groups, alpha=alpha)
     numbers = {"smallest Cohen f found": smallest, "power of equivalence": min(chances)}
     for which, row in table.iterrows():
-        numbers |= row.add_prefix(f"{which} ").to_dict()
+        numbers |= {f"{which} {name}": value for name, value in row.items()}
     differ = [metric for metric in tested if numbers[f"{metric} p Holm"] < alpha]
     left = "; ".join([*gaps, *reasons])
     bound = f"Cohen's f = {cohen_f:g}"
