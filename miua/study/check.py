@@ -57,9 +57,9 @@ def verify(
     with; STUDY/expected/PROFILE if None. only: which of CHECKS to do. MiuaError: there is no
     results folder, study or check to begin with, or `expected` is not of the study's plan.
     """
-    unknown = sorted(set(only) - set(CHECKS))
+    unknown = ", ".join(sorted(set(only) - set(CHECKS)))
     if unknown or not only:
-        problem = f"Unknown check {', '.join(unknown)}" if unknown else "No check is named"
+        problem = f"Unknown check {unknown}" if unknown else "No check is named"
         raise MiuaError(f"{problem}. There are {', '.join(CHECKS)}.")
     if not folder.is_dir():
         raise MiuaError(f"There is no folder {folder}, seen from {Path.cwd()}.")
@@ -92,12 +92,12 @@ def _check_kernels() -> Iterator[Finding]:
     cases = conformance.read_cases()
     for name, found in conformance.failures_of_installed(cases).items():
         for threads, wrong in found.items():
-            said = f"All {len(cases)} results are those on file, bit for bit"
+            said = f"All {len(cases)} results are those on file, bit for bit."
             if wrong:
-                said = f"{len(wrong)} of {len(cases)} results are not those on file: {wrong[0]}"
-                said += ". Install the package anew"
+                said = f"{len(wrong)} of {len(cases)} results are not those on file: {wrong[0]}."
+                said += " Install the package anew."
             subject = f"{name}, {threads} threads"
-            yield Finding(KERNELS, subject, "failed" if wrong else "passed", f"{said}.")
+            yield Finding(KERNELS, subject, "failed" if wrong else "passed", said)
 
 
 def _check_expected(results: Results, study: Path, expected: Path | None) -> Iterable[Finding]:
@@ -179,14 +179,12 @@ def _run(results: Results, run: str, asked: TrainingConfig) -> Iterator[Finding]
 
 def _diverged(results: Results, run: str, diverged: dict[str, Any]) -> Iterator[Finding]:
     """A training that diverged stops there: its log ends with a loss that is no number."""
-    folder, epoch = results.run(run), diverged["epoch"]
+    folder, epoch, wrong = results.run(run), diverged["epoch"], []
     last = json.loads((folder / "log.jsonl").read_text(encoding="utf-8").splitlines()[-1])
     losses = last["generator_loss"], last["discriminator_loss"]
-    wrong = []
     if last["epoch"] != epoch or None not in losses:
-        ends = f"epoch {last['epoch']} with losses {losses[0]} and {losses[1]}"
-        said = f"it says that the training diverged at epoch {epoch}"
-        wrong.append(f"{said}, but log.jsonl ends at {ends}")
+        ends = f"log.jsonl ends at epoch {last['epoch']} with losses {losses[0]} and {losses[1]}"
+        wrong.append(f"it says that the training diverged at epoch {epoch}, but {ends}")
     if later := [saved for saved in saved_epochs(folder) if saved >= epoch]:
         wrong.append(f"there are checkpoints of later epochs: {later}")
     said = f"The training diverged at epoch {epoch}, as its log says."

@@ -1,9 +1,8 @@
 """Which files a step's code consists of: its modules and all that they import, found by reading.
 
-Nothing is imported for it. A module counts with everything that it imports anywhere, inside
-functions too, but not what it imports for its types alone. A name taken from a package leads to
-the module that the package takes it from. Files that a module names beside itself, such as
-templates, count with it, and so do the compiled kernels where they are reached.
+A module counts with everything that it imports anywhere, inside functions too, but for its types
+alone. A name taken from a package leads to the module that the package takes it from. Files that a
+module names beside itself, such as templates, count with it, and so do the compiled kernels.
 """
 
 from __future__ import annotations
@@ -37,12 +36,11 @@ def closure(modules: Iterable[str], package: Path = PACKAGE) -> list[Path]:
     left = list(modules)
     while left:
         path = _file(left.pop(), package)
-        if path not in found:
-            found.add(path)
-            if path.suffix == ".py":
-                for module, name in _imports(path):
-                    left += _sources(module, name, package)
-                found.update(_named(path, package))
+        if path not in found and path.suffix == ".py":
+            for module, name in _imports(path):
+                left += _sources(module, name, package)
+            found.update(_named(path, package))
+        found.add(path)
     return sorted(found)
 
 

@@ -1,9 +1,8 @@
 """One comparator for what a step made and what it makes again, file by file.
 
 Files with the same bytes agree. Of others, tables are compared cell by cell, JSON value by value,
-arrays and image stacks element by element, other text line by line; anything else must have the
-same bytes. Tables and JSON are read strictly: where two readers could see different content, the
-file fails.
+arrays and image stacks element by element, other text line by line. Tables and JSON are read
+strictly: where two readers could see different content, the file fails.
 """
 
 import csv
@@ -64,8 +63,8 @@ def compare(
 ) -> Iterator[Finding]:
     """One finding if they agree; else one for each of the first differences, and one on the rest.
 
-    check, subject: of the findings. there: a file of the results; again: as it should be.
-    MiuaError: it is missing, or cannot be read as what its name says.
+    there: a file of the results; again: as it should be. MiuaError: it is missing, or cannot be
+    read as what its name says.
     """
     if not again.is_file():
         raise MiuaError("It does not belong here: made again, it is not there.")
@@ -75,10 +74,8 @@ def compare(
         yield Finding(check, subject, "passed", "Made again, it has the same bytes.")
         return
     content = {".csv": _tables, ".json": _json, ".npy": _arrays}.get(again.suffix, _texts)
-    found = [
-        replace(each, check=check, subject=subject + each.subject)
-        for each in content(there, again, tolerance)
-    ]
+    told = content(there, again, tolerance)
+    found = [replace(each, check=check, subject=subject + each.subject) for each in told]
     failed = [each for each in found if each.bad]
     yield from failed[:NAMED]
     if len(failed) > NAMED:
@@ -112,7 +109,7 @@ def differences(there: Any, again: Any, place: str = "") -> Iterator[tuple[str, 
             name = right.get("id", index) if isinstance(right, dict) else index
             yield from differences(found, right, f"{place}[{name}]")
     elif isinstance(there, float) and isinstance(again, float):
-        if not math.isclose(there, again, rel_tol=RELATIVE, abs_tol=1e-12):
+        if not _close(there, again, RELATIVE):
             yield place, there, again
     elif there != again or type(there) is not type(again):
         yield place, there, again
@@ -123,8 +120,10 @@ def agree(there: str, again: str, relative: float) -> bool:
     if there == again:
         return True
     found, wanted = as_number(there), as_number(again)
-    if found is None or wanted is None:
-        return False
+    return found is not None and wanted is not None and _close(found, wanted, relative)
+
+
+def _close(found: float, wanted: float, relative: float) -> bool:
     # Near 0 a sum of terms of order 1 keeps an absolute error.
     return math.isclose(found, wanted, rel_tol=relative, abs_tol=min(relative, RELATIVE) * 1e-3)
 

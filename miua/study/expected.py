@@ -1,9 +1,8 @@
 """What a rerun should give: a run's small outcome, and its numbers in repeats with other seeds.
 
 Of each synthetic set it holds the measures that have a name, not all 256 LBPv elements; of every
-run the provenance, which leads to its images, configuration and commit. The same numbers come out
-of a results folder and out of the small outcome kept of one. They have the names of the kept plan,
-with the seeds counted from the profile's own, so that numbers of repeats with other seeds meet.
+run the provenance. The same numbers are read from a results folder and from what was kept of one,
+under the names of the kept plan: an arm named after its seed has the name of the kept run's arm.
 """
 
 import shutil
@@ -114,9 +113,7 @@ def write_expected(results: Results, out: Path, repeats: Sequence[Results] = ())
         write_table(made / "sets.csv", _sets(results))
         runs = (results.folder / "runs").glob("*/provenance.json")
         records = {run.parent.name: run for run in runs}
-        records |= {
-            name: results.tables / f"{name}.json" for name in ("noise-floor", "sensitivity")
-        }
+        records |= {n: results.tables / f"{n}.json" for n in ("noise-floor", "sensitivity")}
         for name, record in records.items():
             if record.exists():
                 _copy_provenance(record, made / "provenance" / f"{name}.json")
@@ -138,12 +135,9 @@ def read_expected(folder: Path, plan: Profile | None = None, whose: Path | None 
         )
     kept_plan = read_config(folder / PLAN, Profile)
     if plan is not None and (problems := plan_differences(kept_plan, plan)):
-        raise MiuaError(
-            f"{whose} is of another plan than {folder}, so that nothing can be compared:\n  "
-            + "\n  ".join(problems)
-            + "\nCompare with results of the same profile, or make expected ones for this: "
-            "docs/expected.md."
-        )
+        said = f"{whose} is of another plan than {folder}, so that nothing can be compared:"
+        remedy = "Compare with results of the same profile, or make expected ones for this:"
+        raise MiuaError("\n  ".join([said, *problems]) + f"\n{remedy} docs/expected.md.")
     tables = _read_tables(folder, TABLES)
     if not tables:
         raise MiuaError(f"{folder} holds no tables. Get it anew from the repository.")
@@ -195,10 +189,8 @@ def numbers(tables: dict[str, pd.DataFrame], plan: Profile, kept_plan: Profile) 
 def plan_differences(kept: Profile, other: Profile) -> list[str]:
     """What makes `other` another plan than `kept`, in words; seeds may all be moved alike."""
     moved = kept.with_seeds_moved(other.seed - kept.seed)
-    before, after = (
-        pd.json_normalize(plan.model_dump(exclude=WITHOUT_EFFECT)).loc[0].to_dict()
-        for plan in (moved, other)
-    )
+    plans = (plan.model_dump(exclude=WITHOUT_EFFECT) for plan in (moved, other))
+    before, after = (pd.json_normalize(plan).loc[0].to_dict() for plan in plans)
     return [
         f"{key}: {before.get(key, 'absent')} expected, {after.get(key, 'absent')} here"
         for key in {**before, **after}
@@ -215,11 +207,11 @@ def _read_tables(folder: Path, names: Iterable[str]) -> dict[str, pd.DataFrame]:
 def _sets(results: Results) -> pd.DataFrame:
     """All experiments' sets with the named measures."""
     measures = [known.name for known in ALL_MEASURES]
+    paths = map(results.table_path, read_cells(results)["experiment"].unique())
     tables = [
         table[table["metric"].isin(measures)].drop(columns=LEFT_OUT, errors="ignore")
-        for experiment in read_cells(results)["experiment"].unique()
-        if (path := results.table_path(experiment)).exists()
-        and "metric" in (table := read_as_text(path))
+        for table in (read_as_text(path) for path in paths if path.exists())
+        if "metric" in table
     ]
     if not tables:
         raise MiuaError(f"{results.tables} holds the table of no experiment.")
@@ -236,19 +228,19 @@ def _cells_of(name: str, table: pd.DataFrame, arms: dict[str, str]) -> pd.DataFr
     if "arm" in spec.key:
         moved = table["experiment"].eq("seeds")
         table = table.assign(arm=table["arm"].mask(moved, table["arm"].replace(arms)))
+    # 72.0, as some tables write whole numbers, is 72.
+    whole = table[[*spec.key, *spec.words]].apply(lambda column: column.str.removesuffix(".0"))
     key = table[spec.key[0]]
     for column in spec.key[1:]:
         form = {"training_size": "{} images", "epoch": "epoch {}", "epochs": "{} epochs"}
-        key = key + SEPARATOR + table[column].map(_whole).map(form.get(column, "{}").format)
+        key = key + SEPARATOR + whole[column].map(form.get(column, "{}").format)
     promise = pd.Series(spec.promise, index=table.index)
     if name in _EXACT_ROWS:
         column, word = _EXACT_ROWS[name]
         promise[table[column] == word] = EXACT
     others = {*spec.key, *spec.words, "status"}
     columns = spec.numbers or tuple(column for column in table.columns if column not in others)
-    cells = table[[*columns, *spec.words]].copy()
-    for column in spec.words:
-        cells[column] = cells[column].map(_whole)
+    cells = table[[*columns]].join(whole[[*spec.words]])
     if "status" in table:
         cells = cells.where(table["status"].eq(COMPUTED), NOT_COMPUTED, axis=0)
     by_row = cells.rename_axis(columns="column").stack(future_stack=True)
@@ -256,11 +248,6 @@ def _cells_of(name: str, table: pd.DataFrame, arms: dict[str, str]) -> pd.DataFr
     kind = found["column"].isin(spec.words).map({True: "word", False: "number"})
     found = found.assign(table=name, key=key, promise=promise, type=kind)
     return found[[*COLUMNS, "value"]]
-
-
-def _whole(text: str) -> str:
-    """72.0, as some tables write whole numbers, is 72."""
-    return text.removesuffix(".0")
 
 
 def _copy_provenance(source: Path, target: Path) -> None:
@@ -304,7 +291,7 @@ def _write_reference(folder: Path, results: Results, repeats: Sequence[Results])
 
 
 def _short(texts: Iterable[str]) -> list[str]:
-    """Numbers to DIGITS significant digits; other words as they are."""
+    """Numbers to DIGITS significant digits; words as they are."""
     known = ((text, as_number(text)) for text in texts)
     return [text if number is None else f"{number:.{DIGITS}g}" for text, number in known]
 
@@ -312,15 +299,12 @@ def _short(texts: Iterable[str]) -> list[str]:
 def _origin(repeat: Results) -> dict[str, Any]:
     """Where a repeat's numbers come from, in short."""
     records = [read_json(path) for path in repeat.folder.glob("runs/*/provenance.json")]
-    said = {
-        key: sorted({str(record[key]) for record in records if key in record})
-        for key in ("commit", "uncommitted_changes", "python", "platform", "device")
-    }
+    asked = ("commit", "uncommitted_changes", "python", "platform", "device")
     packages = {" ".join(each) for record in records for each in record["packages"].items()}
     return {
         "seed": repeat.plan.seed,
         "plan": config_hash(repeat.plan),
-        **said,
+        **{key: sorted({str(each[key]) for each in records if key in each}) for key in asked},
         "packages": sorted(packages),
         "tables": {path.name: sha256_file(path) for path in sorted(repeat.tables.glob("*.csv"))},
     }

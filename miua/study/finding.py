@@ -20,11 +20,10 @@ EXPECTED = "expected"  # the check that holds numbers against repeated runs
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was checked.
+    """One thing that was checked: a file, a set, or one number of a table.
 
     Attributes:
         check: the part of the verification, such as "files".
-        subject: what was checked: a file, a set, or one number of a table.
         detail: in words: what was found, how exact the check is, and what to do if it is bad.
         value, expected: a number, and what it should be or the centre of its distribution.
         tolerance: the most that they may differ by and still agree; 0 where they must be equal.
@@ -82,9 +81,9 @@ class Verification:
 def guarded(
     check: str, subject: str, find: Callable[..., Iterable[Finding]], *given: Any
 ) -> Iterator[Finding]:
-    """The findings of `find(*given)`; if something that it reads is damaged, one that says so.
+    """The findings of `find(*given)`; if what it reads is damaged, one that says so.
 
-    MissingExtraError: what is missing is a package.
+    Only MissingExtraError passes: there a package is missing, and nothing is wrong.
     """
     try:
         yield from find(*given)
@@ -95,11 +94,7 @@ def guarded(
 
 
 def problem(error: Exception) -> str:
-    """What went wrong, in words.
-
-    A stranger's content can make any library raise anything. Whatever it is, the other checks must
-    go on, and this one must not pass.
-    """
+    """What went wrong, in words: a stranger's content can make any library raise anything."""
     if isinstance(error, MiuaError):
         return str(error)
     return f"It cannot be read as what it should be ({type(error).__name__}: {error})."

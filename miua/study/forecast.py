@@ -1,8 +1,8 @@
 """What a reproduction takes on this machine: time, memory and disk of each step, before it starts.
 
-Snakemake says which jobs are left. Trainings, sets and metrics are tried, by small pieces of them
-(miua.study.trials); of all other steps Snakemake measured in an earlier run here how long they took
-and how much memory. What is not known so is told as such.
+Snakemake says which jobs are left. Trainings, sets and metrics are measured by trials
+(miua.study.trials); all other steps are taken from what Snakemake measured in an earlier run here.
+What neither tells is said to be unknown.
 """
 
 import heapq
@@ -12,7 +12,6 @@ import time
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -53,7 +52,7 @@ NOT_PREDICTED = "not predicted"
 
 
 class Cost(NamedTuple):
-    """What one job asks for: seconds, bytes of memory, of the GPU's and of disk, at most.
+    """What one job takes: seconds, and at most so many bytes.
 
     memory: None if not known. images, rate: that a training still has to see, and sees a second.
     """
@@ -101,18 +100,12 @@ class Need(NamedTuple):
     free: float
 
 
-@dataclass(frozen=True)
-class Forecast:
+class Forecast(NamedTuple):
     """A prediction, as `print_forecast` shows it.
 
-    Attributes:
-        rows: the steps.
-        trainings: those of each experiment that no experiment before it has.
-        costs: of each job that is left and is known, by its name.
-        at_once: seconds of all that is left, on all cores.
-        memory, gpu: of jobs that run at once, in the worst case.
-        disk: of all that is known to be left.
-        notes: what the numbers rest on.
+    rows, trainings: by step, and by the experiment that is the first to want a training. costs: of
+    each job that is left and known, by its name. at_once: seconds of all that is left, on all
+    cores. memory, gpu: of jobs that run at once, in the worst case. notes: what all this rests on.
     """
 
     study: Study
@@ -129,11 +122,10 @@ class Forecast:
 def forecast(
     study: Study, plan: Plan, targets: Collection[str], pending: Collection[str]
 ) -> Forecast:
-    """Predict what a reproduction takes here; the trials for it take about a minute.
+    """Predict what a reproduction takes here; the trials take about a minute and change nothing.
 
-    study: what is to be made; nothing in its folder is changed. plan: the same, with each
-    training's configuration. targets: only what these files need; all if there are none. pending:
-    the files that Snakemake would make now.
+    targets: only what these files need; all if there are none. pending: the files that Snakemake
+    would make now.
     """
     jobs = study.jobs(targets or FINAL)
     left = [job for job in jobs if not set(pending).isdisjoint(job.outputs)]
@@ -150,7 +142,12 @@ def forecast(
         )
     costs |= _as_earlier(study, [job for job in left if job.step.name not in TRIED], notes)
     if any(job.step.name == "real_images" and not job.inputs for job in left):
-        notes += _download()
+        try:
+            hc18_folder()
+        except MiuaError:
+            size = f"{(PUBLISHED.archive.size or 0) / 1e6:.0f} MB"
+            said = f"The real images are not here yet. Their download ({size}) comes first"
+            notes.append(f"{said}; its time is not predicted.")
 
     def row(name: str, chosen: list[Job]) -> ForecastRow:
         todo = [job for job in chosen if job in left]
@@ -236,8 +233,7 @@ def most_at_once(study: Study, jobs: Iterable[tuple[Job, float]]) -> float:
 def _tried(study: Study, plan: Plan, left: Sequence[Job]) -> tuple[dict[str, Cost], list[str]]:
     """The cost of trainings, sets and metrics, and why some could not be measured.
 
-    There is a trial for each kind of training: what decides how fast it is, but for small things
-    such as its augmentation.
+    There is one trial for all trainings that differ only in what hardly changes their speed.
     """
     costs: dict[str, Cost] = {}
     notes: list[str] = []
@@ -304,9 +300,8 @@ def _cost(job: Job, study: Study, plan: Plan, one: Measured) -> Cost:
 def _as_earlier(study: Study, left: Sequence[Job], notes: list[str]) -> dict[str, Cost]:
     """The costs of jobs as they were in a finished run: this folder's, or the newest beside it."""
     costs: dict[str, Cost] = {}
-    finished = {
-        path.parent: path.stat().st_mtime for path in study.folder.parent.glob("*/report.html")
-    }
+    reports = study.folder.parent.glob("*/report.html")
+    finished = {path.parent: path.stat().st_mtime for path in reports}
     for folder in sorted(finished, key=lambda each: (each != study.folder, -finished[each])):
         same = _same_scale(study, folder)
         for job in left:
@@ -325,15 +320,15 @@ def _as_earlier(study: Study, left: Sequence[Job], notes: list[str]) -> dict[str
 
 def _same_scale(study: Study, folder: Path) -> bool:
     """Whether images, noise floor and sensitivity were the same work in an earlier run."""
+
+    def work(plan: Profile) -> list[object]:
+        measured = map(plan.experiments.get, ("noise-floor", "sensitivity"))
+        return [plan.data, plan.image_size, *measured]
+
     try:
-        there = read_config(folder / "plan.yaml", Profile)
+        return work(read_config(folder / "plan.yaml", Profile)) == work(study.profile)
     except MiuaError:
         return False
-    work = [
-        (each.data, each.image_size, *map(each.experiments.get, ("noise-floor", "sensitivity")))
-        for each in (there, study.profile)
-    ]
-    return work[0] == work[1]
 
 
 def _benchmarked(folder: Path, job: Job) -> Cost | None:
@@ -352,16 +347,6 @@ def _benchmarked(folder: Path, job: Job) -> Cost | None:
     files = places[0].parent.rglob("*") if whole else places
     disk = sum(path.stat().st_size for path in files if path.is_file())
     return Cost(seconds, None if pd.isna(memory) else memory, disk=float(disk))
-
-
-def _download() -> list[str]:
-    try:
-        hc18_folder()
-    except MiuaError:
-        size = (PUBLISHED.archive.size or 0) / 1e6
-        said = f"The real images are not here yet. Their download ({size:.0f} MB) comes first; "
-        return [said + "its time is not predicted."]
-    return []
 
 
 def _free_memory() -> float:

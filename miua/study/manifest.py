@@ -1,7 +1,4 @@
-"""MANIFEST.json: every file of a results folder by its SHA-256, what made them, who vouches.
-
-And whether the files are those of the manifest, each with a provenance.
-"""
+"""MANIFEST.json: every file of a results folder by its SHA-256, what made them, who vouches."""
 
 import platform
 import posixpath
@@ -50,16 +47,15 @@ def read_contents(folder: Path) -> Contents:
 def write_manifest(folder: Path, signed_off_by: str | None = None) -> Path:
     """Write the manifest of a results folder; returns its path.
 
-    Where the files are those of the manifest that is there, that stays as it is, with its
-    sign-off; a new sign-off takes the place of the old one. Else it is made anew: packages and
-    hardware are those of the machine that makes it, and nobody vouches until someone signs off.
-    signed_off_by: a name, a mail address, or both. MiuaError: no results folder, or no name.
+    While the files are as listed, it keeps all but its sign-off, which a new one replaces. Else it
+    is made anew: packages and hardware are those of the machine that makes it, and nobody vouches
+    until someone signs off. signed_off_by: a name, a mail address, or both. MiuaError: no results
+    folder, or no name.
     """
     results = Results.open(folder)
     if signed_off_by is not None and not signed_off_by.strip():
         raise MiuaError('Nobody signs off. Give a name: --signed-off-by "Name <mail>".')
-    contents = read_contents(folder)
-    before: dict[str, Any] = {}
+    contents, before = read_contents(folder), dict[str, Any]()
     with suppress(MiuaError):  # missing or damaged: it says nothing that could stay
         before = read_manifest(folder)
     manifest = before

@@ -162,9 +162,8 @@ class Profile(Strict):
         return getattr(self.experiments.get(experiment), "epochs", [])
 
     def with_seeds_moved(self, offset: int) -> Profile:
-        """The same scale with every seed of it `offset` higher, but for that of the phantoms.
+        """The same scale with every seed `offset` higher, but for that of the phantoms.
 
-        What is drawn anew: trainings, synthetic images, the reference's images, halves, intervals.
         MiuaError: a seed would be negative or 2**32 or more.
         """
         if not 0 <= min(self.seeds) + offset <= max(self.seeds) + offset < 2**32:
@@ -333,7 +332,6 @@ def _arms(
     profile: Profile, experiment: Experiment, scale: Scale
 ) -> Iterator[tuple[str, str, TrainingConfig]]:
     """Arm, the name of its run unless it is shared, and its configuration."""
-    name, make = experiment.name, partial(_config, profile, experiment.name)
     if isinstance(scale, Grid):
         configs = _grid_trainings(profile)
         for run, config in configs.items():
@@ -346,19 +344,18 @@ def _arms(
                 images = f"{size} images ({an_epoch} an epoch)"
                 raise MiuaError(f"{asked} is no whole number of epochs for {images}.")
             yield EQUAL_UPDATES, run, config.model_copy(update={"epochs": [epochs]})
-    elif isinstance(scale, Seeds):
-        for seed in scale.seeds:
-            config = make(scale.training_size, scale.epochs, {"seed": seed})
-            yield f"seed-{seed}", f"{name}_seed-{seed}", config
     elif isinstance(scale, Trainings):
-        arms, here = experiment.arms, (scale.training_size, scale.epochs)
-        configs = {arm: make(*here, chosen.settings) for arm, chosen in arms.items()}
+        arms = experiment.arms
+        if isinstance(scale, Seeds):
+            arms = {f"seed-{seed}": Arm(settings={"seed": seed}) for seed in scale.seeds}
+        make = partial(_config, profile, experiment.name, scale.training_size, scale.epochs)
+        configs = {arm: make(chosen.settings) for arm, chosen in arms.items()}
         for arm, config in configs.items():
             if other := arms[arm].updates_of:
                 updates = configs[other].epochs[-1] * updates_per_epoch(configs[other])
                 epochs = max(1, round(updates / updates_per_epoch(config)))
                 config = config.model_copy(update={"epochs": [epochs]})
-            yield arm, f"{name}_{arm}", config
+            yield arm, f"{experiment.name}_{arm}", config
 
 
 def _grid_trainings(profile: Profile) -> dict[str, TrainingConfig]:

@@ -94,8 +94,7 @@ class Remake:
     def check(self, check: str) -> Iterator[Finding]:
         """Findings on all that the steps of one of the three checks make.
 
-        They follow each other in one scratch folder, so that what is wrong is named where it came
-        in, and not again in all that follows from it.
+        They share one scratch folder, so that a fault is named once, where it came in.
         """
         jobs = [job for job in self._jobs if CHECK_OF.get(job.step.name) == check]
         outputs = [output for job in jobs for output in _compared(job)]
@@ -184,8 +183,10 @@ class Remake:
                 self._evaluate(f"{chosen['run']}_e{chosen['epoch']}", results)
             case "reference_lbpv":
                 write_array(results.reference_lbpv, lbp_vector(read_array(results.reference_stack)))
-            case "noise_floor" | "sensitivity" as step:
-                self._measure_real_images(step.replace("_", "-"), results)
+            case "noise_floor":
+                self._measure("noise-floor", real_images.noise_floor_tables, results)
+            case "sensitivity":
+                self._measure("sensitivity", real_images.sensitivity_tables, results)
             case "experiment":
                 collect(at, chosen["experiment"])
             case "clinician":
@@ -227,15 +228,13 @@ class Remake:
         found.write_csv(at.set_metrics(name))
         write_array(at.set_lbpv(name), found.sets[0].lbpv)
 
-    def _measure_real_images(self, name: str, at: Results) -> None:
+    def _measure(
+        self, name: str, tables_of: Callable[..., real_images.Tables], at: Results
+    ) -> None:
         scale = self.plan.profile.experiments[name]
         assert isinstance(scale, RealImages)
-        make = {
-            "noise-floor": real_images.noise_floor_tables,
-            "sensitivity": real_images.sensitivity_tables,
-        }[name]
         with one_blas_thread():
-            tables = make(self._measured(scale.images), scale.repeats, self.plan.profile.seed)
+            tables = tables_of(self._measured(scale.images), scale.repeats, self.plan.profile.seed)
         for ending, table in tables.items():
             write_table(at.table_path(f"{name}{ending}"), table)
 

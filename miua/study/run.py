@@ -39,7 +39,6 @@ from miua.study.steps import NO_WEIGHTS, STEPS, Study
 WITH_GPU, WITHOUT_GPU = "paper", "smoke"
 # The seeds of neighbouring repeats are this far apart, so that none is used twice.
 SEED_STEP = 1000
-FEWEST_REPEATS = 2
 
 
 def reproduce(
@@ -60,19 +59,17 @@ def reproduce(
 
     Args:
         profile: a name in `study`/profiles; None takes "paper" with a CUDA device, else "smoke".
-        study: the folder that says what the study is, with the Snakefile.
-        paper: the LaTeX sources.
+        study, paper: the folder that says what the study is, and that of the LaTeX sources.
         results: the parent of the results folders.
-        cores: how many CPU cores of this machine to use; all if None, or what the executor says.
+        cores: CPU cores of this machine to use; if None, all or what the executor says.
         dry_run: print what would be done, and change no plan and no result.
         predict: with dry_run on this machine, print what each step will take, after trials.
         experiment: only this one, up to its table; None for all, report and paper included.
-        executor: where the steps run: "local", a name in `study`/executors, or a folder like those.
+        executor: where the steps run, see `executors.find_executor`.
         seed_offset: how much higher the profile's seeds are to be; see Profile.with_seeds_moved.
         claims_only: all experiments up to the claims table, without figures, report and paper.
 
-    MiuaError: the profile, experiment or executor is unknown or wrong, Snakemake cannot be told of
-    a folder, or a step failed.
+    MiuaError: a profile, experiment, executor or folder is unknown or wrong, or a step failed.
     """
     _check_places(study=study, paper=paper, results=results)
     known = known_profiles(study)
@@ -112,8 +109,7 @@ def reproduce(
             print_forecast(forecast(asked, plan, targets, _pending(command)))
         else:
             command += ["--dry-run"] if dry_run else []
-            local, remote = executors.local_messages, executors.cluster_messages
-            _run(command, lock, local if cluster is None else remote)
+            _run(command, lock, executors.cluster_messages if cluster else executors.local_messages)
         if not dry_run:
             write_manifest(folder)
     return folder
@@ -159,16 +155,11 @@ def _check_runs(folder: Path, plan: Plan) -> None:
 
 
 def _write_plan(folder: Path, plan: Plan, study: Path) -> None:
-    """Write the resolved profile, the list of sets, and a configuration for each training.
-
-    Unchanged files keep their time stamp.
-    """
-
-    def dumped(settings: Strict) -> str:
-        return yaml.safe_dump(settings.model_dump(), sort_keys=False)
-
-    texts = {"plan.yaml": dumped(plan.profile), "sets.csv": cells_csv(plan.cells)}
-    texts |= {f"configs/{run}.yaml": dumped(each) for run, each in plan.runs.items()}
+    """Write the plan, the list of sets and all configurations; what is unchanged keeps its time."""
+    configs = {f"configs/{run}.yaml": config for run, config in plan.runs.items()}
+    settings: dict[str, Strict] = {"plan.yaml": plan.profile, **configs}
+    texts = {n: yaml.safe_dump(s.model_dump(), sort_keys=False) for n, s in settings.items()}
+    texts["sets.csv"] = cells_csv(plan.cells)
     for name, text in texts.items():
         path = folder / name
         if not path.exists() or path.read_text(encoding="utf-8") != text:
@@ -271,24 +262,21 @@ def make_repeats(
 
     Repeat k has every seed of the profile SEED_STEP * k higher, but for the phantoms': all repeats
     learn from the same images. A second call makes only what is missing. Returns the results
-    folders, `out`/seed-OFFSET/PROFILE. MiuaError: there are too few, the profile's own seeds are
-    too far apart, or see `reproduce`.
+    folders, `out`/seed-OFFSET/PROFILE. MiuaError: the profile's own seeds are too far apart, or see
+    `reproduce`.
     """
-    if times < FEWEST_REPEATS:
-        raise MiuaError(f"One repeat scatters nowhere: ask for {FEWEST_REPEATS} or more.")
     seeds = read_profile(study, profile).seeds
     if max(seeds) - min(seeds) >= SEED_STEP:
         raise MiuaError(
             f"The seeds of {profile!r}, {min(seeds)} to {max(seeds)}, are so far apart that "
             f"repeats, {SEED_STEP} apart, would share some. Choose seeds nearer to each other."
         )
+    again = partial(reproduce, profile, study=study, paper=paper, cores=cores, claims_only=True)
     folders = []
     for repeat in range(1, times + 1):
         offset = SEED_STEP * repeat
         say(f"Repeat {repeat} of {times}, seeds {offset} higher:")
-        folder = out / f"seed-{offset}"
-        again = partial(reproduce, study=study, paper=paper, cores=cores, claims_only=True)
-        folders.append(again(profile, results=folder, seed_offset=offset))
+        folders.append(again(results=out / f"seed-{offset}", seed_offset=offset))
     return folders
 
 

@@ -50,7 +50,7 @@ class Step:
         also: values beside those in the command that make the outputs stale when they change.
         threads: that it takes; or the name of the value that says how many.
         gpu: "training" or "fid": on a cluster it asks for a GPU if these use one.
-        megabytes, minutes: what it asks of a cluster. Locally nobody counts.
+        megabytes, minutes: what it asks of a cluster.
         group: jobs of one group are one job of a cluster, and follow one another in it.
         priority: higher starts earlier; or the name of the value that says so.
         local: it runs where `miua reproduce` does: it is short, needs the network, or LaTeX.
@@ -269,9 +269,8 @@ class Study:
     def command(self, step: Step, wildcards: Mapping[str, str], threads: int) -> str:
         """What a shell is to run for a job."""
         values = {**self.values(wildcards), "threads": threads}
-        for name, word in values.items():
-            values[name] = word if isinstance(word, Shell) else shlex.quote(str(word))
-        return step.command.format_map(values)
+        quoted = {n: w if isinstance(w, Shell) else shlex.quote(str(w)) for n, w in values.items()}
+        return step.command.format_map(quoted)
 
     def reasons(self, step: Step, wildcards: Mapping[str, str]) -> str:
         """All but the inputs that a job rests on: when it changes, the job is to be done again."""
@@ -299,11 +298,11 @@ class Study:
 
     def constraints(self) -> dict[str, str]:
         """What each wildcard may be, as a regular expression."""
-        found = {}
+        found = {"epoch": r"\d+"}
         for name in ("run", "preparation", "experiment"):
             known = {re.escape(getattr(cell, name)) for cell in self.cells}
             found[name] = "|".join(sorted(known)) or "(?!)"
-        return {**found, "epoch": r"\d+"}
+        return found
 
     def jobs(self, targets: Iterable[str] = FINAL) -> list[Job]:
         """All that is needed for some files, each job after those whose outputs it needs."""

@@ -54,7 +54,7 @@ class _NamedPlace:
 
 @dataclass(frozen=True)
 class Results:
-    """A results folder, whose paths are computed here, and the profile that it was made with."""
+    """A results folder: its paths, and the profile that it was made with."""
 
     folder: Path
     plan: Profile
@@ -117,8 +117,7 @@ class Results:
     def at_rank(self, size_rank: float, epoch_rank: float) -> Cell:
         """The set at a relative place of the grid, 0 for the first and 1 for the last.
 
-        A study scaled down has other training sizes and epochs than the published one; a set with
-        the same rank stands where the published set stood.
+        In a study scaled down, the set of the same rank stands where the published set stood.
         """
         sizes, epochs = self.training_sizes, self.epochs
         return self.cell(_at_rank(sizes, size_rank), _at_rank(epochs, epoch_rank))
@@ -296,15 +295,12 @@ def _check_row(path: Path, metric: str, status: str, value: float) -> None:
         measure(metric)
     except ValueError as error:
         raise MiuaError(f"{path}: {error}.") from None
-    problem = ""
-    if status == COMPUTED:
-        problem = "" if math.isfinite(value) else "is computed but has no finite value"
-    elif not status.startswith(NOT_COMPUTED):
-        problem = f"has the unknown status {status!r}"
-    elif not math.isnan(value):
-        problem = "is not computed but has a value"
-    if problem:
-        raise MiuaError(f"{path}: {metric} {problem}.")
+    if status != COMPUTED and not status.startswith(NOT_COMPUTED):
+        raise MiuaError(f"{path}: {metric} has the unknown status {status!r}.")
+    if status == COMPUTED and not math.isfinite(value):
+        raise MiuaError(f"{path}: {metric} is computed but has no finite value.")
+    if status != COMPUTED and not math.isnan(value):
+        raise MiuaError(f"{path}: {metric} is not computed but has a value.")
 
 
 def _numbers(column: pd.Series[str], path: Path, whole: bool) -> list[float]:
@@ -324,7 +320,5 @@ def _numbers(column: pd.Series[str], path: Path, whole: bool) -> list[float]:
 
 
 def _at_rank(values: list[int], rank: float) -> int:
-    if not 0 <= rank <= 1:
-        raise ValueError(f"rank must be from 0 to 1, not {rank}")
     # Halves go down, so that the choice does not depend on banker's rounding.
     return values[math.ceil(rank * (len(values) - 1) - 0.5)]

@@ -9,8 +9,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import pandas as pd
-
 from miua.analysis.claims_table import read_claims_table
 from miua.analysis.columns import READER, READERS
 from miua.errors import MiuaError
@@ -18,6 +16,7 @@ from miua.files import read_array, read_json, sha256_array, sha256_file
 from miua.provenance import PROVENANCE
 from miua.report.document import GENERATED
 from miua.report.latex import SCHEMA, VALUES
+from miua.study.compare import read_as_text
 from miua.study.store import Results
 
 # A value of a whole table rests on many runs; this many are told in full.
@@ -42,13 +41,13 @@ def trace(results: Path, name: str) -> list[Link]:
     opened = Results.open(results)
     values = read_values(opened)
     entry, claim = _find(opened, values, name)
-    sets, runs = entry.get("sets", []), entry.get("runs", [])
+    sets, runs, epoch = entry.get("sets", []), entry.get("runs", []), None
     if claim is not None:
-        steps = [*_claim_steps(claim), *_reader_steps(opened, claim["sources"])]
+        steps = [*_claim_steps(claim)]
     else:
         steps = [Link("text", f"\\{entry['macro']}", (f"prints: {entry['text']}",))]
-        steps += [*_source_steps(opened, entry), *_reader_steps(opened, entry["sources"])]
-    epoch = None
+        steps += _source_steps(opened, entry)
+    steps += _reader_steps(opened, (claim or entry)["sources"])
     if len(sets) == 1:
         steps.append(_set_step(opened, sets[0]))
         epoch = int(read_json(opened.set(sets[0]) / PROVENANCE)["settings"]["epoch"])
@@ -60,7 +59,7 @@ def trace(results: Path, name: str) -> list[Link]:
     return steps
 
 
-def read_values(results: Results) -> dict[str, dict[str, Any]]:
+def read_values(results: Results) -> dict[str, Any]:
     """The values of values.json by id. MiuaError: it is missing or of another version."""
     path = results.paper / GENERATED / VALUES
     if not path.exists():
@@ -69,13 +68,10 @@ def read_values(results: Results) -> dict[str, dict[str, Any]]:
     document = read_json(path)
     if not isinstance(document, dict) or document.get("schema") != SCHEMA:
         raise MiuaError(f"{path} is not of schema {SCHEMA}. Make the paper again.")
-    values: dict[str, dict[str, Any]] = document["values"]
-    return values
+    return dict(document["values"])
 
 
-def _find(
-    results: Results, values: dict[str, dict[str, Any]], name: str
-) -> tuple[dict[str, Any], dict[str, Any] | None]:
+def _find(results: Results, values: dict[str, Any], name: str) -> tuple[Any, Any]:
     """The entry of a value, or that of a claim's reason together with the claim."""
     claims = _claims(results)
     wanted = name.removeprefix("\\")
@@ -110,14 +106,11 @@ def _claim_steps(claim: dict[str, Any]) -> Iterator[Link]:
 
 def _source_steps(results: Results, entry: dict[str, Any]) -> Iterator[Link]:
     for place, source in enumerate(entry["sources"]):
-        path = results.folder / source
-        facts: tuple[str, ...] = ()
-        table = path.suffix == ".csv"
+        path, table = results.folder / source, source.endswith(".csv")
+        facts: tuple[str, ...] = ("from all of its rows that apply",) if table else ()
         if place == 0 and entry.get("row"):
             facts = (f"row: {_pairs(entry['row'])}", f"column: {entry['column']}")
             facts += _fields(path, entry["row"]) if table else ()
-        elif table:
-            facts = ("from all of its rows that apply",)
         yield Link("table" if table else "file", source, facts)
 
 
@@ -136,10 +129,7 @@ def _reader_steps(results: Results, sources: Sequence[str]) -> Iterator[Link]:
 
 def _fields(path: Path, row: dict[str, str]) -> tuple[str, ...]:
     """Every field of the row, as it stands in the table; of several rows, their number."""
-    try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False)
-    except FileNotFoundError:
-        raise MiuaError(f"{path} is missing. Run the analysis again.") from None
+    table = read_as_text(path)
     for column, text in row.items():
         table = table[table[column] == text]
     if len(table) != 1:

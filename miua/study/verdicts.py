@@ -17,19 +17,19 @@ direction with the collapsed ones, how far they scatter without them.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy import stats
 
 from miua.metrics.registry import DIVERSITY, FD_LBP, FID, LBPV_TOTAL_DIFFERENCE, MUTUAL_INFORMATION
-from miua.study import scatter
 from miua.study.compare import as_number
 from miua.study.expected import (
     CHAOTIC,
-    COLUMNS,
     EXACT,
     PLACE,
     SEEDED,
@@ -41,6 +41,10 @@ from miua.study.expected import (
 )
 from miua.study.finding import EXPECTED, Consistency, Finding
 from miua.study.store import NOT_COMPUTED, Results
+
+Floats = NDArray[np.float64]
+# A row of what `_joined` returns.
+_Line = Any
 
 # Fewer repeats say too little about where a new run may lie.
 LEAST_REPEATS = 10
@@ -71,59 +75,29 @@ STEPPED_COLUMNS = {
     "saturated_share", "accuracy_real_last", "accuracy_synthetic_last", "spearman", "power", "n",
 }  # fmt: skip
 ABSENT = "absent"
+# As far as a score goes; where draws have no scatter, any difference is infinitely unusual.
+LARGEST_SCORE = 8.0
+# In the mean square a score beyond this counts as this much, so that no few values decide.
+COUNTED_AT_MOST = 3.0
 
 
-class _Number(NamedTuple):
-    """One compared cell: what it is in the kept run, here, and in each repeat, as text.
+class Prediction(NamedTuple):
+    """From `low` to `high`, and what lies in the middle."""
 
-    collapsed: whether its set is; those: the same in each repeat.
-    """
+    low: float
+    centre: float
+    high: float
 
-    table: str
-    key: str
-    column: str
-    promise: str
-    type: str
-    kept: str
-    here: str
-    repeats: list[str]
-    set: str
-    collapsed: bool
-    those: NDArray[np.bool_]
+    def __format__(self, form: str) -> str:
+        return f"{self.low:{form}} to {self.high:{form}}"
 
-    @property
-    def subject(self) -> str:
-        return f"{self.table}: {self.key}; {self.column}"
+    def holds(self, value: float) -> bool:
+        return self.low <= value <= self.high
 
     @property
-    def metric(self) -> str:
-        return self.key.rsplit(SEPARATOR, 1)[-1]
-
-    @property
-    def is_word(self) -> bool:
-        return self.type == "word"
-
-    @property
-    def stepped(self) -> bool:
-        return self.is_word or self.column in STEPPED_COLUMNS
-
-    @property
-    def logarithmic(self) -> bool:
-        by_measure = self.column in ("value", "mean", "low", "high")
-        by_column = self.column in LOGARITHMIC_COLUMNS
-        return by_column or (by_measure and self.metric in LOGARITHMIC_MEASURES)
-
-    @property
-    def value(self) -> float | None:
-        return as_number(self.here)
-
-    @property
-    def draws(self) -> scatter.Floats | None:
-        found = [as_number(text) for text in self.repeats]
-        return None if None in found or not found else np.array(found, dtype=np.float64)
-
-    def finding(self, verdict: Consistency, detail: str, *numbers: float | None) -> Finding:
-        return Finding(EXPECTED, self.subject, verdict, detail, *numbers)
+    def reach(self) -> float:
+        """The larger distance from the centre to an end."""
+        return max(self.high - self.centre, self.centre - self.low)
 
 
 class _Unknown(NamedTuple):
@@ -158,11 +132,11 @@ def compare_numbers(
     lines, others = _joined(found, expected)
     repeats = expected.repeats.shape[1]
     promised = (EXACT, SEEDED) if same_seed else (EXACT,)
-    decidable = sum(line.promise not in promised and not line.stepped for line in lines)
+    decidable = int((~lines["promise"].isin(promised) & ~lines["stepped"]).sum())
     few = f"{repeats} repeats are too few: {least_repeats} are needed"
     few = f"made by trainings, and {few if repeats else 'one run is no distribution'}"
 
-    def decided(line: _Number) -> Finding | _Unknown:
+    def decided(line: _Line) -> Finding | _Unknown:
         if (reason := _not_comparable(line)) is not None:
             return reason
         if line.promise in promised:
@@ -171,7 +145,7 @@ def compare_numbers(
             return _Unknown(line.table, few)
         return _by_range(line) if line.stepped else _by_interval(line, decidable)
 
-    found_out = [decided(line) for line in lines]
+    found_out = [decided(line) for line in lines.itertuples()]
     findings = [each for each in found_out if isinstance(each, Finding)]
     unknown = Counter(each for each in found_out if isinstance(each, _Unknown))
     for table, count in others.items():
@@ -183,34 +157,49 @@ def compare_numbers(
     ]
 
 
-def _joined(found: pd.DataFrame, expected: Expected) -> tuple[list[_Number], pd.Series[int]]:
-    """Every expected number with what it is here; how many others there are here, by table."""
-    here = found.set_index(PLACE)["value"]
-    places = pd.MultiIndex.from_frame(expected.kept[PLACE])
-    kept = expected.kept[[*COLUMNS, "value"]].assign(
-        here=here.reindex(places).fillna(ABSENT).to_numpy(),
-        repeats=pd.Series(expected.repeats.to_numpy().tolist(), index=expected.kept.index),
-    )
-    rows = [*kept.itertuples(index=False, name=None)]
+def _joined(found: pd.DataFrame, expected: Expected) -> tuple[pd.DataFrame, pd.Series[int]]:
+    """Every expected number with what it is here; how many others there are here, by table.
+
+    As text in `kept`, `here`, and `repeats`, a list; as numbers, nan where the text is none, in
+    `value` (here) and the array `draws`. Whether the number's set is collapsed stands in
+    `collapsed` (here) and the array `those`.
+    """
+    texts = found.set_index(PLACE)["value"]
+    lines = expected.kept.rename(columns={"value": "kept"})
+    places = pd.MultiIndex.from_frame(lines[PLACE])
+    lines["here"] = texts.reindex(places).fillna(ABSENT).to_numpy()
+    lines["repeats"] = pd.Series(expected.repeats.to_numpy().tolist(), index=lines.index)
+    values = expected.repeats.assign(here=lines["here"]).map(as_number).to_numpy(dtype=np.float64)
+    lines["value"], lines["draws"] = values[:, -1], [*values[:, :-1]]
+    lines["known"] = np.isfinite(values).all(axis=1)
+    table, key, column = (lines[name] for name in PLACE)
+    lines["subject"] = table + ": " + key + "; " + column
+    lines["metric"] = key.str.rsplit(SEPARATOR, n=1).str[-1]
+    lines["stepped"] = lines["type"].eq("word") | column.isin(STEPPED_COLUMNS)
+    of_measure = column.isin(("value", "mean", "low", "high"))
+    of_measure &= lines["metric"].isin(LOGARITHMIC_MEASURES)
+    lines["logarithmic"] = of_measure | column.isin(LOGARITHMIC_COLUMNS)
     end = SEPARATOR + DIVERSITY.name
-    states: dict[tuple[str, str], list[bool]] = {}  # of a set: here, and in each repeat
-    for table, key, column, *_, text, draws in rows:
-        if column == DIVERSITY.name or (column == "value" and key.endswith(end)):
-            values = [as_number(each) for each in (text, *draws)]
-            state = [each is not None and each < COLLAPSED_BELOW for each in values]
-            states[table, key.removesuffix(end)] = state
-    none = [False] * (1 + expected.repeats.shape[1])
-    lines = []
-    for row in rows:
-        table, key = row[:2]
-        its_set = key if (table, key) in states else key.rsplit(SEPARATOR, 1)[0]
-        collapsed, *those = states.get((table, its_set), none)
-        lines.append(_Number._make((*row, its_set, collapsed, np.array(those, dtype=bool))))
-    others = here.index.difference(places).get_level_values("table")
+    tells = column.eq(DIVERSITY.name) | (column.eq("value") & key.str.endswith(end))
+    sets = zip(table[tells], key[tells].str.removesuffix(end), strict=True)
+    states = dict(zip(sets, values[tells] < COLLAPSED_BELOW, strict=True))
+    its_set = [
+        each if each in states else (each[0], each[1].rsplit(SEPARATOR, 1)[0])
+        for each in zip(table, key, strict=True)
+    ]
+    none = [False] * values.shape[1]
+    collapsed = np.array([states.get(each, none) for each in its_set], dtype=bool)
+    lines["set"] = [each for _, each in its_set]
+    lines["collapsed"], lines["those"] = collapsed[:, -1], [*collapsed[:, :-1]]
+    others = texts.index.difference(places).get_level_values("table")
     return lines, others.value_counts(sort=False)
 
 
-def _not_comparable(line: _Number) -> _Unknown | None:
+def _finding(line: _Line, verdict: Consistency, detail: str, *numbers: float | None) -> Finding:
+    return Finding(EXPECTED, line.subject, verdict, detail, *numbers)
+
+
+def _not_comparable(line: _Line) -> _Unknown | None:
     """Why there is nothing to compare, if there is nothing."""
     group = f"{line.table}: {line.metric}"
     if line.here == ABSENT:
@@ -222,37 +211,37 @@ def _not_comparable(line: _Number) -> _Unknown | None:
     return None if known else _Unknown(group, "computed here, and not in all expected results")
 
 
-def _by_promise(line: _Number) -> Finding:
+def _by_promise(line: _Line) -> Finding:
     """The same as in the kept run, but for the order of sums."""
     here, kept = line.value, as_number(line.kept)
-    if line.is_word or here is None or kept is None:
+    if line.type == "word" or np.isnan(here) or kept is None:
         if line.here == line.kept:
-            return line.finding("within", f"{_said(line.here)}, as promised")
+            return _finding(line, "within", f"{_said(line.here)}, as promised")
         said = f"{_said(line.here)} here, and promised to be {_said(line.kept)}"
-        return line.finding("outside", said)
+        return _finding(line, "outside", said)
     tolerance = max(RELATIVE * abs(kept), ABSOLUTE)
     said = f"{here:.9g} here, and promised to be {kept:.9g}; at most {tolerance:.1g} apart"
     verdict: Consistency = "within" if abs(here - kept) <= tolerance else "outside"
-    return line.finding(verdict, f"{said}, for sums in another order", here, kept, tolerance)
+    return _finding(line, verdict, f"{said}, for sums in another order", here, kept, tolerance)
 
 
-def _by_range(line: _Number) -> Finding:
+def _by_range(line: _Line) -> Finding:
     """Whether it occurred in the repeats; ten that agree do not exclude another value."""
     here, draws = line.value, line.draws
     said = f"here; in {len(line.repeats)} repeats"
-    if line.is_word or here is None or draws is None:
+    if line.type == "word" or not line.known:
         # Long words, such as a list of signs, are compared whole.
         words = sorted(Counter(line.repeats).items())
         told = ", ".join(f"{count} times {_said(word)}" for word, count in words)
         verdict: Consistency = "within" if line.here in line.repeats else "undecided"
-        return line.finding(verdict, f"{_said(line.here)} {said} {told}")
-    span = scatter.Prediction(float(draws.min()), float(np.median(draws)), float(draws.max()))
+        return _finding(line, verdict, f"{_said(line.here)} {said} {told}")
+    span = Prediction(float(draws.min()), float(np.median(draws)), float(draws.max()))
     verdict = "within" if span.holds(here) or _occurred(here, draws) else "undecided"
     told = f"{here:.6g} {said} {span:.6g}; it moves in steps, not normally"
-    return line.finding(verdict, told, here, span.centre, span.reach)
+    return _finding(line, verdict, told, here, span.centre, span.reach)
 
 
-def _by_interval(line: _Number, decidable: int) -> Finding | _Unknown:
+def _by_interval(line: _Line, decidable: int) -> Finding | _Unknown:
     """By prediction intervals of the repeats whose set is in the same state.
 
     decidable: how many numbers are judged so.
@@ -261,18 +250,19 @@ def _by_interval(line: _Number, decidable: int) -> Finding | _Unknown:
     if collapsed and those.sum() < LEAST_DRAWS:
         few = f"the set is collapsed here, and in {those.sum()} of {those.size} repeats"
         return _Unknown(f"{line.table}: {line.set}", few)
-    here, draws = line.value, line.draws
-    if here is None or draws is None:
+    if not line.known:
         return _by_range(line)
+    here, draws = line.value, line.draws
     alike = draws[those == collapsed]
     if not collapsed and alike.size < LEAST_DRAWS:
         alike = draws  # early in a training all sets are alike, and none has collapsed
     if _occurred(here, alike):
-        return line.finding("within", "as in a repeat", here, here, 0.0)
-    logarithmic = line.logarithmic and min(here, *alike) > 0
+        return _finding(line, "within", "as in a repeat", here, here, 0.0)
     level = 1 - FAMILY_LEVEL / 2 / TAIL_EXCESS / max(decidable, 1)
-    likely = scatter.prediction_interval(alike, WITHIN_LEVEL, logarithmic=logarithmic)
-    possible = scatter.prediction_interval(alike, level, logarithmic=logarithmic)
+    logarithmic = line.logarithmic and min(here, *alike) > 0
+    likely, possible = (
+        prediction_interval(alike, each, logarithmic=logarithmic) for each in (WITHIN_LEVEL, level)
+    )
     told = f"{here:.6g} here; {WITHIN_LEVEL:.0%} of runs have {likely:.6g}"
     if alike.size < draws.size:
         state = "collapsed" if collapsed else "not collapsed"
@@ -284,51 +274,49 @@ def _by_interval(line: _Number, decidable: int) -> Finding | _Unknown:
         told += f"; outside is beyond {possible:.6g} "
         told += f"(where a right run rarely has any of {decidable} numbers)"
     tolerance = likely.reach if np.isfinite(likely.reach) else None
-    return line.finding(verdict, told, here, likely.centre, tolerance)
+    return _finding(line, verdict, told, here, likely.centre, tolerance)
 
 
-def _judged(here: float, likely: scatter.Prediction, possible: scatter.Prediction) -> Consistency:
+def _judged(here: float, likely: Prediction, possible: Prediction) -> Consistency:
     if likely.holds(here):
         return "within"
     return "undecided" if possible.holds(here) else "outside"
 
 
-def _trends(lines: list[_Number]) -> list[Finding]:
+def _trends(lines: pd.DataFrame) -> list[Finding]:
     """A finding for each metric of the synthetic sets, and one for all numbers of trainings.
 
     Many small differences are a large one: whether most sets are off in the same direction,
     collapsed ones and all; and whether all numbers of sets that have not collapsed are further off
     than they should be.
     """
-    drawn = [line for line in lines if line.promise == CHAOTIC and not line.stepped]
-    drawn = [line for line in drawn if line.value is not None and line.draws is not None]
-    of_sets = [line for line in drawn if (line.table, line.column) == ("sets", "value")]
-    metrics = list(dict.fromkeys(line.metric for line in of_sets))
-    level = 1 - FAMILY_LEVEL / 2 / (len(metrics) + 1)
+    drawn = lines[lines["promise"].eq(CHAOTIC) & ~lines["stepped"] & lines["known"]]
+    if drawn.empty:
+        return []
+    both = np.column_stack([drawn["value"], np.stack([*drawn["draws"]])])
+    logarithmic = drawn["logarithmic"].to_numpy() & (both > 0).all(axis=1)
+    both[logarithmic] = np.log(both[logarithmic])  # these scatter evenly
+    of_sets = drawn["metric"].where(drawn["table"].eq("sets") & drawn["column"].eq("value"))
+    metrics = of_sets.dropna().unique()
+    levels = WITHIN_LEVEL, 1 - FAMILY_LEVEL / 2 / (len(metrics) + 1)
     found = []
     for metric in metrics:
-        chosen = [line for line in of_sets if line.metric == metric]
-        here, others = scatter.with_repeats(scatter.median_score, *_arrays(chosen))
-        likely, possible = (
-            scatter.prediction_interval(others, each) for each in (WITHIN_LEVEL, level)
-        )
+        chosen = both[of_sets.eq(metric)]
+        here, others = with_repeats(np.median, chosen[:, 0], chosen[:, 1:])
+        likely, possible = (prediction_interval(others, level) for level in levels)
         told = f"median score {here:.3g} here, in standard deviations; {WITHIN_LEVEL:.0%} of runs "
         told += f"have {likely:.3g}; outside is beyond {possible:.3g}"
-        subject = f"{metric} of all {len(chosen)} sets together"
-        found.append(_trend(subject, told, here, likely, possible))
-    if not drawn:
-        return found
-    values, draws = _arrays(drawn)
-    values[[line.collapsed for line in drawn]] = np.nan
-    draws[[line.those for line in drawn]] = np.nan
-    if np.isnan(values).all():
+        found.append(
+            _trend(f"{metric} of all {len(chosen)} sets together", told, here, likely, possible)
+        )
+    both[np.column_stack([drawn["collapsed"], np.stack([*drawn["those"]])])] = np.nan
+    if np.isnan(both[:, 0]).all():
         told = "every set of these results is collapsed, so that no scatter can be told"
         return [*found, Finding(EXPECTED, "all sets together", "undecided", told)]
-    here, others = scatter.with_repeats(scatter.mean_square_score, values, draws)
+    here, others = with_repeats(mean_square_score, both[:, 0], both[:, 1:])
     # One-sided: numbers that are nearer to the middle than they should be are no fault.
     likely, possible = (
-        scatter.prediction_interval(others, 2 * each - 1)._replace(low=-np.inf)
-        for each in (WITHIN_LEVEL, level)
+        prediction_interval(others, 2 * level - 1)._replace(low=-np.inf) for level in levels
     )
     told = (
         f"mean square score {here:.3g} here, 1 where numbers scatter as in the repeats; "
@@ -340,21 +328,72 @@ def _trends(lines: list[_Number]) -> list[Finding]:
 
 
 def _trend(
-    subject: str, told: str, here: float, likely: scatter.Prediction, possible: scatter.Prediction
+    subject: str, told: str, here: float, likely: Prediction, possible: Prediction
 ) -> Finding:
     verdict, reach = _judged(here, likely, possible), likely.high - likely.centre
     return Finding(EXPECTED, subject, verdict, told, here, likely.centre, reach)
 
 
-def _arrays(lines: list[_Number]) -> tuple[scatter.Floats, scatter.Floats]:
-    """What they are here, (k,), and in the n repeats, (k, n); logarithms where those scatter."""
-    both = np.array([[float(text) for text in (line.here, *line.repeats)] for line in lines])
-    logarithmic = np.array([line.logarithmic for line in lines]) & (both > 0).all(axis=1)
-    both[logarithmic] = np.log(both[logarithmic])
-    return both[:, 0], both[:, 1:]
+def prediction_interval(values: Floats, level: float, *, logarithmic: bool = False) -> Prediction:
+    """Where one more draw from a normal distribution lies with probability `level`.
+
+    mean ± t s sqrt(1 + 1/n), with Student's t for n - 1 degrees of freedom: it allows for the n
+    draws being few. (Hahn and Meeker, Statistical Intervals, Wiley 1991, section 4.7.)
+
+    values: n draws, (n,), n of 2 or more; positive if logarithmic: then their logarithms are
+    normal, and the centre is the geometric mean. level: from 0 to 1.
+    """
+    drawn = np.log(values) if logarithmic else values
+    n = drawn.size
+    if n < 2:
+        raise ValueError(f"an interval needs two values or more, not {n}")
+    centre = float(drawn.mean())
+    # From the upper tail: so near to 1, the level has no digits left for `stats.t.interval`.
+    half = stats.t.isf((1 - level) / 2, n - 1) * drawn.std(ddof=1) * np.sqrt(1 + 1 / n)
+    ends = np.array([centre - half, centre, centre + half])
+    if logarithmic:
+        with np.errstate(over="ignore", under="ignore"):  # so wide that it excludes nothing
+            ends = np.exp(ends)
+    return Prediction(*ends.tolist())
 
 
-def _occurred(here: float, draws: scatter.Floats) -> bool:
+def scores(values: Floats, draws: Floats) -> Floats:
+    """How unusual each of k values, (k,), is among its n draws, (k, n), as a normal score, (k,).
+
+    The probability that Student's t gives to the value beside the draws, as a quantile of the
+    normal distribution, and no further from 0 than LARGEST_SCORE. Draws that are NaN are left out;
+    NaN where the value is, or where there are fewer than two draws.
+    """
+    known = np.ma.masked_invalid(draws)
+    n = known.count(axis=1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        scatter = known.std(axis=1, ddof=1).filled(np.nan) * np.sqrt(1 + 1 / n)
+        away = values - known.mean(axis=1).filled(np.nan)
+        ratio = np.where(away == 0, 0.0, away / scatter)
+        size = stats.norm.isf(stats.t.sf(np.abs(ratio), n - 1))
+    return np.where(n >= 2, np.sign(ratio) * np.minimum(size, LARGEST_SCORE), np.nan)
+
+
+def mean_square_score(found: Floats) -> float:
+    """About 1 where values scatter as their draws do."""
+    return float(np.nanmean(np.minimum(np.abs(found), COUNTED_AT_MOST) ** 2))
+
+
+def with_repeats(
+    statistic: Callable[[Floats], Any], values: Floats, draws: Floats
+) -> tuple[float, Floats]:
+    """A statistic of the scores of many values, (k,), and that of each of n draws of them, (k, n).
+
+    Each draw is scored among the others, so that the n results, (n,), say how the first scatters.
+    """
+    others = [
+        statistic(scores(draws[:, each], np.delete(draws, each, axis=1)))
+        for each in range(draws.shape[1])
+    ]
+    return float(statistic(scores(values, draws))), np.array(others)
+
+
+def _occurred(here: float, draws: Floats) -> bool:
     return bool(np.isclose(draws, here, rtol=RELATIVE, atol=ABSOLUTE).any())
 
 

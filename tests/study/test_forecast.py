@@ -253,11 +253,10 @@ def test_memory_is_that_of_the_largest_jobs_that_run_at_once(study):
 
 
 def test_what_does_not_fit_is_told(study, plan):
-    fits = dataclasses.replace(
-        forecast(study, plan, [], set()), disk=Need(5e9, 9e9, 5e9), memory=Need(6e9, 9e9, 6e9)
-    )
+    found = forecast(study, plan, [], set())
+    fits = found._replace(disk=Need(5e9, 9e9, 5e9), memory=Need(6e9, 9e9, 6e9))
     assert warnings_of(fits) == []
-    large = dataclasses.replace(fits, disk=Need(8e9, 9e9, 5e9), memory=Need(7e9, 9e9, 6e9))
+    large = fits._replace(disk=Need(8e9, 9e9, 5e9), memory=Need(7e9, 9e9, 6e9))
     disk, memory = warnings_of(large)
     assert disk.startswith("The disk is too small: 8.0 GB are needed, 5.0 GB are free.")
     assert "7.0 GB are needed at most, 6.0 GB are free. Use fewer --cores" in memory
