@@ -68,7 +68,8 @@ def verify(
     if expected is not None:
         read_expected(expected, plan.profile, whose=study)
     # Reading a pipe waits for ever, and some devices have no end.
-    if endless := sorted(path for path in folder.rglob("*") if not _ends(path)):
+    others = (path for path in folder.rglob("*") if not (path.is_file() or path.is_dir()))
+    if endless := sorted(path for path in others if path.exists()):
         said = "It is a pipe or a device, so nothing was read here. Remove it."
         return Verification(tuple(Finding(FILES, str(path), "failed", said) for path in endless))
     again = Remake(results, plan, study)
@@ -237,7 +238,3 @@ def _real(results: Results, profile: Profile, name: str, scale: RealImages) -> I
     asked = {"size": profile.image_size, "seed": profile.seed, **scale.model_dump()}
     wrong = _apart(read_record(results.tables / f"{name}.json")["settings"], asked)
     yield _judged(f"tables/{name}.json", wrong, "Images, repeats and seed are the study's.")
-
-
-def _ends(path: Path) -> bool:
-    return path.is_file() or path.is_dir() or not path.exists()

@@ -28,16 +28,13 @@ def code_hash(modules: Iterable[str], package: Path = PACKAGE) -> str:
 
 
 def closure(modules: Iterable[str], package: Path = PACKAGE) -> list[Path]:
-    """The files that modules such as "miua.sampling" consist of, sorted. ValueError: there is none.
-
-    package: the folder of the package `miua`.
-    """
+    """The files that modules such as "miua.sampling" consist of. ValueError: there is none."""
     found: set[Path] = set()
     left = list(modules)
     while left:
         path = _file(left.pop(), package)
         if path not in found and path.suffix == ".py":
-            for module, name in _imports(path):
+            for module, name in _read(path)[0]:
                 left += _sources(module, name, package)
             found.update(_named(path, package))
         found.add(path)
@@ -68,7 +65,7 @@ def _sources(module: str, name: str | None, package: Path) -> Iterator[str]:
         yield f"{module}.{name}"
         return
     taken_from = module
-    for other, taken in _imports(path):
+    for other, taken in _read(path)[0]:
         if taken is not None and _is_module(package.joinpath(*other.split(".")[1:], taken)):
             yield f"{other}.{taken}"
         elif taken == name:
@@ -80,14 +77,9 @@ def _is_module(place: Path) -> bool:
     return place.with_suffix(".py").is_file() or (place / "__init__.py").is_file()
 
 
-def _imports(path: Path) -> list[tuple[str, str | None]]:
-    """Modules of the package that a source imports, each with the name that it takes from it."""
-    return _read(path, path.stat().st_mtime_ns)[0]
-
-
 def _named(path: Path, package: Path) -> Iterator[Path]:
     """Files that a source names: beside it, in folders beside it, and templates of a package."""
-    for text in _read(path, path.stat().st_mtime_ns)[1]:
+    for text in _read(path)[1]:
         place = path.parent / text
         if text.startswith("miua."):
             place = package.joinpath(*text.split(".")[1:], "templates")
@@ -98,11 +90,8 @@ def _named(path: Path, package: Path) -> Iterator[Path]:
 
 
 @cache
-def _read(path: Path, version: int) -> tuple[list[tuple[str, str | None]], list[str]]:
-    """The imports of a source, and the texts in it that may be names of files or packages.
-
-    version: of the file, which is read again when it is another.
-    """
+def _read(path: Path) -> tuple[list[tuple[str, str | None]], list[str]]:
+    """What a source imports, each with the name it takes, and texts in it that may name files."""
     imports: list[tuple[str, str | None]] = []
     texts: set[str] = set()
     left: list[ast.AST] = [ast.parse(path.read_text(encoding="utf-8"))]

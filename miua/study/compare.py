@@ -97,10 +97,7 @@ def read_strict_json(path: Path) -> Any:
 
 
 def differences(there: Any, again: Any, place: str = "") -> Iterator[tuple[str, Any, Any]]:
-    """The places at which two JSON values differ, numbers by more than RELATIVE, and both values.
-
-    A list that holds objects with an `id` is named by these.
-    """
+    """Where two JSON values differ, and both there; list items are named by their `id`, if any."""
     if isinstance(there, dict) and isinstance(again, dict):
         for key in dict.fromkeys([*again, *there]):
             yield from differences(there.get(key), again.get(key), f"{place}.{key}".lstrip("."))

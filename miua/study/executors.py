@@ -73,10 +73,7 @@ def find_executor(wanted: str, study: Path) -> Path | None:
 
 
 def steps_environment() -> dict[str, str]:
-    """Environment variables with which the steps' commands are those of this environment.
-
-    MiuaError: there is no command miua in it.
-    """
+    """The environment variables with which steps run this `miua`. MiuaError: there is none."""
     path = str(Path(sys.executable).parent) + os.pathsep + os.environ.get("PATH", "")
     if shutil.which("miua", path=path) is None:
         raise MiuaError("The command miua is not on the path. Install the package first.")

@@ -155,10 +155,7 @@ def read_expected(folder: Path, plan: Profile | None = None, whose: Path | None 
 
 
 def results_tables(results: Results) -> dict[str, pd.DataFrame]:
-    """The tables of a results folder that hold numbers to compare, as text, by name.
-
-    MiuaError: a table is damaged, or there is no table of any experiment.
-    """
+    """The tables that are compared, by name, as text. MiuaError: one is damaged, or all missing."""
     tables = _read_tables(results.tables, {*TABLES} - {"sets"})
     if "sources" in tables.get("claims", ()):
         # No other run has the answers of this study's own readers.

@@ -44,10 +44,8 @@ class Finding:
 
     @property
     def open(self) -> bool:
-        """Whether an integrity check could not tell: a strict verification fails on it.
-
-        A number between "within" and "outside" is no such case: right runs have some, too.
-        """
+        """Whether an integrity check could not tell: a strict verification fails on it."""
+        # Right runs, too, have numbers between "within" and "outside".
         undecided = self.verdict == "undecided" and self.check != EXPECTED
         return undecided or self.verdict == "not checked"
 
@@ -81,10 +79,7 @@ class Verification:
 def guarded(
     check: str, subject: str, find: Callable[..., Iterable[Finding]], *given: Any
 ) -> Iterator[Finding]:
-    """The findings of `find(*given)`; if what it reads is damaged, one that says so.
-
-    Only MissingExtraError passes: there a package is missing, and nothing is wrong.
-    """
+    """The findings of `find(*given)`; if what it reads is damaged, one that says so."""
     try:
         yield from find(*given)
     except MissingExtraError:

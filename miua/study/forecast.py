@@ -231,16 +231,14 @@ def most_at_once(study: Study, jobs: Iterable[tuple[Job, float]]) -> float:
 
 
 def _tried(study: Study, plan: Plan, left: Sequence[Job]) -> tuple[dict[str, Cost], list[str]]:
-    """The cost of trainings, sets and metrics, and why some could not be measured.
-
-    There is one trial for all trainings that differ only in what hardly changes their speed.
-    """
+    """The cost of trainings, sets and metrics, and why some could not be measured."""
     costs: dict[str, Cost] = {}
     notes: list[str] = []
     kinds = defaultdict(list)
     for job in left:
         if job.step.name in TRIED:
             c = plan.runs[job.wildcards["run"]]
+            # What decides how fast a training is, but for small things such as its augmentation.
             kind = c.image_size, c.feature_maps, c.latent_size, c.batch_size, c.precision
             kinds[kind].append(job)
     metrics: dict[int, Measured] = {}

@@ -11,6 +11,8 @@ from miua.study.forecast import NOT_PREDICTED, Forecast, ForecastRow, Need
 from miua.study.steps import Study
 from miua.wording import counted
 
+Cells = Callable[[ForecastRow], list[str]]
+
 
 def print_forecast(found: Forecast, console: Console | None = None) -> None:
     """Print it for people, on standard output if no console is given."""
@@ -31,17 +33,16 @@ def print_forecast(found: Forecast, console: Console | None = None) -> None:
 
 def warnings_of(found: Forecast) -> list[str]:
     """What does not fit on this machine, and what to do about it."""
-
-    def short(need: Need, problem: str, most: str, remedy: str) -> list[str]:
-        sizes = f"{amount(need.needed)} are needed{most}, {amount(need.free)} are free"
-        return [f"{problem}: {sizes}. {remedy}"] if need.needed > need.free else []
-
-    room = "Make room, or choose another --results."
     fewer = "Use fewer --cores, or end other programs."
+    needs = (
+        (found.disk, "The disk is too small", "", "Make room, or choose another --results."),
+        (found.memory, "Memory may not suffice", " at most", fewer),
+        (found.gpu, "The GPU's memory may not suffice", " at most", fewer),
+    )
     return [
-        *short(found.disk, "The disk is too small", "", room),
-        *short(found.memory, "Memory may not suffice", " at most", fewer),
-        *short(found.gpu, "The GPU's memory may not suffice", " at most", fewer),
+        f"{problem}: {amount(needed)} are needed{most}, {amount(free)} are free. {remedy}"
+        for (needed, _, free), problem, most, remedy in needs
+        if needed > free
     ]
 
 
@@ -69,20 +70,16 @@ def about(seconds: float) -> str:
 
 
 def _print_table(
-    console: Console,
-    columns: list[str],
-    rows: list[ForecastRow],
-    cells: Callable[[ForecastRow], list[str]],
+    console: Console, columns: list[str], rows: list[ForecastRow], cells: Cells
 ) -> None:
-    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
-    for number, column in enumerate(columns):
-        table.add_column(column, justify="right" if number else "left", no_wrap=number > 0)
+    table = Table(columns[0], box=None, padding=(0, 2, 0, 0), pad_edge=False)
+    for column in columns[1:]:
+        table.add_column(column, justify="right", no_wrap=True)
     for row in rows:
         left = len(row.left)
         to_do = str(left) if left == row.jobs else f"{left} of {row.jobs}" if left else "done"
         table.add_row(*[row.name, to_do, *(cells(row) if left else [])][: len(columns)])
-    console.print(table)
-    console.print()
+    console.print(table, "")
 
 
 def _where(study: Study) -> str:
@@ -97,10 +94,9 @@ def _where(study: Study) -> str:
 
 def _step(row: ForecastRow) -> list[str]:
     """One takes, in turn, on the cores there are, memory, disk."""
-    times = [NOT_PREDICTED, "", ""]
+    seconds, times = [cost.seconds for cost in row.costs], [NOT_PREDICTED, "", ""]
     if row.known:
-        in_turn = about(sum(cost.seconds for cost in row.costs))
-        times = [_between([each.seconds for each in row.costs], about), in_turn, about(row.at_once)]
+        times = [_between(seconds, about), about(sum(seconds)), about(row.at_once)]
     return [*times, amount(row.memory), amount(row.disk)]
 
 
@@ -108,10 +104,9 @@ def _training(row: ForecastRow) -> list[str]:
     """Images, how many a second, one takes, disk, memory on the GPU."""
     if not row.known:
         return [NOT_PREDICTED] * 3 + ["-"] * 2
-    images = _between([each.images for each in row.costs], _number)
-    rates = _between([each.rate for each in row.costs], _number)
-    seconds = _between([each.seconds for each in row.costs], about)
-    return [images, rates, seconds, amount(row.disk), amount(max(each.gpu for each in row.costs))]
+    seconds, _, gpu, _, images, rates = zip(*row.costs, strict=True)
+    times = [_between(images, _number), _between(rates, _number), _between(seconds, about)]
+    return [*times, amount(row.disk), amount(max(gpu))]
 
 
 def _between(values: Sequence[float], told: Callable[[float], str]) -> str:
@@ -140,14 +135,11 @@ def _totals(found: Forecast) -> list[str]:
         needed, has, free = map(amount, need)
         return f"{needed} at most at once; {whose} has {has}, {free} of it free"
 
-    lines = [
+    return [
         f"Time    {least}{about(found.at_once)} on {cores} ({in_turn} one after the other)",
         f"Memory  {at_once(found.memory, 'this machine')}",
         *([f"GPU     {at_once(found.gpu, 'it')}"] if found.gpu.has else []),
         f"Disk    {amount(found.disk.needed)}; {amount(found.disk.free)} are free",
+        *([f"Not predicted, and in none of these: {'; '.join(unknown)}."] if unknown else []),
+        *([f"Memory not predicted: {'; '.join(no_memory)}."] if no_memory else []),
     ]
-    if unknown:
-        lines.append(f"Not predicted, and in none of these: {'; '.join(unknown)}.")
-    if no_memory:
-        lines.append(f"Memory not predicted: {'; '.join(no_memory)}.")
-    return lines

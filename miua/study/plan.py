@@ -162,10 +162,7 @@ class Profile(Strict):
         return getattr(self.experiments.get(experiment), "epochs", [])
 
     def with_seeds_moved(self, offset: int) -> Profile:
-        """The same scale with every seed `offset` higher, but for that of the phantoms.
-
-        MiuaError: a seed would be negative or 2**32 or more.
-        """
+        """The same with every seed but the phantoms' so much higher. MiuaError: out of range."""
         if not 0 <= min(self.seeds) + offset <= max(self.seeds) + offset < 2**32:
             raise MiuaError(f"Seeds moved by {offset} leave the range of 0 to {2**32 - 1}.")
         values = self.model_dump()
@@ -264,10 +261,7 @@ def read_profile(study: Path, name: str) -> Profile:
 
 
 def read_experiments(study: Path) -> dict[str, Experiment]:
-    """Every experiment of the folder `study`, by name, in the order of SCALES, then by name.
-
-    MiuaError: a file is no valid experiment, or bears another name than its experiment.
-    """
+    """The experiments of the folder `study`, in the order of SCALES. MiuaError: a file is wrong."""
     found = {}
     for path in sorted(study.glob("*.yaml")):
         if path.stem != CLAIMS:
@@ -278,10 +272,7 @@ def read_experiments(study: Path) -> dict[str, Experiment]:
 
 
 def make_plan(profile: Profile, experiments: dict[str, Experiment]) -> Plan:
-    """Resolve every arm of every experiment that the profile gives a scale.
-
-    MiuaError: the profile scales an experiment that there is not, or an arm is impossible.
-    """
+    """Resolve every arm that the profile gives a scale. MiuaError: one is unknown or impossible."""
     runs: dict[str, TrainingConfig] = {}
     names: dict[str, str] = {}
     cells = []

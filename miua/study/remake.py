@@ -92,13 +92,11 @@ class Remake:
         self._jobs = steps.jobs(made)  # all that is there, and what it is made from
 
     def check(self, check: str) -> Iterator[Finding]:
-        """Findings on all that the steps of one of the three checks make.
-
-        They share one scratch folder, so that a fault is named once, where it came in.
-        """
+        """Findings on all that the steps of one of the three checks make."""
         jobs = [job for job in self._jobs if CHECK_OF.get(job.step.name) == check]
         outputs = [output for job in jobs for output in _compared(job)]
         seen = set()
+        # One scratch folder for all, so that a fault is named once, where it came in.
         with (
             tempfile.TemporaryDirectory(prefix="miua-verify-") as name,
             Progress(f"Making {check} again", len(jobs), "steps") as shown,

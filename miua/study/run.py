@@ -200,8 +200,7 @@ def _snakemake_command(study: Study, place: Path, targets: Iterable[str]) -> lis
 def _on_one_line(value: object) -> str:
     """A setting as JSON, which is YAML and survives being handed on to a cluster's jobs.
 
-    Spaces keep Snakemake from taking the quotes off; YAML does not know the pairs of escapes that
-    JSON in ASCII has for one character.
+    Spaces keep Snakemake from taking the quotes off; YAML lacks the surrogate pairs of ASCII JSON.
     """
     return f" {json.dumps(value, ensure_ascii=False)} "
 
@@ -281,10 +280,7 @@ def make_repeats(
 
 
 def find_repeats(out: Path, profile: str) -> list[Path]:
-    """The results folders that `make_repeats` made of a profile, by offset.
-
-    MiuaError: there is none, or another folder has a name like theirs.
-    """
+    """The repeats of a profile, by offset. MiuaError: there is none, or one is misnamed."""
     found = {}
     for path in out.glob(f"seed-*/{profile}"):
         number = path.parent.name.removeprefix("seed-")

@@ -64,10 +64,7 @@ class Results:
 
     @classmethod
     def open(cls, folder: Path) -> Results:
-        """Read the plan of a results folder.
-
-        MiuaError: the folder or its plan.yaml is missing, damaged or incomplete.
-        """
+        """Read the plan of a results folder. MiuaError: it is missing, damaged or incomplete."""
         folder = Path(folder)
         if not folder.is_dir():
             raise MiuaError(f"The results folder {folder} is missing. Run the study first.")
@@ -197,10 +194,7 @@ def read_table(
 
 
 def write_table(path: Path, table: pd.DataFrame, *, private: bool = False) -> None:
-    """Write a CSV that reads back to the same floats, whole or not at all.
-
-    Its owner alone may read a private one.
-    """
+    """Write a CSV that reads back to the same floats, whole or not at all."""
     with atomic_path(path, private=private) as temporary:
         table.to_csv(temporary, index=False, lineterminator="\n", encoding="utf-8")
 
@@ -214,10 +208,7 @@ def read_cells(results: Results) -> pd.DataFrame:
 
 
 def read_set_metrics(results: Results, name: str) -> pd.DataFrame:
-    """metrics/NAME.csv: every metric of one set, SET_COLUMNS.
-
-    MiuaError: it is missing or damaged, or holds another set's rows or a metric twice.
-    """
+    """metrics/NAME.csv: all metrics of one set, SET_COLUMNS. MiuaError: missing or damaged."""
     path = results.set_metrics(name)
     if not path.exists():
         raise MiuaError(f"{path} is missing. Evaluate the set {name} first.")
@@ -232,10 +223,7 @@ def read_set_metrics(results: Results, name: str) -> pd.DataFrame:
 
 
 def read_metrics(results: Results) -> pd.DataFrame:
-    """tables/metrics.csv: every metric of every set of the main grid, METRICS_COLUMNS.
-
-    MiuaError: it is missing, damaged, or made for another plan.
-    """
+    """tables/metrics.csv: the main grid's sets, METRICS_COLUMNS. MiuaError: missing or damaged."""
     path = results.table_path("metrics")
     if not path.exists():
         return read_table(path, METRICS_COLUMNS, NUMBERS)  # says what makes it
@@ -250,17 +238,14 @@ def read_metrics(results: Results) -> pd.DataFrame:
 
 
 def read_experiment(results: Results, experiment: str) -> pd.DataFrame | None:
-    """tables/EXPERIMENT.csv: its sets as planned, each with its metrics, EXPERIMENT_COLUMNS.
-
-    None if the experiment was not run. MiuaError: the table is damaged.
-    """
+    """tables/EXPERIMENT.csv, EXPERIMENT_COLUMNS; None if not run. MiuaError: it is damaged."""
     return results.table(experiment, EXPERIMENT_COLUMNS, NUMBERS, CELL_NUMBERS)
 
 
 def read_run_log(run: Path, last_epoch: int) -> pd.DataFrame:
-    """The log of a run up to an epoch, by epoch; another experiment may have trained it further.
+    """The log of a run, by epoch. MiuaError: it is missing, empty, damaged, or lacks a column.
 
-    MiuaError: it is missing, empty, damaged, or lacks a column.
+    last_epoch: where it is cut off; another experiment may have trained the run further.
     """
     path = run / "log.jsonl"
     try:

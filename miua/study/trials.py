@@ -66,10 +66,7 @@ def gpu_memory() -> tuple[float, float]:
 
 
 def try_training(config: TrainingConfig, study: Study, at_once: int, place: Path) -> Measured:
-    """A few batches of `at_once` trainings together, in folders of `place`.
-
-    MiuaError: a trial failed or was killed.
-    """
+    """A few batches of `at_once` trainings together, in `place`. MiuaError: one failed."""
     images = BATCHES * config.batch_size
     small = config.model_copy(update={"epochs": [EPOCH], "training_size": images})
     folders = [place / str(number) for number in range(at_once)]
@@ -180,9 +177,7 @@ def _command(step: str, config: TrainingConfig, study: Study) -> str:
 
 def _heads(side: int, number: int) -> NDArray[np.uint8]:
     """Images whose grey levels and texture cost the metrics what real ones do."""
-    drawn = [
-        np.asarray(Image.fromarray(phantom(0, subject, 1).image).resize((side, side)))
-        for subject in range(2)
-    ]
+    two = (Image.fromarray(phantom(0, subject, 1).image) for subject in range(2))
+    drawn = [np.asarray(image.resize((side, side))) for image in two]
     # Shifted copies differ as images do, and are made at once.
     return np.stack([np.roll(drawn[index % 2], 3 * index, (0, 1)) for index in range(number)])

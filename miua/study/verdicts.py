@@ -242,10 +242,7 @@ def _by_range(line: _Line) -> Finding:
 
 
 def _by_interval(line: _Line, decidable: int) -> Finding | _Unknown:
-    """By prediction intervals of the repeats whose set is in the same state.
-
-    decidable: how many numbers are judged so.
-    """
+    """By prediction intervals of the repeats in its set's state, as `decidable` numbers are."""
     collapsed, those = line.collapsed, line.those
     if collapsed and those.sum() < LEAST_DRAWS:
         few = f"the set is collapsed here, and in {those.sum()} of {those.size} repeats"
@@ -306,9 +303,8 @@ def _trends(lines: pd.DataFrame) -> list[Finding]:
         likely, possible = (prediction_interval(others, level) for level in levels)
         told = f"median score {here:.3g} here, in standard deviations; {WITHIN_LEVEL:.0%} of runs "
         told += f"have {likely:.3g}; outside is beyond {possible:.3g}"
-        found.append(
-            _trend(f"{metric} of all {len(chosen)} sets together", told, here, likely, possible)
-        )
+        name = f"{metric} of all {len(chosen)} sets together"
+        found.append(_trend(name, told, here, likely, possible))
     both[np.column_stack([drawn["collapsed"], np.stack([*drawn["those"]])])] = np.nan
     if np.isnan(both[:, 0]).all():
         told = "every set of these results is collapsed, so that no scatter can be told"
@@ -323,15 +319,13 @@ def _trends(lines: pd.DataFrame) -> list[Finding]:
         f"{WITHIN_LEVEL:.0%} of runs have at most {likely.high:.3g}; outside is above "
         f"{possible.high:.3g}"
     )
-    subject = f"all {len(drawn)} numbers of trainings together"
-    return [*found, _trend(subject, told, here, likely, possible)]
+    name = f"all {len(drawn)} numbers of trainings together"
+    return [*found, _trend(name, told, here, likely, possible)]
 
 
-def _trend(
-    subject: str, told: str, here: float, likely: Prediction, possible: Prediction
-) -> Finding:
+def _trend(name: str, told: str, here: float, likely: Prediction, possible: Prediction) -> Finding:
     verdict, reach = _judged(here, likely, possible), likely.high - likely.centre
-    return Finding(EXPECTED, subject, verdict, told, here, likely.centre, reach)
+    return Finding(EXPECTED, name, verdict, told, here, likely.centre, reach)
 
 
 def prediction_interval(values: Floats, level: float, *, logarithmic: bool = False) -> Prediction:
@@ -345,8 +339,6 @@ def prediction_interval(values: Floats, level: float, *, logarithmic: bool = Fal
     """
     drawn = np.log(values) if logarithmic else values
     n = drawn.size
-    if n < 2:
-        raise ValueError(f"an interval needs two values or more, not {n}")
     centre = float(drawn.mean())
     # From the upper tail: so near to 1, the level has no digits left for `stats.t.interval`.
     half = stats.t.isf((1 - level) / 2, n - 1) * drawn.std(ddof=1) * np.sqrt(1 + 1 / n)

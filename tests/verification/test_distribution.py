@@ -38,11 +38,6 @@ def test_a_logarithmic_interval_is_that_of_the_logarithms():
     assert found.low > 0
 
 
-def test_one_draw_has_no_interval():
-    with pytest.raises(ValueError, match="two values or more"):
-        prediction_interval(np.array([1.0]), 0.9)
-
-
 def test_scores_of_normal_draws_are_standard_normal():
     draws = np.random.default_rng(4).normal(-1, 3, (20_000, 6))
     found = scores(draws[:, 0], draws[:, 1:])
