@@ -18,7 +18,7 @@ from miua.progress import say
 from miua.provenance import PROVENANCE
 from miua.study.expected import read_expected
 from miua.study.finding import EXPECTED, Finding, Verification, guarded
-from miua.study.manifest import check_files, read_record
+from miua.study.manifest import FILES_CHECK, check_files, read_record
 from miua.study.plan import (
     Cell,
     Plan,
@@ -35,9 +35,9 @@ from miua.study.store import Results
 from miua.study.verdicts import compare_with_expected
 from miua.training.run_folder import divergence, training_images
 
-FILES, PLAN, KERNELS = "files", "plan", "kernels"
+PLAN, KERNELS = "plan", "kernels"
 TITLES = {
-    FILES: "hashes and provenance",
+    FILES_CHECK: "hashes and provenance",
     PLAN: "configurations, checkpoints, seeds",
     IMAGES: "phantoms, stacks and synthetic sets, made again",
     METRICS: "measured again",
@@ -71,10 +71,12 @@ def verify(
     others = (path for path in folder.rglob("*") if not (path.is_file() or path.is_dir()))
     if endless := sorted(path for path in others if path.exists()):
         said = "It is a pipe or a device, so nothing was read here. Remove it."
-        return Verification(tuple(Finding(FILES, str(path), "failed", said) for path in endless))
+        return Verification(
+            tuple(Finding(FILES_CHECK, str(path), "failed", said) for path in endless)
+        )
     again = Remake(results, plan, study)
     finders: dict[str, Callable[[], Iterable[Finding]]] = {
-        FILES: partial(check_files, folder),
+        FILES_CHECK: partial(check_files, folder),
         PLAN: partial(_check_plan, results, plan),
         **{check: partial(again.check, check) for check in (IMAGES, METRICS, TABLES)},
         KERNELS: _check_kernels,

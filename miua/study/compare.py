@@ -30,7 +30,7 @@ Array = NDArray[Any]
 Row = dict[str, str]
 # Sums of floats depend on the order of summation, which differs between processors and libraries.
 RELATIVE = 1e-9
-NAMED = 5  # differences of a file that are named
+SHOWN = 5  # differences of a file that are named
 
 
 @dataclass(frozen=True)
@@ -77,9 +77,9 @@ def compare(
     told = content(there, again, tolerance)
     found = [replace(each, check=check, subject=subject + each.subject) for each in told]
     failed = [each for each in found if each.bad]
-    yield from failed[:NAMED]
-    if len(failed) > NAMED:
-        yield Finding(check, subject, "failed", f"{len(failed) - NAMED} more places differ.")
+    yield from failed[:SHOWN]
+    if len(failed) > SHOWN:
+        yield Finding(check, subject, "failed", f"{len(failed) - SHOWN} more places differ.")
     yield from (each for each in found if not each.bad)
     if not any(each.bad or each.verdict == "undecided" for each in found):
         yield Finding(check, subject, "passed", "Made again, it agrees within the tolerance.")
@@ -198,7 +198,7 @@ def _images(found: Array, wanted: Array, tolerance: Tolerance) -> Iterator[Findi
     if not levels:
         return
     off = np.flatnonzero(apart.any(axis=(1, 2)))
-    listed = ", ".join(map(str, off[:NAMED])) + (", ..." if len(off) > NAMED else "")
+    listed = ", ".join(map(str, off[:SHOWN])) + (", ..." if len(off) > SHOWN else "")
     said = (
         f"{len(off)} of {len(wanted)} images (number {listed}, from 0) are not what is made again:"
         f" up to {levels} grey levels off in {100 * share:.2g} % of the pixels (allowed: "

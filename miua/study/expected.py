@@ -27,7 +27,7 @@ PLAN, REFERENCE, REPEATS = "plan.yaml", "reference.csv", "repeats.json"
 # last bit, so that it is the same on one kind of machine only; elsewhere it is one more draw.
 EXACT, SEEDED, CHAOTIC = "exact", "seeded", "chaotic"
 
-NAMED = [known.name for known in (*ALL_MEASURES, LBPV_TOTAL_DIFFERENCE)]
+NAMED_MEASURES = [known.name for known in (*ALL_MEASURES, LBPV_TOTAL_DIFFERENCE)]
 SEPARATOR = "; "  # joins the parts of a row's key
 PLACE = ["table", "key", "column"]
 COLUMNS = (*PLACE, "promise", "type")
@@ -54,7 +54,7 @@ class _Table(NamedTuple):
 
 # Reasons, sources and events are words about these numbers, and not compared; summary.csv shows
 # numbers of the sets a second time.
-TABLES: dict[str, _Table] = {
+COMPARED: dict[str, _Table] = {
     "claims": _Table(CHAOTIC, ("id",), ("power", "n"), ("verdict",)),
     "clinician": _Table(EXACT, ("metric",)),
     "regression": _Table(EXACT, ("metric",), words=("agrees",)),
@@ -79,7 +79,7 @@ TABLES: dict[str, _Table] = {
 # The claims that rest on published data alone, and the halves of real images that no seed draws.
 _EXACT_ROWS = {"claims": ("experiments", "clinician"), "noise-floor-summary": ("split", "order")}
 # Copied whole where the results hold them: what is compared, and what sums it up for people.
-COPIED = sorted(f"{name}.csv" for name in {*TABLES, "summary"} - {"sets"})
+COPIED = sorted(f"{name}.csv" for name in {*COMPARED, "summary"} - {"sets"})
 
 
 class Expected(NamedTuple):
@@ -138,7 +138,7 @@ def read_expected(folder: Path, plan: Profile | None = None, whose: Path | None 
         said = f"{whose} is of another plan than {folder}, so that nothing can be compared:"
         remedy = "Compare with results of the same profile, or make expected ones for this:"
         raise MiuaError("\n  ".join([said, *problems]) + f"\n{remedy} docs/expected.md.")
-    tables = _read_tables(folder, TABLES)
+    tables = _read_tables(folder, COMPARED)
     if not tables:
         raise MiuaError(f"{folder} holds no tables. Get it anew from the repository.")
     kept = numbers(tables, kept_plan, kept_plan)
@@ -156,7 +156,7 @@ def read_expected(folder: Path, plan: Profile | None = None, whose: Path | None 
 
 def results_tables(results: Results) -> dict[str, pd.DataFrame]:
     """The tables that are compared, by name, as text. MiuaError: one is damaged, or all missing."""
-    tables = _read_tables(results.tables, {*TABLES} - {"sets"})
+    tables = _read_tables(results.tables, {*COMPARED} - {"sets"})
     if "sources" in tables.get("claims", ()):
         # No other run has the answers of this study's own readers.
         by_readers = tables["claims"]["sources"].str.contains(f"tables/{READER}", regex=False)
@@ -196,8 +196,8 @@ def plan_differences(kept: Profile, other: Profile) -> list[str]:
 
 
 def _read_tables(folder: Path, names: Iterable[str]) -> dict[str, pd.DataFrame]:
-    """Those of these tables that a folder holds, in the order of TABLES."""
-    paths = {name: folder / f"{name}.csv" for name in TABLES if name in names}
+    """Those of these tables that a folder holds, in the order of COMPARED."""
+    paths = {name: folder / f"{name}.csv" for name in COMPARED if name in names}
     return {name: read_as_text(path) for name, path in paths.items() if path.exists()}
 
 
@@ -217,11 +217,11 @@ def _sets(results: Results) -> pd.DataFrame:
 
 def _cells_of(name: str, table: pd.DataFrame, arms: dict[str, str]) -> pd.DataFrame:
     """One row for each compared cell, by rows; arms: of seeds, as the kept plan calls them."""
-    spec = TABLES[name]
+    spec = COMPARED[name]
     if missing := {*spec.key, *spec.numbers, *spec.words} - {*table}:
         raise MiuaError(f"{name}.csv lacks the column {', '.join(sorted(missing))}.")
     if "metric" in spec.key:
-        table = table[table["metric"].isin(NAMED)]
+        table = table[table["metric"].isin(NAMED_MEASURES)]
     if "arm" in spec.key:
         moved = table["experiment"].eq("seeds")
         table = table.assign(arm=table["arm"].mask(moved, table["arm"].replace(arms)))

@@ -17,7 +17,7 @@ from miua.provenance import FILES, PROVENANCE, code_version, platform_name
 from miua.study.finding import Finding, guarded
 from miua.study.store import Results
 
-CHECK = "files"
+FILES_CHECK = "files"  # the check of a verification that is made here
 MANIFEST = "MANIFEST.json"
 # What is no part of the results: Snakemake's notes, the lock, the manifest and its signature.
 LEFT_OUT = (".snakemake", ".lock", MANIFEST, f"{MANIFEST}.sig")
@@ -113,7 +113,7 @@ def read_record(path: Path) -> dict[str, Any]:
 def check_files(folder: Path) -> Iterator[Finding]:
     """Findings on the manifest, every file against it, and every file's provenance."""
     contents = read_contents(folder)
-    yield from guarded(CHECK, MANIFEST, _against_manifest, folder, contents)
+    yield from guarded(FILES_CHECK, MANIFEST, _against_manifest, folder, contents)
     said = "It is no file but a link, a pipe or a device. Put a file there."
     for name, content in contents.items():
         if not content["sha256"]:
@@ -133,7 +133,7 @@ def _against_manifest(folder: Path, contents: Contents) -> Iterator[Finding]:
             yield _failed(name, "It was changed: its SHA-256 is another one.")
     agreeing = sum(contents.get(name) == entry for name, entry in listed.items())
     said = f"{agreeing} of {len(listed)} files are as listed; {sign_off(manifest)}."
-    yield Finding(CHECK, MANIFEST, "passed", said)
+    yield Finding(FILES_CHECK, MANIFEST, "passed", said)
 
 
 def _provenance(folder: Path, contents: Contents) -> Iterator[Finding]:
@@ -149,11 +149,11 @@ def _provenance(folder: Path, contents: Contents) -> Iterator[Finding]:
         named = named_files(folder / record)
         if named is not None:
             covered.add(record)
-            yield from guarded(CHECK, record, _of_record, record, named, contents, covered)
+            yield from guarded(FILES_CHECK, record, _of_record, record, named, contents, covered)
     for name in sorted(contents.keys() - covered):
         yield _failed(name, "No provenance says what made it. Make it again.")
     said = f"{len(contents.keys() & covered)} of {len(contents)} files have one."
-    yield Finding(CHECK, "provenance", "passed", said)
+    yield Finding(FILES_CHECK, "provenance", "passed", said)
 
 
 def _of_record(
@@ -179,7 +179,7 @@ def named_files(path: Path) -> Any:
 
 
 def _failed(name: str, said: str) -> Finding:
-    return Finding(CHECK, name, "failed", said)
+    return Finding(FILES_CHECK, name, "failed", said)
 
 
 def _digest(path: Path) -> str:

@@ -10,7 +10,7 @@ import pandas as pd
 from miua.config import read_config, write_config
 from miua.files import write_text
 from miua.study.compare import read_as_text
-from miua.study.expected import NAMED, PLACE, REFERENCE, TABLES, numbers
+from miua.study.expected import COMPARED, NAMED_MEASURES, PLACE, REFERENCE, numbers
 from miua.study.plan import Profile, Seeds, cells_csv, make_plan, read_experiments
 from miua.study.store import NOT_COMPUTED
 
@@ -21,7 +21,7 @@ SMOKE = STUDY / "expected" / "smoke"
 def make_results(folder: Path, repeat: str | None = None) -> Path:
     """A results folder with the tables of the kept run, or with the numbers of one repeat."""
     kept_plan = read_config(SMOKE / "plan.yaml", Profile)
-    tables = {name: read_as_text(SMOKE / f"{name}.csv") for name in TABLES}
+    tables = {name: read_as_text(SMOKE / f"{name}.csv") for name in COMPARED}
     plan = kept_plan
     if repeat is not None:
         plan = kept_plan.with_seeds_moved(int(repeat.removeprefix("seed-")) - kept_plan.seed)
@@ -52,7 +52,11 @@ def _with_numbers_of(repeat, tables, kept_plan, plan):
     changed = {}
     for name, table in tables.items():
         table = table.copy()
-        known = table["metric"].isin(NAMED) if "metric" in TABLES[name].key else table.index >= 0
+        known = (
+            table["metric"].isin(NAMED_MEASURES)
+            if "metric" in COMPARED[name].key
+            else table.index >= 0
+        )
         rows = table.index[known]
         places = names[names["table"] == name]
         columns = len(places) // len(rows)

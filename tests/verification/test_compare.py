@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from miua.errors import MiuaError
-from miua.study.compare import NAMED, Tolerance, compare, read_as_text, read_strict_json
+from miua.study.compare import SHOWN, Tolerance, compare, read_as_text, read_strict_json
 
 HEAD = "metric,value,status\n"
 
@@ -45,7 +45,7 @@ def test_cells_agree_within_the_tolerance_of_their_metric(beside):
 def test_the_first_differences_are_named_and_the_rest_counted(beside):
     rows = ["".join(f"m{i},{i + d},computed\n" for i in range(9)) for d in (0, 1)]
     found = beside("a.csv", HEAD + rows[0], HEAD + rows[1])
-    assert verdicts(found) == ["failed"] * (NAMED + 1)
+    assert verdicts(found) == ["failed"] * (SHOWN + 1)
     assert found[-1][1] == "4 more places differ."
 
 
