@@ -33,8 +33,6 @@ PLACE = ["table", "key", "column"]
 COLUMNS = (*PLACE, "promise", "type")
 # The same for every set of a plan, and long: the results folder says it.
 LEFT_OUT = ["preparation", "unit", "definition"]
-# A number is kept to so many digits: far more than repeats share.
-DIGITS = 9
 # Settings of a profile that change neither what is computed nor how much of it.
 WITHOUT_EFFECT = {"description", "banner", "threads_per_training", "gpus_per_training"}
 
@@ -288,9 +286,9 @@ def _write_reference(folder: Path, results: Results, repeats: Sequence[Results])
 
 
 def _short(texts: Iterable[str]) -> list[str]:
-    """Numbers to DIGITS significant digits; words as they are."""
+    """Numbers to nine significant digits, far more than repeats share; words as they are."""
     known = ((text, as_number(text)) for text in texts)
-    return [text if number is None else f"{number:.{DIGITS}g}" for text, number in known]
+    return [text if number is None else f"{number:.9g}" for text, number in known]
 
 
 def _origin(repeat: Results) -> dict[str, Any]:

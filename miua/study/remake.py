@@ -218,11 +218,10 @@ class Remake:
             write_array(at.set_lbpv(name), np.full(LBPV_ELEMENTS, np.nan))
             return
         preparation = next(c.preparation for c in self.plan.cells if c.set == name)
-        real, sets, seed = at.reference(preparation), {name: at.set(name)}, at.plan.seed
+        real, sets = at.reference(preparation) / "images.npy", {name: at.set(name)}
+        how: dict[str, Any] = {"metrics": STUDY_METRICS, "floor_splits": 0, "seed": at.plan.seed}
         with one_blas_thread():
-            found = evaluate(
-                real / "images.npy", sets, metrics=STUDY_METRICS, floor_splits=0, seed=seed
-            )
+            found = evaluate(real, sets, **how)
         found.write_csv(at.set_metrics(name))
         write_array(at.set_lbpv(name), found.sets[0].lbpv)
 
@@ -306,16 +305,15 @@ def _link(folder: Path, scratch: Path, without: Collection[str]) -> None:
 
 
 def _files_in(folder: Path, place: str) -> set[str]:
-    """The files at a place in a folder, as seen from it, without links and records."""
+    """The files at a place in a folder, as seen from it, without links, and without records.
+
+    Records say what made other files: `files` and `plan` check them.
+    """
     start = folder / place
+    paths = start.rglob("*") if start.is_dir() else [start]
+    files = (path for path in paths if path.is_file() and not path.is_symlink())
     return {
         path.relative_to(folder).as_posix()
-        for path in (start.rglob("*") if start.is_dir() else [start])
-        if path.is_file() and not path.is_symlink() and not _is_record(path)
+        for path in files
+        if path.name != PROVENANCE and (path.suffix != ".json" or named_files(path) is None)
     }
-
-
-def _is_record(path: Path) -> bool:
-    """Whether a file says what made others: `files` and `plan` check those."""
-    record = path.suffix == ".json" and named_files(path) is not None
-    return record or path.name == PROVENANCE
