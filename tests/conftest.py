@@ -31,7 +31,7 @@ hypothesis.settings.load_profile("fixed")
 
 def pytest_collection_modifyitems(items):
     # What takes longest begins first, so that no core is idle at the end.
-    items.sort(key=lambda item: item.path.name != "test_reproduce.py")
+    items.sort(key=lambda item: "without_latex" not in getattr(item, "fixturenames", ()))
 
 
 @pytest.fixture(autouse=True)

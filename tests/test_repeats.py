@@ -10,6 +10,7 @@ from miua.config import read_config
 from miua.errors import MiuaError
 from miua.study.plan import Profile
 from miua.study.run import SEED_STEP, find_repeats, make_repeats
+from tests.test_cli import miua
 
 ROOT = Path(__file__).parents[1]
 STUDY, PAPER = ROOT / "experiments", ROOT / "paper"
@@ -78,8 +79,10 @@ def test_where_there_are_none_the_command_is_told(tmp_path):
 
 
 def test_one_repeat_is_refused(tmp_path):
-    with pytest.raises(MiuaError, match="2 or more"):
-        repeats(tmp_path, times=1)
+    result = miua("repeat", "--profile", "smoke", "--times", 1, "--out", tmp_path / "out")
+    assert result.returncode == 2
+    assert "greater than or equal to 2" in result.stderr
+    assert not (tmp_path / "out").exists()
 
 
 def test_seeds_that_repeats_would_share_are_refused(tmp_path, command):

@@ -121,10 +121,10 @@ def _opened(data: bytes) -> ImageFile.ImageFile:
     try:
         return Image.open(io.BytesIO(data), formats=_FORMATS)
     except UnidentifiedImageError:
-        known = _known_format(data)
-        why = f"is a {known} file, which is not read here" if known else "is damaged or no image"
-        remedy = "Save it as PNG" if known else "Fetch or make it again"
-        raise RefusedError(f"{why}. {remedy}.") from None
+        if known := _known_format(data):
+            said = f"is of the format {known}, which is not read here. Save it as PNG."
+            raise RefusedError(said) from None
+        raise RefusedError("is damaged or no image. Fetch or make it again.") from None
 
 
 def _known_format(data: bytes) -> str | None:

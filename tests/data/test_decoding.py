@@ -355,7 +355,7 @@ def test_a_sound_file_of_another_format_is_not_called_damaged(
     tmp_path: Path, name: str, kind: str
 ) -> None:
     Image.fromarray(grey(16, 16)).save(tmp_path / name)
-    assert why_refused(tmp_path / name).startswith(f"is a {kind} file, which is not read here")
+    assert why_refused(tmp_path / name).startswith(f"is of the format {kind}, which is not read")
 
 
 @pytest.mark.parametrize("signed", [False, True])

@@ -325,7 +325,7 @@ def test_the_current_folder_s_provenance_is_of_no_set(folders, monkeypatch):
 def test_files_that_are_passed_over_are_told(folders):
     made = folders / "sets" / "a"
     (made / "000_Annotation.png").write_bytes(b"")
-    (made / "x.webp").write_bytes(b"")
+    (made / "x.avif").write_bytes(b"")
     text = run(folders, "--synthetic", made, "--metrics", "psnr")
     assert "left out 1 file named *_Annotation.png" in text
-    assert "left out 1 file of formats that are not read here (.webp)" in text
+    assert "left out 1 file of formats that are not read here (.avif)" in text

@@ -148,7 +148,7 @@ def test_no_other_program_reads_an_image(tmp_path, mark, monkeypatch):
     (tmp_path / "images" / "a.png").write_text(
         "%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n%%EndComments\nshowpage\n%%EOF\n"
     )
-    with pytest.raises(MiuaError, match=r"a\.png: is damaged or no image"):
+    with pytest.raises(MiuaError, match=r"a\.png: is of the format EPS, which is not read"):
         read_stack(tmp_path / "images", None)
 
 
