@@ -11,6 +11,7 @@ import io
 import warnings
 import zlib
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -59,8 +60,9 @@ def file_is_dicom(path: Path) -> bool:
 def frames_of(data: bytes) -> Iterator[Frame]:
     """The frames of a DICOM file's bytes, decoded one after another.
 
-    RefusedError: it is damaged, holds no image, is compressed in a way that cannot be decoded
-    here, or has colour. MissingExtraError: pydicom is not installed.
+    RefusedError: it holds no image, other frames than it says, or colour, or is compressed in a way
+    that cannot be decoded here. MissingExtraError: pydicom is not installed. Damage raises whatever
+    pydicom raises.
     """
     try:
         import pydicom
@@ -75,14 +77,14 @@ def frames_of(data: bytes) -> Iterator[Frame]:
     promised = int(dataset.get("NumberOfFrames") or 1)
     decoder, stored = _decoder(dataset, photometric), int(dataset.get("BitsStored") or 0)
     shift = _unshifted(dataset, stored)
-    made = _monochrome if photometric in _MONOCHROME else _colour
+    made = partial(_monochrome, bits=stored) if photometric in _MONOCHROME else _colour
     index = 0
     for index, (pixels, _) in enumerate(decoder.iter_array(dataset), 1):
         if index > promised:
             raise RefusedError(
                 f"holds more frames than its NumberOfFrames says, {promised}. Correct the file."
             )
-        yield made(dataset, shift(pixels), index - 1, photometric, stored)
+        yield made(dataset, shift(pixels), index - 1, photometric)
     if index < promised:
         raise RefusedError(f"is damaged: it holds {index} of {promised} frames.")
 
@@ -155,7 +157,7 @@ def _decoder(dataset: Dataset, photometric: str) -> Decoder:
 
 
 def _monochrome(
-    dataset: Dataset, pixels: NDArray[Any], index: int, photometric: str, bits: int
+    dataset: Dataset, pixels: NDArray[Any], index: int, photometric: str, *, bits: int
 ) -> Frame:
     if pixels.ndim != 2:
         raise RefusedError(f"is {photometric} of several channels. Correct the file.")
@@ -174,9 +176,7 @@ def _monochrome(
     return Frame(rescaled, depth, _window(dataset, index), inverted, tuple(facts))
 
 
-def _colour(
-    dataset: Dataset, pixels: NDArray[Any], index: int, photometric: str, bits: int
-) -> Frame:
+def _colour(dataset: Dataset, pixels: NDArray[Any], index: int, photometric: str) -> Frame:
     from pydicom.pixels import apply_color_lut  # type: ignore[attr-defined]
 
     if photometric == "PALETTE COLOR":
@@ -220,7 +220,7 @@ def _window(dataset: Dataset, index: int) -> tuple[float, float] | None:
 
 
 def _value(item: Dataset, name: str, default: Any) -> Any:
-    """An element's value; the default where it is missing or, as a standard allows, empty."""
+    """An element's value; the default where it is missing or empty, which the standard allows."""
     value = item.get(name)
     return default if value is None or value == "" else value
 

@@ -42,23 +42,18 @@ def frames_of(path: Path, sha256: str = "") -> Iterator[Frame]:
     taken. MissingExtraError: it is DICOM, and pydicom is not installed. MiuaError: it is no longer
     what had the `sha256`, if that is given."""
     data = _contents(path, sha256)
-    frames = dicom.frames_of(data) if dicom.is_dicom(data) else iter([data])
-    while True:
-        # Of what decoders raise on bytes that they do not expect there is no list.
-        try:
-            frame = next(frames, None)
-            if isinstance(frame, bytes):
-                frame = _frame_of(frame)
-        except (RefusedError, MiuaError):
-            raise
-        except (Image.DecompressionBombError, MemoryError) as error:
-            raise RefusedError(f"is too large ({error}).") from None
-        except Exception as error:
-            why = " ".join(str(error).split()) or type(error).__name__
-            raise RefusedError(f"is damaged ({why}). Fetch or make it again.") from None
-        if frame is None:
-            return
-        yield frame
+    try:
+        if dicom.is_dicom(data):
+            yield from dicom.frames_of(data)
+        else:
+            yield _frame_of(data)
+    except (RefusedError, MiuaError):
+        raise
+    except (Image.DecompressionBombError, MemoryError) as error:
+        raise RefusedError(f"is too large ({error}).") from None
+    except Exception as error:  # of what decoders raise on bytes they do not expect: no list
+        why = " ".join(str(error).split()) or type(error).__name__
+        raise RefusedError(f"is damaged ({why}). Fetch or make it again.") from None
 
 
 def read_images(path: Path) -> Iterator[NDArray[np.uint8]]:

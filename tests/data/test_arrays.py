@@ -125,3 +125,12 @@ def test_16_bits_from_8(tmp_path: Path) -> None:
     stack = read_stack(tmp_path / "x.npy", None, depth=16)
     np.testing.assert_array_equal(stack.images, stack_of(2).astype(np.uint16) * 257)
     assert stack.notes == ("2 images of 8 bits: scaled by 257 to 16 bits",)
+
+
+def test_arrays_whose_heads_are_no_python_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.npy"
+    np.save(path, stack_of(2))
+    whole = path.read_bytes()
+    for harm in (b"{{{{", b"'\\N{", b"(((("):
+        path.write_bytes(whole.replace(b"{'de", harm))
+        assert "is not a readable .npy file" in refused(path)

@@ -1,0 +1,153 @@
+"""JPEG, PNG and the formats that Pillow decodes, sound and damaged, against second decoders."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from miua.data.stack import read_stack
+from tests.data.one_file import frame, why_refused
+from tests.data.test_dicom import grey
+
+TWELVE = np.random.default_rng(3).integers(0, 4096, (16, 16), np.uint16)
+
+
+@pytest.mark.parametrize("harm", ["missing", "cut", "zeroed"])
+def test_a_damaged_jpeg_is_refused(tmp_path: Path, harm: str) -> None:
+    path = tmp_path / "a.jpg"
+    Image.fromarray(grey(200, 300)).save(path)
+    whole = path.read_bytes()
+    middle = len(whole) // 2
+    path.write_bytes(
+        {
+            "missing": whole[:middle] + whole[middle + 4096 :],
+            "cut": whole[:middle] + b"\xff\xd9",
+            "zeroed": whole[:middle] + bytes(4096) + whole[middle + 4096 :],
+        }[harm]
+    )
+    with Image.open(path) as image:
+        image.load()  # which says nothing
+    assert "is damaged (Corrupt JPEG data" in why_refused(path)
+    path.write_bytes(whole)
+    np.testing.assert_array_equal(frame(path).pixels, cv2.imread(str(path), cv2.IMREAD_UNCHANGED))
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_a_progressive_jpeg_is_what_a_second_decoder_reads(tmp_path: Path, mode: str) -> None:
+    path = tmp_path / "a.jpg"
+    Image.fromarray(grey(50, 70)).convert(mode).save(path, progressive=True)
+    np.testing.assert_array_equal(frame(path).pixels, cv2.imread(str(path), cv2.IMREAD_GRAYSCALE))
+
+
+def png(data: bytes, bits: int, kind: int, size: int, interlaced: int = 0) -> bytes:
+    chunks = [(b"IHDR", struct.pack(">IIBBBBB", size, size, bits, kind, 0, 0, interlaced))]
+    chunks += [(b"IDAT", zlib.compress(data)), (b"IEND", b"")]
+    made = b"\x89PNG\r\n\x1a\n"
+    for name, body in chunks:
+        made += struct.pack(">I", len(body)) + name + body
+        made += struct.pack(">I", zlib.crc32(name + body))
+    return made
+
+
+def test_a_png_whose_stream_lacks_rows_is_refused(tmp_path: Path) -> None:
+    path, rows = tmp_path / "short.png", [b"\0" + bytes(range(16))] * 16
+    path.write_bytes(png(b"".join(rows[:8]), 8, 0, 16))
+    assert "it holds 136 of 272 bytes of pixels" in why_refused(path)
+    path.write_bytes(png(b"".join(rows), 8, 0, 16))
+    np.testing.assert_array_equal(frame(path).pixels, np.tile(np.arange(16), (16, 1)))
+
+
+@pytest.mark.parametrize("size", [1, 3, 8, 21])
+def test_the_rows_of_interlaced_pngs_are_counted_right(tmp_path: Path, size: int) -> None:
+    # Adam7's passes as the specification draws them, each pixel by the pass that sends it.
+    pattern = np.array(
+        [[1, 6, 4, 6, 2, 6, 4, 6], [7] * 8, [5, 6] * 4, [7] * 8,
+         [3, 6, 4, 6, 3, 6, 4, 6], [7] * 8, [5, 6] * 4, [7] * 8]
+    )  # fmt: skip
+    sent = np.tile(pattern, (3, 3))[:size, :size]
+    pixels, stream = grey(size, size), b""
+    for each in range(1, 8):
+        for row, of_pass in zip(pixels, sent == each, strict=True):
+            stream += b"\0" + row[of_pass].tobytes() if of_pass.any() else b""
+    path = tmp_path / "adam7.png"
+    path.write_bytes(png(stream, 8, 0, size, interlaced=1))
+    np.testing.assert_array_equal(frame(path).pixels, pixels)
+    path.write_bytes(png(stream[:-1], 8, 0, size, interlaced=1))
+    assert "is damaged" in why_refused(path)
+
+
+@pytest.mark.parametrize("bits", [2, 4])
+def test_a_png_of_few_bits_is_stretched_and_that_is_said(tmp_path: Path, bits: int) -> None:
+    values = np.random.default_rng(0).integers(0, 2**bits, (16, 16), np.uint8)
+    parts = values.reshape(16, -1, 8 // bits)
+    packed = sum(parts[..., at] << (8 - bits * (at + 1)) for at in range(8 // bits))
+    rows = b"".join(b"\0" + row.astype(np.uint8).tobytes() for row in packed)
+    (tmp_path / "few.png").write_bytes(png(rows, bits, 0, 16))
+    stack = read_stack(tmp_path, None)
+    top = 2**bits - 1
+    np.testing.assert_array_equal(stack.images[0], values * (255 // top))
+    assert stack.notes == (f"1 PNG image is of maximum {top}: 0..{top} scaled to 0..255",)
+
+
+@pytest.mark.parametrize("deep", [False, True])
+def test_a_transparent_grey_value_is_refused_at_any_depth(tmp_path: Path, deep: bool) -> None:
+    pixels = np.arange(64, dtype=np.uint16).reshape(8, 8) * (1000 if deep else 1)
+    image = Image.fromarray(pixels if deep else pixels.astype(np.uint8))
+    image.save(tmp_path / "there.png", transparency=int(pixels[3, 3]))
+    assert why_refused(tmp_path / "there.png").startswith("has transparent pixels")
+    image.save(tmp_path / "nowhere.png", transparency=255 if not deep else 7)
+    np.testing.assert_array_equal(frame(tmp_path / "nowhere.png").pixels, pixels)
+
+
+def test_a_pgm_whose_head_does_not_end_is_refused_unread(tmp_path: Path) -> None:
+    path = tmp_path / "a.pgm"
+    path.write_bytes(b"P5\n#" + b" endless" * 10**6)
+    assert "its head does not end within 65,536 bytes" in why_refused(path)
+    path.write_bytes(b"P5 # as written by hand\n16\n# width\n16\n255\n" + grey(16, 16).tobytes())
+    np.testing.assert_array_equal(frame(path).pixels, grey(16, 16))
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("a.webp", {"lossless": True}),
+        ("a.gif", {}),
+        ("a.jp2", {"irreversible": False}),
+        ("a.bmp", {}),
+    ],
+)
+def test_further_lossless_formats(tmp_path: Path, name: str, options: dict[str, Any]) -> None:
+    Image.fromarray(grey(16, 16)).save(tmp_path / name, **options)
+    stack = read_stack(tmp_path, None)
+    np.testing.assert_array_equal(stack.images[0], grey(16, 16))
+    whole = (tmp_path / name).read_bytes()
+    (tmp_path / name).write_bytes(whole[: len(whole) * 2 // 3])
+    assert "is damaged" in why_refused(tmp_path / name)
+
+
+def test_jpeg_2000_of_16_bits(tmp_path: Path) -> None:
+    Image.fromarray(TWELVE).save(tmp_path / "a.jp2", irreversible=False)
+    read = frame(tmp_path / "a.jp2")
+    np.testing.assert_array_equal(read.pixels, TWELVE)
+    assert read.depth == "16 bits"
+
+
+def test_a_moving_gif_is_refused(tmp_path: Path) -> None:
+    frames = [Image.fromarray(grey(8, 8, seed=seed)) for seed in (1, 2)]
+    frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:])
+    assert why_refused(tmp_path / "a.gif").startswith("holds 2 frames")
+
+
+@pytest.mark.parametrize(("name", "kind"), [("a.ico", "ICO"), ("a.tga", "TGA"), ("a.pcx", "PCX")])
+def test_a_sound_file_of_another_format_is_not_called_damaged(
+    tmp_path: Path, name: str, kind: str
+) -> None:
+    Image.fromarray(grey(16, 16)).save(tmp_path / name)
+    assert why_refused(tmp_path / name).startswith(f"is of the format {kind}, which is not read")

@@ -1,0 +1,202 @@
+"""TIFF files as programs really write them, against second decoders and the specification."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tifffile
+
+from miua.data.stack import read_stack
+from miua.errors import MiuaError
+from tests.data.one_file import frame, why_refused
+from tests.data.test_dicom import grey
+
+TWELVE = np.random.default_rng(3).integers(0, 4096, (16, 16), np.uint16)
+FLOATS = np.arange(48 * 48, dtype=np.float32).reshape(48, 48) / 7
+
+
+def lzw(data: bytes) -> bytes:
+    """TIFF's LZW without any compression: every code a byte, the table cleared in time."""
+    codes = []
+    for start in range(0, len(data), 200):
+        codes += [256, *data[start : start + 200]]
+    bits = "".join(f"{code:09b}" for code in [*codes, 257])
+    return bytes(int(bits[at : at + 8].ljust(8, "0"), 2) for at in range(0, len(bits), 8))
+
+
+def tiff(pixels: bytes, shape: tuple[int, int], order: str, **tags: int) -> bytes:
+    """A TIFF of one strip, by the specification; tags: numbers of more elements by tN."""
+    head = 8 + len(pixels) + len(pixels) % 2
+    fixed = {256: shape[1], 257: shape[0], 273: 8, 278: shape[0], 279: len(pixels)}
+    named = {int(name[1:]): value for name, value in tags.items()}
+    elements = sorted((fixed | named).items())
+    made = struct.pack(f"{order}2sHI", b"II" if order == "<" else b"MM", 42, head)
+    made += pixels.ljust(head - 8, b"\0") + struct.pack(f"{order}H", len(elements))
+    for tag, value in elements:
+        made += struct.pack(f"{order}HHII", tag, 4, 1, value)
+    return made + bytes(4)
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("compression", [None, "zlib", "lzma"])
+@pytest.mark.parametrize("dtype", ["u1", "u2", "i2", "u4", "i4", "f2", "f4", "f8"])
+def test_tiff_values_arrive_in_either_byte_order(
+    tmp_path: Path, order: str, compression: str | None, dtype: str
+) -> None:
+    values = (FLOATS * 5).astype(dtype)
+    path = tmp_path / "a.tif"
+    how: dict[str, Any] = {"predictor": 2} if compression == "zlib" and dtype[0] != "f" else {}
+    tifffile.imwrite(path, values, byteorder=order, compression=compression, **how)
+    read = frame(path)
+    assert read.pixels.dtype.newbyteorder("=") == np.dtype(dtype)
+    np.testing.assert_array_equal(read.pixels, values)
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("dtype", ["u1", "u2", "i2", "f4"])
+def test_lzw_values_arrive_in_either_byte_order(tmp_path: Path, order: str, dtype: str) -> None:
+    values = (FLOATS[:16, :16] * 5 - (300 if dtype == "i2" else 0)).astype(dtype)
+    form = {"u": 1, "i": 2, "f": 3}[dtype[0]]
+    tags = {"t258": 8 * values.itemsize, "t259": 5, "t262": 1, "t277": 1, "t339": form}
+    packed = lzw(values.astype(values.dtype.newbyteorder(order)).tobytes())
+    (tmp_path / "a.tif").write_bytes(tiff(packed, (16, 16), order, **tags))
+    np.testing.assert_array_equal(frame(tmp_path / "a.tif").pixels, values)
+
+
+@pytest.mark.parametrize("bits", [1, 8])
+@pytest.mark.parametrize("compression", [1, 5])
+def test_0_is_white_where_a_tiff_says_so(tmp_path: Path, bits: int, compression: int) -> None:
+    values = grey(16, 16)
+    stored = np.packbits(values > 99, axis=1) if bits == 1 else values
+    body = stored.tobytes() if compression == 1 else lzw(stored.tobytes())
+    tags = {"t258": bits, "t259": compression, "t262": 0, "t277": 1}
+    (tmp_path / "a.tif").write_bytes(tiff(body, (16, 16), "<", **tags))
+    expected = np.where(values > 99, 0, 255) if bits == 1 else 255 - values
+    np.testing.assert_array_equal(frame(tmp_path / "a.tif").pixels, expected)
+
+
+def test_signed_bytes_of_a_tiff_are_signed(tmp_path: Path) -> None:
+    values = np.arange(-128, 128, dtype=np.int8).reshape(16, 16)
+    tifffile.imwrite(tmp_path / "a.tif", values)
+    read = frame(tmp_path / "a.tif")
+    np.testing.assert_array_equal(read.pixels, values)
+    assert read.depth == "8 bits, signed"
+    with pytest.raises(MiuaError, match=r"has signed values .*run from -128 to 127"):
+        read_stack(tmp_path, None)
+    stack = read_stack(tmp_path, None, window=(-128, 127))
+    np.testing.assert_array_equal(stack.images[0], values.astype(int) + 128)
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("bits", [10, 12, 14])
+def test_values_of_a_tiff_that_do_not_fill_their_bytes(
+    tmp_path: Path, bits: int, order: str
+) -> None:
+    values = (TWELVE >> (12 - min(12, bits)))[:, :15]
+    packed = b""
+    for row in values:
+        said = "".join(f"{value:0{bits}b}" for value in row)
+        packed += bytes(int(said[at : at + 8].ljust(8, "0"), 2) for at in range(0, len(said), 8))
+    tags = {"t258": bits, "t259": 1, "t262": 1, "t277": 1}
+    (tmp_path / "a.tif").write_bytes(tiff(packed, (16, 15), order, **tags))
+    read = frame(tmp_path / "a.tif")
+    np.testing.assert_array_equal(read.pixels, values)
+    assert read.depth == f"{bits} bits"
+    (tmp_path / "a.tif").write_bytes(tiff(packed[:-20], (16, 15), order, **tags))
+    assert "is damaged" in why_refused(tmp_path / "a.tif")
+
+
+def test_other_depths_of_a_tiff_say_what_to_do(tmp_path: Path) -> None:
+    tags = {"t258": 11, "t259": 1, "t262": 1, "t277": 1}
+    (tmp_path / "a.tif").write_bytes(tiff(bytes(352), (16, 16), "<", **tags))
+    assert "with 11 bits a value, which is not read" in why_refused(tmp_path / "a.tif")
+    tifffile.imwrite(tmp_path / "b.tif", FLOATS.astype(np.complex64))
+    assert why_refused(tmp_path / "b.tif").startswith("stores 64 bits a value")
+
+
+@pytest.mark.parametrize("planar", ["contig", "separate"])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_colour_channels_of_a_tiff(tmp_path: Path, planar: str, dtype: type) -> None:
+    one = grey(16, 16).astype(dtype)
+    channels = [one, one, one]
+    as_stored = np.stack(channels, axis=-1 if planar == "contig" else 0)
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, as_stored, photometric="rgb", planarconfig=planar)
+    if dtype == np.uint8:
+        np.testing.assert_array_equal(frame(path).pixels, one)
+        channels[1] = one ^ 1
+        as_stored = np.stack(channels, axis=-1 if planar == "contig" else 0)
+        tifffile.imwrite(path, as_stored, photometric="rgb", planarconfig=planar)
+        assert why_refused(path).startswith("has coloured pixels")
+    else:
+        assert "deeper than 8 bits in several channels" in why_refused(path)
+
+
+def test_a_second_channel_of_a_tiff_is_not_dropped(tmp_path: Path) -> None:
+    two = np.stack([grey(16, 16), np.full((16, 16), 255, np.uint8)], axis=-1)
+    path = tmp_path / "a.tif"
+    how: dict[str, Any] = {"photometric": "minisblack", "planarconfig": "contig"}
+    tifffile.imwrite(path, two, extrasamples=[0], **how)
+    assert why_refused(path).startswith("holds 2 channels that are no colours")
+    tifffile.imwrite(path, two, extrasamples=[2], **how)
+    np.testing.assert_array_equal(frame(path).pixels, two[..., 0])
+    two[3, 3, 1] = 254
+    tifffile.imwrite(path, two, extrasamples=[2], **how)
+    assert why_refused(path).startswith("has transparent pixels")
+
+
+@pytest.mark.parametrize("how", [{"imagej": True}, {"ome": True}, {}])
+def test_further_images_of_a_tiff_are_not_dropped(tmp_path: Path, how: dict[str, Any]) -> None:
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, np.zeros((3, 16, 16), np.uint8), photometric="minisblack", **how)
+    assert why_refused(path).startswith("holds several frames")
+
+
+def test_a_tiff_with_a_page_without_dimensions_is_refused(tmp_path: Path) -> None:
+    tags = {"t258": 8, "t259": 1, "t262": 1, "t277": 1}
+    made = tiff(bytes(256), (16, 16), "<", **tags)
+    nameless = struct.pack("<H", 1) + struct.pack("<HHII", 262, 4, 1, 1) + bytes(4)
+    (tmp_path / "a.tif").write_bytes(made[:-4] + struct.pack("<I", len(made)) + nameless)
+    assert why_refused(tmp_path / "a.tif").startswith("holds several frames")
+    only = struct.pack("<2sHI", b"II", 42, 8) + nameless
+    (tmp_path / "a.tif").write_bytes(only)
+    assert why_refused(tmp_path / "a.tif").startswith(("holds no frames", "is damaged"))
+
+
+def test_a_tiff_of_which_a_strip_is_missing_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    for compression in (None, "zlib"):
+        tifffile.imwrite(path, grey(64, 64), rowsperstrip=16, compression=compression)
+        whole = path.read_bytes()
+        with tifffile.TiffFile(path) as opened:
+            offset = opened.pages.first.dataoffsets[3]
+            tag = opened.pages.first.tags["StripByteCounts"]
+        path.write_bytes(whole[: offset + 9])
+        assert "is damaged" in why_refused(path)
+        size = struct.calcsize("<H" if tag.dtype == 3 else "<I")
+        at = tag.valueoffset + 3 * size
+        path.write_bytes(whole[:at] + bytes(size) + whole[at + size :])
+        assert "a part of its pixels is missing" in why_refused(path)
+
+
+def test_of_a_file_of_30000_directories_few_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = struct.pack("<H", 1) + struct.pack("<HHII", 256, 4, 1, 1)
+    made = bytearray(struct.pack("<2sHI", b"II", 42, 8))
+    for _ in range(30_000):
+        made += entry + struct.pack("<I", len(made) + len(entry) + 4)
+    (tmp_path / "a.tif").write_bytes(made)
+    read, real = [], tifffile.TiffPage.__init__
+
+    def counted(self: Any, *given: Any, **named: Any) -> None:
+        read.append(self)
+        real(self, *given, **named)
+
+    monkeypatch.setattr(tifffile.TiffPage, "__init__", counted)
+    why_refused(tmp_path / "a.tif")
+    assert 1 <= len(read) <= 3
