@@ -18,12 +18,21 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFile, UnidentifiedImageError
 
 from miua.data import dicom, tiff
-from miua.data.reading import Fact, Frame, RefusedError, check_size, one_channel, upright, window_of
+from miua.data.reading import (
+    DEEP_COLOUR,
+    ORIENTATION,
+    Fact,
+    Frame,
+    RefusedError,
+    check_size,
+    one_channel,
+    upright,
+    window_of,
+)
 from miua.errors import MiuaError
 
 # Pillow would read dozens of formats, some through other programs: EPS starts Ghostscript.
 _FORMATS = ("PNG", "JPEG", "PPM", "BMP", "GIF", "WEBP", "JPEG2000")
-_ORIENTATION = 274
 _JPEG, _PNG, _NETPBM = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", re.compile(rb"P[1-6][\s#]")
 # A PGM file's head: its numbers, between them white space and comments.
 _PGM_HEAD = re.compile(rb"P[1-6](?:\s|#[^\r\n]*[\r\n])+\d+(?:\s|#[^\r\n]*[\r\n])+\d+")
@@ -106,7 +115,7 @@ def _frame_of(data: bytes) -> Frame:
             _refuse_missing_rows(data, *image.size)
         frame = _of_jpeg(data) if data.startswith(_JPEG) else _of_pillow(image, data)
         try:
-            orientation = image.getexif().get(_ORIENTATION)
+            orientation = image.getexif().get(ORIENTATION)
         except Exception:  # a damaged description of a sound image
             orientation = None
     return upright(frame, orientation)
@@ -184,10 +193,7 @@ def _of_pillow(image: ImageFile.ImageFile, data: bytes) -> Frame:
             raise RefusedError("has transparent pixels. Convert it to 8-bit grey explicitly.")
         return Frame(pixels, f"{16 if pixels.itemsize == 2 or ';16' in stored else 32} bits")
     if ";16" in stored:
-        raise RefusedError(
-            "is deeper than 8 bits in several channels, which cannot be read without loss. "
-            "Save it as a grey image."
-        )
+        raise RefusedError(DEEP_COLOUR)
     if maxval != 255:
         kind = "PNG" if image.format == "PNG" else "PGM"
         facts.append((kind, f"of maximum {maxval}", f"0..{maxval} scaled to 0..255"))

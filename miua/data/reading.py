@@ -26,6 +26,13 @@ Fact = tuple[str, str, str]
 Window = tuple[float, float] | Literal["dicom"]
 
 
+ORIENTATION = 274  # the tag of TIFF and EXIF
+DEEP_COLOUR = (
+    "is deeper than 8 bits in several channels, which cannot be read without loss. "
+    "Save it as a grey image."
+)
+
+
 class RefusedError(Exception):
     """Why one image cannot be taken, and what would help; reads on after the file's name."""
 

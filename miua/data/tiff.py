@@ -14,7 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from miua.data.reading import Frame, RefusedError, check_size, one_channel, upright
+from miua.data.reading import (
+    DEEP_COLOUR,
+    ORIENTATION,
+    Frame,
+    RefusedError,
+    check_size,
+    one_channel,
+    upright,
+)
 
 if TYPE_CHECKING:
     from tifffile import TiffFile, TiffPage
@@ -28,7 +36,6 @@ _CHANNELS = {_WHITE_IS_ZERO: 1, 1: 1, 2: 3, _PALETTE: 1, 6: 3}  # of the kinds t
 _BIG_ENDIAN = re.compile(r";(16|32|64)B")  # in what Pillow calls types of values
 _ALPHA = (1, 2)  # the extra samples that say how opaque a pixel is
 _ODD_BITS = (10, 12, 14)
-_ORIENTATION = 274
 
 
 def frame_of(data: bytes) -> Frame:
@@ -66,10 +73,7 @@ def _frame(page: TiffPage, data: bytes) -> Frame:
         name = getattr(page.photometric, "name", kind)
         raise RefusedError(f"has the colour mode {name}. Convert it to 8-bit grey explicitly.")
     if samples > 1 and bits > 8:
-        raise RefusedError(
-            "is deeper than 8 bits in several channels, which cannot be read without loss. "
-            "Save it as a grey image."
-        )
+        raise RefusedError(DEEP_COLOUR)
     alpha = samples == channels + 1 and page.extrasamples[0] in _ALPHA
     if samples != channels and not alpha:
         raise RefusedError(
@@ -110,7 +114,7 @@ def _frame(page: TiffPage, data: bytes) -> Frame:
         depth = f"{bits}-bit floats" if pixels.dtype.kind == "f" else f"{bits} bits{signed}"
     elif inverted and by_tifffile:  # Pillow has done so
         pixels = 255 - pixels
-    tag = page.tags.get(_ORIENTATION)
+    tag = page.tags.get(ORIENTATION)
     frame = Frame(pixels, depth, inverted=inverted and bool(depth), facts=tuple(facts))
     return upright(frame, tag.value if tag else 1, turn=by_tifffile or bits in _ODD_BITS)
 
