@@ -48,11 +48,13 @@ def environment() -> dict[str, Any]:
     """
     from miua import conformance
 
-    data, installed = data_folder(), installed_packages()
-    disk, package = shutil.disk_usage(that_exists(data)), _short(Path(__file__).parent)
+    installed = installed_packages()
+    data = data_folder()
+    disk = shutil.disk_usage(that_exists(data))
+    folder = _short(Path(__file__).parent)
     forced = os.environ.get(conformance.VARIABLE) or None
     return {
-        "miua": {"version": installed.get("miua"), **code_version(), "folder": package},
+        "miua": {"version": installed.get("miua"), **code_version(), "folder": folder},
         "python": {
             "version": platform.python_version(),
             "implementation": platform.python_implementation(),

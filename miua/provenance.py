@@ -41,7 +41,7 @@ def provenance(
         "settings": settings,
         "inputs": inputs,
         **code_version(),
-        "packages": installed(RECORDED_PACKAGES),
+        "packages": versions_of(RECORDED_PACKAGES),
         "python": platform.python_version(),
         "platform": platform_name(),
         "device": device,
@@ -49,8 +49,8 @@ def provenance(
     }
 
 
-def installed(packages: Iterable[str]) -> dict[str, str]:
-    """The versions of those packages that are installed."""
+def versions_of(packages: Iterable[str]) -> dict[str, str]:
+    """The versions of those of these packages that are installed."""
     versions = {}
     for name in packages:
         with suppress(PackageNotFoundError):
@@ -65,7 +65,8 @@ def platform_name() -> str:
 
 def code_version() -> dict[str, Any]:
     """The commit that this package is of, and whether its files were changed; None if unknown."""
-    root, changed = Path(__file__).parent.parent, None
+    root = Path(__file__).parent.parent
+    changed = None
 
     def git(*arguments: str) -> str:
         command = ["git", "-C", str(root), *arguments]

@@ -30,7 +30,7 @@ from miua.data.resize import squared
 from miua.data.threads import in_threads, usable_cores
 from miua.errors import MiuaError
 from miua.progress import progress
-from miua.provenance import installed, provenance, write_provenance
+from miua.provenance import provenance, versions_of, write_provenance
 from miua.wording import counted, first_few
 
 # Raise it whenever the same files would give other grey values or notes.
@@ -216,7 +216,7 @@ def _read_files(
 ) -> ImageStack:
     hashing = in_threads(_digest, paths, threads)
     digests = list(progress(hashing, "Hashing images", "images", total=len(paths)))
-    decoders = ", ".join(map(" ".join, installed(_DECODERS).items()))
+    decoders = ", ".join(map(" ".join, versions_of(_DECODERS).items()))
     decides = f"{CACHE_VERSION} {decoders} {options} {' '.join(digests)}"
     key = hashlib.sha256(decides.encode()).hexdigest()
     cached = files.data_folder() / "stacks" / f"{key}.npy"

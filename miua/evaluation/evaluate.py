@@ -145,8 +145,17 @@ def evaluate(
             lbpv = comparison.synthetic.lbpv
             farthest = np.argsort(-np.abs(real_side.lbpv - lbpv), kind="stable")[:FARTHEST].tolist()
             said = cautions(comparison, entries, records, source, real_source, floor, copies)
-            found = (source, tuple(records), tuple(farthest), lbpv, copies, smaller, tuple(said))
-            results.append(SetResult(*found))
+            results.append(
+                SetResult(
+                    source=source,
+                    records=tuple(records),
+                    farthest=tuple(farthest),
+                    lbpv=lbpv,
+                    copies=copies,
+                    at_floor_size=smaller,
+                    warnings=tuple(said),
+                )
+            )
         if preprocessing_sensitivity:
             walked = walk(real, sets, reading, ready, asked, **of_pairs)
     settings = {

@@ -57,7 +57,7 @@ def draw_floor(
     whole: the real images against themselves. groups: each image's group, (N,), as the splits were
     drawn. entries: those that have a floor. pair_draws: how often two sets are drawn for means over
     pairs, unless the splits were not drawn but cut off in order, or each image is paired with its
-    nearest: then the halves serve. workers: splits at a time, for the same values.
+    nearest: then the halves serve. workers: how many splits at a time, which changes no value.
     """
     if whole.pairing == "nearest":
         whole.make_table(SQUARED_ERROR)

@@ -40,9 +40,17 @@ class Reading(ReadingOptions):
             raise MiuaError(f"{error}\n--skip-bad goes on without them.") from None
         count, height, width = stack.images.shape
         sample = stack.images[np.linspace(0, count - 1, min(count, SAMPLE)).astype(int)]
-        told = (stack.digest, stack.notes, stack.skipped, sample)
-        shown = str(path) if path else None
-        return stack, Source(name, shown, count, height, width, *told)
+        return stack, Source(
+            name=name,
+            path=str(path) if path else None,
+            images=count,
+            height=height,
+            width=width,
+            sha256=stack.digest,
+            notes=stack.notes,
+            skipped=stack.skipped,
+            sample=sample,
+        )
 
 
 def named_sets(synthetic: Sets) -> dict[str, Images]:

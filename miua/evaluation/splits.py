@@ -32,8 +32,9 @@ class Split(NamedTuple):
 def half_size(subjects: Ints, images: int | None = None) -> int:
     """How many images a half has: `images` if they fit, or as many as fit, up to 400.
 
-    A half takes whole subjects, and of the last one as many images as it lacks, whatever the draw;
-    the rest of that subject's are in neither half. MiuaError: too few images or subjects.
+    A half takes whole subjects, and of the last one as many images as it lacks; the rest of that
+    subject's are in neither half. As many fit as there are whatever the draw. MiuaError: too few
+    images or subjects.
     """
     _, counts = np.unique(subjects, return_counts=True)
     fits = (len(subjects) - (int(counts.max(initial=1)) - 1)) // 2

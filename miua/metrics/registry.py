@@ -72,8 +72,20 @@ class Measure:
 
     def record(self, of_set: str, found: MetricValue, images: tuple[int, int]) -> MetricRecord:
         """The row of the tidy table; images: how many of the reference, how many synthetic."""
-        row = (of_set, self.name, found.value, *found.bounds, self.full_unit or self.unit, *images)
-        return MetricRecord(*row, found.definition, found.status, found.resampled)
+        low, high = found.bounds
+        return MetricRecord(
+            set=of_set,
+            metric=self.name,
+            value=found.value,
+            low=low,
+            high=high,
+            unit=self.full_unit or self.unit,
+            n_reference=images[0],
+            n_synthetic=images[1],
+            definition=found.definition,
+            status=found.status,
+            resampled=found.resampled,
+        )
 
 
 @dataclass(frozen=True)

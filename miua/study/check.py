@@ -182,7 +182,8 @@ def _run(results: Results, run: str, asked: TrainingConfig) -> Iterator[Finding]
 
 def _diverged(results: Results, run: str, diverged: dict[str, Any]) -> Iterator[Finding]:
     """A training that diverged stops there: its log ends with a loss that is no number."""
-    folder, epoch, wrong = results.run(run), diverged["epoch"], []
+    folder, epoch = results.run(run), diverged["epoch"]
+    wrong = []
     last = json.loads((folder / "log.jsonl").read_text(encoding="utf-8").splitlines()[-1])
     losses = last["generator_loss"], last["discriminator_loss"]
     if last["epoch"] != epoch or None not in losses:

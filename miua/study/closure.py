@@ -89,12 +89,16 @@ def _named(path: Path, package: Path) -> Iterator[Path]:
         yield from (each for each in found if each.is_file() and each.suffix != ".pyc")
 
 
-@cache
 def _read(path: Path) -> tuple[list[tuple[str, str | None]], list[str]]:
     """What a source imports, each with the name it takes, and texts in it that may name files."""
+    return _parsed(path.read_text(encoding="utf-8"))
+
+
+@cache
+def _parsed(source: str) -> tuple[list[tuple[str, str | None]], list[str]]:
     imports: list[tuple[str, str | None]] = []
     texts: set[str] = set()
-    left: list[ast.AST] = [ast.parse(path.read_text(encoding="utf-8"))]
+    left: list[ast.AST] = [ast.parse(source)]
     while left:
         node = left.pop()
         if isinstance(node, ast.Import):

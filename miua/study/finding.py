@@ -79,7 +79,10 @@ class Verification:
 def guarded(
     check: str, subject: str, find: Callable[..., Iterable[Finding]], *given: Any
 ) -> Iterator[Finding]:
-    """The findings of `find(*given)`; if what it reads is damaged, one that says so."""
+    """The findings of `find(*given)`; if what it reads is damaged, one that says so.
+
+    MissingExtraError passes through.
+    """
     try:
         yield from find(*given)
     except MissingExtraError:

@@ -40,9 +40,9 @@ def warnings_of(found: Forecast) -> list[str]:
         (found.gpu, "The GPU's memory may not suffice", " at most", fewer),
     )
     return [
-        f"{problem}: {amount(needed)} are needed{most}, {amount(free)} are free. {remedy}"
-        for (needed, _, free), problem, most, remedy in needs
-        if needed > free
+        f"{problem}: {amount(of.needed)} are needed{most}, {amount(of.free)} are free. {remedy}"
+        for of, problem, most, remedy in needs
+        if of.needed > of.free
     ]
 
 
@@ -104,9 +104,11 @@ def _training(row: ForecastRow) -> list[str]:
     """Images, how many a second, one takes, disk, memory on the GPU."""
     if not row.known:
         return [NOT_PREDICTED] * 3 + ["-"] * 2
-    seconds, _, gpu, _, images, rates = zip(*row.costs, strict=True)
-    times = [_between(images, _number), _between(rates, _number), _between(seconds, about)]
-    return [*times, amount(row.disk), amount(max(gpu))]
+    images = _between([each.images for each in row.costs], _number)
+    rates = _between([each.rate for each in row.costs], _number)
+    seconds = _between([each.seconds for each in row.costs], about)
+    gpu = max(each.gpu for each in row.costs)
+    return [images, rates, seconds, amount(row.disk), amount(gpu)]
 
 
 def _between(values: Sequence[float], told: Callable[[float], str]) -> str:

@@ -47,7 +47,7 @@ def read_contents(folder: Path) -> Contents:
 def write_manifest(folder: Path, signed_off_by: str | None = None) -> Path:
     """Write the manifest of a results folder; returns its path.
 
-    While the files are as listed, it keeps all but its sign-off, which a new one replaces. Else it
+    Where the files are as listed, it stays as it is; only a new sign-off replaces the old. Else it
     is made anew: packages and hardware are those of the machine that makes it, and nobody vouches
     until someone signs off. signed_off_by: a name, a mail address, or both. MiuaError: no results
     folder, or no name.
@@ -55,7 +55,8 @@ def write_manifest(folder: Path, signed_off_by: str | None = None) -> Path:
     results = Results.open(folder)
     if signed_off_by is not None and not signed_off_by.strip():
         raise MiuaError('Nobody signs off. Give a name: --signed-off-by "Name <mail>".')
-    contents, before = read_contents(folder), dict[str, Any]()
+    contents = read_contents(folder)
+    before: dict[str, Any] = {}
     with suppress(MiuaError):  # missing or damaged: it says nothing that could stay
         before = read_manifest(folder)
     manifest = before

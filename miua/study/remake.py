@@ -182,9 +182,9 @@ class Remake:
             case "reference_lbpv":
                 write_array(results.reference_lbpv, lbp_vector(read_array(results.reference_stack)))
             case "noise_floor":
-                self._measure("noise-floor", real_images.noise_floor_tables, results)
+                self._measure_real_images("noise-floor", real_images.noise_floor_tables, results)
             case "sensitivity":
-                self._measure("sensitivity", real_images.sensitivity_tables, results)
+                self._measure_real_images("sensitivity", real_images.sensitivity_tables, results)
             case "experiment":
                 collect(at, chosen["experiment"])
             case "clinician":
@@ -225,7 +225,7 @@ class Remake:
         found.write_csv(at.set_metrics(name))
         write_array(at.set_lbpv(name), found.sets[0].lbpv)
 
-    def _measure(
+    def _measure_real_images(
         self, name: str, tables_of: Callable[..., real_images.Tables], at: Results
     ) -> None:
         scale = self.plan.profile.experiments[name]

@@ -41,7 +41,8 @@ def trace(results: Path, name: str) -> list[Link]:
     opened = Results.open(results)
     values = read_values(opened)
     entry, claim = _find(opened, values, name)
-    sets, runs, epoch = entry.get("sets", []), entry.get("runs", []), None
+    sets, runs = entry.get("sets", []), entry.get("runs", [])
+    epoch = None
     if claim is not None:
         steps = [*_claim_steps(claim)]
     else:

@@ -154,11 +154,13 @@ class _Training:
         run.position = Position(epoch)
 
     def _save_when_due(self, asked: bool = False) -> None:
-        """Save a state that was asked for, every two minutes, and to end here at a request."""
+        """Save if asked, if somebody wants to stop, or if the last save is long ago; then stop."""
+        overdue = time.monotonic() - self.saved_at > SECONDS_BETWEEN_CHECKPOINTS
+        if not (asked or self.stop or overdue):
+            return  # a signal may come at any moment: nothing stops that was not saved
         run = self.run
-        if asked or self.stop or time.monotonic() - self.saved_at > SECONDS_BETWEEN_CHECKPOINTS:
-            run.save()
-            self.saved_at = time.monotonic()
+        run.save()
+        self.saved_at = time.monotonic()
         if self.stop and run.position.epoch < run.config.epochs[-1]:
             say(f"{run.folder}: stopped after {run.position}; the same command goes on there.")
             self.stop.obey()

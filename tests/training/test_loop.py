@@ -2,11 +2,12 @@
 trainings."""
 
 import json
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
 
-from miua.checkpoint import saved_epochs
+from miua.checkpoint import saved_epochs, saved_positions
 from miua.data.model_space import to_model_space
 from miua.errors import MiuaError
 from miua.files import locked
@@ -46,6 +47,26 @@ def test_a_finished_run_is_left_alone(tmp_path, stack, capsys):
     train(tiny(), stack, tmp_path / "run", device="cpu", threads=1)
     assert "already trained to epoch 3" in capsys.readouterr().err
     assert before == {path: path.stat().st_mtime_ns for path in before}
+
+
+@pytest.mark.parametrize("reads", range(8))
+def test_wherever_a_stop_arrives_the_state_that_is_told_was_saved(
+    tmp_path, stack, monkeypatch, capsys, reads
+):
+    class Late(loop.StopRequest):
+        """Asked for after so many looks."""
+
+        looks = 0
+
+        def __bool__(self):
+            self.looks += 1
+            return self.looks > reads
+
+    monkeypatch.setattr(loop, "stop_requests", lambda: nullcontext(Late()))
+    run = tmp_path / "run"
+    with pytest.raises(KeyboardInterrupt):
+        train(tiny(), stack, run, device="cpu", threads=1)
+    assert f"stopped after {saved_positions(run)[-1]};" in capsys.readouterr().err
 
 
 def test_another_configuration_is_refused_with_the_difference(tmp_path, stack):
