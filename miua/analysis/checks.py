@@ -1,6 +1,6 @@
 """What every analysis asks of its input before it computes.
 
-Columns of numbers are finite and of one length: that is how tables of results are read.
+Columns are of one length, and their numbers finite: `miua.study.store` reads no others.
 """
 
 import numpy as np

@@ -105,7 +105,10 @@ def read_claims(study: Path) -> list[Claim]:
 
 
 def judge(claim: Claim, evidence: Evidence) -> ClaimFinding:
-    """A claim's verdict: where what the claim needs is missing, that, whatever the test found."""
+    """A claim's verdict.
+
+    Where something that it needs is missing, the verdict says so, whatever the test found.
+    """
     test = TESTS[claim.test]
     inputs = test.inputs.model_validate(claim.inputs)
     thresholds = test.thresholds.model_validate(claim.thresholds)

@@ -119,7 +119,8 @@ class LogarithmicFit:
 def fit_logarithm(score: ArrayLike, value: ArrayLike) -> LogarithmicFit:
     """Fit value = a ln(score) + b by least squares (scipy.stats.linregress).
 
-    Finite, shape (n,); scores above 0. UndecidedError: fewer than three points, or constant ones.
+    score, value: finite numbers, shape (n,); scores are above 0. UndecidedError: fewer than three
+    points, or constant ones.
     """
     scores, values = np.asarray(score, dtype=np.float64), np.asarray(value, dtype=np.float64)
     check_varied(score=scores, value=values)

@@ -1,4 +1,5 @@
-"""The analysis' tables of a results folder by name: their columns, and which of these hold text."""
+"""The analysis' tables of a results folder by name: their columns, which of these hold text, and
+the names and words that the readers' tables hold."""
 
 from collections.abc import Iterable
 from typing import Any

@@ -45,7 +45,7 @@ def correlate(
     (scipy.stats.permutation_test, all permutations where there are no more than `resamples`). Both
     take the pairs as independent.
 
-    UndecidedError: fewer than three points, or a column or 5 % of the resamples are constant.
+    UndecidedError: fewer than three points, a constant column, or over 5 % constant resamples.
     """
     xs, ys = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
     check_varied(**{"x value": xs, "y value": ys})

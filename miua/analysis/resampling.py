@@ -30,7 +30,7 @@ Rows = NDArray[np.intp]
 
 
 class Estimate(NamedTuple):
-    """A value with its 95 % interval.
+    """A value with its interval.
 
     A number is NaN where there is none. low, high: ends of the interval. interval: how it was made,
     or "none: why". status: "computed", or "undecided: why" where the data allow no value.
@@ -62,24 +62,28 @@ def attempt(compute: Callable[..., Estimate], *arguments: Any) -> Estimate:
 
 
 def by_images(
-    statistic: Callable[[Rows], Any], images: NDArray[np.str_], **options: Any
+    statistic: Callable[[Rows], Any],
+    images: NDArray[np.str_],
+    *,
+    vectorized: bool = True,
+    resamples: int = 9999,
 ) -> Estimate:
     """A statistic of readers' answers with the interval that resamples images, all of one together.
 
-    images: which image each answer is of. The others are those of `cluster_bootstrap`, but that
-    the statistic is vectorized if not said otherwise. UndecidedError: the statistic has no value.
+    images: which image each answer is of; for the rest see `cluster_bootstrap`. UndecidedError: the
+    statistic has no value.
     """
     value = float(statistic(np.arange(images.size)))
     if not math.isfinite(value):
         raise UndecidedError("images of one kind alone were judged")
     try:
-        found = cluster_bootstrap(statistic, images, **{"vectorized": True, **options})
+        found = cluster_bootstrap(statistic, images, vectorized=vectorized, resamples=resamples)
     except UndecidedError as error:
         return without_interval(value, str(error))
     if found.low == found.high:
         # The true value may differ all the same: resamples of equal answers know nothing of it.
         return without_interval(value, "all resamples are equal")
-    return found._replace(value=value)
+    return found._replace(value=value, interval=RESAMPLED)
 
 
 def cluster_bootstrap(
@@ -133,7 +137,7 @@ def cluster_bootstrap(
             low, high = (float(end) for end in result.confidence_interval)
             if math.isfinite(low) and math.isfinite(high):
                 break
-    return Estimate(value, low, high, RESAMPLED)
+    return Estimate(value, low, high)
 
 
 def _of_clusters(

@@ -96,8 +96,14 @@ def _outputs(
     lbpv: Annotated[Path | None, option("Write the set's LBP vector (.npy).")] = None,
 ) -> dict[str, Path]:
     """By their options: the files that were asked for."""
-    asked = {"--json": json, "--csv": csv, "--report": report, "--contact-sheet": contact_sheet}
-    return {name: path for name, path in (asked | {"--lbpv": lbpv}).items() if path is not None}
+    asked = {
+        "--json": json,
+        "--csv": csv,
+        "--report": report,
+        "--contact-sheet": contact_sheet,
+        "--lbpv": lbpv,
+    }
+    return {name: path for name, path in asked.items() if path is not None}
 
 
 @takes(reading=options.reading, extractors=_extractors, outputs=_outputs)
@@ -147,22 +153,26 @@ def evaluate_command(
     _check_outputs(sets, chosen, inputs, outputs)
     if allow_divergence and len(sets) == 1 and (reason := _not_made(*sets.values())):
         return _write_not_made(next(iter(sets)), reason, outputs)
-    place = None if device == "auto" else device
+    chosen_device = None if device == "auto" else device
     evaluation = evaluate(
         real,
         sets,
-        **reading.settings(),
+        size=reading.size,
+        fit=reading.fit,
+        crop_size=reading.crop_size,
+        window=reading.window,
+        skip_bad=reading.skip_bad,
         metrics=chosen,
         pairing=pairing,
         groups=groups,
         floor_splits=floor_splits,
         preprocessing_sensitivity=preprocessing_sensitivity,
-        extractors=[TorchExtractor(path, preprocessing, device=place) for path in networks],
+        extractors=[TorchExtractor(path, preprocessing, device=chosen_device) for path in networks],
         inception_weights=inception_weights,
         resamples=resamples,
         seed=seed,
         threads=threads or 0,
-        device=place,
+        device=chosen_device,
     )
     if not quiet:
         from miua.cli.evaluation_tables import print_evaluation

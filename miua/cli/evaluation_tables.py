@@ -25,8 +25,10 @@ from miua.wording import change, number, percent, span
 
 # Choices in two words, as their table is wide.
 _CHOICES = {
-    **{"as measured": "as measured", "resize filter": "{} filter"},
-    **{"antialiasing": "antialiasing {}", "Inception layer": "layer {}"},
+    "as measured": "as measured",
+    "resize filter": "{} filter",
+    "antialiasing": "antialiasing {}",
+    "Inception layer": "layer {}",
 }
 _NAMED = {element_name(element) for element in STUDY_ELEMENTS}
 # Of several sets, what fits beside each other; all is in the files.

@@ -95,8 +95,10 @@ def train_command(
 
     need("Training", "torch")
     settings = read_config(config, TrainingConfig)
-    square = settings.image_size, settings.fit, settings.crop_size
-    stack = read_stack(images, **vars(options.reading(*square, window, skip_bad)))
+    reading = options.reading(
+        settings.image_size, settings.fit, settings.crop_size, window, skip_bad
+    )
+    stack = read_stack(images, **vars(reading))
     options.say_skipped(stack.skipped)
     # Loading torch takes seconds: what is wrong with the input is said before.
     from miua.training.loop import DivergedError, train

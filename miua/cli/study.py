@@ -97,6 +97,22 @@ def trace_command(
     return [printable(line) for line in lines]
 
 
+def repeat_command(
+    profile: Annotated[str, option("smoke, cpu or paper.")],
+    times: Annotated[int, option("How many repeats; ten decide.", min=2)] = 10,
+    out: Annotated[Path, option("Where they go: OUT/seed-1000/PROFILE and so on.")] = RESULTS
+    / "repeats",
+    study: Study = STUDY,
+    paper: Paper = PAPER,
+    cores: Cores = None,
+) -> list[Path]:
+    """Rerun the study with other seeds, up to the claims table."""
+    need("Reproducing the study", "torch", "snakemake")
+    from miua.study.run import make_repeats
+
+    return make_repeats(profile, times, study=study, paper=paper, out=out, cores=cores)
+
+
 def expected_command(
     results: Results,
     out: Annotated[Path, option("Folder, such as experiments/expected/cpu.")],
@@ -112,22 +128,6 @@ def expected_command(
     opened = Results.open(results)
     found = [] if repeats is None else find_repeats(repeats, opened.plan.profile)
     return write_expected(opened, out, [Results.open(folder) for folder in found])
-
-
-def repeat_command(
-    profile: Annotated[str, option("smoke, cpu or paper.")],
-    times: Annotated[int, option("How many repeats; ten decide.", min=2)] = 10,
-    out: Annotated[Path, option("Where they go: OUT/seed-1000/PROFILE and so on.")] = RESULTS
-    / "repeats",
-    study: Study = STUDY,
-    paper: Paper = PAPER,
-    cores: Cores = None,
-) -> list[Path]:
-    """Rerun the study with other seeds, up to the claims table."""
-    need("Reproducing the study", "torch", "snakemake")
-    from miua.study.run import make_repeats
-
-    return make_repeats(profile, times, study=study, paper=paper, out=out, cores=cores)
 
 
 def _run(
@@ -207,17 +207,17 @@ def _counts(judged: dict[str, Any]) -> str:
 
 def _print_outcome(folder: Path) -> None:
     from miua.analysis.claims_table import read_claims_table
-    from miua.cli.terminal import table, terminal
+    from miua.cli.terminal import print_in_full, table, terminal
     from miua.report import results_summary
     from miua.study.store import Results
 
     summary = results_summary(folder)
     console = terminal()
     console.print(f"\n{summary.title}:")
-    console.print(table(summary.rows[0], (row.values() for row in summary.rows)))
+    print_in_full(console, table(summary.rows[0], (row.values() for row in summary.rows)))
     for note in summary.notes:
-        console.print(f"\n{note}")
-    console.print(f"\nClaims: {_counts(read_claims_table(Results.open(folder)))}.")
+        console.print(f"{note}\n")
+    console.print(f"Claims: {_counts(read_claims_table(Results.open(folder)))}.")
     console.print(f"\npaper   {folder / 'paper' / 'main.pdf'}")
     console.print(f"report  {folder / 'report.html'}")
     console.print(f"claims  {folder / 'tables' / 'claims.csv'}")

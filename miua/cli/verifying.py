@@ -167,14 +167,14 @@ def conformance_command(
                     f"{name}, {threads} threads: {len(wrong)} of {len(cases)} results are not "
                     f"those on file. Do not trust this build. The first:{first}"
                 )
-        count = f"all {len(cases)} results are those on file"
-        print(f"{name}: {count}, with {listed(by_threads)} threads")
+        agree = f"{name}: all {len(cases)} results are those on file"
+        print(f"{agree}, with {listed(by_threads)} threads")
     if not runner:
         _print_peers(images, size)
 
 
 def _print_peers(images: Path | None, size: int | None) -> None:
-    from miua.cli.terminal import table, terminal
+    from miua.cli.terminal import print_in_full, table, terminal
     from miua.peers import compare, phantoms, stacks_of
 
     compared = compare(phantoms() if images is None else stacks_of(images, size))
@@ -191,7 +191,9 @@ def _print_peers(images: Path | None, size: int | None) -> None:
         (row.peer, row.what, f"{row.pixels:,}", f"{100 * row.pixels / row.of:.4f} %", row.remark)
         for row in compared.rows
     )
-    terminal().print(title, table(head, rows, left=("what", "remark")), sep="\n")
+    console = terminal()
+    console.print(title)
+    print_in_full(console, table(head, rows, left=("what", "remark")))
     if compared.absent:
         print(f"Not installed, so not compared: {', '.join(compared.absent)}")
 

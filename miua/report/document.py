@@ -97,9 +97,16 @@ def _run_latexmk(build: Path) -> None:
     }
     try:
         finished = subprocess.run(
-            command, cwd=build, env=environment, timeout=SECONDS_PER_BUILD, check=False,
-            stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace",
-        )  # fmt: skip
+            command,
+            cwd=build,
+            env=environment,
+            timeout=SECONDS_PER_BUILD,
+            check=False,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+        )
     except subprocess.TimeoutExpired:
         raise MiuaError(f"LaTeX did not end within {SECONDS_PER_BUILD} s.") from None
     if finished.returncode or not (build / MAIN).with_suffix(".pdf").exists():

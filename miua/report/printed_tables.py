@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from miua.analysis import columns as readers
+from miua.analysis import columns
 from miua.analysis.tables import SATURATED_SHARE
 from miua.metrics.registry import ALL_MEASURES, MEASURES, Measure, measure
 from miua.report import study_tables as tables
@@ -238,8 +238,8 @@ def reader_tables(results: Results) -> list[PrintedTable]:
 
 
 def _reader_tables(results: Results) -> Iterator[tuple[str, str, Rows]]:
-    names = (readers.READERS, readers.READER_SETS, readers.READER_REGRESSION,
-             readers.READER_CORRELATION, readers.READER_FAMILY)  # fmt: skip
+    names = (columns.READERS, columns.READER_SETS, columns.READER_REGRESSION,
+             columns.READER_CORRELATION, columns.READER_FAMILY)  # fmt: skip
     scores, sets, lines, strengths, family = (study_table(results, name) for name in names)
     if scores is not None:
         yield (

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from miua.analysis import columns as readers
+from miua.analysis import columns
 from miua.analysis.claims_table import read_claims
 from miua.analysis.clinician import read_facts
 from miua.metrics.registry import FID, measure
@@ -49,8 +49,8 @@ def comparisons(
     claimed, least = float(facts["claimed_correlation"]), regression["pearson_r"].min()
     yield _row(what, "", claimed, least, 2, SAME_POINTS, "claim-correlation", bound="above ")
     called_real = {
-        readers.ENGINEER: (float(facts["called_real_percent"]), "claim-indistinguishable"),
-        readers.CLINICIAN: (0.0, "claim-clinician"),
+        columns.ENGINEER: (float(facts["called_real_percent"]), "claim-indistinguishable"),
+        columns.CLINICIAN: (0.0, "claim-clinician"),
     }
     for role, (published, where) in called_real.items():
         here, what = _called_real(results, role), f"Synthetic images that {role}s called real"
@@ -91,11 +91,11 @@ def _of_sets(results: Results, full_scale: bool, stand_in: bool, computed: bool)
 
 def _called_real(results: Results, role: str) -> float:
     """The percentage of synthetic images that own readers of a role called real; nan if unknown."""
-    table = study_table(results, readers.READERS)
+    table = study_table(results, columns.READERS)
     if table is None:
         return math.nan
-    own = (table["role"] == role) & (table["reader"] == readers.ALL)
-    share = table.loc[own & (table["score"] == readers.SYNTHETIC_CALLED_REAL), "value"].max()
+    own = (table["role"] == role) & (table["reader"] == columns.ALL)
+    share = table.loc[own & (table["score"] == columns.SYNTHETIC_CALLED_REAL), "value"].max()
     return 100 * float(share)
 
 

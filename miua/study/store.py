@@ -231,10 +231,7 @@ def read_metrics(results: Results) -> pd.DataFrame:
     if not path.exists():
         return read_table(path, METRICS_COLUMNS, NUMBERS)  # says what makes it
     table = results._once(path, METRICS_COLUMNS, NUMBERS, ("training_size", "epoch"))
-    infinite = table[np.isinf(table[["training_size", "epoch", *NUMBERS]]).any(axis=1)]
-    if len(infinite):
-        line = int(infinite.index[0]) + 2
-        raise MiuaError(f"{path}: line {line} holds an infinite number. Measure the sets again.")
+    _check_finite(path, table)
     if {*table["set"]} != {each.set for each in results.sets}:
         raise MiuaError(f"{path} does not hold the sets of the plan. Run `miua analyse` again.")
     return table
@@ -242,7 +239,10 @@ def read_metrics(results: Results) -> pd.DataFrame:
 
 def read_experiment(results: Results, experiment: str) -> pd.DataFrame | None:
     """tables/EXPERIMENT.csv, EXPERIMENT_COLUMNS; None if not run. MiuaError: it is damaged."""
-    return results.table(experiment, EXPERIMENT_COLUMNS, NUMBERS, CELL_NUMBERS)
+    table = results.table(experiment, EXPERIMENT_COLUMNS, NUMBERS, CELL_NUMBERS)
+    if table is not None:
+        _check_finite(results.table_path(experiment), table)
+    return table
 
 
 def read_run_log(run: Path, last_epoch: int) -> pd.DataFrame:
@@ -276,6 +276,18 @@ def not_computed(metrics: pd.DataFrame, name: str) -> str:
     if status.empty:
         return f"{NOT_COMPUTED}: no set has the metric {name}"
     return str(next((each for each in status if each != COMPUTED), ""))
+
+
+def _check_finite(path: Path, table: pd.DataFrame) -> None:
+    """MiuaError: a number is infinite, or a metric that was computed has no value."""
+    infinite = table[["training_size", "epoch", *NUMBERS]].isin((np.inf, -np.inf)).any(axis=1)
+    wrong = table[infinite | (table["status"].eq(COMPUTED) & table["value"].isna())]
+    if len(wrong):
+        line = int(wrong.index[0]) + 2
+        raise MiuaError(
+            f"{path}: line {line} holds an infinite number, or none where it was computed. "
+            "Measure the sets again."
+        )
 
 
 def _check_row(path: Path, metric: str, status: str, value: float) -> None:

@@ -218,10 +218,11 @@ def _kappas(who: Row, before: pd.DataFrame, again: pd.DataFrame, fewest: int = 0
         (REAL_OR_SYNTHETIC, KAPPA, "real", range(2)),
         (QUALITY, WEIGHTED_KAPPA, "quality", range(1, HIGHEST_QUALITY + 1)),
     ):
-        weighted = partial(kappa, weighted=measure == WEIGHTED_KAPPA)
-        found = attempt(weighted, before[column], again[column], categories)
         if n < fewest:
             found = undecided(f"{n} images were shown twice, at least {fewest} are needed")
+        else:
+            compared = partial(kappa, weighted=measure == WEIGHTED_KAPPA)
+            found = attempt(compared, before[column], again[column], categories)
         yield (*who, question, measure, n, *found)
 
 

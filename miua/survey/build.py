@@ -58,9 +58,10 @@ class Given(NamedTuple):
 
 
 class Pool(NamedTuple):
-    """What can be drawn of the stacks: by set, the places of images.
+    """What can be drawn of the stacks.
 
-    twice, shared: images left out, as their like is in the set already, or in another set, too.
+    places: of the images that may be drawn, by set. twice, shared: images left out, as their like
+    is in the set already, or in another set, too.
     """
 
     places: Mapping[str, NDArray[np.int64]]
@@ -149,7 +150,13 @@ def build_study(
         write_file_provenance(made / PROVENANCE, record, [made / name for name in files])
     digest, judged_sets = hashlib.sha256(study_bytes).hexdigest(), list(set_of.values())
     counts = {each.set: judged_sets.count(each.set) for each in stacks}
-    return Built(out, digest, counts, _notes(pool, width, height), len(page))
+    return Built(
+        folder=out,
+        study_sha256=digest,
+        counts=counts,
+        notes=_notes(pool, width, height),
+        page_bytes=len(page),
+    )
 
 
 def smallest_window(width: int, height: int) -> tuple[int, int]:
@@ -236,7 +243,7 @@ def _one_size(stacks: Sequence[Given]) -> tuple[int, int]:
 
 
 def check_asked(out: Path, title: str) -> None:
-    """MiuaError unless `out` is a new or an empty folder, and the title text that can be shown."""
+    """MiuaError unless `out` is new or an empty folder, and the title is text that can be shown."""
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise MiuaError(f"{out} is there already. Name a new folder, so that no key is lost.")
     if not title.strip():

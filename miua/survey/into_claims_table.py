@@ -7,7 +7,7 @@ these alone, so that anybody can make them again.
 from collections.abc import Sequence
 from pathlib import Path
 
-from miua.analysis import columns as tables
+from miua.analysis import columns
 from miua.analysis.clinician import against_metrics
 from miua.errors import MiuaError
 from miua.files import atomic_folder, read_array, sha256_array, sha256_file
@@ -89,13 +89,13 @@ def write_reader_tables(results: Path) -> list[Path]:
     _check_judged(opened, study)
     files = _accepted(study, folder)
     judged = judgements(study, files)
-    scored = {tables.READERS: score_readers(judged)}
+    scored = {columns.READERS: score_readers(judged)}
     sets = score_sets(judged)
-    sets = sets[(sets["role"] == tables.CLINICIAN) & (sets["kind"] == "synthetic")]
+    sets = sets[(sets["role"] == columns.CLINICIAN) & (sets["kind"] == "synthetic")]
     if len(sets):
-        scored |= {tables.READER_SETS: sets, **against_metrics(sets, read_metrics(opened))}
+        scored |= {columns.READER_SETS: sets, **against_metrics(sets, read_metrics(opened))}
     written = []
-    for name in tables.READER_TABLES:
+    for name in columns.READER_TABLES:
         path = opened.tables / f"{name}.csv"
         if name in scored:
             write_table(path, scored[name])
@@ -104,7 +104,7 @@ def write_reader_tables(results: Path) -> list[Path]:
             path.unlink(missing_ok=True)  # of answers that are not there any more
     inputs = [folder / STUDY_FILE, folder / KEY_FILE, *(file.path for file in files)]
     inputs.append(opened.tables / "metrics.csv")
-    record = opened.tables / f"{tables.READERS}.json"
+    record = opened.tables / f"{columns.READERS}.json"
     record_step(record, base=results, inputs=inputs, files=written)
     return written
 

@@ -24,7 +24,7 @@ from miua.metrics.memorisation import clopper_pearson
 
 CHANCE, ALPHA, POWER = 0.5, 0.05, 0.8
 LEVEL = 1 - ALPHA  # of intervals
-Z = float(special.ndtri(1 - ALPHA / 2))
+Z = float(special.ndtri(1 - ALPHA / 2))  # normal quantile of a two-sided test at ALPHA
 MOST_REPEATED = 0.5  # the second half of a session has no room for more
 SUPPOSED_KAPPA, SUPPOSED_ICC = 0.6, 0.6
 METRICS = 5  # that a set's scores are held against, as in the published study: FID, V8 to V240
@@ -190,9 +190,10 @@ def smallest_departure(trials: int) -> float:
 
 
 def images_to_detect(share: float) -> int:
-    """From how many trials on the exact binomial test always finds this share with POWER.
+    """The number of trials from which on the exact binomial test has POWER to find this share.
 
-    The power goes up and down a little from one number to the next. The share is not CHANCE.
+    The power goes up and down from one number to the next; all larger ones have it, too. The share
+    must differ from CHANCE.
     """
     # The normal approximation, with room: the power of the exact test is past its ups and downs.
     rough = ((Z + special.ndtri(POWER)) / (2 * (share - CHANCE))) ** 2

@@ -20,9 +20,8 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
-from miua.analysis import columns as tables
+from miua.analysis import columns
 from miua.analysis.checks import Numbers, UndecidedError
-from miua.analysis.columns import framed
 from miua.analysis.correlation import correlate
 from miua.analysis.resampling import Estimate, Rows, attempt, by_images, undecided
 from miua.metrics.memorisation import clopper_pearson
@@ -46,10 +45,10 @@ def score_readers(judged: pd.DataFrame) -> pd.DataFrame:
     rows: list[Row] = []
     for role, of_role in first_showings(judged).groupby("role"):
         parts = {str(reader): answers for reader, answers in of_role.groupby("reader")}
-        for reader, answers in (parts | {tables.ALL: of_role}).items():
+        for reader, answers in (parts | {columns.ALL: of_role}).items():
             who = (role, reader, answers["reader"].nunique())
             rows += [(*who, *score) for score in _scores(answers)]
-    return framed(tables.READERS, rows)
+    return columns.framed(columns.READERS, rows)
 
 
 def score_sets(judged: pd.DataFrame) -> pd.DataFrame:
@@ -64,7 +63,7 @@ def score_sets(judged: pd.DataFrame) -> pd.DataFrame:
         found = by_images(partial(_mean, grades), part["image"].to_numpy(str))
         counts = (part["reader"].nunique(), part["image"].nunique(), len(part))
         rows.append((role, kind, name, *counts, int(part["real"].sum()), *found[:4]))
-    return framed(tables.READER_SETS, rows)
+    return columns.framed(columns.READER_SETS, rows)
 
 
 def score_learning(judged: pd.DataFrame) -> pd.DataFrame:
@@ -110,8 +109,8 @@ def detection(real: Flags, called_real: Flags) -> tuple[Estimate, Estimate]:
     half = float(stats.norm.ppf(0.975)) * deviation
     d, c = map(float, detection_of(real, called_real))
     return (
-        Estimate(d, d - half, d + half, tables.NORMAL),
-        Estimate(c, c - half / 2, c + half / 2, tables.NORMAL),
+        Estimate(d, d - half, d + half, columns.NORMAL),
+        Estimate(c, c - half / 2, c + half / 2, columns.NORMAL),
     )
 
 
@@ -166,23 +165,23 @@ def _scores(answers: pd.DataFrame) -> Iterator[Row]:
     called = answers["real"].to_numpy(bool)
     images = answers["image"].to_numpy(str)
     shares = {
-        tables.SYNTHETIC_CALLED_REAL: (called, ~real),
-        tables.REAL_CALLED_REAL: (called, real),
-        tables.ACCURACY: (called == real, np.ones_like(real)),
+        columns.SYNTHETIC_CALLED_REAL: (called, ~real),
+        columns.REAL_CALLED_REAL: (called, real),
+        columns.ACCURACY: (called == real, np.ones_like(real)),
     }
     for score, (hits, among) in shares.items():
         count, n = int(hits[among].sum()), int(among.sum())
         if not n:
             yield _row(score, undecided(f"no image for {score} was judged"), n)
             continue
-        guessed = score == tables.SYNTHETIC_CALLED_REAL
+        guessed = score == columns.SYNTHETIC_CALLED_REAL
         p_value = float(stats.binomtest(count, n, GUESSING).pvalue) if guessed else math.nan
         low, high = (float(end) for end in clopper_pearson(count, n, 1 - LEVEL))
-        yield _row(score, Estimate(count / n, low, high, tables.EXACT), n, count, p_value)
+        yield _row(score, Estimate(count / n, low, high, columns.EXACT), n, count, p_value)
         if several:
             mean = partial(_mean, hits[among].astype(float))
             yield _row(score, attempt(by_images, mean, images[among]), n, count)
-    for place, score in enumerate((tables.D_PRIME, tables.CRITERION)):
+    for place, score in enumerate((columns.D_PRIME, columns.CRITERION)):
         # One reader's with normal intervals, several readers' by images.
         found = attempt(lambda chosen: detection(real, called)[chosen], place)
         if several and found.status == COMPUTED:
@@ -190,7 +189,7 @@ def _scores(answers: pd.DataFrame) -> Iterator[Row]:
         yield _row(score, found, real.size)
     ratings = rating(called, answers["confidence"])
     area = attempt(by_images, lambda rows: area_under_roc(real[rows], ratings[rows]), images)
-    yield _row(tables.AUC, area, real.size)
+    yield _row(columns.AUC, area, real.size)
 
 
 def _detected(place: int, real: Flags, called: Flags, rows: Rows) -> Numbers:

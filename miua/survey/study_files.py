@@ -155,7 +155,10 @@ def digest_of(content: dict[str, Any]) -> str:
 
 
 def read_record(path: Path, model: type[Model]) -> tuple[Model, bytes]:
-    """The record of a file, and its bytes. MiuaError: it is missing, no JSON, or no such record."""
+    """The record of a file, and its bytes.
+
+    MiuaError: it is missing, is not JSON, or is not such a record.
+    """
     try:
         found = path.read_bytes()
     except FileNotFoundError:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from pydicom import dcmread
 from pydicom.encaps import encapsulate
 from pydicom.uid import ImplicitVRLittleEndian, JPEGBaseline8Bit
 
@@ -78,10 +79,30 @@ def test_monochrome_of_three_channels_is_refused(tmp_path: Path) -> None:
 
 
 def test_pydicom_s_own_warnings_are_not_printed(tmp_path: Path) -> None:
-    path = save(dicom(grey(16, 16)), tmp_path / "a.dcm")
-    whole = path.read_bytes()
-    path.write_bytes(whole.replace(b"1.2.826.0.1", b"1.2.826.0.x"))
+    made = dicom(grey(16, 16))
+    made.PixelData += bytes(32)  # which pydicom calls excess padding
+    path = save(made, tmp_path / "a.dcm")
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        frame(path)
+        assert dcmread(path).pixel_array.shape == (16, 16)
+    assert "excess padding" in str(caught[0].message)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        np.testing.assert_array_equal(frame(path).pixels, grey(16, 16))
     assert caught == []
+
+
+@pytest.mark.parametrize(("bits", "high"), [(12, 16), (12, 10)])
+def test_a_highest_bit_that_cannot_be_is_refused(tmp_path: Path, bits: int, high: int) -> None:
+    path = save(dicom(TWELVE, bits=bits, HighBit=high), tmp_path / "a.dcm")
+    said = f"stores {bits} of 16 bits, of which {high} is the highest"
+    assert why_refused(path).startswith(said)
+
+
+def test_a_compressed_dicom_file_with_fewer_frames_than_it_says_is_refused(tmp_path: Path) -> None:
+    saved = io.BytesIO()
+    Image.fromarray(grey(16, 16)).save(saved, "JPEG")
+    made = dicom(grey(3, 16, 16), frames=3, syntax=JPEGBaseline8Bit)
+    made.PixelData = encapsulate([saved.getvalue()] * 2)
+    made["PixelData"].VR = "OB"
+    assert "it holds 2 of 3 frames" in why_refused(save(made, tmp_path / "a.dcm"))

@@ -1,15 +1,27 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from scipy.ndimage import binary_fill_holes, label
 from scipy.special import ellipe, gammainc
 
-from miua.data.head import Ellipse, _smooth, _speckle, draw_head, draw_view, grey_image
+from miua.data import head as head_module
+from miua.data.head import (
+    Ellipse,
+    Head,
+    _brain,
+    _smooth,
+    _speckle,
+    draw_head,
+    draw_view,
+    grey_image,
+)
 
 RATIOS = st.floats(0.6, 1.0)
 
@@ -86,3 +98,16 @@ def test_smooth_maps_are_smooth_and_of_unit_spread() -> None:
     assert maps.mean() == pytest.approx(0, abs=0.1)
     assert np.abs(np.diff(maps, axis=1)).max() < 0.2
     assert np.abs(np.diff(maps, axis=2)).max() < 0.2
+
+
+def test_a_brain_is_its_subjects_in_every_image(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(head_module, "_smooth", lambda *_: np.float32(0))  # each image's own
+    u, v = np.meshgrid(*2 * (np.linspace(-0.9, 0.9, 61, dtype=np.float32),))
+
+    def brain(shape: int, image: int) -> NDArray[np.floating[Any]]:
+        head, rng = Head(20.0, 174.0, 0.79, shape), np.random.default_rng(image)
+        return _brain(head, u.copy(), v.copy(), rng).ravel()
+
+    for shape in range(8):
+        assert np.corrcoef(brain(shape, 1), brain(shape, 2))[0, 1] > 0.8
+        assert np.corrcoef(brain(shape, 1), brain(shape + 8, 1))[0, 1] < 0.7

@@ -151,3 +151,11 @@ def test_a_sound_file_of_another_format_is_not_called_damaged(
 ) -> None:
     Image.fromarray(grey(16, 16)).save(tmp_path / name)
     assert why_refused(tmp_path / name).startswith(f"is of the format {kind}, which is not read")
+
+
+def test_a_damaged_colour_jpeg_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.jpg"
+    Image.fromarray(grey(200, 300)).convert("RGB").save(path)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2] + b"\xff\xd9")
+    assert "is damaged (Corrupt JPEG data" in why_refused(path)

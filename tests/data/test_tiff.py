@@ -200,3 +200,49 @@ def test_of_a_file_of_30000_directories_few_are_read(
     monkeypatch.setattr(tifffile.TiffPage, "__init__", counted)
     why_refused(tmp_path / "a.tif")
     assert 1 <= len(read) <= 3
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_values_whose_bits_are_filled_from_the_lowest(tmp_path: Path, order: str) -> None:
+    packed = b""
+    for row in TWELVE:
+        said = "".join(f"{value:012b}" for value in row)
+        packed += bytes(int(said[at : at + 8][::-1], 2) for at in range(0, len(said), 8))
+    tags = {"t258": 12, "t259": 1, "t262": 1, "t266": 2, "t277": 1}
+    (tmp_path / "a.tif").write_bytes(tiff(packed, (16, 16), order, **tags))
+    np.testing.assert_array_equal(frame(tmp_path / "a.tif").pixels, TWELVE)
+
+
+def test_one_page_of_many_images_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    # As ImageJ writes more than 4 GB: one page, and its description says how many follow it.
+    told = {"software": None, "metadata": None, "description": "ImageJ=1.53\nimages=3\nslices=3\n"}
+    tifffile.imwrite(path, grey(16, 16), **told)
+    path.write_bytes(path.read_bytes() + bytes(2 * 256))
+    assert why_refused(path).startswith("holds several frames")
+    volume = {"photometric": "minisblack", "volumetric": True, "tile": (16, 16, 16)}
+    tifffile.imwrite(path, np.zeros((32, 16, 16), np.uint8), **volume)
+    assert why_refused(path).startswith("holds several frames")
+
+
+def test_a_tiff_of_which_a_strip_lies_nowhere_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, grey(64, 64), rowsperstrip=16)
+    whole = bytearray(path.read_bytes())
+    with tifffile.TiffFile(path) as opened:
+        tag = opened.pages.first.tags["StripOffsets"]
+    size = struct.calcsize("<H" if tag.dtype == 3 else "<I")
+    at = tag.valueoffset + 3 * size
+    whole[at : at + size] = bytes(size)
+    path.write_bytes(whole)
+    assert "a part of its pixels is missing" in why_refused(path)
+
+
+@pytest.mark.parametrize("dtype", ["i2", "f4"])
+def test_a_predictor_of_what_is_not_compressed_changes_no_byte(tmp_path: Path, dtype: str) -> None:
+    values = (FLOATS[:16, :16] * 5 - 300).astype(dtype)
+    tags = {"t258": 8 * values.itemsize, "t259": 1, "t262": 1, "t277": 1, "t317": 3}
+    tags["t339"] = {"i": 2, "f": 3}[dtype[0]]
+    stored = values.astype(values.dtype.newbyteorder(">")).tobytes()
+    (tmp_path / "a.tif").write_bytes(tiff(stored, (16, 16), ">", **tags))
+    np.testing.assert_array_equal(frame(tmp_path / "a.tif").pixels, values)

@@ -3,11 +3,13 @@
 import html
 import json
 import re
+import shutil
 from html.parser import HTMLParser
 
 import pytest
 import yaml
 
+from miua.cli import study
 from miua.errors import MiuaError
 from miua.metrics.registry import ALL_MEASURES, DIRECTIONS
 from miua.provenance import FILES
@@ -60,16 +62,24 @@ class Page(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def page(smoke):
-    """Of the full grid; nearest pairs are sought at one angle, as all nine take half a minute."""
+def reported(smoke, tmp_path_factory):
+    """The full grid with its page; nearest pairs at one angle, as all nine take half a minute."""
+    folder = shutil.copytree(smoke, tmp_path_factory.mktemp("page") / "results")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("miua.report.nearest.ROTATIONS", (0.0,))
-        return make_report(smoke, STUDY).read_text(encoding="utf-8")
+        make_report(folder, STUDY)
+    return folder
 
 
 @pytest.fixture(scope="module")
-def scientific(single):
-    return make_report(single, STUDY).read_text(encoding="utf-8")
+def page(reported):
+    return (reported / "report.html").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def scientific(single, tmp_path_factory):
+    folder = shutil.copytree(single, tmp_path_factory.mktemp("scientific") / "results")
+    return make_report(folder, STUDY).read_text(encoding="utf-8")
 
 
 def section(page, name):
@@ -100,13 +110,13 @@ def test_its_policy_allows_the_one_script_and_nothing_of_the_network(page):
     assert Page(page).handlers == []
 
 
-def test_it_lies_beside_the_plan_and_its_record_names_what_it_shows(smoke, page):
-    record = json.loads((smoke / "report.json").read_text(encoding="utf-8"))
+def test_it_lies_beside_the_plan_and_its_record_names_what_it_shows(reported):
+    record = json.loads((reported / "report.json").read_text(encoding="utf-8"))
     assert list(record[FILES]) == ["report.html"]
     for name in ("tables/metrics.csv", "figures/overview.png", "runs/n0300/speed.jsonl",
                  "sets/n0300_e0500/images.npy", "real/64/images.npy"):  # fmt: skip
         assert name in record["inputs"]
-    assert not (smoke / "report").exists()
+    assert not (reported / "report").exists()
 
 
 def test_its_structure_is_one_that_a_screen_reader_can_follow(page):
@@ -200,8 +210,9 @@ def test_an_experiment_that_was_not_run_is_said(page, scientific):
     assert "The experiment noise-floor is not part of this run." in scientific
 
 
-def test_stand_in_weights_are_said(stand_in, page):
-    text = make_report(stand_in, STUDY).read_text(encoding="utf-8")
+def test_stand_in_weights_are_said(stand_in, page, tmp_path):
+    folder = shutil.copytree(stand_in, tmp_path / "results")
+    text = make_report(folder, STUDY).read_text(encoding="utf-8")
     assert "FID rests on stand-in weights (0123abcd)" in text
     assert "no: other weights than the published ones" in text
     assert "stand-in weights" not in page
@@ -273,6 +284,16 @@ def test_a_report_of_the_studys_scale_stays_small(page):
     film = [len(each) for each in re.findall(r"<figure data-epoch=.*?</figure>", page, re.DOTALL)]
     assert len(film) > 5 * 6
     assert len(page) + (5 * 13 / len(film) - 1) * sum(film) < MOST_BYTES
+
+
+def test_the_summary_is_printed_whole_in_a_narrow_terminal(reported, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "60")
+    study._print_outcome(reported)
+    said = capsys.readouterr().out
+    assert "…" not in said
+    for row in results_summary(reported).rows:
+        (line,) = (line for line in said.splitlines() if line.startswith(f"{row['metric']}  "))
+        assert re.split("  +", line.strip()) == list(row.values())
 
 
 def test_the_summary_for_the_terminal(smoke, single):

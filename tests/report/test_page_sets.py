@@ -21,7 +21,7 @@ from miua.report.page_sets import (
     grid_data,
     set_rows,
 )
-from miua.study.store import Results, read_metrics
+from miua.study.store import Results, read_experiment, read_metrics
 from tests.drawn_results import DIVERGED, DIVERGED_REASON
 
 SIDE, GAP = 64, 2
@@ -171,3 +171,14 @@ def test_an_infinite_metric_is_named(few):
     table.to_csv(path, index=False)
     with pytest.raises(MiuaError, match=r"metrics\.csv: line 3 holds an infinite number"):
         read_metrics(Results.open(few))
+
+
+@pytest.mark.parametrize("value", ["inf", "-inf", ""])
+def test_a_number_of_an_experiment_that_cannot_be_is_named(folder, value):
+    path = folder / "tables" / "seeds.csv"
+    table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    assert table.loc[1, "status"] == "computed"
+    table.loc[1, "value"] = value
+    table.to_csv(path, index=False)
+    with pytest.raises(MiuaError, match=r"seeds\.csv: line 3 holds an infinite number, or none"):
+        read_experiment(Results.open(folder), "seeds")

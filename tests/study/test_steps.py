@@ -167,6 +167,13 @@ def test_the_kernels_are_code_of_what_uses_them():
     assert all(path.suffix == ".py" for path in closure(["miua.sampling"]))
 
 
+def test_an_import_that_is_added_counts_in_the_same_process(package):
+    before = closure(["miua.errors"], package)
+    source = package / "errors.py"
+    source.write_text(source.read_text(encoding="utf-8") + "\nfrom miua import wording\n")
+    assert {*closure(["miua.errors"], package)} - {*before} == {package / "wording.py"}
+
+
 def test_an_unknown_module_is_refused():
     with pytest.raises(ValueError, match=r"no module miua\.nowhere"):
         closure(["miua.nowhere"])

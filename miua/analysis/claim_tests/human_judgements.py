@@ -312,22 +312,23 @@ def share_is_at_chance(
     several readers judged the same images, the interval that resamples images has to agree: the
     exact one takes their answers as independent, so it decides nothing without the other.
     """
-    whose, own = _own_readers(evidence, role)
+    own_readers = _own_readers(evidence, role)
     resampled: tuple[float, ...] = (math.nan, math.nan)
-    by_images = ""
-    if not whose:
+    resampling = ""
+    if own_readers is None:
         whose, facts = "The engineers", evidence.facts()
         called, trials = int(facts["called_real"]), int(facts["judged_synthetic"])
     else:
+        whose, own = own_readers
         rows = own.loc[columns.SYNTHETIC_CALLED_REAL]
         called, trials, readers = map(int, rows.loc[columns.EXACT, COUNTS])
         if columns.RESAMPLED in rows.index:
             resampled = tuple(rows.loc[columns.RESAMPLED, ["low", "high"]])
-            by_images = f"; resampling images: {' to '.join(map(percent, resampled))}"
+            resampling = f"; resampling images: {' to '.join(map(percent, resampled))}"
         elif readers > 1:
             none = [kind for kind in rows.index if kind.startswith(columns.NONE)]
             why = none[0].removeprefix(columns.NONE) if none else "the table has none"
-            by_images = f"; resampling images: none, {why}"
+            resampling = f"; resampling images: none, {why}"
     if not trials:
         raise UndecidedError("no trials")
     share, p_value = called / trials, float(stats.binomtest(called, trials, chance).pvalue)
@@ -337,11 +338,11 @@ def share_is_at_chance(
     low, high = np.fmin(exact[0], resampled[0]), np.fmax(exact[1], resampled[1])
     inside = max(high - chance, chance - low) < margin
     differs = p_value < alpha and not resampled[0] <= chance <= resampled[1]
-    without = by_images and math.isnan(resampled[0])
+    without = bool(resampling) and math.isnan(resampled[0])
     return ClaimFinding(
         UNDECIDED if without else decide(inside and not differs, differs),
         f"{whose} called {called} of {trials} synthetic images real, {percent(share)} (exact "
-        f"{percent(level)} interval {percent(exact[0])} to {percent(exact[1])}{by_images}), which "
+        f"{percent(level)} interval {percent(exact[0])} to {percent(exact[1])}{resampling}), which "
         f"against {percent(chance)} has {p_text(p_value)}; the power to find "
         f"{percent(chance + margin)} is {number(power, 2)}.",
         {"called real": called, "share": share, "low": exact[0], "high": exact[1], "p": p_value},
@@ -360,8 +361,8 @@ def none_called_real(
     readers who agree on the same images say no more of other images than one. What they called the
     real images decides nothing; it is told.
     """
-    whose, own = _own_readers(evidence, role)
-    if whose:
+    if (own_readers := _own_readers(evidence, role)) is not None:
+        whose, own = own_readers
         counts = own.xs(columns.EXACT, level="interval")[COUNTS]
         called, trials, readers = map(int, counts.loc[columns.SYNTHETIC_CALLED_REAL])
         images = trials // readers  # every reader judges every image once
@@ -385,14 +386,15 @@ def none_called_real(
     )
 
 
-def _own_readers(evidence: Evidence, role: str | None) -> tuple[str, Any]:
-    """This study's own readers of a role: in words ("" if none), and by score and interval."""
+def _own_readers(evidence: Evidence, role: str | None) -> tuple[str, Any] | None:
+    """This study's own readers of a role, in words and by score and interval; None without any."""
     if role is None or not evidence.has(columns.READERS):
-        return "", pd.DataFrame()
+        return None
     table = evidence.table(columns.READERS)
     together = table[(table["role"] == role) & (table["reader"] == columns.ALL)]
-    if together.empty:
+    own = together.set_index(["score", "interval"]).sort_index()
+    if (columns.SYNTHETIC_CALLED_REAL, columns.EXACT) not in own.index:
         raise NotTestableError(f"{role}s among this study's own readers")
     count = int(together["readers"].iloc[0])
     whose = f"{count} {role}{'s' if count > 1 else ''} of this study's own readers"
-    return whose, together.set_index(["score", "interval"]).sort_index()
+    return whose, own

@@ -129,8 +129,10 @@ def best_arm(
         if arm in last:
             said += f"; {arm} has {found[arm]} at epoch {last[arm]['epoch']}"
     for arm in elsewhere:
-        said += f"; {arm} has {found[arm]} to images prepared otherwise, "
-        said += "which no other arm can be compared with"
+        said += (
+            f"; {arm} has {found[arm]} to images prepared otherwise, "
+            "which no other arm can be compared with"
+        )
     return ClaimFinding(
         verdict,
         f"{said}.",
@@ -252,8 +254,11 @@ def no_difference_over_sizes(
     elif not left and (table["p equivalence"] < alpha).all():
         verdict, end = REPRODUCED, f"the sizes are equivalent within {bound}"
     else:
-        verdict, end = UNDECIDED, "no difference is significant after Holm, and equivalence within "
-        end += f"{bound} is not shown; the power to find such a difference is {number(power, 2)}"
+        verdict = UNDECIDED
+        end = (
+            f"no difference is significant after Holm, and equivalence within {bound} is not "
+            f"shown; the power to find such a difference is {number(power, 2)}"
+        )
     said = "; ".join(
         f"{measure(metric).label} one-way {p_text(p['p one-way'])}, by epoch "
         f"{p_text(p['p blocked'])}"

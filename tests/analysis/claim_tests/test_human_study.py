@@ -184,6 +184,16 @@ def test_readers_of_another_role_do_not_stand_in(world, test, role, thresholds):
     assert finding.missing == (f"{role}s among this study's own readers",)
 
 
+def test_a_table_without_the_share_called_real_is_told(world):
+    plant(world, "clinician", 3, 57)
+    path = world.folder / "tables" / "readers.csv"
+    table = pd.read_csv(path)
+    table["score"] = "accuracy"
+    table.to_csv(path, index=False)
+    finding = judge(world, "none-called-real", "clinician", BOUND)
+    assert finding.missing == ("clinicians among this study's own readers",)
+
+
 def test_people_are_missing_until_their_table_is_there(world):
     needs = ("real_images", "readers")
     given = ("none-called-real", {"role": "clinician"}, BOUND)
