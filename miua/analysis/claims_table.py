@@ -105,10 +105,7 @@ def read_claims(study: Path) -> list[Claim]:
 
 
 def judge(claim: Claim, evidence: Evidence) -> ClaimFinding:
-    """A claim's verdict.
-
-    Where something that it needs is missing, the verdict says so, whatever the test found.
-    """
+    """A claim's verdict; where something it needs is missing, it says so, whatever was found."""
     test = TESTS[claim.test]
     inputs = test.inputs.model_validate(claim.inputs)
     thresholds = test.thresholds.model_validate(claim.thresholds)

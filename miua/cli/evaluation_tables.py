@@ -215,9 +215,6 @@ def print_preprocessing_sensitivity(
             words = _CHOICES.get(choice.aspect, "{}").format(choice.choice)
             rows.append([words, *(_moved(choice, baseline, name, each) for each in metrics)])
         print_in_full(console, table(["choice", *(metric.label for metric in metrics)], rows))
-    for choice in sensitivity.choices:
-        if choice.status != COMPUTED:
-            console.print(f"{choice.aspect}, {choice.choice}: {choice.status}")
     for flip in sensitivity.flips:
         console.print(
             f"{measure(flip.metric).label} ranks {' before '.join(flip.order)} with {flip.choice}, "

@@ -17,18 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFile, UnidentifiedImageError
 
-from miua.data import dicom, tiff
-from miua.data.reading import (
-    DEEP_COLOUR,
-    ORIENTATION,
-    Fact,
-    Frame,
-    RefusedError,
-    check_size,
-    one_channel,
-    upright,
-    window_of,
-)
+from miua.data import dicom, reading, tiff
+from miua.data.reading import Fact, Frame, RefusedError
 from miua.errors import MiuaError
 
 # Pillow would read dozens of formats, some through other programs: EPS starts Ghostscript.
@@ -70,7 +60,7 @@ def read_images(path: Path) -> Iterator[NDArray[np.uint8]]:
     try:
         for frame in frames_of(path):
             if frame.depth:
-                window_of(frame, None)
+                reading.window_of(frame, None)
             yield frame.pixels
     except RefusedError as refused:
         raise MiuaError(f"{path} {refused}") from None
@@ -106,7 +96,7 @@ def _frame_of(data: bytes) -> Frame:
         # verify() checks the checksums that decoding skips, and spends the image.
         image.verify()
     with _opened(data) as image:
-        check_size(*image.size)
+        reading.check_size(*image.size)
         if (frames := getattr(image, "n_frames", 1)) > 1:
             raise RefusedError(
                 f"holds {frames} frames. Save the one you mean as an image of its own."
@@ -115,10 +105,10 @@ def _frame_of(data: bytes) -> Frame:
             _refuse_missing_rows(data, *image.size)
         frame = _of_jpeg(data) if data.startswith(_JPEG) else _of_pillow(image, data)
         try:
-            orientation = image.getexif().get(ORIENTATION)
+            orientation = image.getexif().get(reading.ORIENTATION)
         except Exception:  # a damaged description of a sound image
             orientation = None
-    return upright(frame, orientation)
+    return reading.upright(frame, orientation)
 
 
 def _opened(data: bytes) -> ImageFile.ImageFile:
@@ -149,7 +139,7 @@ def _of_jpeg(data: bytes) -> Frame:
     # strict: what libjpeg only warns of is damage; it would fill what is missing with grey.
     if colours == "Gray":
         return Frame(simplejpeg.decode_jpeg(data, colorspace="GRAY", strict=True)[..., 0])
-    pixels, fact = one_channel(simplejpeg.decode_jpeg(data, strict=True), "RGB")
+    pixels, fact = reading.one_channel(simplejpeg.decode_jpeg(data, strict=True), "RGB")
     return Frame(pixels, facts=(fact,))
 
 
@@ -193,7 +183,7 @@ def _of_pillow(image: ImageFile.ImageFile, data: bytes) -> Frame:
             raise RefusedError("has transparent pixels. Convert it to 8-bit grey explicitly.")
         return Frame(pixels, f"{16 if pixels.itemsize == 2 or ';16' in stored else 32} bits")
     if ";16" in stored:
-        raise RefusedError(DEEP_COLOUR)
+        raise RefusedError(reading.DEEP_COLOUR)
     if maxval != 255:
         kind = "PNG" if image.format == "PNG" else "PGM"
         facts.append((kind, f"of maximum {maxval}", f"0..{maxval} scaled to 0..255"))
@@ -206,7 +196,7 @@ def _of_pillow(image: ImageFile.ImageFile, data: bytes) -> Frame:
     single = image.mode in ("L", "1")
     if single and transparent is None:
         return Frame(np.asarray(image.convert("L")), facts=tuple(facts))
-    pixels, fact = one_channel(np.asarray(image.convert("RGBA")), _KINDS[image.mode])
+    pixels, fact = reading.one_channel(np.asarray(image.convert("RGBA")), _KINDS[image.mode])
     return Frame(pixels, facts=tuple(facts if single else [*facts, fact]))
 
 

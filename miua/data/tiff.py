@@ -14,15 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from miua.data.reading import (
-    DEEP_COLOUR,
-    ORIENTATION,
-    Frame,
-    RefusedError,
-    check_size,
-    one_channel,
-    upright,
-)
+from miua.data import reading
+from miua.data.reading import Frame, RefusedError
 
 if TYPE_CHECKING:
     from tifffile import TiffFile, TiffPage
@@ -46,7 +39,7 @@ def frame_of(data: bytes) -> Frame:
     logging.getLogger("tifffile").setLevel(logging.CRITICAL)
     with TiffFile(io.BytesIO(data)) as tiff:
         page = tiff.pages.first
-        check_size(page.imagewidth, page.imagelength)
+        reading.check_size(page.imagewidth, page.imagelength)
         if (frames := _frames(tiff, page)) != 1:
             many = "several" if frames > 1 else "no"
             raise RefusedError(
@@ -73,7 +66,7 @@ def _frame(page: TiffPage, data: bytes) -> Frame:
         name = getattr(page.photometric, "name", kind)
         raise RefusedError(f"has the colour mode {name}. Convert it to 8-bit grey explicitly.")
     if samples > 1 and bits > 8:
-        raise RefusedError(DEEP_COLOUR)
+        raise RefusedError(reading.DEEP_COLOUR)
     alpha = samples == channels + 1 and page.extrasamples[0] in _ALPHA
     if samples != channels and not alpha:
         raise RefusedError(
@@ -98,12 +91,12 @@ def _frame(page: TiffPage, data: bytes) -> Frame:
     if kind == _PALETTE:
         colours = np.asarray(page.colormap).T  # of 16 bits; some programs use only the lower 8
         colours = colours >> 8 if colours.max() > 255 else colours
-        pixels, fact = one_channel(colours.astype(np.uint8)[pixels], "palette")
+        pixels, fact = reading.one_channel(colours.astype(np.uint8)[pixels], "palette")
         facts = [*facts, fact]
     elif samples > 1:
         of_grey = pixels[..., [0, 0, 0, 1]] if samples == 2 else pixels
         name = {2: "grey-alpha", 3: "RGB", 4: "RGBA"}[samples]
-        pixels, fact = one_channel(of_grey, name)
+        pixels, fact = reading.one_channel(of_grey, name)
         facts = [*facts, fact]
     inverted = kind == _WHITE_IS_ZERO
     if inverted and bits > 1:
@@ -114,9 +107,9 @@ def _frame(page: TiffPage, data: bytes) -> Frame:
         depth = f"{bits}-bit floats" if pixels.dtype.kind == "f" else f"{bits} bits{signed}"
     elif inverted and by_tifffile:  # Pillow has done so
         pixels = 255 - pixels
-    tag = page.tags.get(ORIENTATION)
+    tag = page.tags.get(reading.ORIENTATION)
     frame = Frame(pixels, depth, inverted=inverted and bool(depth), facts=tuple(facts))
-    return upright(frame, tag.value if tag else 1, turn=by_tifffile or bits in _ODD_BITS)
+    return reading.upright(frame, tag.value if tag else 1, turn=by_tifffile or bits in _ODD_BITS)
 
 
 def _by_tifffile(page: TiffPage) -> NDArray[Any]:
@@ -143,7 +136,7 @@ def _unpacked(page: TiffPage, data: bytes) -> NDArray[Any]:
 
 
 def _by_pillow(page: TiffPage, data: bytes) -> NDArray[Any]:
-    """As Pillow decodes it, which turns it upright, too."""
+    """As Pillow decodes it, which turns it reading.upright, too."""
     try:
         with Image.open(io.BytesIO(data), formats=("TIFF",)) as image:
             stored = str(image.tile[0][3]).partition(",")[0]

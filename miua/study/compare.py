@@ -97,10 +97,8 @@ def read_strict_json(path: Path) -> Any:
 
 
 def differences(there: Any, again: Any, place: str = "") -> Iterator[tuple[str, Any, Any]]:
-    """Each place where two JSON values differ, floats by more than RELATIVE, with both values.
-
-    Items of a list are named by their `id`, if they have one.
-    """
+    """Each place where two JSON values differ, floats by more than RELATIVE, with both values;
+    items of a list are named by their `id`, if they have one."""
     if isinstance(there, dict) and isinstance(again, dict):
         for key in dict.fromkeys([*again, *there]):
             yield from differences(there.get(key), again.get(key), f"{place}.{key}".lstrip("."))

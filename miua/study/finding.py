@@ -79,10 +79,7 @@ class Verification:
 def guarded(
     check: str, subject: str, find: Callable[..., Iterable[Finding]], *given: Any
 ) -> Iterator[Finding]:
-    """The findings of `find(*given)`; if what it reads is damaged, one that says so.
-
-    MissingExtraError passes through.
-    """
+    """The findings of `find(*given)`, or one that it reads damage; MissingExtraError passes."""
     try:
         yield from find(*given)
     except MissingExtraError:

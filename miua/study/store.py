@@ -194,10 +194,7 @@ def read_table(
 
 
 def write_table(path: Path, table: pd.DataFrame, *, private: bool = False) -> None:
-    """Write a CSV that reads back to the same floats, whole or not at all.
-
-    private: only its owner may read it.
-    """
+    """Write a CSV that reads back to the same floats; a private one is for its owner alone."""
     with atomic_path(path, private=private) as temporary:
         table.to_csv(temporary, index=False, lineterminator="\n", encoding="utf-8")
 

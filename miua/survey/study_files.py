@@ -155,10 +155,7 @@ def digest_of(content: dict[str, Any]) -> str:
 
 
 def read_record(path: Path, model: type[Model]) -> tuple[Model, bytes]:
-    """The record of a file, and its bytes.
-
-    MiuaError: it is missing, is not JSON, or is not such a record.
-    """
+    """The record of a file, and its bytes. MiuaError: it is missing, not JSON, or not a record."""
     try:
         found = path.read_bytes()
     except FileNotFoundError:
