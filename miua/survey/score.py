@@ -23,12 +23,20 @@ from scipy import stats
 from miua.analysis import columns
 from miua.analysis.checks import Numbers, UndecidedError
 from miua.analysis.correlation import correlate
-from miua.analysis.resampling import Estimate, Rows, attempt, by_images, undecided
+from miua.analysis.resampling import (
+    Estimate,
+    Rows,
+    attempt,
+    by_images,
+    undecided,
+    without_interval,
+)
 from miua.metrics.memorisation import clopper_pearson
 from miua.study.store import COMPUTED
 from miua.survey.answers import first_showings
 
 GUESSING = 0.5
+NO_DISCRIMINATION = "no discrimination can be seen"
 LEVEL = 0.95  # of exact intervals
 
 LEARNING_COLUMNS = (
@@ -101,13 +109,17 @@ def detection(real: Flags, called_real: Flags) -> tuple[Estimate, Estimate]:
     """d' and criterion c of answers, shape (n,), with normal 95 % intervals.
 
     The variance is Gourevitch and Galanter's (Psychometrika 32, 1967), for independent answers.
+    Where all answers are the same there is no interval: d' is 0, and c follows from the correction.
     UndecidedError: no image of one kind.
     """
     if real.all() or not real.any():
         raise UndecidedError(f"no {'synthetic' if real.any() else 'real'} images were judged")
-    deviation = math.sqrt(sum(_variance(called_real[kind]) for kind in (real, ~real)))
-    half = float(stats.norm.ppf(0.975)) * deviation
     d, c = map(float, detection_of(real, called_real))
+    if called_real.all() or not called_real.any():
+        same = f"all images were called {'real' if called_real.all() else 'synthetic'}"
+        return without_interval(d, f"{NO_DISCRIMINATION}, as {same}"), without_interval(c, same)
+    deviation = math.sqrt(sum(_variance(kind, called_real) for kind in (real, ~real)))
+    half = float(stats.norm.ppf(0.975)) * deviation
     return (
         Estimate(d, d - half, d + half, columns.NORMAL),
         Estimate(c, c - half / 2, c + half / 2, columns.NORMAL),
@@ -117,16 +129,10 @@ def detection(real: Flags, called_real: Flags) -> tuple[Estimate, Estimate]:
 def detection_of(real: Flags, called_real: Flags) -> tuple[Numbers, Numbers]:
     """d' and criterion along the last axis; NaN where there is no image of one kind.
 
-    Rates have the log-linear correction, (count + 0.5) / (n + 1), so that rates of 0 and 1 have a
-    d' (Hautus, Behavior Research Methods 27, 1995).
+    Equal rates have a d' of exactly 0, however many images there are of each kind.
     """
-    hits, alarms = (real & called_real).sum(axis=-1), (~real & called_real).sum(axis=-1)
-    n, rest = real.sum(axis=-1), (~real).sum(axis=-1)
-    z_hit = stats.norm.ppf((hits + 0.5) / (n + 1))
-    z_alarm = stats.norm.ppf((alarms + 0.5) / (rest + 1))
-    lacking = (n == 0) | (rest == 0)
-    d_prime, criterion = z_hit - z_alarm, -(z_hit + z_alarm) / 2
-    return np.where(lacking, np.nan, d_prime), np.where(lacking, np.nan, criterion)
+    z_hit, z_alarm = (stats.norm.ppf(_rate(kind, called_real)) for kind in (real, ~real))
+    return np.asarray(z_hit - z_alarm), np.asarray(-(z_hit + z_alarm) / 2)
 
 
 def rating(called_real: ArrayLike, confidence: ArrayLike) -> NDArray[np.int_]:
@@ -147,11 +153,24 @@ def area_under_roc(real: Flags, ratings: NDArray[np.int_]) -> Numbers:
     return np.where(pairs == 0, np.nan, above / np.maximum(pairs, 1))
 
 
-def _variance(called_real: Flags) -> float:
+def _rate(kind: Flags, called_real: Flags) -> Numbers:
+    """The corrected rate at which images of one kind are called real; NaN if there are none.
+
+    The log-linear correction (Hautus, Behavior Research Methods 27, 1995), so that rates of 0 and 1
+    have a normal quantile. Its two extra answers are shared out as the images are: with n of N
+    images of this kind the rate is (count + n / N) / (n + 2 n / N). The same half an answer for
+    both kinds would tell a rate of 0 of few images from a rate of 0 of many.
+    """
+    n, count = kind.sum(axis=-1), (kind & called_real).sum(axis=-1)
+    total = kind.shape[-1]
+    share = np.divide(count, n, out=np.full(np.shape(n), np.nan), where=n > 0)
+    return np.asarray((share + 1 / total) / (1 + 2 / total))
+
+
+def _variance(kind: Flags, called_real: Flags) -> float:
     """Of the normal quantile of the corrected rate of one kind of image."""
-    n = called_real.size
-    rate = (called_real.sum() + 0.5) / (n + 1)
-    return float(rate * (1 - rate) / (n * stats.norm.pdf(stats.norm.ppf(rate)) ** 2))
+    rate = _rate(kind, called_real)
+    return float(rate * (1 - rate) / (kind.sum() * stats.norm.pdf(stats.norm.ppf(rate)) ** 2))
 
 
 def _mean(values: Numbers, rows: Rows) -> Numbers:
@@ -184,8 +203,10 @@ def _scores(answers: pd.DataFrame) -> Iterator[Row]:
     for place, score in enumerate((columns.D_PRIME, columns.CRITERION)):
         # One reader's with normal intervals, several readers' by images.
         found = attempt(lambda chosen: detection(real, called)[chosen], place)
-        if several and found.status == COMPUTED:
+        if several and not found.interval.startswith(tables.NONE):
             found = attempt(by_images, partial(_detected, place, real, called), images)
+            if score == tables.D_PRIME and found.value == 0 and math.isnan(found.low):
+                found = without_interval(0.0, NO_DISCRIMINATION)
         yield _row(score, found, real.size)
     ratings = rating(called, answers["confidence"])
     area = attempt(by_images, lambda rows: area_under_roc(real[rows], ratings[rows]), images)

@@ -192,6 +192,17 @@ def test_kappa_whose_variance_is_zero_has_no_interval(first, second, weighted):
     assert np.isnan([found.low, found.high]).all()
 
 
+def test_kappa_of_three_pairs_by_its_definition():
+    first, second = [2, 2, 4], [1, 1, 2]
+    none = kappa(first, second, range(1, 6))
+    assert none.value == pytest.approx((0 - 2 / 9) / (1 - 2 / 9))  # by chance 2/3 x 1/3 agree
+    weighted = kappa(first, second, range(1, 6), weighted=True)
+    # Squared differences: found 1, 1, 4; of all nine pairs of both series 1 and 9 four times
+    # and twice, 0 twice, 4 once.
+    assert weighted.value == pytest.approx(1 - (6 / 3) / ((4 * 1 + 2 * 9 + 2 * 0 + 4) / 9))
+    assert weighted.interval.startswith("none: ")
+
+
 def test_weights_forgive_the_neighbouring_grade():
     first, near, far = [1, 2, 3, 4, 5] * 4, [2, 3, 4, 5, 4] * 4, [5, 4, 1, 2, 1] * 4
     assert kappa(first, near, range(1, 6)).value < 0

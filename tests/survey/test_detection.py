@@ -33,11 +33,34 @@ def test_known_rates_have_the_textbook_values():
     assert criterion.value == pytest.approx(0, abs=0.01)
 
 
-def test_the_correction_is_log_linear():
+def test_the_correction_is_log_linear_and_in_proportion_to_the_images():
     d_prime, criterion = of_counts(5, 5, 0, 9)
     z = stats.norm.ppf
-    assert d_prime.value == pytest.approx(z(5.5 / 6) - z(0.5 / 10))
-    assert criterion.value == pytest.approx(-(z(5.5 / 6) + z(0.5 / 10)) / 2)
+    hits, alarms = z((5 + 5 / 14) / (5 + 10 / 14)), z((9 / 14) / (9 + 18 / 14))
+    assert d_prime.value == pytest.approx(hits - alarms)
+    assert criterion.value == pytest.approx(-(hits + alarms) / 2)
+    equal, _ = of_counts(7, 7, 0, 7)
+    assert equal.value == pytest.approx(z(7.5 / 8) - z(0.5 / 8))
+
+
+@given(st.integers(0, 10), st.integers(1, 10), st.integers(1, 12), st.integers(1, 12))
+def test_equal_rates_have_no_sensitivity_whatever_the_numbers_of_images(called, of, times, others):
+    called = min(called, of)
+    d_prime, criterion = of_counts(called * times, of * times, called * others, of * others)
+    assert d_prime.value == 0
+    assert np.sign(criterion.value) == np.sign(of - 2 * called)
+
+
+@pytest.mark.parametrize(
+    ("share", "lean", "said"), [(0, 1, "called synthetic"), (1, -1, "called real")]
+)
+def test_the_same_answer_to_everything_shows_no_discrimination(share, lean, said):
+    d_prime, criterion = of_counts(11 * share, 11, 57 * share, 57)
+    assert d_prime.value == 0
+    assert d_prime.interval == (f"none: no discrimination can be seen, as all images were {said}")
+    assert criterion.value * lean > 2
+    assert criterion.interval == f"none: all images were {said}"
+    assert np.isnan([d_prime.low, d_prime.high, criterion.low, criterion.high]).all()
 
 
 def test_the_interval_covers_as_often_as_it_says():
@@ -59,7 +82,8 @@ def test_swapping_the_kinds_and_the_answers_turns_the_bias_round(hits, misses, a
     turned, turned_criterion = of_counts(rejections, alarms + rejections, misses, hits + misses)
     assert turned.value == pytest.approx(d_prime.value)
     assert turned_criterion.value == pytest.approx(-criterion.value)
-    assert d_prime.high - d_prime.low == pytest.approx(2 * (criterion.high - criterion.low))
+    width = 2 * (criterion.high - criterion.low)
+    assert d_prime.high - d_prime.low == pytest.approx(width, nan_ok=True)
 
 
 @pytest.mark.parametrize(("real", "synthetic"), [(0, 4), (4, 0), (0, 0)])

@@ -122,6 +122,20 @@ def test_confidence_ranks_images(two):
     assert (row.value, row.interval) == (0.5, "none: all resamples are equal")
 
 
+def test_readers_who_call_everything_synthetic_discriminate_nothing(two):
+    alike = [answers(n, "clinician", KINDS, [False] * 68) for n in (1, 2, 3)]
+    for row in (of(two, "3", "d'"), of(score_readers(pd.concat(alike)), ALL, "d'")):
+        assert row.value == 0
+        assert row.interval.startswith("none: no discrimination can be seen")
+        assert np.isnan([row.low, row.high]).all()
+
+
+def test_readers_who_contradict_each_other_in_everything_discriminate_nothing():
+    both = [answers(n, "other", KINDS, [bool(n)] * 68) for n in (0, 1)]
+    row = of(score_readers(pd.concat(both)), ALL, "d'")
+    assert (row.value, row.interval) == (0, "none: no discrimination can be seen")
+
+
 def test_without_real_images_what_needs_them_is_undecided():
     table = score_readers(answers(1, "other", ["synthetic"] * 6, [True, False] * 3))
     for score in ("real called real", "d'", "criterion", "area under the ROC"):
