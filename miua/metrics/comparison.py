@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from miua.errors import MissingExtraError, MiuaError
 from miua.files import sha256_array
-from miua.metrics.extractors import FeatureExtractor, cached_features
+from miua.metrics.extractors import FeatureExtractor, cached_features, check_identity
 from miua.metrics.inception import LAYER, InceptionNetwork
 from miua.metrics.inception_weights import (
     InceptionWeights,
@@ -62,8 +62,11 @@ class Extractors:
         device: str | None = None,
     ) -> Extractors:
         """Inception, if its weights are found, and the others. inception_weights: None looks in
-        the usual places; NotComputedError if a file that was named is not the published one."""
+        the usual places; NotComputedError if a file that was named is not the published one.
+        MiuaError: two of one name, or a placeholder for a SHA-256."""
         _check_names([each.name for each in others])
+        for each in others:
+            check_identity(each)
         known = {each.name: each for each in others}
         if isinstance(inception_weights, str | Path):
             # A file that was named must be right; better to say so before any work than after it.

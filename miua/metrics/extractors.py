@@ -4,7 +4,8 @@
     features = cached_features(extractor, stack)        # (N, d)
 
 The Frechet distance, the kernel distance and the neighbourhood metrics take the rows of any of
-them. Whatever changes the features, weights and preprocessing, is in an extractor's `sha256`.
+them. Whatever changes the features, weights and preprocessing, is in an extractor's `sha256`; with
+its `name` it is what cached features are found by.
 """
 
 import hashlib
@@ -30,8 +31,10 @@ from miua.metrics.stacks import Grey
 from miua.progress import Progress
 
 BATCH_SIZE = 32
-CACHE_VERSION = 1
+CACHE_VERSION = 2
 MAX_CODE = 10**8  # bytes of one file of TorchScript
+# Fewer different digits than this, of 16, a digest has once in 10**16 times.
+FEWEST_DIGITS = 8
 # What of TorchScript's operators opens files. A name is one word, however the code is laid out.
 _TOUCHES_FILES = re.compile(r"\b(?:save|from_file|load_tensor)\b")
 
@@ -46,7 +49,8 @@ class FeatureExtractor(Protocol):
 
     @property
     def sha256(self) -> str:
-        """Identifies weights and preprocessing: equal digests mean equal features."""
+        """Identifies weights and preprocessing: of extractors of one name, equal digests mean equal
+        features. A placeholder, such as 64 zeros, is refused."""
 
     def features(self, stack: Grey) -> NDArray[np.float32]:
         """One row an image, whatever the other images are."""
@@ -297,20 +301,40 @@ def _device_of(module: Any) -> str:
     return str(tensors[0].device) if tensors else "cpu"
 
 
+def check_identity(extractor: FeatureExtractor) -> None:
+    """MiuaError unless the extractor's sha256 may be a digest: features are cached by it."""
+    given = extractor.sha256
+    digest = given.lower() if isinstance(given, str) else ""
+    repeats = digest in (digest * 2)[1:-1]  # a shorter text, again and again
+    varied = len(set(digest)) >= FEWEST_DIGITS and digest != hashlib.sha256().hexdigest()
+    if not re.fullmatch("[0-9a-f]{64}", digest) or repeats or not varied:
+        raise MiuaError(
+            f"The extractor {extractor.name!r} has no SHA-256 but {given!r}, a placeholder or "
+            "another kind of hash. Features are cached by it, so another network with the same one "
+            "could be given these features. Give the digest of what decides them, weights and "
+            "preprocessing: hashlib.sha256(...).hexdigest() of the file of weights, or of a text "
+            "with a version."
+        )
+
+
 def cached_features(
     extractor: FeatureExtractor, stack: Grey, *, cache: bool = True
 ) -> NDArray[np.float32]:
     """The extractor's features (N, d) of a stack (N, H, W), from the cache if they are there.
 
-    The cache is data_folder()/"features", one file for each stack and extractor; a damaged file
-    is made again. cache=False neither reads nor writes it. MiuaError, beside the extractor's own
-    errors: it gives anything but a row of finite numbers an image, or the cache cannot be written.
+    The cache is data_folder()/"features", one file for each stack and extractor (name and sha256);
+    a damaged file is made again. cache=False neither reads nor writes it. MiuaError, beside the
+    extractor's own errors: its sha256 is a placeholder, it gives anything but a row of finite
+    numbers an image, or the cache cannot be written.
     """
     check_stack(stack)
+    check_identity(extractor)
     path = None
     if cache:
-        decides = f"{CACHE_VERSION} {sha256_array(stack)} {extractor.sha256}"
-        path = data_folder() / "features" / hashlib.sha256(decides.encode()).hexdigest()
+        done = getattr(extractor, "preprocessing", None)  # where its digest is of weights alone
+        done = done if isinstance(done, Preprocessing) else ""
+        decides = (CACHE_VERSION, sha256_array(stack), extractor.name, extractor.sha256, str(done))
+        path = data_folder() / "features" / hashlib.sha256(repr(decides).encode()).hexdigest()
         if (kept := _read_cache(path)) is not None:
             return kept
     given: Any = extractor.features(stack)  # anyone's class, which may give anything

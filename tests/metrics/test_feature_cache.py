@@ -1,10 +1,11 @@
+import hashlib
 import sys
 
 import numpy as np
 import pytest
 
 from miua.errors import MiuaError
-from miua.metrics import InceptionNetwork, cached_features
+from miua.metrics import InceptionNetwork, Preprocessing, cached_features
 from miua.metrics.inception_weights import InceptionWeights
 
 
@@ -12,13 +13,16 @@ def images(seed: int, n: int = 4) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 256, (n, 5, 6), dtype=np.uint8)
 
 
+def digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
 class Counting:
     """Means of rows as features, and how often they were asked for."""
 
-    name = "means"
-
-    def __init__(self, sha256: str = "0" * 64) -> None:
+    def __init__(self, sha256: str = digest("means of rows"), name: str = "means") -> None:
         self.sha256 = sha256
+        self.name = name
         self.calls = 0
 
     def features(self, stack: np.ndarray) -> np.ndarray:
@@ -41,7 +45,7 @@ def test_features_are_found_once(own_data_folder):
 
 
 def test_other_images_and_other_extractors_have_features_of_their_own(own_data_folder):
-    stack, extractors = images(2), (Counting(), Counting("1" * 64))
+    stack, extractors = images(2), (Counting(), Counting(digest("others")))
     stacks = (stack, stack[::-1], stack[:3], stack.transpose(0, 2, 1), images(3))
     for extractor in extractors:
         for other in stacks:
@@ -49,6 +53,40 @@ def test_other_images_and_other_extractors_have_features_of_their_own(own_data_f
             assert (cached_features(extractor, other) == expected).all()
         assert extractor.calls == len(stacks)
     assert len(kept(own_data_folder)) == 2 * len(stacks)
+
+
+def test_extractors_of_one_digest_and_two_names_share_no_features(own_data_folder):
+    class Largest(Counting):
+        def features(self, stack: np.ndarray) -> np.ndarray:
+            return stack.max(axis=2).astype(np.float32)
+
+    stack, one = images(2), Counting(name="one")
+    means = cached_features(one, stack)
+    assert (cached_features(Largest(name="two"), stack) == stack.max(axis=2)).all()
+    assert (cached_features(one, stack) == means).all()
+    assert one.calls == 1
+
+
+def test_extractors_that_differ_in_preprocessing_alone_share_no_features(own_data_folder):
+    stack, one, other = images(2), Counting(), Counting()
+    one.preprocessing, other.preprocessing = Preprocessing(size=8), Preprocessing(size=4)
+    for extractor in (one, other, one, other):
+        cached_features(extractor, stack)
+    assert (one.calls, other.calls) == (1, 1)
+
+
+@pytest.mark.parametrize("cache", [True, False])
+@pytest.mark.parametrize(
+    "sha256",
+    [
+        *("0" * 64, "f" * 64, "0123456789abcdef" * 4, "0" * 63 + "1", "deadbeef" * 8),
+        *("", "todo", "0" * 40, digest(""), digest("").upper(), digest("x")[:63], None),
+    ],
+)
+def test_a_placeholder_for_the_digest_is_refused(sha256, cache, own_data_folder):
+    with pytest.raises(MiuaError, match=r"'means' has no SHA-256 but .*hashlib"):
+        cached_features(Counting(sha256), images(1), cache=cache)
+    assert not (own_data_folder / "features").exists()
 
 
 def test_without_the_cache_nothing_is_read_or_written(own_data_folder):
@@ -127,11 +165,9 @@ def test_kept_features_need_no_network(own_data_folder, tmp_path, monkeypatch):
 )
 def test_what_is_no_features_is_refused_and_not_kept(given, told, cache, own_data_folder):
     class Strange(Counting):
-        name = "strange"
-
         def features(self, stack):
             return given
 
     with pytest.raises(MiuaError, match=rf"'strange' must give .*\(2, d\).* not .*{told}"):
-        cached_features(Strange(), images(10, 2), cache=cache)
+        cached_features(Strange(name="strange"), images(10, 2), cache=cache)
     assert not (own_data_folder / "features").exists()
