@@ -282,6 +282,13 @@ def test_extrapolation_is_the_line_through_its_distances():
     assert frechet_extrapolated(a, b, seed=1).value != frechet_extrapolated(a, b, seed=2).value
 
 
+def test_a_set_against_itself_is_extrapolated_to_below_zero():
+    a, _, _ = gaussians(24, 100, 20)
+    found = frechet_extrapolated(a, a)
+    assert found.distances[-1] == pytest.approx(0, abs=1e-12)
+    assert found.low < found.value < found.high < 0
+
+
 def test_extrapolation_of_few_images():
     a, b = features(22, 4, 3), features(23, 4, 3)
     assert frechet_extrapolated(a, b).sizes.min() == 2
