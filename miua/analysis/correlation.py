@@ -27,7 +27,10 @@ FAMILY_LEVEL = 0.95
 
 
 class Correlation(NamedTuple):
-    """Pearson's r or Spearman's rank correlation, its two-sided p, and its bootstrap interval."""
+    """Pearson's r or Spearman's rank correlation, its two-sided p, and its bootstrap interval.
+
+    low and high are NaN where all resamples are equal, as those of points on one line are.
+    """
 
     r: float
     p_value: float

@@ -27,7 +27,7 @@ from miua.data.threads import in_threads, usable_cores
 from miua.errors import MiuaError
 from miua.evaluation.floor import FloorDraws, draw_floor
 from miua.evaluation.measure import make_features, measured, one_blas_thread
-from miua.evaluation.splits import Split, SplitBy, draw_splits, half_size
+from miua.evaluation.splits import FEWEST_SPLITS, Split, SplitBy, draw_splits, half_size
 from miua.metrics import registry
 from miua.metrics.comparison import Comparison, Extractors, Pairing, Side
 from miua.metrics.records import COMPUTED, NOT_COMPUTED, MetricRecord
@@ -207,15 +207,20 @@ def summarise_noise_floor(table: pd.DataFrame) -> pd.DataFrame:
     """A row for each kind of split, half and metric, in the table's order: noise-floor-summary.
 
     mean, deviation (n - 1), mean_absolute (the expected size of a signed difference), low and high
-    (2.5 and 97.5 percentiles over the repeats). Numbers are nan where the status is not "computed".
+    (2.5 and 97.5 percentiles over the repeats). There are no percentiles of a single split, nor of
+    fewer than FEWEST_SPLITS where the images can be split in no other way. Numbers are nan where
+    there are none, or where the status is not "computed".
     """
     rows: list[tuple[object, ...]] = []
+    asked = table.groupby(["split", "metric"]).size().max()
     for key, group in table.groupby(["split", "images", "metric"], sort=False):
         values = group["value"].to_numpy(np.float64)
         status = next((each for each in group["status"] if each != COMPUTED), COMPUTED)
         deviation = values.std(ddof=1) if len(values) > 1 else np.nan
         spread = (values.mean(), deviation, np.abs(values).mean())
-        rows.append((*key, len(values), *spread, *np.percentile(values, (2.5, 97.5)), status))
+        enough = len(values) >= max(2, min(FEWEST_SPLITS, asked))
+        ends = np.percentile(values, (2.5, 97.5)) if enough else (np.nan, np.nan)
+        rows.append((*key, len(values), *spread, *ends, status))
     return framed("noise-floor-summary", rows)
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
-from miua.analysis.checks import FEWEST_POINTS, Numbers, UndecidedError
+from miua.analysis.checks import FEWEST_POINTS, Numbers, UndecidedError, is_constant
 from miua.analysis.columns import NONE, RESAMPLED
 from miua.metrics.registry import COMPUTED
 
@@ -80,10 +80,7 @@ def by_images(
         found = cluster_bootstrap(statistic, images, vectorized=vectorized, resamples=resamples)
     except UndecidedError as error:
         return without_interval(value, str(error))
-    if found.low == found.high:
-        # The true value may differ all the same: resamples of equal answers know nothing of it.
-        return without_interval(value, "all resamples are equal")
-    return found._replace(value=value, interval=RESAMPLED)
+    return found._replace(value=value)
 
 
 def cluster_bootstrap(
@@ -98,7 +95,8 @@ def cluster_bootstrap(
     """Bootstrap interval of a statistic, drawing whole clusters of rows.
 
     It is that of the resamples that have a value; percentiles stand in where BCa has none (no
-    spread, or no jackknife).
+    jackknife). Where all resamples are equal there is no interval: the true value may differ all
+    the same, as resamples of equal rows know nothing of it.
 
     statistic: takes the indices of rows, an index as often as its row was drawn, and gives a
     number; NaN or an UndecidedError says that these rows have none. clusters: label of each row's
@@ -137,7 +135,10 @@ def cluster_bootstrap(
             low, high = (float(end) for end in result.confidence_interval)
             if math.isfinite(low) and math.isfinite(high):
                 break
-    return Estimate(value, low, high)
+    if is_constant(np.array([low, high])):
+        # The true value may differ all the same: resamples of equal answers know nothing of it.
+        return without_interval(value, "all resamples are equal")
+    return Estimate(value, low, high, RESAMPLED)
 
 
 def _of_clusters(

@@ -10,6 +10,7 @@ from miua.evaluation.result import (
     Choice,
     Evaluation,
     Floor,
+    FloorRecord,
     PreprocessingSensitivity,
     Ranking,
     SetResult,
@@ -53,6 +54,7 @@ def print_evaluation(evaluation: Evaluation) -> None:
     else:
         _print_sets(console, evaluation)
         _print_rankings(console, evaluation.rankings)
+    _print_without_interval(console, evaluation)
     _print_missing(console, evaluation)
     if evaluation.preprocessing_sensitivity is not None:
         print_preprocessing_sensitivity(console, evaluation.preprocessing_sensitivity)
@@ -74,11 +76,16 @@ def _print_floor(console: Console, floor: Floor) -> None:
         console.print(f"Real against real: {floor.status}", soft_wrap=True)
     elif floor.records:
         outside = percent(chance_outside(floor.splits))
+        said = (
+            f"Of yet other real images about {outside} of the metrics would lie outside their "
+            "range."
+        )
+        if floor.why_no_range:
+            said = f"No range: {floor.why_no_range}."
         groups = f"{floor.groups} groups ({floor.grouping})" if floor.groups else floor.grouping
         console.print(
             f"Real against real: {floor.splits} splits into halves of {floor.images} images; "
-            f"groups: {groups}. Of yet other real images about {outside} of the metrics would lie "
-            "outside their range.",
+            f"groups: {groups}. {said}",
             soft_wrap=True,
         )
 
@@ -92,10 +99,9 @@ def _print_set(console: Console, evaluation: Evaluation, result: SetResult) -> N
         label, to, of = row.shown.axis_label, row.shown.decimals, row.floor
         rows.append([label, number(record.value, to), span(record.low, record.high, to)])
         if floor is not None:
-            rows[-1] += [span(of.low, of.high, to) if of else "", _beside(row)]
+            rows[-1] += [_real(of, to), _beside(row)]
     print_in_full(console, table(head, rows, left=("",)))
-    if result.at_floor_size:
-        assert floor is not None
+    if result.at_floor_size and floor is not None and not floor.why_no_range:
         console.print(
             "Where the last column names a value, the metric changes with the number of images: it "
             f"is of {floor.images} images a side, as real against real is.\n"
@@ -128,6 +134,14 @@ def _shown(result: SetResult) -> list[MetricRecord]:
     return found
 
 
+def _real(floor: FloorRecord | None, decimals: int) -> str:
+    """What real images give among themselves; the mean alone where there is no range."""
+    if floor is None:
+        return ""
+    mean = "" if floor.mean is None else number(floor.mean, decimals)
+    return span(floor.low, floor.high, decimals) or mean
+
+
 def _beside(row: MetricRow) -> str:
     """Where the value lies beside what real images give among themselves."""
     if row.standing is None:
@@ -156,6 +170,18 @@ def _print_sets(console: Console, evaluation: Evaluation) -> None:
     if any(record.low is not None for record in evaluation.records):
         console.print("Second lines: half the width of the 95 % interval. ", end="")
     console.print("All metrics and ranges are in --report, --json and --csv.\n")
+
+
+def _print_without_interval(console: Console, evaluation: Evaluation) -> None:
+    """Which of the printed metrics have no interval, each reason once."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for result in evaluation.sets:
+        name = f"{result.source.name}: " if len(evaluation.sets) > 1 else ""
+        for record in _shown(result):
+            if why := record.why_no_interval:
+                found.setdefault((name, why), []).append(measure(record.metric).label)
+    for (name, why), labels in found.items():
+        console.print(f"{name}{', '.join(labels)}: no interval: {why}.")
 
 
 def _half(record: MetricRecord, decimals: int) -> str:

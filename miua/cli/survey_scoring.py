@@ -115,7 +115,8 @@ def _count(row: Any) -> str:
 def _trend(row: Any) -> str:
     if row.status != "computed":
         return str(row.status)
-    return f"{number(row.spearman_r, 2)} ({span(row.low, row.high, 2)})"
+    between = span(row.low, row.high, 2) or "no interval: all resamples are equal"
+    return f"{number(row.spearman_r, 2)} ({between})"
 
 
 def _value(row: Any) -> str:

@@ -19,13 +19,22 @@ from miua.data.threads import in_threads
 from miua.errors import MiuaError
 from miua.evaluation.measure import make_features, measured
 from miua.evaluation.result import Floor, FloorRecord
-from miua.evaluation.splits import FEWEST_IMAGES, Split, SplitBy, draw_splits, half_size
+from miua.evaluation.splits import (
+    FEWEST_IMAGES,
+    FEWEST_SPLITS,
+    Split,
+    SplitBy,
+    different,
+    draw_splits,
+    half_size,
+)
 from miua.metrics.comparison import Comparison
 from miua.metrics.records import COMPUTED, NOT_COMPUTED, MetricRecord, ratio
 from miua.metrics.registry import Entry
 from miua.metrics.squared_error import SQUARED_ERROR
 from miua.metrics.stacks import Floats, Ints
 from miua.progress import progress
+from miua.wording import counted
 
 SPLITS = 20
 MOST_IMAGES = 1000  # of which halves are drawn, so that time does not grow with their square
@@ -93,7 +102,7 @@ def _of_pairs(values: Floats) -> FloorDraws:
     finite = values[np.isfinite(values)]
     if len(finite):
         return FloorDraws(finite)
-    why = "all pairs of real images are identical"
+    why = "no pair of different images of two groups was drawn"
     return FloorDraws(np.full(len(values), np.nan), f"{NOT_COMPUTED}{why}", len(values))
 
 
@@ -115,6 +124,9 @@ def noise_floor_of(
 ) -> Floor:
     """The floor over `splits` splits of the real images into halves of up to `most` images.
 
+    Few groups, or few images, can be split in few ways: then each way is taken once, and of fewer
+    than FEWEST_SPLITS there is no range.
+
     whole: the real images against themselves. groups: each image's group, (N,); None takes each
     image for a group of its own. grouping: where the groups came from, in words.
     """
@@ -127,7 +139,7 @@ def noise_floor_of(
         half = half_size(codes, max(FEWEST_IMAGES, min(half_size(codes), most)))
         drawn = draw_splits(codes, half, splits, whole.seed, by)
     except MiuaError as error:
-        return Floor(drawn_by, grouping, count, 0, 0, {}, f"{NOT_COMPUTED}{error}")
+        return Floor(drawn_by, grouping, count, 0, 0, {}, f"{NOT_COMPUTED}{error}", COMPUTED)
     entries = [entry for entry in entries if entry.has_floor]
     make_features((whole.reference,), entries)  # the pool takes them over
     found = draw_floor(
@@ -139,18 +151,28 @@ def noise_floor_of(
         seed=whole.seed,
         workers=workers,
     )
-    records = {metric: _summary(metric, half, draws) for metric, draws in found.items()}
-    return Floor(drawn_by, grouping, count, half, len(drawn), records, COMPUTED)
+    ways, range_status = different(drawn), COMPUTED
+    if ways < FEWEST_SPLITS:
+        every = f"{counted(count, 'group')} allow" if count else f"{len(pool)} images allow"
+        every = f"{every} only" if len(drawn) < splits else "there are"
+        range_status = (
+            f"none: {every} {counted(ways, 'different split')} into halves of {half} images, and "
+            f"at least {FEWEST_SPLITS} are needed"
+        )
+    ranged = range_status == COMPUTED
+    records = {metric: _summary(metric, half, draws, ranged) for metric, draws in found.items()}
+    return Floor(drawn_by, grouping, count, half, len(drawn), records, COMPUTED, range_status)
 
 
-def _summary(metric: str, half: int, draws: FloorDraws) -> FloorRecord:
+def _summary(metric: str, half: int, draws: FloorDraws, ranged: bool) -> FloorRecord:
     number = len(draws.values)
     if draws.status != COMPUTED:
         why = draws.status.removeprefix(NOT_COMPUTED)
         status = f"{NOT_COMPUTED}in {draws.failed} of {number} splits, {why}"
         return FloorRecord(metric, None, None, None, half, number, status)
-    low, high = map(float, np.percentile(draws.values, (2.5, 97.5)))
-    mean = float(draws.values.mean())
+    mean, low, high = float(draws.values.mean()), None, None
+    if ranged:
+        low, high = map(float, np.percentile(draws.values, (2.5, 97.5)))
     return FloorRecord(metric, mean, low, high, half, number, COMPUTED)
 
 

@@ -110,8 +110,9 @@ class FloorRecord:
     """A metric of real images against other real images, over repeated splits into halves.
 
     metric: its name in the tidy tables. mean, low, high: mean and 2.5 and 97.5 percentiles over the
-    splits; None if not computed. images: in each half. splits: how many were drawn; of MI, PSNR and
-    SSIM, pairs of sets (`pair_floor`). status: "computed", or "not computed: <why>".
+    splits; None if not computed, the percentiles also where there is no range (`Floor`). images: in
+    each half. splits: how many were drawn; of MI, PSNR and SSIM, pairs of sets (`pair_floor`).
+    status: "computed", or "not computed: <why>".
     """
 
     metric: str
@@ -130,7 +131,8 @@ class Floor:
     by: "group" if whole groups were drawn, "image" if there was no grouping. grouping: where the
     grouping came from, in words. groups: how many groups the real images have; None without a
     grouping. images, splits: as in FloorRecord. records: one for each metric, by its name.
-    status: "computed", or "not computed: <why>", and then there are no records.
+    status: "computed", or "not computed: <why>", and then there are no records. range_status:
+    "computed", or "none: <why>" where there are too few different splits for percentiles.
     """
 
     by: str
@@ -140,6 +142,12 @@ class Floor:
     splits: int
     records: dict[str, FloorRecord]
     status: str
+    range_status: str = COMPUTED
+
+    @property
+    def why_no_range(self) -> str:
+        """The reason that range_status gives, or ""."""
+        return "" if self.range_status == COMPUTED else self.range_status.removeprefix("none: ")
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,8 @@
 """Splits of real images into two disjoint halves that share no subject, or no image."""
 
+from collections.abc import Sequence
+from itertools import count, permutations
+from math import comb
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -12,6 +15,10 @@ SplitBy = Literal["subject", "image", "order"]
 # The half that the study's 800 real images have.
 STUDY_HALF = 400
 FEWEST_IMAGES = 2
+# Different splits that have a range. Of fewer about one further value in four, or more, would lie
+# outside (`miua.evaluation.standing.chance_outside`): no range that holds 95 %.
+FEWEST_SPLITS = 10
+MOST_ENUMERATED = 7  # groups; with more there are always more splits than anyone draws
 
 
 class Split(NamedTuple):
@@ -59,6 +66,9 @@ def draw_splits(
 ) -> list[Split]:
     """Draw `repeats` splits into halves of `half` images, as `half_size` allows.
 
+    Where there are no more splits than that, each is drawn once; the two halves of one the other
+    way round are a split of their own, as most metrics know a reference from a set.
+
     subjects: each image's, (N,). repeats: those of fewer are the first of more. by: whole subjects;
     or images whatever their subject; or "order", for the first images and those that follow them,
     of which there is one split, whatever `repeats` says. MiuaError: the halves do not fit.
@@ -66,8 +76,45 @@ def draw_splits(
     if repeats < 1:
         raise ValueError(f"repeats must be at least 1, not {repeats}")
     half = half_size(subjects, half)
-    repeats = 1 if by == "order" else repeats
-    return [_draw(subjects, half, repeat, seed, by) for repeat in range(repeats)]
+    there_are = _number_of_splits(subjects, half, by)
+    wanted = min(repeats, there_are or repeats)
+    found: dict[object, Split] = {}
+    for draw in count():
+        if len(found) == wanted:
+            return list(found.values())
+        split = _draw(subjects, half, draw, seed, by)._replace(repeat=len(found))
+        found.setdefault(_halves(split.first, split.second) if there_are else draw, split)
+    raise AssertionError
+
+
+def different(splits: Sequence[Split]) -> int:
+    """How many of the splits differ, whichever half comes first."""
+    return len({frozenset(_halves(split.first, split.second)) for split in splits})
+
+
+def _number_of_splits(subjects: Ints, half: int, by: SplitBy) -> int | None:
+    """How many splits there are, each half first; None where too many to count."""
+    if by == "order":
+        return 1
+    if by == "image":
+        return comb(len(subjects), half) * comb(len(subjects) - half, half)
+    unique, inverse = np.unique(subjects, return_inverse=True)
+    if len(unique) > MOST_ENUMERATED:
+        return None
+    lines = (np.array(line)[inverse] for line in permutations(range(len(unique))))
+    return len({_halves(*_in_line(place, half)) for place in lines})
+
+
+def _halves(first: Ints, second: Ints) -> tuple[bytes, bytes]:
+    """What tells a split from others: the images of each half, in whatever order."""
+    return np.sort(first).tobytes(), np.sort(second).tobytes()
+
+
+def _in_line(place: Ints, half: int) -> tuple[Ints, Ints]:
+    """The halves of images whose subjects stand in line; place: that of each image's, (N,)."""
+    order = np.argsort(place, kind="stable")
+    first = order[:half]
+    return first, order[place[order] > place[first[-1]]][:half]
 
 
 def _draw(subjects: Ints, half: int, repeat: int, seed: int, by: SplitBy) -> Split:
@@ -79,10 +126,7 @@ def _draw(subjects: Ints, half: int, repeat: int, seed: int, by: SplitBy) -> Spl
         first, second = order[:half], order[half : 2 * half]
     else:
         unique, inverse = np.unique(subjects, return_inverse=True)
-        place = draw.permutation(len(unique))[inverse]  # each image's place in line: its subject's
-        order = np.argsort(place, kind="stable")
-        first = order[:half]
-        second = order[place[order] > place[first[-1]]][:half]
+        first, second = _in_line(draw.permutation(len(unique))[inverse], half)
         # A subject's images stand together in line; pairs of equal index must not.
         first, second = draw.permutation(first), draw.permutation(second)
     shared = np.intersect1d(subjects[first], subjects[second]).size

@@ -245,13 +245,20 @@ def check_drawn(drawn: Floats, images: int) -> None:
 def distance(comparison: Comparison, extractor: str) -> list[MetricValue]:
     """The distance in the features of an extractor, with an interval from random halves."""
     a, b = comparison.features(extractor)
-    value, resampled = frechet_distance(a, b), np.empty(0)
+    value, definition = (
+        frechet_distance(a, b),
+        f"Frechet distance of {comparison.describe(extractor)}",
+    )
+    if comparison.resamples and len(b) < FEWEST_TO_HALVE:
+        why = f"{len(b)} images to halve, at least {FEWEST_TO_HALVE} are needed"
+        return [MetricValue(value, definition).without_interval(why)]
+    resampled = np.empty(0)
     bounds: Bounds = None, None
-    if comparison.resamples and len(b) >= FEWEST_TO_HALVE:
+    if comparison.resamples:
         resampled = frechet_resampled(a, b, comparison.halves)
         bounds = centred_interval(value, resampled)
-    definition = (
-        f"Frechet distance of {comparison.describe(extractor)}; the interval, from random halves, "
+    definition += (
+        "; the interval, from random halves, "
         f"is of the distance of {len(b)} synthetic images, biased upwards as it is"
     )
     return [MetricValue(value, definition, bounds, resampled)]

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -11,10 +12,14 @@ import numpy as np
 
 from miua.files import write_text
 from miua.metrics.stacks import Floats
+from miua.wording import counted
 
 COMPUTED = "computed"  # the status of a value that there is
 NOT_COMPUTED = "not computed: "  # how every other status begins
 Bounds = tuple[float | None, float | None]
+FEWEST_TO_RESAMPLE = 3  # images; as few as the analysis resamples
+ROUNDING = 1e-12  # relative: values that differ by no more are told apart by rounding alone
+NO_INTERVAL = "; no interval: "  # in a definition, before the reason
 
 
 class MetricValue(NamedTuple):
@@ -26,6 +31,28 @@ class MetricValue(NamedTuple):
     resampled: Floats | None = None
     status: str = COMPUTED
 
+    def with_true_interval(self, images: int) -> "MetricValue":
+        """The same, without an interval that would claim what so many images cannot show.
+
+        Of one or two images resamples know nothing of others; where all resamples are equal, as
+        those of equal images are, the true value may differ all the same. The definition says why.
+        """
+        low, high = self.bounds
+        if low is None or high is None:
+            return self
+        if self.resampled is not None and images < FEWEST_TO_RESAMPLE:
+            why = (
+                f"{counted(images, 'image')} to resample, at least {FEWEST_TO_RESAMPLE} are needed"
+            )
+            return self.without_interval(why)._replace(resampled=None)
+        width = 0.0 if low == high else high - low
+        if math.isfinite(width) and width <= ROUNDING * max(abs(low), abs(high)):
+            return self.without_interval("all resamples are equal")
+        return self
+
+    def without_interval(self, why: str) -> "MetricValue":
+        return self._replace(bounds=(None, None), definition=f"{self.definition}{NO_INTERVAL}{why}")
+
 
 @dataclass(frozen=True)
 class MetricRecord:
@@ -33,8 +60,8 @@ class MetricRecord:
 
     value: None where the status says "not computed: <reason and remedy>". low, high: the 95 %
     interval that the definition names, None where there is none. definition: what the value was
-    computed from, in words. resampled: the value in each resample of the synthetic images, None
-    where there are none; it is no column of the table.
+    computed from, in words, and why there is no interval. resampled: the value in each resample of
+    the synthetic images, None where there are none; it is no column of the table.
     """
 
     set: str
@@ -48,6 +75,11 @@ class MetricRecord:
     definition: str
     status: str = COMPUTED
     resampled: Floats | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def why_no_interval(self) -> str:
+        """The reason that the definition gives, or ""."""
+        return self.definition.partition(NO_INTERVAL)[2]
 
 
 # Of the tidy table.

@@ -72,6 +72,7 @@ class Measure:
 
     def record(self, of_set: str, found: MetricValue, images: tuple[int, int]) -> MetricRecord:
         """The row of the tidy table; images: how many of the reference, how many synthetic."""
+        found = found.with_true_interval(images[1])
         low, high = found.bounds
         return MetricRecord(
             set=of_set,

@@ -39,7 +39,8 @@ def _content(evaluation: Evaluation) -> dict[str, Any]:
     axis = chance_axis(evaluation)
     sets = [set_view(evaluation, each, axis) for each in evaluation.sets]
     sensitivity, several = evaluation.preprocessing_sensitivity, len(sets) > 1
-    floor = evaluation.floor.records if evaluation.floor else {}
+    there = evaluation.floor is not None and not evaluation.floor.why_no_range
+    floor = evaluation.floor.records if evaluation.floor and there else {}
     names = tuple(each.source.name for each in evaluation.sets)
     what = f"{len(sets)} sets of synthetic images" if several else f"Synthetic images of {names[0]}"
     sections = {
@@ -84,11 +85,16 @@ def _floor_view(evaluation: Evaluation) -> dict[str, Any]:
         why = f"The noise floor of the real images was not computed: {reason(floor.status)}"
         return {"there": False, "words": why}
     drawn = "whole groups were drawn" if floor.by == "group" else "single images were drawn"
+    words = (
+        f"{counted(floor.splits, 'split')} of the real images into halves of "
+        f"{counted(floor.images, 'image')}, one half measured against the other as a set is; "
+        f"{drawn}"
+    )
+    if floor.why_no_range:
+        return {"there": False, "words": f"{words}. No range of real images: {floor.why_no_range}"}
     return {
         "there": True,
-        "words": f"{counted(floor.splits, 'split')} of the real images into halves of "
-        f"{counted(floor.images, 'image')}, one half measured against the other as a set is; "
-        f"{drawn}",
+        "words": words,
         "chance": percent(chance_outside(floor.splits)),
         "sizes_differ": any(
             (evaluation.real.images, each.source.images) != (floor.images, floor.images)

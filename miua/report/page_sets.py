@@ -54,11 +54,12 @@ class SetRow(NamedTuple):
 
 
 def floors(results: Results) -> dict[str, FloorRange]:
-    """The noise floor of each metric, drawn by subject; without those not computed or not run."""
+    """The noise floor of each metric, drawn by subject; without those that have no range."""
     table = tables.study_table(results, tables.FLOOR)
     if table is None:
         return {}
     there = table[(table["split"] == "subject") & (table["status"] == COMPUTED)]
+    there = there.dropna(subset=["low", "high"])  # too few splits have no range
     return {
         name: FloorRange(low, high, span(low, high, measure(name).decimals))
         for name, low, high in zip(there["metric"], there["low"], there["high"], strict=True)

@@ -66,7 +66,8 @@ def correlation_rows(results: Results) -> Rows:
 
 def _with_interval(row: dict[Any, Any], kind: str) -> str:
     value, low, high = (row[f"{kind}_{end}"] for end in ("r", "low", "high"))
-    return MISSING if math.isnan(value) else f"{number(value, 2)} ({span(low, high, 2)})"
+    between = span(low, high, 2) or "no interval"
+    return MISSING if math.isnan(value) else f"{number(value, 2)} ({between})"
 
 
 def floor_rows(results: Results) -> Rows:

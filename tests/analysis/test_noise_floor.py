@@ -20,7 +20,7 @@ from miua.analysis.real_images import (
 from miua.errors import MiuaError
 from miua.evaluation.evaluate import evaluate
 from miua.evaluation.floor import draw_floor
-from miua.evaluation.splits import draw_splits, half_size
+from miua.evaluation.splits import different, draw_splits, half_size
 from miua.metrics import lbp_histogram, peak_signal_to_noise_ratio_all_pairs
 from miua.metrics.comparison import Comparison, Extractors, Side
 from miua.metrics.lbpv import LBPV_DIFFERENCES
@@ -104,6 +104,35 @@ def test_splits_differ_and_depend_on_the_seed_alone():
     assert len({tuple(sorted(split.first)) for split in [*many, other]}) == 5
 
 
+@pytest.mark.parametrize(
+    ("sizes", "half", "by", "there_are"),
+    [
+        ([6, 6], 3, "subject", 1),
+        ([2, 2, 2], 2, "subject", 3),  # of three subjects two, one on each side
+        ([2, 2, 2, 2], 3, "subject", 12),
+        ([1, 1, 1, 1], 2, "subject", 3),
+        ([1, 1, 1, 1, 1], 2, "subject", 15),
+        ([1, 1, 1, 1], 2, "image", 3),
+        ([1] * 6, 3, "image", 10),
+    ],
+)
+def test_of_few_splits_each_is_drawn_once_and_both_ways_round(sizes, half, by, there_are):
+    subjects = np.repeat(np.arange(len(sizes)), sizes)
+    every = draw_splits(subjects, half, 100, 0, by)
+    assert (len(every), different(every)) == (2 * there_are, there_are)
+    assert [split.repeat for split in every] == list(range(2 * there_are))
+    halves = {(*sorted(s.first), -1, *sorted(s.second)) for s in every}
+    assert halves == {(*sorted(s.second), -1, *sorted(s.first)) for s in every}
+    some = draw_splits(subjects, half, 2, 0, by)
+    for one, same in zip(some, every, strict=False):
+        assert (one.first == same.first).all()
+
+
+def test_of_many_subjects_splits_are_drawn_at_random():
+    splits = draw_splits(np.arange(8), 2, 200, 0)
+    assert len(splits) == 200 > different(splits)
+
+
 def test_fewer_splits_than_one_are_refused():
     with pytest.raises(ValueError, match="repeats must be at least 1"):
         draw_splits(HC18, 400, 0, 0)
@@ -167,7 +196,7 @@ def test_it_is_the_floor_of_evaluate():
     """The same draws have the same values; evaluate draws more sets for the means over pairs."""
     stack, subjects = textures(5, 24), np.repeat(np.arange(12), 2)
     half = half_size(subjects)
-    table = floor_table(real(stack, subjects, half), repeats=40, seed=3)
+    table = floor_table(real(stack, subjects, half), repeats=100, seed=3)
     rows = summarise_noise_floor(table).set_index(["split", "metric"])
     floors = {
         splits: evaluate(
@@ -179,11 +208,11 @@ def test_it_is_the_floor_of_evaluate():
             resamples=0,
             seed=3,
         ).floor.records
-        for splits in (4, 40)
+        for splits in (10, 100)
     }
-    for metric in floors[4]:
-        # Four splits have ten draws each for means over pairs.
-        found = floors[4 if metric in ("mutual_information", "psnr") else 40][metric]
+    for metric in floors[10]:
+        # Ten splits have ten draws each for means over pairs.
+        found = floors[10 if metric in ("mutual_information", "psnr") else 100][metric]
         row = rows.loc[("subject", metric)]
         assert (found.mean, found.low, found.high) == (row["mean"], row["low"], row["high"])
         assert (found.splits, found.images) == (row["repeats"], row["images"])
@@ -215,7 +244,19 @@ def test_summary_of_known_values():
     assert first["deviation"] == pytest.approx(np.sqrt(2.5))
     assert (first["low"], first["high"]) == pytest.approx((-1.9, 1.9))
     assert (second["split"], second["repeats"], second["mean"]) == ("image", 1, 1)
-    assert math.isnan(second["deviation"])
+    assert np.isnan([second["deviation"], second["low"], second["high"]]).all()
+
+
+def test_the_floor_of_two_subjects_has_one_split_both_ways_round_and_no_range():
+    stack, subjects = textures(5, 12), np.repeat([0, 1], 6)
+    table = floor_table(real(stack, subjects, 3), repeats=20, seed=0)
+    rows = summarise_noise_floor(table).set_index(["split", "metric"])
+    by_subject, by_image = (rows.loc[(split, "fd_lbp")] for split in ("subject", "image"))
+    assert (by_subject["repeats"], by_image["repeats"]) == (2, 20)
+    assert np.isnan(by_subject[["low", "high"]].to_numpy(float)).all()
+    assert by_image["low"] < by_image["high"]
+    difference = rows.loc[("subject", LBPV_DIFFERENCES[255])]
+    assert difference["mean"] == 0 < difference["mean_absolute"]
 
 
 def test_what_was_not_computed_stays_so_in_the_summary():

@@ -11,7 +11,7 @@ from PIL import Image
 from tests.evaluation.textures import textures, with_noise
 from tests.test_cli import fails, miua
 
-QUICK = ("--floor-splits", 2, "--resamples", 50)
+QUICK = ("--floor-splits", 10, "--resamples", 50)
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """`miua.evaluate`: one call from folders or arrays to all numbers, and its files."""
 
 import csv
+import hashlib
 import json
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import pytest
 from PIL import Image
 
 import miua
+from miua.cli.evaluation_tables import print_evaluation
 from miua.errors import MiuaError
 from miua.evaluation import evaluate as module
 from miua.evaluation.cautions import about_copies
@@ -34,6 +36,10 @@ def save(folder: Path, stack: np.ndarray) -> Path:
     for number, image in enumerate(stack):
         Image.fromarray(image).save(folder / f"{number:03d}.png")
     return folder
+
+
+def sha256_of(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def valid(evaluation) -> dict:
@@ -185,7 +191,7 @@ def test_skipped_files_are_counted(tmp_path):
 
 def test_features_of_ones_own_network_are_measured_in_full(tmp_path):
     class Means:
-        name, sha256 = "means", "0" * 64
+        name, sha256 = "means", sha256_of("means of rows")
 
         def features(self, stack):
             rows = stack.mean(axis=2, dtype=np.float32)
@@ -204,7 +210,7 @@ def test_features_of_ones_own_network_are_measured_in_full(tmp_path):
         "coverage_means",
     }
     assert all(record.status == "computed" for record in found.values())
-    assert "00000000" in found["fd_means"].definition
+    assert sha256_of("means of rows")[:8] in found["fd_means"].definition
     assert evaluation.settings["extractors"] == {"means": "0" * 64}
     assert evaluation.floor.records["fd_means"].mean > 0
 
@@ -266,7 +272,7 @@ def test_pairs_of_equal_index_allow_no_files_left_out(tmp_path):
 @pytest.mark.parametrize("name", ["inception", "lbp", "twice", "net_infinity"])
 def test_an_extractor_has_a_name_of_its_own(name):
     class Means:
-        sha256 = "0" * 64
+        sha256 = sha256_of("means")
 
         def __init__(self, name):
             self.name = name
@@ -281,7 +287,7 @@ def test_an_extractor_has_a_name_of_its_own(name):
 
 def test_few_images_lose_only_the_metrics_that_need_more():
     class Means:
-        name, sha256 = "means", "1" * 64
+        name, sha256 = "means", sha256_of("means of three rows")
 
         def features(self, stack):
             return stack.mean(axis=2, dtype=np.float32)[:, :3]
@@ -296,6 +302,86 @@ def test_flat_images_on_either_side_are_measured_as_far_as_they_go():
     flat = np.full((30, 16, 16), 9, dtype=np.uint8)
     for real, made in ((flat, SYNTHETIC), (REAL, flat), (flat, flat)):
         valid(evaluate(real, made, **QUICK))
+
+
+def test_of_equal_sets_the_extrapolated_distance_is_what_the_fit_gives():
+    (record,) = evaluate(REAL, REAL, metrics=["fd_lbp_infinity"], **QUICK).records
+    assert record.low < record.value < record.high
+    assert record.value < 0
+
+
+@pytest.mark.parametrize("sha256", ["0" * 64, "to do"])
+def test_an_extractor_with_a_placeholder_for_its_digest_is_refused_before_anything(sha256):
+    class Means:
+        name = "means"
+
+        def features(self, stack):
+            raise AssertionError
+
+    Means.sha256 = sha256
+    with pytest.raises(MiuaError, match="'means' has no SHA-256 but"):
+        evaluate("no such folder", SYNTHETIC, extractors=[Means()])
+
+
+def test_two_groups_have_one_split_and_no_range(tmp_path):
+    evaluation = evaluate(REAL, SYNTHETIC, groups=np.arange(40) // 20, resamples=20)
+    found = valid(evaluation)["noise_floor"]
+    assert found["splits"] == 2  # each half is the reference once
+    said = "2 groups allow only 1 different split into halves of 10 images"
+    assert found["range_status"].startswith(f"none: {said}")
+    for record in found["records"].values():
+        assert record["low"] is record["high"] is None
+    assert found["records"]["fd_lbp"]["mean"] > 0
+    assert found["records"]["lbpv_255_difference"]["mean"] == 0
+    print_evaluation(evaluation)
+    evaluation.write_report(tmp_path / "page.html")
+    assert said in (tmp_path / "page.html").read_text()
+
+
+def test_the_terminal_gives_no_share_where_there_is_no_range(capsys):
+    some = {"metrics": ["diversity"], "resamples": 20}
+    print_evaluation(evaluate(REAL, SYNTHETIC, groups=np.arange(40) // 20, **some))
+    said = " ".join(capsys.readouterr().out.split())
+    assert "No range: 2 groups allow only 1 different split" in said
+    assert "lie outside their range" not in said
+    print_evaluation(evaluate(REAL, SYNTHETIC, groups=GROUPS, **some))
+    assert "about 14 % of the metrics would lie" in " ".join(capsys.readouterr().out.split())
+
+
+@pytest.mark.parametrize(
+    ("images", "equal", "why"),
+    [
+        (1, False, "1 image to resample, at least 3 are needed"),
+        (2, False, "2 images to resample, at least 3 are needed"),
+        (3, True, "all resamples are equal"),
+        (7, True, "all resamples are equal"),
+    ],
+)
+def test_what_resamples_cannot_show_has_no_interval_but_a_reason(images, equal, why, capsys):
+    made = SYNTHETIC[:images]
+    if equal:
+        made = np.repeat(made[:1], images, axis=0)
+    evaluation = evaluate(REAL, {"a": made, "b": made[::-1].copy()}, **QUICK)
+    records = [each for each in evaluation.sets[0].records if each.status == "computed"]
+    names = {each.metric for each in records}
+    assert {"psnr", "ssim", "mutual_information", "lbpv_255_difference"} <= names
+    for each in records:
+        if each.metric in ("copies", "recall_lbp", "coverage_lbp"):
+            continue
+        assert (each.low, each.high) == (None, None), each.metric
+        halved = f"{images} images to halve, at least 4 are needed"
+        assert each.why_no_interval in (why, halved), each.metric
+    valid(evaluation)
+    print_evaluation(evaluation)
+    assert f"no interval: {why}" in " ".join(capsys.readouterr().out.split())
+    if images < 3:
+        assert all(place.low is None for each in evaluation.rankings for place in each.places)
+
+
+def test_three_different_images_have_intervals():
+    (psnr,) = evaluate(REAL, SYNTHETIC[:3], metrics=["psnr"], **QUICK).records
+    assert psnr.low < psnr.value < psnr.high
+    assert psnr.why_no_interval == ""
 
 
 def test_a_metric_that_is_asked_twice_is_measured_once():

@@ -39,9 +39,9 @@ def floor_of(stack, groups, metrics=LIGHT, pairing="all", splits=3):
 @pytest.mark.parametrize("pairing", ["all", "nearest", "index"])
 def test_the_floor_is_the_mean_over_halves_that_share_no_group(pairing):
     stack = textures(1, 24)
-    floor = floor_of(stack, GROUPS, pairing=pairing)
+    floor = floor_of(stack, GROUPS, pairing=pairing, splits=12)
     half = half_size(GROUPS)
-    assert (floor.by, floor.groups, floor.images, floor.splits) == ("group", 12, half, 3)
+    assert (floor.by, floor.groups, floor.images, floor.splits) == ("group", 12, half, 12)
     readings = [
         measure_set(
             stack[split.first],
@@ -50,7 +50,7 @@ def test_the_floor_is_the_mean_over_halves_that_share_no_group(pairing):
             pairing=pairing,
             resamples=0,
         )
-        for split in draw_splits(GROUPS, half, 3, 5)
+        for split in draw_splits(GROUPS, half, 12, 5)
     ]
     assert set(floor.records) == {row.metric for row in readings[0]}
     for rows in zip(*readings, strict=True):
@@ -67,7 +67,7 @@ def test_the_floor_is_the_mean_over_halves_that_share_no_group(pairing):
 @pytest.mark.parametrize("pairing", ["all", "index"])
 def test_means_over_pairs_have_a_floor_of_independent_draws(pairing):
     stack = textures(1, 24)
-    floor = floor_of(stack, GROUPS, pairing=pairing, splits=4)
+    floor = floor_of(stack, GROUPS, pairing=pairing, splits=12)
     tables = {
         "mutual_information": mutual_information_all_pairs(stack, stack),
         "psnr": peak_signal_to_noise_ratio_all_pairs(stack, stack),
@@ -75,13 +75,13 @@ def test_means_over_pairs_have_a_floor_of_independent_draws(pairing):
     }
     for metric, table in tables.items():
         values = pair_floor(
-            table, GROUPS, half_size(GROUPS), 40, seed=5, all_pairs=pairing == "all"
+            table, GROUPS, half_size(GROUPS), 120, seed=5, all_pairs=pairing == "all"
         )
         values = values[np.isfinite(values)]
         found = floor.records[metric]
         assert found.mean == pytest.approx(values.mean())
         assert (found.low, found.high) == pytest.approx(tuple(np.percentile(values, (2.5, 97.5))))
-        assert found.splits == 40
+        assert found.splits == 120
 
 
 def test_without_groups_images_are_drawn():
@@ -97,6 +97,33 @@ def test_images_of_one_subject_on_both_sides_would_lower_the_floor():
     by_group = floor_of(stack, groups, metrics=metrics, pairing="nearest", splits=8)
     by_image = floor_of(stack, None, metrics=metrics, pairing="nearest", splits=8)
     assert by_image.records["ssim"].mean > by_group.records["ssim"].mean + 0.1
+
+
+@pytest.mark.parametrize(
+    ("groups", "splits", "said"),
+    [
+        (np.repeat(np.arange(3), 8), 20, "none: 3 groups allow only 3 different splits"),
+        (GROUPS, 9, "none: there are 9 different splits"),
+        (GROUPS, 10, "computed"),
+    ],
+)
+def test_few_different_splits_have_no_range(groups, splits, said):
+    floor = floor_of(textures(1, 24), groups, metrics=("psnr", "diversity"), splits=splits)
+    assert floor.range_status.startswith(said)
+    for record in floor.records.values():
+        assert record.status == "computed"
+        assert np.isfinite(record.mean)
+        assert (record.low is None) == (record.high is None) == (said != "computed")
+
+
+def test_few_images_allow_few_splits():
+    floor = floor_of(textures(1, 5), None, metrics=("diversity",), splits=40)
+    assert floor.splits == 30  # 15, both ways round
+    assert floor.range_status == "computed"
+    floor = floor_of(textures(1, 4), None, metrics=("diversity",), splits=40)
+    assert floor.splits == 6
+    assert floor.range_status.startswith("none: 4 images allow only 3 different splits")
+    assert floor.records["diversity"].low is None
 
 
 def test_too_few_images_or_groups_have_no_floor():

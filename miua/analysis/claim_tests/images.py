@@ -31,6 +31,7 @@ from miua.analysis.claim_tests.base import (
     percent,
 )
 from miua.analysis.columns import AS_IT_SHOULD
+from miua.evaluation.splits import FEWEST_SPLITS
 from miua.metrics.registry import LBPV_ELEMENTS, element_name, measure
 from miua.study.plan import EQUAL_EPOCHS
 
@@ -107,11 +108,13 @@ def variety_is_reduced(
     Refuted where in most sets it lies above the ratio less the margin. Most are more than `share`.
     """
     rows = computed(evidence.sets(arm=arm), metric)
-    if rows[["low", "high"]].isna().any(axis=None):
+    if rows[["low", "high"]].isna().all(axis=None):
         raise UndecidedError(f"{measure(metric).label} has no interval")
     n, values = len(rows), rows["value"]
-    below = int((rows["high"] < ratio).sum())
-    above = int((rows["low"] > ratio * (1 - margin)).sum())
+    # A set of equal images has a value alone.
+    low, high = (rows[end].fillna(values) for end in ("low", "high"))
+    below = int((high < ratio).sum())
+    above = int((low > ratio * (1 - margin)).sum())
     most_below, most_above = below > share * n, above > share * n
     return ClaimFinding(
         decide(most_below and not most_above, most_above),
@@ -189,7 +192,9 @@ def sets_within_floor(
 @claim_test
 def floor_exceeds(evidence: Evidence, metric: Metric, *, least: float) -> ClaimFinding:
     """In 97.5 % of splits the metric of real against real images is above the threshold."""
-    floor = _floor(evidence, [metric]).iloc[0]
+    floors = _floor(evidence, [metric])
+    _check_range(floors)
+    floor = floors.iloc[0]
     mean, low, high = floor[["mean", "low", "high"]]
     return ClaimFinding(
         decide(low > least),
@@ -342,10 +347,20 @@ def _each(said: dict[Any, str]) -> str:
 
 def _bounds(floor: pd.DataFrame) -> "pd.Series[float]":
     """The largest difference, of either sign, that 95 % of the splits stay within, by metric."""
+    _check_range(floor)
     bounds = floor[["low", "high"]].abs().max(axis=1)
     if equal := list(bounds[~(bounds > 0)].index):
         raise UndecidedError(f"{measure(equal[0]).label} never differs between the halves")
     return bounds
+
+
+def _check_range(floor: pd.DataFrame) -> None:
+    """UndecidedError: there were too few splits for a range."""
+    if floor[["low", "high"]].isna().any(axis=None):
+        raise UndecidedError(
+            f"the real images were split in fewer than {FEWEST_SPLITS} different ways, "
+            "too few for a range"
+        )
 
 
 def _halves(floor: pd.DataFrame) -> str:

@@ -51,6 +51,21 @@ def test_the_floor_exceeds_a_threshold_or_not(world):
         assert finding.verdict == verdict
 
 
+def test_a_floor_of_too_few_splits_for_a_range_decides_nothing(world):
+    name, none = "lbpv_143_difference", float("nan")
+    world.floor({name: (0.0, none, none)}, in_order={name: 9.0})
+    world.grid(lambda *_: {name: 6.0})
+    for test, inputs, thresholds in (
+        ("floor-exceeds", {"metric": name}, {"least": 1.0}),
+        ("floor-reaches", {"values": {name: 7}}, {"multiple": 1.0}),
+        ("order-matters", {"metrics": [name]}, {"multiple": 1.0}),
+        ("sets-within-floor", {"metrics": [name]}, {"multiple": 1.0}),
+    ):
+        finding = world.judge(test, inputs, thresholds, **FLOOR)
+        assert finding.verdict == "undecided"
+        assert "fewer than 10 different ways" in finding.reason
+
+
 def test_pairings_differ_by_more_than_sets_or_by_less(world):
     pairs = [("all", "psnr", 11.0), ("index", "psnr", 11.2), ("nearest", "psnr", 16.0)]
     world.write("noise-floor-pairing", pairs, COLUMNS["noise-floor-pairing"])

@@ -7,6 +7,7 @@ import pytest
 
 from miua.files import write_array
 from miua.metrics.registry import STUDY_ELEMENTS, element_name
+from tests.analysis.claim_tests.world import EPOCHS
 
 CLOSEST = ("elements-are-closest", {"elements": list(STUDY_ELEMENTS), "arm": "equal epochs"})
 RANKS = {"alpha": 0.05, "least_count": 1.0, "lowest": 0.25, "power": 0.8}
@@ -64,6 +65,14 @@ def test_variety_is_reduced_where_intervals_are_clear_of_one(world, interval, ve
     inputs = {"metric": "diversity", "arm": "equal epochs"}
     thresholds = {"ratio": 1.0, "margin": 0.05, "share": 0.5}
     assert world.judge("variety-is-reduced", inputs, thresholds).verdict == verdict
+
+
+def test_a_set_of_equal_images_counts_by_its_value(world):
+    inputs = {"metric": "diversity", "arm": "equal epochs"}
+    thresholds = {"ratio": 1.0, "margin": 0.05, "share": 0.99}
+    first = EPOCHS[0]
+    world.grid(lambda _, epoch: {"diversity": 0.0 if epoch == first else (0.7, 0.6, 0.8)})
+    assert world.judge("variety-is-reduced", inputs, thresholds).verdict == "reproduced"
 
 
 def test_values_lie_in_a_range_or_not(world):
