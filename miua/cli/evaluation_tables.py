@@ -10,7 +10,6 @@ from miua.evaluation.result import (
     Choice,
     Evaluation,
     Floor,
-    FloorRecord,
     PreprocessingSensitivity,
     Ranking,
     SetResult,
@@ -99,7 +98,7 @@ def _print_set(console: Console, evaluation: Evaluation, result: SetResult) -> N
         label, to, of = row.shown.axis_label, row.shown.decimals, row.floor
         rows.append([label, number(record.value, to), span(record.low, record.high, to)])
         if floor is not None:
-            rows[-1] += [_real(of, to), _beside(row)]
+            rows[-1] += [span(of.low, of.high, to) if of else "", _beside(row)]
     print_in_full(console, table(head, rows, left=("",)))
     if result.at_floor_size and floor is not None and not floor.why_no_range:
         console.print(
@@ -132,14 +131,6 @@ def _shown(result: SetResult) -> list[MetricRecord]:
         elif record.status == COMPUTED and record.metric not in LBPV_DIFFERENCES:
             found.append(record)
     return found
-
-
-def _real(floor: FloorRecord | None, decimals: int) -> str:
-    """What real images give among themselves; the mean alone where there is no range."""
-    if floor is None:
-        return ""
-    mean = "" if floor.mean is None else number(floor.mean, decimals)
-    return span(floor.low, floor.high, decimals) or mean
 
 
 def _beside(row: MetricRow) -> str:

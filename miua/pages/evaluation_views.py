@@ -11,7 +11,7 @@ from miua.charts.pictures import picture, samples
 from miua.evaluation.result import Copies, Evaluation, FloorRecord, SetResult
 from miua.evaluation.standing import Standing, chance_outside, how_they_compare, reason, standing
 from miua.metrics.lbpv import LBPV_DIFFERENCES
-from miua.metrics.records import COMPUTED, MetricRecord
+from miua.metrics.records import COMPUTED, NO_INTERVAL, MetricRecord
 from miua.metrics.registry import COPIES, DIRECTIONS, STUDY_ELEMENTS, Measure, element_name, measure
 from miua.wording import number, percent
 
@@ -130,8 +130,9 @@ def definitions(evaluation: Evaluation) -> list[tuple[str, str, str]]:
             shown = measure(record.metric)
             key, head = record.metric, shown.axis_label
             what = f"{shown.meaning}; {DIRECTIONS[shown.better]}"
-        if len(record.definition) > len(found.get(key, ("", "", ""))[2]) or key not in found:
-            found[key] = (head, what, record.definition)
+        told = record.definition.partition(NO_INTERVAL)[0]  # why there is none stands by the value
+        if len(told) > len(found.get(key, ("", "", ""))[2]) or key not in found:
+            found[key] = (head, what, told)
     return list(found.values())
 
 

@@ -282,7 +282,7 @@ def _score(row: Any) -> list[str]:
 
 def _set(row: Any) -> list[str]:
     counts = (str(int(count)) for count in (row.images, row.answers, row.called_real))
-    return [row.set, *counts, number(row.quality, 2), span(row.low, row.high, 2) or MISSING]
+    return [row.set, *counts, number(row.quality, 2), span(row.low, row.high, 2) or row.interval]
 
 
 def _candidate(results: Results, row: Any) -> list[str]:
