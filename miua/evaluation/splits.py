@@ -15,10 +15,10 @@ SplitBy = Literal["subject", "image", "order"]
 # The half that the study's 800 real images have.
 STUDY_HALF = 400
 FEWEST_IMAGES = 2
-# Different splits that have a range. Of fewer about one further value in four, or more, would lie
-# outside (`miua.evaluation.standing.chance_outside`): no range that holds 95 %.
+# With fewer different splits there is no range: of 9, one further value in four would lie outside
+# (`miua.evaluation.standing.chance_outside`).
 FEWEST_SPLITS = 10
-MOST_ENUMERATED = 7  # groups; with more there are always more splits than anyone draws
+MOST_ENUMERATED = 7  # groups; of more there are dozens of splits, which nobody has to count
 
 
 class Split(NamedTuple):

@@ -33,8 +33,7 @@ from miua.progress import Progress
 BATCH_SIZE = 32
 CACHE_VERSION = 2
 MAX_CODE = 10**8  # bytes of one file of TorchScript
-# Fewer different digits than this, of 16, a digest has once in 10**16 times.
-FEWEST_DIGITS = 8
+FEWEST_DIGITS = 8  # different ones of 16; a true digest has fewer once in 10**18 times
 # What of TorchScript's operators opens files. A name is one word, however the code is laid out.
 _TOUCHES_FILES = re.compile(r"\b(?:save|from_file|load_tensor)\b")
 

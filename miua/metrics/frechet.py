@@ -245,10 +245,8 @@ def check_drawn(drawn: Floats, images: int) -> None:
 def distance(comparison: Comparison, extractor: str) -> list[MetricValue]:
     """The distance in the features of an extractor, with an interval from random halves."""
     a, b = comparison.features(extractor)
-    value, definition = (
-        frechet_distance(a, b),
-        f"Frechet distance of {comparison.describe(extractor)}",
-    )
+    value = frechet_distance(a, b)
+    definition = f"Frechet distance of {comparison.describe(extractor)}"
     if comparison.resamples and len(b) < FEWEST_TO_HALVE:
         why = f"{len(b)} images to halve, at least {FEWEST_TO_HALVE} are needed"
         return [MetricValue(value, definition).without_interval(why)]
