@@ -121,9 +121,11 @@ def test_where_the_jackknife_has_no_value_percentiles_stand_in():
     assert (found.low, found.high) == pytest.approx(tuple(theirs.confidence_interval))
 
 
-def test_a_statistic_without_spread_has_an_interval_of_no_width():
-    found = bootstrap(lambda rows: 2.0, 10, resamples=99)
-    assert found[:3] == (2.0, 2.0, 2.0)
+@pytest.mark.parametrize("value", [2.0, 0.0])
+def test_a_statistic_without_spread_has_no_interval(value):
+    found = bootstrap(lambda rows: value, 10, resamples=99)
+    assert (found.value, found.interval) == (value, "none: all resamples are equal")
+    assert np.isnan([found.low, found.high]).all()
 
 
 def test_too_little_is_undecided():
