@@ -73,6 +73,8 @@ def load_checkpoint(
         facts = read_json(path.with_suffix(".json"))
     except MiuaError as error:
         raise DamagedError(str(error)) from None
+    if not isinstance(facts, dict):
+        raise DamagedError(f"{path.with_suffix('.json')} is damaged: it holds no facts.")
     if not path.exists() or sha256_file(path) != facts.get("sha256"):
         raise DamagedError(f"{path} is damaged: its SHA-256 is not the recorded one.")
     try:

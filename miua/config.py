@@ -129,7 +129,14 @@ def read_config(path: Path, model: type[Model], **overrides: Any) -> Model:
 
 def write_config(path: Path, config: BaseModel) -> None:
     """Save a configuration complete and resolved, as YAML."""
-    write_text(path, yaml.safe_dump(config.model_dump(), sort_keys=False, default_flow_style=None))
+    write_text(path, config_text(config))
+
+
+def config_text(config: BaseModel, *, flow: bool = True) -> str:
+    """A configuration as YAML. flow: lists of plain values on one line."""
+    how = None if flow else False
+    text: str = yaml.safe_dump(config.model_dump(), sort_keys=False, default_flow_style=how)
+    return text
 
 
 def config_hash(config: BaseModel) -> str:

@@ -4,6 +4,7 @@ import fcntl
 import hashlib
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -48,12 +49,16 @@ def atomic_path(path: Path, *, private: bool = False) -> Iterator[Path]:
 
 
 def remove_partial_files(folder: Path) -> None:
-    """Remove what `atomic_path` leaves in a folder when its process is killed.
+    """Remove what `atomic_path` and `atomic_folder` leave when their process is killed, however
+    deep in a folder.
 
     Only for who knows that no other process writes there.
     """
-    for path in folder.glob(f"{PARTIAL}*"):
-        path.unlink()
+    for path in [*folder.rglob(f"{PARTIAL}*")]:
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -10,12 +10,14 @@ import pytest
 
 from miua.errors import MiuaError
 from miua.files import (
+    PARTIAL,
     atomic_folder,
     atomic_open,
     atomic_path,
     data_folder,
     read_array,
     read_json,
+    remove_partial_files,
     sha256_array,
     sha256_file,
     write_array,
@@ -66,6 +68,16 @@ def test_a_folder_replaces_another_only_when_asked(tmp_path: Path) -> None:
     with atomic_folder(place, replace=True) as made:
         (made / "new").touch()
     assert [path.name for path in tmp_path.rglob("*")] == ["folder", "new"]
+
+
+def test_what_a_kill_has_left_is_removed_however_deep(tmp_path: Path) -> None:
+    for place in (tmp_path, tmp_path / "deep" / "er"):
+        (place / f"{PARTIAL}folder" / f"{PARTIAL}inner").mkdir(parents=True)
+        (place / f"{PARTIAL}a.csv").touch()
+    (tmp_path / "deep" / "whole.csv").touch()
+    remove_partial_files(tmp_path)
+    left = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*")}
+    assert left == {"deep", "deep/er", "deep/whole.csv"}
 
 
 def test_writers_that_go_by_suffix_see_it(tmp_path: Path) -> None:

@@ -318,6 +318,19 @@ def test_what_is_finished_is_not_repeated(again):
     assert set(again()) == {"all", "paper", "report", "total"}
 
 
+def test_damaged_samples_are_made_again_and_nothing_else(without_latex, monkeypatch, capfd):
+    folder, _ = without_latex
+    runs = folder / "results" / "smoke" / "runs"
+    path, mark = runs / "n0004" / "samples" / "epoch_0001.png", runs / "n0004.done"
+    whole, done = path.read_bytes(), mark.stat().st_mtime_ns
+    path.write_bytes(b"noise")
+    monkeypatch.setattr("miua.study.run._run", lambda *_: None)
+    rerun(folder, study=folder / "experiments")
+    assert "made again from the checkpoint of epoch 1" in capfd.readouterr().err
+    assert path.read_bytes() == whole
+    assert mark.stat().st_mtime_ns == done
+
+
 def test_fid_is_computed_once_its_weights_are_there(again, monkeypatch):
     weights = SimpleNamespace(sha256="6726825d")
     monkeypatch.setattr("miua.study.run.find_inception_weights", lambda: weights)
@@ -405,6 +418,8 @@ def test_a_manifest_ends_a_reproduction_and_stays_while_nothing_changes(tmp_path
     assert {"plan.yaml", "provenance.json", "tables/clinician.csv"} <= set(
         json.loads(before)["files"]
     )
+    (folder / "tables" / ".partial-a.csv").touch()  # as a kill leaves it
     rerun(tmp_path, **places)
+    assert not (folder / "tables" / ".partial-a.csv").exists()
     assert (folder / MANIFEST).read_bytes() == before
     assert (folder / "provenance.json").read_bytes() == plan

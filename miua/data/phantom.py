@@ -57,16 +57,14 @@ def write_phantoms(folder: Path, images: int, seed: int, threads: int | None = N
                 f"{seed}. Name another folder, or remove it."
             )
         return folder / TRAINING_SET
-    with atomic_folder(folder) as made:
-        (made / TRAINING_SET).mkdir()
-        write = partial(_write_image, made / TRAINING_SET, seed)
-        written = in_threads(write, image_layout(images, seed), threads or usable_cores())
-        rows = sorted(progress(written, "Making phantoms", "images", total=images))
-        with (made / TABLE_NAME).open("w", newline="", encoding="utf-8") as file:
-            table = csv.writer(file, lineterminator="\r\n")  # as HC18's table
-            table.writerows([TABLE_HEADER, *rows])
-        write_json(made / RECIPE_NAME, recipe)
-        write_provenance(made, provenance(inputs={}, settings=recipe))
+    try:
+        with atomic_folder(folder) as made:
+            _write(made, images, seed, threads, recipe)
+    except OSError as error:
+        raise MiuaError(
+            f"{folder} cannot be written: {error.strerror or error}. Nothing of it was kept. Fix "
+            "the cause, or name another folder; then run the same command again."
+        ) from error
     return folder / TRAINING_SET
 
 
@@ -84,6 +82,19 @@ def phantom(seed: int, subject: int, number: int) -> Phantom:
         left, top = int(rng.integers(585, 650)), int(rng.integers(405, 455))
         image[top : top + 100, left:770] = 0
     return Phantom(image, view.ellipse, view.pixel_size, head.circumference)
+
+
+def _write(made: Path, images: int, seed: int, threads: int | None, recipe: dict[str, int]) -> None:
+    """Images, annotations, table, recipe and provenance, into a new folder."""
+    (made / TRAINING_SET).mkdir()
+    write = partial(_write_image, made / TRAINING_SET, seed)
+    written = in_threads(write, image_layout(images, seed), threads or usable_cores())
+    rows = sorted(progress(written, "Making phantoms", "images", total=images))
+    with (made / TABLE_NAME).open("w", newline="", encoding="utf-8") as file:
+        table = csv.writer(file, lineterminator="\r\n")  # as HC18's table
+        table.writerows([TABLE_HEADER, *rows])
+    write_json(made / RECIPE_NAME, recipe)
+    write_provenance(made, provenance(inputs={}, settings=recipe))
 
 
 def image_layout(images: int, seed: int) -> list[tuple[int, int]]:

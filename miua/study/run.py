@@ -14,10 +14,10 @@ from pathlib import Path
 
 import yaml
 
-from miua.config import Strict, TrainingConfig, differences, read_config
+from miua.config import TrainingConfig, config_text, differences, read_config
 from miua.data.threads import usable_cores
 from miua.errors import MiuaError
-from miua.files import locked, write_text
+from miua.files import locked, remove_partial_files, write_text
 from miua.locked_packages import lock_warning
 from miua.metrics.inception_weights import NotComputedError, find_inception_weights
 from miua.progress import say
@@ -97,6 +97,9 @@ def reproduce(
         _write_plan(place, plan, study)
         here = cores or usable_cores()
         asked = study_of(plan, folder, study, paper, here)
+        if not dry_run:
+            remove_partial_files(folder)
+            _restore_sample_grids(asked, plan, lock)
         command = [*_snakemake_command(asked, place, targets), *_where(cluster, cores, here)]
         from miua.report.document import missing_latex  # loads matplotlib
 
@@ -154,11 +157,34 @@ def _check_runs(folder: Path, plan: Plan) -> None:
         raise MiuaError("\n".join([said, *changed, remedy]))
 
 
+def _restore_sample_grids(asked: Study, plan: Plan, lock: int) -> None:
+    """Let finished trainings make damaged pictures again from their checkpoints, or say so."""
+    from miua.checkpoint import saved_epochs  # loads torch
+    from miua.training.run_folder import damaged_sample_grids, sample_grid_name
+
+    (train,) = (step for step in STEPS if step.name == "train")
+    for run, config in plan.runs.items():
+        place = asked.folder / "runs" / run
+        if not place.with_name(f"{run}.done").exists():
+            continue
+        saved = saved_epochs(place)
+        last = min(config.epochs[-1], max(saved, default=0))
+        damaged = damaged_sample_grids(place, config, last)
+        if any(each in saved or (place / sample_grid_name(each)).exists() for each in damaged):
+            command = asked.command(train, {"run": run}, asked.threads(train))
+            again = subprocess.run(
+                ["sh", "-c", command], cwd=asked.folder, env=executors.steps_environment(),
+                pass_fds=[lock], check=False,
+            )  # fmt: skip
+            if again.returncode:
+                raise MiuaError(f"The samples of {place} were not made again, as said above.")
+
+
 def _write_plan(folder: Path, plan: Plan, study: Path) -> None:
     """Write the plan, the list of sets and all configurations; what is unchanged keeps its time."""
     configs = {f"configs/{run}.yaml": config for run, config in plan.runs.items()}
     settings: dict[str, Strict] = {"plan.yaml": plan.profile, **configs}
-    texts = {n: yaml.safe_dump(s.model_dump(), sort_keys=False) for n, s in settings.items()}
+    texts = {name: config_text(each, flow=False) for name, each in settings.items()}
     texts["sets.csv"] = cells_csv(plan.cells)
     for name, text in texts.items():
         path = folder / name

@@ -16,10 +16,11 @@ from miua import checkpoint, files
 from miua.checkpoint import START, DamagedError, Position, load_checkpoint, saved_positions
 from miua.config import TrainingConfig, config_hash, differences, read_config, write_config
 from miua.data import subset
+from miua.data.formats import read_images
 from miua.data.model_space import to_image_stack
 from miua.errors import MiuaError
 from miua.progress import say
-from miua.provenance import provenance, write_provenance
+from miua.provenance import provenance, read_provenance, write_provenance
 from miua.training.adversaries import Adversaries, with_prefix
 from miua.training.draws import Stream, seeded_generator
 from miua.training.updates import EpochSums
@@ -61,7 +62,7 @@ def claim(run: Path, config: TrainingConfig, images: NDArray[np.uint8]) -> Train
     configuration that is returned and saved has all epochs that were ever asked for.
     """
     if (run / "provenance.json").exists():
-        recorded = files.read_json(run / "provenance.json")["inputs"]
+        recorded = read_provenance(run, "Choose another folder for --out.")["inputs"]
         if recorded != {"images": files.sha256_array(images)}:
             raise MiuaError(
                 f"{run} was trained on other images than these. Choose another folder for --out."
@@ -82,7 +83,50 @@ def claim(run: Path, config: TrainingConfig, images: NDArray[np.uint8]) -> Train
 
 def divergence(run: Path) -> dict[str, Any] | None:
     """Epoch and reason of the end of a training that diverged; None for any other run."""
-    return dict(files.read_json(run / DIVERGED)) if (run / DIVERGED).exists() else None
+    path = run / DIVERGED
+    if not path.exists():
+        return None
+    found = files.read_json(path)
+    if not isinstance(found, dict) or not isinstance(found.get("epoch"), int):
+        raise MiuaError(f"{path} is damaged. Remove it: the training makes it again.")
+    return {"reason": "", **found}
+
+
+def sample_grid_name(epoch: int) -> str:
+    """Where a run keeps the images of one latent batch after an epoch, as seen from it."""
+    return f"samples/epoch_{epoch:04d}.png"
+
+
+def has_sample_grid(config: TrainingConfig, epoch: int) -> bool:
+    """Each asked epoch has a grid, and as many others as it takes to watch: 1, 2, 5, 10, 20, ..."""
+    return epoch in config.epochs or str(epoch).rstrip("0") in {"1", "2", "5"}
+
+
+def damaged_sample_grids(run: Path, config: TrainingConfig, last: int) -> list[int]:
+    """The epochs, up to the last that was reached, whose grid is missing or no such picture."""
+    side = GRID_SIDE * config.image_size
+
+    def is_whole(path: Path) -> bool:
+        try:
+            return [image.shape for image in read_images(path)] == [(side, side)]
+        except Exception:  # whatever a decoder makes of noise
+            return False
+
+    asked = (epoch for epoch in range(1, last + 1) if has_sample_grid(config, epoch))
+    return [epoch for epoch in asked if not is_whole(run / sample_grid_name(epoch))]
+
+
+def sample_grid(networks: Adversaries, config: TrainingConfig) -> NDArray[np.uint8]:
+    """The images of the run's own latent batch, side by side."""
+    side = config.image_size
+    draws = seeded_generator(config.seed, Stream.SAMPLE_GRID)
+    latent = torch.randn(GRID_SIDE**2, config.latent_size, generator=draws)
+    generator = networks.generator.eval()
+    device = next(generator.parameters()).device
+    with torch.inference_mode():
+        stack = to_image_stack(generator(latent.to(device)))
+    grid = stack.reshape(GRID_SIDE, GRID_SIDE, side, side).swapaxes(1, 2)
+    return grid.reshape(GRID_SIDE * side, GRID_SIDE * side)
 
 
 def start_of(positions: list[Position], config: TrainingConfig) -> tuple[Position, list[int]]:
@@ -144,22 +188,31 @@ class Run:
         return reason
 
     def save_sample_grid(self) -> None:
-        """Draw the same latent batch again, so that one sees the images form.
+        """Draw the same latent batch again, so that one sees the images form."""
+        epoch = self.position.epoch
+        if has_sample_grid(self.config, epoch):
+            grid = sample_grid(self.networks, self.config)
+            files.write_png(self.folder / sample_grid_name(epoch), grid)
 
-        At each asked epoch, and often enough to watch: at 1, 2, 5, 10, 20, 50, ...
+    def restore_sample_grids(self) -> None:
+        """Make the pictures again that are missing or damaged, as far as checkpoints are kept.
+
+        Others that are damaged go.
         """
-        epoch, side = self.position.epoch, self.config.image_size
-        if epoch not in self.config.epochs and str(epoch).rstrip("0") not in {"1", "2", "5"}:
-            return
-        draws = seeded_generator(self.config.seed, Stream.SAMPLE_GRID)
-        latent = torch.randn(GRID_SIDE**2, self.config.latent_size, generator=draws)
-        generator = self.networks.generator.eval()
-        device = next(generator.parameters()).device
-        with torch.inference_mode():
-            stack = to_image_stack(generator(latent.to(device)))
-        grid = stack.reshape(GRID_SIDE, GRID_SIDE, side, side).swapaxes(1, 2)
-        path = self.folder / "samples" / f"epoch_{epoch:04d}.png"
-        files.write_png(path, grid.reshape(GRID_SIDE * side, GRID_SIDE * side))
+        saved = saved_positions(self.folder)
+        device = next(self.networks.generator.parameters()).device
+        for epoch in damaged_sample_grids(self.folder, self.config, self.position.epoch):
+            path, position = self.folder / sample_grid_name(epoch), Position(epoch)
+            said = f"{path} is missing or damaged"
+            if position in saved:
+                tensors, _ = load_checkpoint(self.folder, position, self.config)
+                networks = Adversaries(self.config, device)
+                networks.load(tensors)
+                files.write_png(path, sample_grid(networks, self.config))
+                say(f"{said}; made again from the checkpoint of epoch {epoch}.")
+            else:
+                path.unlink(missing_ok=True)
+                say(f"{said}. No checkpoint of epoch {epoch} is kept to make it again from.")
 
     def save(self) -> None:
         """Save where it stands, then thin: keep the asked epochs and the newest two checkpoints."""
@@ -186,12 +239,11 @@ class Run:
         training.
         """
         run = self.folder
-        for folder in (run, run / "samples"):
-            files.remove_partial_files(folder)
+        files.remove_partial_files(run)
         checkpoint.remove_unfinished_checkpoints(run)
         for position in saved_positions(run):
             try:
-                load_checkpoint(run, position, self.config)
+                _check_history(run, position, load_checkpoint(run, position, self.config)[1])
             except DamagedError as error:
                 say(f"{error} Falling back to the checkpoint before it.")
                 checkpoint.remove_checkpoint(run, position)
@@ -214,6 +266,7 @@ class Run:
         elif (run / LOG).exists():
             say(f"{run}: there is no checkpoint yet; starting again.")
         self._rewrite_logs()
+        self.restore_sample_grids()
 
     def _rewrite_logs(self) -> None:
         """Let log.jsonl be the history, whatever an interruption has left; of speed, as much."""
@@ -222,9 +275,27 @@ class Run:
         if not log.exists() or log.read_bytes() != text.encode():
             files.write_text(log, text)
         if speed.exists():
-            # A line that a power cut broke off has no newline, and is forgotten too.
+            # A damaged line is forgotten, and so is one that a power cut broke off.
             whole = speed.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)
-            lines = (line for line in whole if line.endswith("}\n"))
-            kept = [line for line in lines if json.loads(line)["epoch"] <= len(self.history)]
+            kept = [line for line in whole if 0 < _epoch_of(line) <= len(self.history)]
             if kept != whole:
                 files.write_text(speed, "".join(kept))
+
+
+def _epoch_of(line: str) -> int:
+    """The epoch of a line of speed.jsonl; 0 where it is damaged."""
+    try:
+        found = json.loads(line) if line.endswith("\n") else {}
+    except (ValueError, RecursionError):
+        return 0
+    whole = isinstance(found, dict) and {"epoch", "seconds", "images_per_second"} <= found.keys()
+    return int(found["epoch"]) if whole and isinstance(found["epoch"], int) else 0
+
+
+def _check_history(run: Path, position: Position, facts: dict[str, Any]) -> None:
+    """DamagedError: the log of a checkpoint does not lead to its epoch."""
+    history = facts.get("history")
+    lines = history if isinstance(history, list) else []
+    epochs = [line.get("epoch") if isinstance(line, dict) else None for line in lines]
+    if epochs != [*range(1, position.epoch + 1)]:
+        raise DamagedError(f"{run}: the checkpoint of {position} is damaged: its log is not whole.")

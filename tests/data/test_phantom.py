@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import errno
+import os
 from collections import Counter
 from pathlib import Path
 
@@ -183,3 +185,15 @@ def test_an_interrupted_call_leaves_nothing(
     with pytest.raises(OSError, match="no space"):
         write_phantoms(tmp_path / "set", 1, seed=0)
     assert [path.name for path in tmp_path.iterdir()] == []
+
+
+def test_a_full_disk_is_said_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("PIL.Image.Image.save", full)
+    with pytest.raises(MiuaError, match=r"set cannot be written: No space left on device\."):
+        write_phantoms(tmp_path / "set", 3, seed=5)
+    assert list(tmp_path.iterdir()) == []

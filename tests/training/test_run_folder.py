@@ -1,6 +1,7 @@
 """What a run keeps: enough to continue bit for bit from wherever it was interrupted."""
 
 import json
+import shutil
 
 import pytest
 import torch
@@ -124,6 +125,75 @@ def test_what_a_kill_leaves_half_written_is_removed(tmp_path, stack):
     (run / "checkpoints" / "epoch_0004.safetensors").write_bytes(b"without its facts")
     train(tiny(), stack, run, device="cpu", threads=1)
     assert {path.name for path in run.rglob("*")} == before
+
+
+HARMS = {
+    "deleted": lambda path: path.unlink(),
+    "empty": lambda path: path.write_bytes(b""),
+    "cut": lambda path: path.write_bytes(path.read_bytes()[: path.stat().st_size // 2]),
+    "noise": lambda path: path.write_bytes(bytes(range(256)) * 4),
+    "folder": lambda path: (path.unlink(), path.mkdir()),
+}
+
+
+@pytest.mark.parametrize("harm", ["deleted", "empty", "cut", "noise"])
+def test_a_damaged_sample_grid_is_made_again_or_missed_in_words(tmp_path, stack, capsys, harm):
+    run = tmp_path / "run"
+    train(tiny(), stack, run, device="cpu", threads=1)
+    before = result(run)
+    for epoch, said in (
+        (3, "made again from the checkpoint of epoch 3"),
+        (2, "No checkpoint of epoch 2 is kept"),
+    ):
+        name = f"samples/epoch_{epoch:04d}.png"
+        HARMS[harm](run / name)
+        train(tiny(), stack, run, device="cpu", threads=1)
+        assert f"{run / name} is missing or damaged" in (told := capsys.readouterr().err)
+        assert said in told
+        changed = dict(before.items() ^ result(run).items())
+        assert set(changed) == ({name} if epoch == 2 else set())
+
+
+@pytest.mark.parametrize("line", [b"{}", b"[1]", b"{" * 9999, b"\xff", b'{"epoch": "1"}', b"1"])
+def test_damaged_lines_of_the_speeds_are_forgotten(tmp_path, stack, line):
+    run = tmp_path / "run"
+    train(tiny(), stack, run, device="cpu", threads=1)
+    speed = run / "speed.jsonl"
+    whole = speed.read_bytes()
+    speed.write_bytes(line + b"\n" + whole)
+    train(tiny(), stack, run, device="cpu", threads=1)
+    assert speed.read_bytes() == whole
+
+
+def test_any_damage_to_a_file_of_a_run_is_mended_or_refused_in_words(tmp_path, stack):
+    whole, run = tmp_path / "whole", tmp_path / "run"
+    train(tiny(), stack, whole, device="cpu", threads=1)
+    lost = "samples/epoch_0002.png"  # no checkpoint is kept of that epoch
+
+    def kept(run):
+        return {name: digest for name, digest in result(run).items() if name != lost}
+
+    for name in sorted(str(path.relative_to(whole)) for path in whole.rglob("*.*")):
+        for harm in HARMS.values():
+            shutil.rmtree(run, ignore_errors=True)
+            shutil.copytree(whole, run)
+            harm(run / name)
+            try:
+                train(tiny(), stack, run, device="cpu", threads=1)
+            except MiuaError as error:
+                assert str(run) in str(error)
+            else:
+                assert kept(run) == kept(whole)
+
+
+@pytest.mark.parametrize("facts", ["[1]", '{"sha256": ""}'])
+def test_facts_that_are_none_are_a_damaged_checkpoint(tmp_path, stack, facts):
+    run = tmp_path / "run"
+    train(tiny(), stack, run, device="cpu", threads=1)
+    expected = result(run)
+    (run / "checkpoints" / "epoch_0003.json").write_text(facts)
+    train(tiny(), stack, run, device="cpu", threads=1)
+    assert result(run) == expected
 
 
 def test_a_checkpoint_of_another_training_is_refused_with_the_difference(tmp_path, stack):
