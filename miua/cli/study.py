@@ -5,6 +5,7 @@
 """
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,27 +16,36 @@ from miua.errors import MiuaError
 from miua.wording import printable
 
 
+def _manifest_renewed(results: Path) -> AbstractContextManager[None]:
+    from miua.study.manifest import renewed
+
+    return renewed(results)
+
+
 def collect_command(
     results: Results, experiment: Annotated[str, argument("One that trains, such as augmentation.")]
 ) -> list[Path]:
     """Join the metrics of one experiment's sets."""
     from miua.analysis.tables import collect
 
-    return collect(results, experiment)
+    with _manifest_renewed(results):
+        return collect(results, experiment)
 
 
 def clinician_command(results: Results, study: Study = STUDY) -> list[Path]:
     """Refit the published scores of the clinician."""
     from miua.analysis.clinician import refit_clinician
 
-    return refit_clinician(results, study)
+    with _manifest_renewed(results):
+        return refit_clinician(results, study)
 
 
 def analyse_command(results: Results) -> list[Path]:
     """Join all sets' metrics into tables."""
     from miua.analysis.tables import analyse
 
-    return analyse(results)
+    with _manifest_renewed(results):
+        return analyse(results)
 
 
 def readers_command(results: Results) -> list[Path]:
@@ -43,14 +53,16 @@ def readers_command(results: Results) -> list[Path]:
     need("Scoring readers", "statsmodels")
     from miua.survey.into_claims_table import write_reader_tables
 
-    return write_reader_tables(results)
+    with _manifest_renewed(results):
+        return write_reader_tables(results)
 
 
 def claims_command(results: Results, study: Study = STUDY) -> list[Path]:
     """Judge every claim of the study by the results' tables."""
     from miua.analysis.claims_table import write_claims
 
-    paths = write_claims(results, study)
+    with _manifest_renewed(results):
+        paths = write_claims(results, study)
     _print_claims(results)
     return paths
 
@@ -59,21 +71,24 @@ def figures_command(results: Results, study: Study = STUDY) -> list[Path]:
     """Draw every figure, as PDF and PNG."""
     from miua.report import make_figures
 
-    return make_figures(results, study)
+    with _manifest_renewed(results):
+        return make_figures(results, study)
 
 
 def report_command(results: Results, study: Study = STUDY) -> Path:
     """Write report.html, one file with everything in it."""
     from miua.report import make_report
 
-    return make_report(results, study)
+    with _manifest_renewed(results):
+        return make_report(results, study)
 
 
 def paper_command(results: Results, study: Study = STUDY, source: Paper = PAPER) -> Path:
     """Print the paper from results and LaTeX sources."""
     from miua.report import make_paper
 
-    return make_paper(results, study, source)
+    with _manifest_renewed(results):
+        return make_paper(results, study, source)
 
 
 def trace_command(

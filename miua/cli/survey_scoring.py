@@ -63,8 +63,11 @@ def score_command(
         print_outcome(outcome)
         print(*written, sep="\n")
     if results is not None:
-        place = add_readers(results, opened, accepted)
-        tables = write_reader_tables(results)
+        from miua.study.manifest import renewed
+
+        with renewed(results):
+            place = add_readers(results, opened, accepted)
+            tables = write_reader_tables(results)
         if not json:
             print(place, *tables, sep="\n")
             print(

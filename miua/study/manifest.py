@@ -3,24 +3,26 @@
 import platform
 import posixpath
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from miua.data.threads import in_threads, usable_cores
 from miua.environment import hardware
 from miua.errors import MiuaError
-from miua.files import read_json, sha256_file, write_json
+from miua.files import PARTIAL, locked, sha256_file, write_json
 from miua.locked_packages import installed_packages
-from miua.progress import Progress
+from miua.progress import Progress, say
 from miua.provenance import FILES, PROVENANCE, code_version, platform_name
+from miua.study.compare import read_strict_json
 from miua.study.finding import Finding, guarded
 from miua.study.store import Results
 
 FILES_CHECK = "files"  # the check of a verification that is made here
 MANIFEST = "MANIFEST.json"
+LOCK, SIGNATURE = ".lock", f"{MANIFEST}.sig"
 # What is no part of the results: Snakemake's notes, the lock, the manifest and its signature.
-LEFT_OUT = (".snakemake", ".lock", MANIFEST, f"{MANIFEST}.sig")
+LEFT_OUT = (".snakemake", LOCK, MANIFEST, SIGNATURE)
 MARK = ".done"  # the ending of the empty files that Snakemake leaves where a step has ended
 NOT_SIGNED_OFF = "not signed off"
 # Raised by one whenever a key of the manifest changes its name or meaning.
@@ -31,9 +33,29 @@ Contents = dict[str, dict[str, Any]]
 
 
 def read_contents(folder: Path) -> Contents:
-    """Every file of a results folder by its path in it, sorted; links are not followed."""
+    """Every file of a results folder by its path in it, sorted; links are not followed.
+
+    Files that an interrupted write has left are none of the results.
+    """
+    return _contents(folder, [folder / name for name in file_names(folder)])
+
+
+def file_names(folder: Path) -> list[str]:
+    """The paths of all files in a results folder, without what an interrupted write has left."""
+    paths = (path for path in _files(folder) if not _is_partial(folder, path))
+    return [path.relative_to(folder).as_posix() for path in paths]
+
+
+def _files(folder: Path) -> list[Path]:
     paths = sorted(path for path in folder.rglob("*") if path.is_symlink() or not path.is_dir())
-    paths = [path for path in paths if path.relative_to(folder).parts[0] not in LEFT_OUT]
+    return [path for path in paths if path.relative_to(folder).parts[0] not in LEFT_OUT]
+
+
+def _is_partial(folder: Path, path: Path) -> bool:
+    return any(part.startswith(PARTIAL) for part in path.relative_to(folder).parts)
+
+
+def _contents(folder: Path, paths: list[Path]) -> Contents:
     sizes = [path.lstat().st_size for path in paths]
     found: Contents = {}
     with Progress("Hashing files", sum(sizes), "B") as shown:
@@ -80,6 +102,53 @@ def write_manifest(folder: Path, signed_off_by: str | None = None) -> Path:
     return folder / MANIFEST
 
 
+@contextmanager
+def renewed(folder: Path) -> Iterator[None]:
+    """Renew the entries of what the block writes in a manifest that is there, and say so.
+
+    All other entries stay, so that a change that somebody else made is still found. While a
+    reproduction is at work nothing is renewed: it ends with a new manifest itself.
+    """
+    manifest: dict[str, Any] | None = None
+    if (folder / MANIFEST).is_file() and not _at_work(folder):
+        try:
+            manifest = read_manifest(folder)
+        except MiuaError as error:
+            say(f"{error} It is left as it is.")
+    before = _stamps(folder) if manifest else {}
+    yield
+    if manifest is None:
+        return
+    after, listed = _stamps(folder), manifest["files"]
+    written = [folder / name for name, stamp in after.items() if before.get(name) != stamp]
+    kept = {name: it for name, it in listed.items() if name in after or name not in before}
+    contents = dict(sorted({**kept, **_contents(folder, written)}.items()))
+    if contents != listed:
+        anew = {**manifest, "files": contents, "signed_off_by": NOT_SIGNED_OFF}
+        write_json(folder / MANIFEST, anew)
+        signed = sign_off(manifest) != NOT_SIGNED_OFF or (folder / SIGNATURE).exists()
+        lost = " It was signed, and is no longer: sign it again." if signed else ""
+        say(
+            f"{folder / MANIFEST} now lists what was written.{lost} "
+            f"What does not follow from it yet: miua verify {folder}"
+        )
+
+
+def _at_work(folder: Path) -> bool:
+    """Whether a reproduction holds the results folder."""
+    try:
+        with locked(folder / LOCK, "It is at work."):
+            return False
+    except MiuaError:
+        return True
+
+
+def _stamps(folder: Path) -> dict[str, tuple[int, int, int]]:
+    """What changes when a file is written, by its path in the folder."""
+    stats = ((name, (folder / name).lstat()) for name in file_names(folder))
+    return {name: (it.st_ino, it.st_mtime_ns, it.st_size) for name, it in stats}
+
+
 def read_manifest(folder: Path) -> dict[str, Any]:
     """The manifest of a results folder. MiuaError: it is missing, damaged, or of another kind."""
     path, remedy = folder / MANIFEST, f"miua manifest {folder}"
@@ -105,7 +174,7 @@ def sign_off(manifest: dict[str, Any]) -> str:
 
 def read_record(path: Path) -> dict[str, Any]:
     """A provenance record or other JSON object. MiuaError: it is missing or none."""
-    record = read_json(path)
+    record = read_strict_json(path)
     if not isinstance(record, dict):
         raise MiuaError(f"{path} holds no record. Make it again.")
     return record
@@ -119,7 +188,19 @@ def check_files(folder: Path) -> Iterator[Finding]:
     for name, content in contents.items():
         if not content["sha256"]:
             yield _failed(name, said)
+        elif name.endswith(".json"):
+            yield from guarded(CHECK, name, _read_strictly, folder / name)
+    said = "An interrupted write has left it. `miua reproduce` removes it."
+    for path in _files(folder):
+        if _is_partial(folder, path):
+            yield _failed(path.relative_to(folder).as_posix(), said)
     yield from _provenance(folder, contents)
+
+
+def _read_strictly(path: Path) -> Iterator[Finding]:
+    """No finding, or an error if two readers could see different content."""
+    read_strict_json(path)
+    yield from ()
 
 
 def _against_manifest(folder: Path, contents: Contents) -> Iterator[Finding]:
