@@ -3,22 +3,29 @@
 What should be there is read from the study, never from the results.
 """
 
+import hashlib
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import load_file
+
 from miua import conformance
 from miua.checkpoint import saved_epochs
-from miua.config import TrainingConfig, config_hash, differences, read_config
+from miua.config import TrainingConfig, config_hash, config_text, differences, read_config
 from miua.errors import MiuaError
 from miua.files import read_array, sha256_array, sha256_file
 from miua.progress import say
 from miua.provenance import PROVENANCE
+from miua.study.belonging import check_belonging
 from miua.study.expected import read_expected
 from miua.study.finding import EXPECTED, Finding, Verification, guarded
-from miua.study.manifest import FILES_CHECK, check_files, read_record
+from miua.study.manifest import FILES_CHECK, check_files, file_names, read_record
 from miua.study.plan import (
     Cell,
     Plan,
@@ -30,10 +37,11 @@ from miua.study.plan import (
     read_experiments,
     read_profile,
 )
-from miua.study.remake import IMAGES, METRICS, TABLES, Remake
+from miua.study.remake import FIGURES, IMAGES, METRICS, TABLES, Remake
 from miua.study.store import Results
 from miua.study.verdicts import compare_with_expected
-from miua.training.run_folder import divergence, training_images
+from miua.training.adversaries import with_prefix
+from miua.training.run_folder import LOG, divergence, training_images
 
 PLAN, KERNELS = "plan", "kernels"
 TITLES = {
@@ -42,6 +50,7 @@ TITLES = {
     IMAGES: "phantoms, stacks and synthetic sets, made again",
     METRICS: "measured again",
     TABLES: "tables, claims, paper and report, made again",
+    FIGURES: "figures, samples and the printed paper, made again",
     KERNELS: "the conformance file",
     EXPECTED: "beside repeated runs",
 }
@@ -51,7 +60,7 @@ CHECKS = tuple(TITLES)
 def verify(
     folder: Path, study: Path, expected: Path | None = None, only: Collection[str] = CHECKS
 ) -> Verification:
-    """Check a results folder in seven parts; nothing in it is changed, and no part stops another.
+    """Check a results folder in eight parts; nothing in it is changed, and no part stops another.
 
     study: the folder that says what the study is. expected: the reference distribution to compare
     with; STUDY/expected/PROFILE if None. only: which of CHECKS to do. MiuaError: there is no
@@ -76,9 +85,9 @@ def verify(
         )
     again = Remake(results, plan, study)
     finders: dict[str, Callable[[], Iterable[Finding]]] = {
-        FILES_CHECK: partial(check_files, folder),
+        FILES_CHECK: partial(_check_files, folder, plan, again),
         PLAN: partial(_check_plan, results, plan),
-        **{check: partial(again.check, check) for check in (IMAGES, METRICS, TABLES)},
+        **{check: partial(again.check, check) for check in (IMAGES, METRICS, TABLES, FIGURES)},
         KERNELS: _check_kernels,
         EXPECTED: partial(_check_expected, results, study, expected),
     }
@@ -88,6 +97,11 @@ def verify(
             say(f"{number}/{len(finders)} {check}: {TITLES[check]}")
             findings += guarded(check, str(folder), find)
     return Verification(tuple(findings))
+
+
+def _check_files(folder: Path, plan: Plan, again: Remake) -> Iterator[Finding]:
+    yield from check_files(folder)
+    yield from check_belonging(plan, again.known, file_names(folder))
 
 
 def _check_kernels() -> Iterator[Finding]:
@@ -115,6 +129,7 @@ def _check_plan(results: Results, plan: Plan) -> Iterator[Finding]:
     """Findings on the plan's files, every training, every checkpoint, every set and seed."""
     profile = plan.profile
     planned = _apart(results.plan.model_dump(), profile.model_dump())
+    planned += _foreign(results.folder, "plan.yaml", config_text(results.plan, flow=False))
     yield _judged("plan.yaml", planned, "It is the study's.")
     yield from guarded(PLAN, "sets.csv", _sets_csv, results, plan)
     was_run = {name for name in profile.experiments if results.table_path(name).exists()}
@@ -124,18 +139,20 @@ def _check_plan(results: Results, plan: Plan) -> Iterator[Finding]:
             yield Finding(PLAN, name, "not checked", said)
     cells = list({cell.set: cell for cell in plan.cells if cell.experiment in was_run}.values())
     weights: dict[str, str] = {}  # where each was seen first
+    images: dict[str, Cell] = {}
     for run in dict.fromkeys(cell.run for cell in cells):
         config = plan.runs[run]
         yield from guarded(PLAN, f"runs/{run}", _run, results, run, config)
         diverged = divergence(results.run(run))
         if diverged is not None:
             yield from guarded(PLAN, f"runs/{run}/diverged.json", _diverged, results, run, diverged)
+        yield from guarded(PLAN, f"runs/{run}/log.jsonl", _log, results, run, diverged is not None)
         for epoch in sorted({cell.epoch for cell in cells if cell.run == run}):
             if diverged is None or epoch < diverged["epoch"]:
                 name = f"runs/{run}/checkpoints/epoch_{epoch:04d}"
                 yield from guarded(PLAN, name, _checkpoint, results, name, epoch, config, weights)
     for cell in cells:
-        yield from guarded(PLAN, f"sets/{cell.set}", _set, results, profile, cell)
+        yield from guarded(PLAN, f"sets/{cell.set}", _set, results, profile, cell, images)
     for name, scale in profile.experiments.items():
         if isinstance(scale, RealImages) and name in was_run:
             yield from guarded(PLAN, f"tables/{name}.json", _real, results, profile, name, scale)
@@ -155,6 +172,12 @@ def _apart(there: Mapping[str, Any], asked: Mapping[str, Any]) -> list[str]:
     ]
 
 
+def _foreign(folder: Path, name: str, text: str) -> list[str]:
+    """That a configuration holds more than it says to a program, in words."""
+    same = (folder / name).read_text(encoding="utf-8") == text
+    return [] if same else [f"{name}: it is not written as miua writes it"]
+
+
 def _sets_csv(results: Results, plan: Plan) -> Iterator[Finding]:
     text = (results.folder / "sets.csv").read_text(encoding="utf-8")
     wrong = [] if text == cells_csv(plan.cells) else ["It lists other sets than the study plans"]
@@ -165,8 +188,10 @@ def _run(results: Results, run: str, asked: TrainingConfig) -> Iterator[Finding]
     folder = results.run(run)
     config = read_config(results.folder / "configs" / f"{run}.yaml", TrainingConfig)
     wrong = [f"configs/{run}.yaml: {s}" for s in _apart(config.model_dump(), asked.model_dump())]
+    wrong += _foreign(results.folder, f"configs/{run}.yaml", config_text(config, flow=False))
     config = read_config(folder / "config.yaml", TrainingConfig)
     wrong += [f"config.yaml: {said}" for said in differences(config, asked)]
+    wrong += _foreign(folder, "config.yaml", config_text(config))
     record = read_record(folder / PROVENANCE)
     settings = {**record["settings"]}
     hashed = settings.pop("config_sha256")
@@ -206,12 +231,52 @@ def _checkpoint(
     digest = sha256_file(results.folder / f"{name}.safetensors")
     if facts["sha256"] != digest:
         wrong.append("the weights are others: their SHA-256 is not the recorded one")
-    if (other := seen.setdefault(digest, name)) != name:
+    weights = _digest_of_weights(results.folder / f"{name}.safetensors")
+    if (other := seen.setdefault(weights, name)) != name:
         wrong.append(f"its weights are those of {other}")
     yield _judged(name, wrong, "The weights are those recorded, of this training and epoch.")
 
 
-def _set(results: Results, profile: Profile, cell: Cell) -> Iterator[Finding]:
+def _digest_of_weights(path: Path) -> str:
+    """Of the generator's tensors, in whatever order and with whatever else the file has them."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(with_prefix(load_file(path), "generator.").items()):
+        digest.update(f"{name} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _log(results: Results, run: str, diverged: bool) -> Iterator[Finding]:
+    """The log is what the last checkpoint remembers of it; a training that diverged goes on."""
+    folder = results.run(run)
+    last, history = max(saved_epochs(folder), default=None), ""
+    if last is not None:
+        facts = read_record(folder / "checkpoints" / f"epoch_{last:04d}.json")
+        history = "".join(json.dumps(line) + "\n" for line in facts["history"])
+    text = (folder / LOG).read_text(encoding="utf-8")
+    agrees = text.startswith(history) if diverged else text == history
+    wrong = [] if agrees else ["It is not the log that the last checkpoint holds"]
+    yield _judged(f"runs/{run}/{LOG}", wrong, "It is the log that the last checkpoint holds.")
+
+
+def _copied(cell: Cell, stack: NDArray[Any], seen: dict[str, Cell]) -> list[str]:
+    """Whether a set, or an image of one, is that of another training, in words.
+
+    Trainings of one seed that has hardly begun are alike, so of these whole sets are compared; and
+    a generator that has failed makes images of one grey level, which say nothing.
+    """
+    for part in (stack, *stack):
+        other = seen.setdefault(sha256_array(part), cell)
+        alike = other.run != cell.run and np.ptp(part)
+        if alike and (part is stack or other.seed != cell.seed):
+            return [f"it has images of sets/{other.set}, which is of another training"]
+    return []
+
+
+def _set(
+    results: Results, profile: Profile, cell: Cell, seen: dict[str, Cell]
+) -> Iterator[Finding]:
+    """seen: of the images that were checked before, where they are."""
     subject, run = f"sets/{cell.set}", results.run(cell.run)
     record = read_record(results.set(cell.set) / PROVENANCE)
     asked: dict[str, Any] = {"run": cell.run, "epoch": cell.epoch}
@@ -230,6 +295,7 @@ def _set(results: Results, profile: Profile, cell: Cell) -> Iterator[Finding]:
     stack = read_array(results.set_stack(cell.set))
     if record["outputs"]["images"] != sha256_array(stack):
         wrong.append("images.npy holds other images than were generated")
+    wrong += _copied(cell, stack, seen)
     yield _judged(subject, wrong, "Run, epoch, seed and checkpoint are the study's.")
     trained = read_record(run / PROVENANCE)
     if (record["device"] == "cpu") != (trained["device"] == "cpu"):

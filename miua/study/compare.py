@@ -1,14 +1,17 @@
 """One comparator for what a step made and what it makes again, file by file.
 
 Files with the same bytes agree. Of others, tables are compared cell by cell, JSON value by value,
-arrays and image stacks element by element, other text line by line. Tables and JSON are read
-strictly: where two readers could see different content, the file fails.
+arrays and image stacks element by element, pictures pixel by pixel, other text line by line;
+anything else must have the same bytes. Tables and JSON are read strictly: where two readers could
+see different content, the file fails.
 """
 
 import csv
 import io
 import json
 import math
+import re
+import zlib
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -19,6 +22,7 @@ from typing import Any, NoReturn
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from PIL import Image
 
 from miua.errors import MiuaError
 from miua.files import read_array, read_json
@@ -73,7 +77,7 @@ def compare(
     if there.read_bytes() == again.read_bytes():
         yield Finding(check, subject, "passed", "Made again, it has the same bytes.")
         return
-    content = {".csv": _tables, ".json": _json, ".npy": _arrays}.get(again.suffix, _texts)
+    content = COMPARED_BY.get(again.suffix, _texts)
     told = content(there, again, tolerance)
     found = [replace(each, check=check, subject=subject + each.subject) for each in told]
     failed = [each for each in found if each.bad]
@@ -214,6 +218,55 @@ def _images(found: Array, wanted: Array, tolerance: Tolerance) -> Iterator[Findi
         yield Finding("", "", "undecided", said, *numbers)
 
 
+def _pictures(there: Path, again: Path, tolerance: Tolerance) -> Iterator[Finding]:
+    (found, about), (wanted, asked) = _pixels(there), _pixels(again)
+    if (found.shape, about) != (wanted.shape, asked):
+        yield _failed(f"It is another kind of picture: {about}; made again it is {asked}.")
+    else:
+        yield from _images(found, wanted, tolerance)
+
+
+def _pixels(path: Path) -> tuple[Array, dict[Any, Any]]:
+    """A picture as a stack of one image, and all else that says how it looks."""
+    with Image.open(path, formats=("PNG",)) as image:
+        pixels = np.asarray(image)
+        about: dict[Any, Any] = {
+            "size": image.size,
+            "mode": image.mode,
+            "frames": getattr(image, "n_frames", 1),
+        }
+        return pixels.reshape(1, len(pixels), -1), {**about, **image.info}
+
+
+def _documents(there: Path, again: Path, tolerance: Tolerance) -> Iterator[Finding]:
+    """PDF; undecided where another library compressed it, or other programs made it."""
+    found, wanted = (_inflated(path.read_bytes()) for path in (there, again))
+    banners = [re.findall(rb"/PTEX\.Fullbanner *\(([^)]*)\)", data) for data in (found, wanted)]
+    if found == wanted:
+        said = "Its content is that of the file that is made again, compressed in another way."
+        yield Finding("", "", "undecided", said)
+    elif tolerance.levels or banners[0] != banners[1]:
+        made = tolerance.why if tolerance.levels else "printed by another TeX"
+        said = f"It is another document than the one that is made again, as it was {made}."
+        yield Finding("", "", "undecided", f"{said} Only a machine of that kind can tell.")
+    else:
+        yield _failed("It is another document than the one that is made again.")
+
+
+def _inflated(data: bytes) -> bytes:
+    """A PDF with its streams unpacked, without what depends on how long they were packed."""
+
+    def unpacked(stream: re.Match[bytes]) -> bytes:
+        try:
+            return b"stream" + zlib.decompress(stream[1])
+        except zlib.error:
+            return stream[0]
+
+    data = re.sub(rb"stream\r?\n(.*?)\r?\nendstream", unpacked, data, flags=re.DOTALL)
+    packed = rb"/Length\d? \d+|\d+ 0 obj\s+\d+\s+endobj|^\d{10} \d{5} [nf] *$|startxref\s+\d+"
+    return re.sub(packed, b"", data, flags=re.MULTILINE)
+
+
 def _texts(there: Path, again: Path, tolerance: Tolerance) -> Iterator[Finding]:
     try:
         found, wanted = (path.read_bytes().decode() for path in (there, again))
@@ -226,6 +279,15 @@ def _texts(there: Path, again: Path, tolerance: Tolerance) -> Iterator[Finding]:
         "nothing" if text is None else json.dumps(text[:120], ensure_ascii=False) for text in lines
     )
     yield _failed(f"Line {line}: {was} stands there, made again it is {should}.")
+
+
+COMPARED_BY = {
+    ".csv": _tables,
+    ".json": _json,
+    ".npy": _arrays,
+    ".png": _pictures,
+    ".pdf": _documents,
+}
 
 
 def _failed(detail: str, *numbers: float | None) -> Finding:

@@ -2,7 +2,7 @@
 
 A step is repeated in a scratch folder that links to the results, so that it has their inputs and
 not its own outputs; what it makes there is held against theirs by one comparator. All steps can be
-repeated but training, and but the printing of the paper, whose numbers and tables are made again.
+repeated but training, of which the samples are drawn again that a checkpoint is kept of.
 """
 
 import posixpath
@@ -22,6 +22,7 @@ from miua.analysis import real_images
 from miua.analysis.claims_table import write_claims
 from miua.analysis.clinician import refit_clinician
 from miua.analysis.tables import analyse, collect
+from miua.checkpoint import Position, load_checkpoint, saved_epochs
 from miua.data import ReadingOptions, write_phantoms
 from miua.data.hc18 import hc18_folder
 from miua.data.stack import save_stack
@@ -30,38 +31,51 @@ from miua.environment import hardware
 from miua.errors import MissingExtraError, MiuaError
 from miua.evaluation.evaluate import evaluate
 from miua.evaluation.measure import one_blas_thread
-from miua.files import read_array, write_array
+from miua.files import read_array, write_array, write_png
+from miua.locked_packages import installed_packages
 from miua.metrics import lbp_vector
 from miua.metrics.lbpv import LBPV_DIFFERENCES
 from miua.metrics.records import write_records
 from miua.metrics.registry import LBPV_ELEMENTS, STUDY_METRICS, not_computed_records
 from miua.progress import Progress
 from miua.provenance import PROVENANCE, platform_name
-from miua.report.document import GENERATED
+from miua.report.document import GENERATED, MAIN, build_document, missing_latex
+from miua.report.figures import draw_figures
 from miua.report.latex import write_latex
 from miua.report.page import write_report
 from miua.sampling import generate
 from miua.study.compare import Tolerance, compare
 from miua.study.finding import Finding, Verdict, guarded, problem
-from miua.study.manifest import named_files, read_manifest, read_record
+from miua.study.manifest import MARK, named_files, read_manifest, read_record
 from miua.study.plan import Plan, RealImages
 from miua.study.steps import Job, Study
 from miua.study.store import Results, write_table
 from miua.survey.into_claims_table import write_reader_tables
+from miua.training.adversaries import Adversaries
+from miua.training.device import choose_device, set_precision
+from miua.training.run_folder import (
+    damaged_sample_grids,
+    divergence,
+    has_sample_grid,
+    sample_grid,
+    sample_grid_name,
+)
 
-IMAGES, METRICS, TABLES = "images", "metrics", "tables"
+IMAGES, METRICS, TABLES, FIGURES = "images", "metrics", "tables", "figures"
 CHECK_OF = {
     "phantoms": IMAGES, "real_images": IMAGES, "reference": IMAGES, "generate": IMAGES,
     "evaluate": METRICS, "reference_lbpv": METRICS, "noise_floor": METRICS, "sensitivity": METRICS,
     "experiment": TABLES, "clinician": TABLES, "analyse": TABLES, "readers": TABLES,
-    "claims": TABLES, "paper": TABLES, "report": TABLES,
+    "claims": TABLES, "paper": TABLES, "report": TABLES, "figures": FIGURES,
 }  # fmt: skip
 PAPERS_VALUES = f"paper/{GENERATED}"  # what is compared of the paper
 ABSENT = {
     "claims": "There is no claims table: not all experiments were run.",
     "paper": "There is no paper: it was not printed.",
     "report": "There is no report: it was not written.",
+    "figures": "There are no figures: they were not drawn.",
 }
+PRINTED = "paper/main.pdf"
 FORMER_REPORT = "report/index.html"  # where the report was before it was one file
 
 # Measured: at most 1 level in 0.001 % of the pixels, between AVX-512, AVX2 and SSE4.1.
@@ -71,6 +85,11 @@ OTHER_PROCESSOR = Tolerance(
 # A GPU that torch is left to convolves with 10 bits of mantissa (TensorFloat-32): 1/1000 of the
 # range of 255, and the error of a layer goes through the next. An estimate, not measured.
 OTHER_DEVICE = Tolerance(levels=4, share=1.0, why="made on another kind of device")
+# Where letters and lines are drawn by other libraries, their edges differ by any grey level.
+DRAWN_ELSEWHERE = Tolerance(
+    levels=255, share=1.0, why="drawn with other packages or on another processor"
+)
+DRAWN_WITH = ("contourpy", "fonttools", "matplotlib", "numpy", "pillow", "scipy")
 # Distances of covariances come from singular values, which libraries give to about six digits
 # where features are nearly dependent; Inception's features also depend on the device.
 LOOSE = {"fd_lbp": 1e-6, "fid": 1e-3}
@@ -87,13 +106,15 @@ class Remake:
         self.results, self.plan, self.study = results, plan, study
         self.folder = results.folder
         steps = Study(plan.profile, tuple(plan.cells), study, study, folder=results.folder)
-        self._known = steps.jobs()
-        made = (job.name for job in self._known if self._is_there(job))
+        self.known = steps.jobs()
+        made = (job.name for job in self.known if self._is_there(job))
         self._jobs = steps.jobs(made)  # all that is there, and what it is made from
 
     def check(self, check: str) -> Iterator[Finding]:
-        """Findings on all that the steps of one of the three checks make."""
+        """Findings on all that the steps of one of these checks make."""
         jobs = [job for job in self._jobs if CHECK_OF.get(job.step.name) == check]
+        if check == FIGURES:
+            jobs = [job for job in jobs if self._is_there(job)]
         outputs = [output for job in jobs for output in _compared(job)]
         seen = set()
         # One scratch folder for all, so that a fault is named once, where it came in.
@@ -107,14 +128,60 @@ class Remake:
                     seen.add(finding.subject)
                     yield finding
                 shown.advance(note=job.name)
+        for job in self.known:
+            name = job.step.name
+            if name in ABSENT and CHECK_OF[name] == check and not self._is_there(job):
+                yield Finding(check, job.name, "not checked", ABSENT[name])
         if check == TABLES:
             yield from self._rest(seen)
+        if check == FIGURES:
+            yield from guarded(check, PRINTED, self._printed)
+            for run in (run for run in self.plan.runs if self.results.run(run).exists()):
+                yield from guarded(check, f"runs/{run}/samples", self._samples, run)
+
+    def _printed(self) -> Iterator[Finding]:
+        """The paper, printed again of its generated files."""
+        source, there = self.study.parent / "paper", self.folder / PRINTED
+        if not there.exists():
+            return  # the check of the tables says so
+        if not (source / MAIN).is_file():
+            missing = f"There is no {source / MAIN}, so it was not printed again."
+        else:
+            missing = missing_latex()
+        if missing:
+            yield Finding(FIGURES, PRINTED, "not checked", missing)
+            return
+        with tempfile.TemporaryDirectory(prefix="miua-verify-") as name:
+            again = Path(name) / there.name
+            build_document(source, self.folder / PAPERS_VALUES, again)
+            yield from compare(FIGURES, PRINTED, there, again, Tolerance())
+
+    def _samples(self, run: str) -> Iterator[Finding]:
+        """The samples of a run: whole, and those that a checkpoint is kept of drawn again."""
+        folder, config = self.results.run(run), self.plan.runs[run]
+        diverged = divergence(folder)
+        saved = saved_epochs(folder)
+        last = max(saved, default=0) if diverged is None else diverged["epoch"] - 1
+        damaged = damaged_sample_grids(folder, config, last)
+        for epoch in damaged:
+            name = f"runs/{run}/{sample_grid_name(epoch)}"
+            yield Finding(FIGURES, name, "failed", "It is missing, or no picture of samples.")
+        record = read_record(folder / PROVENANCE)
+        device = choose_device(**_where_like(record))
+        set_precision(config.precision if device.type == "cuda" else "float32", device)
+        networks = Adversaries(config, device)
+        kept = {each for each in saved if has_sample_grid(config, each)}
+        with tempfile.TemporaryDirectory(prefix="miua-verify-") as scratch:
+            for epoch in sorted(kept.difference(damaged)):
+                name = sample_grid_name(epoch)
+                again = Path(scratch) / Path(name).name
+                networks.load(load_checkpoint(folder, Position(epoch), config)[0])
+                write_png(again, sample_grid(networks, config))
+                subject, tolerance = f"runs/{run}/{name}", self._of_network(record)
+                yield from compare(FIGURES, subject, folder / name, again, tolerance)
 
     def _rest(self, seen: set[str]) -> Iterator[Finding]:
         """What of the tables' check no step has made again."""
-        for job in self._known:
-            if job.step.name in ABSENT and not self._is_there(job):
-                yield Finding(TABLES, job.name, "not checked", ABSENT[job.step.name])
         of_metrics = (job for job in self._jobs if CHECK_OF.get(job.step.name) == METRICS)
         seen |= {output for job in of_metrics for output in job.outputs}
         said = "Nothing makes it here: what it is made of is missing, or it does not belong."
@@ -195,6 +262,8 @@ class Remake:
                 write_reader_tables(at)
             case "claims":
                 write_claims(at, study)
+            case "figures":
+                draw_figures(at, study)
             case "paper":
                 write_latex(Results.open(at), study, at / PAPERS_VALUES)
                 for figure in (at / "figures").glob("*.pdf"):  # the paper has copies of them
@@ -206,10 +275,8 @@ class Remake:
         """On a device of the kind that made the set, where there is one."""
         name, profile = f"{run}_e{epoch}", self.plan.profile
         record = self._record(name)
-        cuda = record["device"] != "cpu" and torch.cuda.is_available()
         how: dict[str, Any] = {"images": profile.synthetic_images, "seed": profile.seed}
-        how["threads"] = min(max(1, int(record["threads"])), usable_cores())
-        how["device"] = "cuda" if cuda else "cpu"
+        how |= _where_like(record)
         generate(at.run(run), int(epoch), at.set(name), **how, record_divergence=True)
 
     def _evaluate(self, name: str, at: Results) -> None:
@@ -268,28 +335,51 @@ class Remake:
             case "evaluate":  # the LBP vectors come from integer counts
                 return replace(usual, metrics=LOOSE, exact=frozenset(LBPV_DIFFERENCES))
             case "generate":
-                record = self._record("{run}_e{epoch}".format(**job.wildcards))
-                if record["device"] != "cpu":
-                    return OTHER_DEVICE
-                here = version("torch"), platform_name(), hardware()["processor"]
-                made = record["packages"].get("torch"), record["platform"], self._processor
-                return usual if made == here else OTHER_PROCESSOR
+                return self._of_network(self._record("{run}_e{epoch}".format(**job.wildcards)))
+            case "figures":
+                here = {**installed_packages(), "on": hardware()["processor"]}
+                made = {**self._manifest.get("packages", {}), "on": self._processor}
+                if any(here.get(name) != made.get(name) for name in (*DRAWN_WITH, "on")):
+                    return DRAWN_ELSEWHERE
         return usual
+
+    def _of_network(self, record: dict[str, Any]) -> Tolerance:
+        """Of images that a network made, by the record of that."""
+        if record["device"] != "cpu":
+            return OTHER_DEVICE
+        here = version("torch"), platform_name(), hardware()["processor"]
+        made = record["packages"].get("torch"), record["platform"], self._processor
+        # A training that went on may have done so on another machine.
+        alike = made == here and not record.get("resumed")
+        return Tolerance(relative=0.0) if alike else OTHER_PROCESSOR
+
+    @cached_property
+    def _manifest(self) -> dict[str, Any]:
+        try:
+            return read_manifest(self.folder)
+        except MiuaError:
+            return {}
 
     @cached_property
     def _processor(self) -> str | None:
         """Of the machine that made the results, as their manifest says."""
-        try:
-            return str(read_manifest(self.folder)["hardware"]["processor"])
-        except (MiuaError, KeyError, TypeError):
-            return None
+        hardware = self._manifest.get("hardware")
+        return str(hardware.get("processor")) if isinstance(hardware, dict) else None
+
+
+def _where_like(record: dict[str, Any]) -> dict[str, Any]:
+    """A device of the kind that a record names, where there is one, and its threads."""
+    cuda = record["device"] != "cpu" and torch.cuda.is_available()
+    threads = min(max(1, int(record["threads"])), usable_cores())
+    return {"device": "cuda" if cuda else "cpu", "threads": threads}
 
 
 def _compared(job: Job) -> tuple[str, ...]:
     """What is compared of a job's outputs, files or folders."""
     if job.step.name == "paper":
         return (PAPERS_VALUES,)
-    return (posixpath.dirname(job.name),) if CHECK_OF.get(job.step.name) == IMAGES else job.outputs
+    whole = CHECK_OF.get(job.step.name) in (IMAGES, FIGURES)
+    return (posixpath.dirname(job.name),) if whole else job.outputs
 
 
 def _link(folder: Path, scratch: Path, without: Collection[str]) -> None:
@@ -312,8 +402,11 @@ def _files_in(folder: Path, place: str) -> set[str]:
     start = folder / place
     paths = start.rglob("*") if start.is_dir() else [start]
     files = (path for path in paths if path.is_file() and not path.is_symlink())
-    return {
-        path.relative_to(folder).as_posix()
-        for path in files
-        if path.name != PROVENANCE and (path.suffix != ".json" or named_files(path) is None)
-    }
+    return {path.relative_to(folder).as_posix() for path in files if not _is_record(path)}
+
+
+def _is_record(path: Path) -> bool:
+    """Whether a file says what made others, or that it was made: `files` and `plan` check those."""
+    record = path.suffix == ".json" and named_files(path) is not None
+    mark = path.name.endswith(MARK) and not path.stat().st_size
+    return record or mark or path.name == PROVENANCE

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import yaml
 
-from miua.config import TrainingConfig, config_text, differences, read_config
+from miua.config import Strict, TrainingConfig, config_text, differences, read_config
 from miua.data.threads import usable_cores
 from miua.errors import MiuaError
 from miua.files import locked, remove_partial_files, write_text

@@ -173,20 +173,6 @@ def test_an_empty_folder_may_be_filled(tmp_path: Path) -> None:
     assert len(read_stack(tmp_path / "set", 8)) == 1
 
 
-def test_an_interrupted_call_leaves_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    import miua.data.phantom as module
-
-    def full(*_: object) -> None:
-        raise OSError("no space left")
-
-    monkeypatch.setattr(module, "write_provenance", full)
-    with pytest.raises(OSError, match="no space"):
-        write_phantoms(tmp_path / "set", 1, seed=0)
-    assert [path.name for path in tmp_path.iterdir()] == []
-
-
 def test_a_full_disk_is_said_and_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

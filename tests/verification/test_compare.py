@@ -1,9 +1,11 @@
 """The comparator: right within the tolerance; what two readers could see differently fails."""
 
 import json
+import zlib
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from miua.errors import MiuaError
 from miua.study.compare import SHOWN, Tolerance, compare, read_as_text, read_strict_json
@@ -22,7 +24,7 @@ def beside(tmp_path):
             if isinstance(content, np.ndarray):
                 np.save(path, content)
             else:
-                path.write_bytes(content.encode())
+                path.write_bytes(content if isinstance(content, bytes) else content.encode())
         found = compare("tables", name, *paths, Tolerance(**tolerance))
         return [(finding.verdict, finding.detail) for finding in found]
 
@@ -115,6 +117,42 @@ def test_other_files_differ_at_a_line_or_in_their_bytes(beside):
     (found,) = beside("a.tex", "one\ntwo", "one\nthree\n")
     assert found == ("failed", 'Line 2: "two" stands there, made again it is "three".')
     assert verdicts(beside("a.tex", "one", "one\n")) == ["failed"]
+
+
+def test_pictures_are_compared_by_their_pixels_and_by_how_they_are_shown(tmp_path):
+    grey = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    changed = grey.copy()
+    changed[3, 4] ^= 1
+    again = tmp_path / "again.png"
+    Image.fromarray(grey).save(again, dpi=(200, 200))
+
+    def compared(image, levels=0, **how):
+        Image.fromarray(image).save(tmp_path / "there.png", **how)
+        tolerance = Tolerance(levels=levels, share=1.0)
+        found = compare("figures", "a", tmp_path / "there.png", again, tolerance)
+        return [finding.verdict for finding in found]
+
+    assert compared(grey, dpi=(200, 200), compress_level=1) == ["passed"]
+    assert compared(changed, dpi=(200, 200)) == ["failed"]
+    assert compared(changed, levels=1, dpi=(200, 200)) == ["undecided"]
+    assert compared(grey, dpi=(100, 100)) == ["failed"]
+    more = [Image.fromarray(changed)]
+    assert compared(grey, dpi=(200, 200), save_all=True, append_images=more) == ["failed"]
+
+
+def document(content, level=9, banner=b"This is pdfTeX 1"):
+    packed = zlib.compress(content, level)
+    of_stream = b"1 0 obj\n<</Length %d>>\nstream\n%s\nendstream\nendobj\n" % (len(packed), packed)
+    return b"%%PDF-1.5\n%s/PTEX.Fullbanner (%s)\nstartxref\n%d\n" % (of_stream, banner, len(packed))
+
+
+def test_documents_are_compared_by_their_content(beside):
+    content = b"0 0 m 10 10 l S " * 40
+    again = document(content)
+    assert verdicts(beside("a.pdf", document(content, level=0), again)) == ["undecided"]
+    assert verdicts(beside("a.pdf", document(content + b"!"), again)) == ["failed"]
+    assert verdicts(beside("a.pdf", document(content, banner=b"Another"), again)) == ["undecided"]
+    assert verdicts(beside("a.pdf", again, again)) == ["passed"]
 
 
 @pytest.mark.parametrize(("kept", "said"), [("there", "does not belong"), ("again", "is missing")])
