@@ -7,7 +7,7 @@ import yaml
 
 from miua.config import read_config
 from miua.errors import MiuaError
-from miua.study.executors import find_executor
+from miua.study.executors import find_executor, steps_environment
 from miua.study.plan import Profile
 from miua.study.steps import STEPS, Study
 
@@ -86,3 +86,29 @@ def test_the_sets_of_one_training_are_one_job_whose_steps_take_turns():
     assert in_turn == ["generate", "evaluate"]
     assert settings["resources"] == {"in_turn": 1}
     assert settings["set-resource-scopes"] == {"in_turn": "local"}
+
+
+@pytest.fixture
+def homes(commands, monkeypatch, tmp_path):
+    """A home that nothing can be written to, and no other place for caches."""
+    commands("miua", "exit 0")
+    monkeypatch.setenv("HOME", "/dev/null")
+    for name in ("MIUA_DATA_DIR", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_snakemake_s_cache_goes_where_miua_data_dir_says(homes, monkeypatch):
+    monkeypatch.setenv("MIUA_DATA_DIR", "data")  # not where the steps run
+    environment = steps_environment()
+    assert environment["MIUA_DATA_DIR"] == str(homes / "data")
+    assert environment["XDG_CACHE_HOME"] == str(homes / "data" / "cache")
+    assert (homes / "data" / "cache" / "snakemake").is_dir()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(homes / "own"))
+    assert steps_environment()["XDG_CACHE_HOME"] == str(homes / "own")
+
+
+def test_without_a_place_for_snakemake_s_cache_the_variables_are_named(homes):
+    with pytest.raises(MiuaError, match=r"/dev/null.*Set MIUA_DATA_DIR, or XDG_CACHE_HOME"):
+        steps_environment()

@@ -8,7 +8,7 @@ from miua.checkpoint import NAME
 from miua.provenance import PROVENANCE
 from miua.report.document import GENERATED
 from miua.study.finding import Finding
-from miua.study.manifest import CHECK
+from miua.study.manifest import FILES_CHECK
 from miua.study.plan import Plan
 from miua.study.steps import Job
 from miua.survey.into_claims_table import ANSWERS_FOLDER
@@ -34,9 +34,9 @@ def check_belonging(plan: Plan, jobs: Iterable[Job], names: Iterable[str]) -> It
         and not (name.startswith(made_again) and not name.endswith(".json"))
     ]
     for name in found:
-        yield Finding(CHECK, name, "failed", "Nothing of the study makes such a file. Remove it.")
+        yield Finding(FILES_CHECK, name, "failed", "Nothing of the study makes such a file. Remove it.")
     if not found:
-        yield Finding(CHECK, "places", "passed", "Every file is one that the study makes.")
+        yield Finding(FILES_CHECK, "places", "passed", "Every file is one that the study makes.")
 
 
 def _known(plan: Plan, jobs: Iterable[Job]) -> set[str]:

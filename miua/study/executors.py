@@ -14,8 +14,11 @@ from collections.abc import Iterable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
+from platformdirs import user_cache_path
+
 from miua.config import read_yaml
 from miua.errors import MiuaError
+from miua.files import data_folder
 
 LOCAL = "local"
 SETTINGS = "config.yaml"  # a Snakemake profile; Snakemake looks for this name
@@ -73,11 +76,30 @@ def find_executor(wanted: str, study: Path) -> Path | None:
 
 
 def steps_environment() -> dict[str, str]:
-    """The environment variables with which steps run this `miua`. MiuaError: there is none."""
+    """Environment variables with which the steps' commands are those of this environment.
+
+    MiuaError: there is no command miua in it, or no place for Snakemake's cache.
+    """
+    environment = dict(os.environ)
+    caches = user_cache_path()
+    if os.environ.get("MIUA_DATA_DIR"):
+        # The steps run in another folder.
+        environment["MIUA_DATA_DIR"] = str(data_folder().absolute())
+        if not os.environ.get("XDG_CACHE_HOME"):
+            # Snakemake's cache goes there, too: the home may be read-only.
+            caches = data_folder().absolute() / "cache"
+            environment["XDG_CACHE_HOME"] = str(caches)
+    try:
+        (caches / "snakemake").mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise MiuaError(
+            f"Snakemake's cache cannot be in {caches} ({error.strerror}). Set MIUA_DATA_DIR, or "
+            "XDG_CACHE_HOME, to a folder that can be written."
+        ) from None
     path = str(Path(sys.executable).parent) + os.pathsep + os.environ.get("PATH", "")
     if shutil.which("miua", path=path) is None:
         raise MiuaError("The command miua is not on the path. Install the package first.")
-    return {**os.environ, "PATH": path}
+    return {**environment, "PATH": path}
 
 
 def _plugin_of(path: Path) -> str:

@@ -189,7 +189,7 @@ def check_files(folder: Path) -> Iterator[Finding]:
         if not content["sha256"]:
             yield _failed(name, said)
         elif name.endswith(".json"):
-            yield from guarded(CHECK, name, _read_strictly, folder / name)
+            yield from guarded(FILES_CHECK, name, _read_strictly, folder / name)
     said = "An interrupted write has left it. `miua reproduce` removes it."
     for path in _files(folder):
         if _is_partial(folder, path):
