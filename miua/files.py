@@ -107,7 +107,8 @@ def write_json(path: Path, value: Any, *, sort_keys: bool = True) -> None:
 def read_json(path: Path, **hooks: Any) -> Any:
     """Read JSON; a missing or damaged file is named in the error. hooks: those of `json.loads`."""
     try:
-        return json.loads(Path(path).read_text(encoding="utf-8"), **hooks)
+        # Some editors begin a file with a byte order mark.
+        return json.loads(Path(path).read_text(encoding="utf-8-sig"), **hooks)
     except FileNotFoundError:
         raise MiuaError(f"{path} is missing.") from None
     except (ValueError, RecursionError) as error:  # no JSON, no text, a huge number, too deep

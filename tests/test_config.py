@@ -83,3 +83,9 @@ def test_bad_configuration_is_one_message_that_names_file_and_key(tmp_path, text
 def test_missing_file_is_named(tmp_path):
     with pytest.raises(MiuaError, match=r"absent\.yaml: no such configuration file"):
         read_config(tmp_path / "absent.yaml", TrainingConfig)
+
+
+def test_a_byte_order_mark_is_no_part_of_the_configuration(tmp_path):
+    path = write(tmp_path, "")
+    path.write_text("epochs: [7]", encoding="utf-8-sig")
+    assert read_config(path, TrainingConfig).epochs == (7,)

@@ -117,6 +117,11 @@ def test_json_is_the_same_bytes_for_the_same_value(tmp_path: Path) -> None:
     assert not (tmp_path / "nan.json").exists()
 
 
+def test_json_with_a_byte_order_mark_is_read(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text('{"a": "ä"}', encoding="utf-8-sig")
+    assert read_json(tmp_path / "a.json") == {"a": "ä"}
+
+
 def test_missing_and_damaged_files_are_named(tmp_path: Path) -> None:
     for read in (read_json, read_array):
         with pytest.raises(MiuaError, match=r"none\.x is missing"):

@@ -172,7 +172,7 @@ def subjects_of(names: Sequence[str]) -> NDArray[np.int64]:
 def read_table(path: Path) -> dict[str, tuple[float, float]]:
     """Pixel size and head circumference, both in mm, by file name."""
     try:
-        with path.open(newline="", encoding="utf-8") as file:
+        with path.open(newline="", encoding="utf-8-sig") as file:
             rows = list(csv.reader(file))
         if tuple(rows[0]) != TABLE_HEADER:
             raise ValueError(f"its columns are {rows[0]}")

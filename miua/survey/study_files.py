@@ -6,6 +6,7 @@ write the same bytes for the same content (`canonical`).
 
 import hashlib
 import json
+from codecs import BOM_UTF8
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -161,7 +162,8 @@ def read_record(path: Path, model: type[Model]) -> tuple[Model, bytes]:
     except FileNotFoundError:
         raise MiuaError(f"{path} is missing.") from None
     try:
-        return model.model_validate_json(found, strict=True), found
+        # Some editors begin a file with a byte order mark.
+        return model.model_validate_json(found.removeprefix(BOM_UTF8), strict=True), found
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"]) or "the file"

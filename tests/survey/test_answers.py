@@ -48,6 +48,13 @@ def test_other_spaces_in_the_file_are_no_edit(made):
     assert file.answers.answers[0].comment == 'Straße "a"\n\u2028😀'
 
 
+def test_a_byte_order_mark_is_no_edit(made):
+    path = made.reader(2, dull)
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    (file,), refused = read(made, path)
+    assert (file.answers.reader, refused) == (2, [])
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [
