@@ -12,6 +12,7 @@ import re
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
+from unicodedata import normalize
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,17 +32,21 @@ def read_groups(path: Path, names: Sequence[str]) -> NDArray[np.int64]:
     """
     rows = _read_rows(path)
     file_of = {name: re.sub(r"(?<=.)\[\d+\]$", "", name) for name in names}
-    # The files or frames that a row may mean, by their whole and by their bare names.
-    whole = {*names, *file_of.values()}
+    # The files or frames that a row may mean, by their whole and by their bare names. Accents match
+    # whether composed (NFC, as Linux has names) or not (NFD, as macOS does).
+    known = {*names, *file_of.values()}
+    whole: dict[str, list[str]] = defaultdict(list)
     bare: dict[str, list[str]] = defaultdict(list)
-    for each in sorted(whole):
-        bare[PurePosixPath(each).name].append(each)
+    for each in sorted(known):
+        whole[normalize("NFC", each)].append(each)
+        bare[normalize("NFC", PurePosixPath(each).name)].append(each)
     groups: dict[str, set[str]] = defaultdict(set)
     ambiguous: dict[str, list[str]] = {}
     without: list[str] = []
     for line, file, group in rows:
         path_of = str(PurePosixPath(file))  # without a leading "./"
-        fits = [path_of] if path_of in whole else bare[path_of]
+        composed = normalize("NFC", path_of)
+        fits = [path_of] if path_of in known else whole[composed] or bare[composed]
         if len(fits) > 1:
             ambiguous[file] = fits
         elif fits and not group:

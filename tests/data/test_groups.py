@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from unicodedata import normalize
 
 import numpy as np
 import pytest
@@ -97,3 +98,18 @@ def test_equal_codes_are_equal_groups(tmp_path: Path, of: dict[str, int], random
         for other, its in zip(names, codes, strict=True):
             assert (code == its) == (of[name] == of[other])
     assert set(codes.tolist()) == set(range(len(set(of.values()))))
+
+
+@pytest.mark.parametrize("row", ["é.png", "a/é.png"])
+@pytest.mark.parametrize("in_table", ["NFC", "NFD"])
+@pytest.mark.parametrize("on_disk", ["NFC", "NFD"])
+def test_accents_match_however_they_are_stored(
+    tmp_path: Path, row: str, in_table: str, on_disk: str
+) -> None:
+    path = table(tmp_path, f"{normalize(in_table, row)},x", "b.png,y")
+    assert read_groups(path, ["b.png", normalize(on_disk, "a/é.png")]).tolist() == [0, 1]
+
+
+def test_two_files_whose_names_look_alike_are_told_apart(tmp_path: Path) -> None:
+    both = [normalize(form, "é.png") for form in ("NFC", "NFD")]
+    assert read_groups(table(tmp_path, f"{both[0]},x", f"{both[1]},y"), both).tolist() == [0, 1]
