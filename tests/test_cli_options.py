@@ -5,9 +5,11 @@ import json
 import numpy as np
 import pytest
 from PIL import Image
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from miua.cli import app
+from miua.cli.evaluating import set_paths
 from miua.errors import MiuaError
 
 
@@ -28,6 +30,13 @@ def deep(tmp_path):
         Image.fromarray(pixels).save(folder / f"{index}.png")
     (folder / "bad.png").write_bytes(b"no image")
     return folder
+
+
+def options_of(*names):
+    command = get_command(app)
+    for name in names:
+        command = command.commands[name]
+    return {option: each.help for each in command.params for option in each.opts}
 
 
 READING = ("--window", "0:2550", "--skip-bad")
@@ -56,6 +65,78 @@ def test_lbp_vector_and_training_read_the_same_images(deep, tmp_path):
     config.write_text("{image_size: 32, feature_maps: 2, latent_size: 4, epochs: [1], fit: crop}")
     run("train", "--config", config, "--images", deep, "--out", tmp_path / "run", *READING)
     assert (tmp_path / "run" / "checkpoints" / "epoch_0001.json").exists()
+
+
+@pytest.mark.parametrize("name", ["noise-floor", "sensitivity"])
+def test_real_images_of_16_bits_are_measured_as_those_of_8(name, tmp_path):
+    pixels = np.random.default_rng(1).integers(0, 256, (8, 24, 24))
+    for depth in (8, 16):
+        (tmp_path / f"{depth}").mkdir()
+        for index, image in enumerate(pixels.astype(f"uint{depth}") * (depth // 8) ** 4):
+            Image.fromarray(image).save(tmp_path / f"{depth}" / f"00{index}_HC.png")
+    Image.new("RGB", (9, 9), "red").save(tmp_path / "16" / "000_mask.png")
+    Image.new("RGB", (9, 9), "red").save(tmp_path / "16" / "000_seg.png")
+    few = ("--size", 16, "--images", 4, "--repeats", 2)
+    run(name, tmp_path / "8", "--out", tmp_path / "a.csv", *few)
+    deep = ("--window", "0:4080", "--exclude", "*_seg.png")
+    said = run(name, tmp_path / "16", "--out", tmp_path / "b.csv", *few, *deep).stderr
+    assert (tmp_path / "a.csv").read_bytes() == (tmp_path / "b.csv").read_bytes()
+    for told in ("file named *_mask.*", "file named *_seg.png", "8 images of 16 bits: window"):
+        assert told in said
+    settings = json.loads((tmp_path / "b.json").read_text())["settings"]
+    assert settings["exclude"][-1] == "*_seg.png"
+
+
+def test_every_command_that_reads_images_has_the_same_reading_options():
+    wanted = {"--size", "--fit", "--crop-size", "--window", "--exclude", "--skip-bad"}
+    found = options_of("evaluate")
+    assert found.keys() >= wanted
+    for names in (["stack"], ["lbpv"], ["noise-floor"], ["sensitivity"], ["survey", "build"]):
+        others = options_of(*names)
+        assert all(others[each] == found[each] for each in wanted - {"--size"}), names
+    # Size and fit of a training are in its configuration.
+    assert options_of("train").keys() >= {"--window", "--exclude", "--skip-bad"}
+
+
+def test_what_is_excluded_is_told_and_recorded(deep, tmp_path):
+    Image.fromarray(np.zeros((40, 40), np.uint8)).save(deep / "0_mask.png")
+    excluding = ("--exclude", "bad.png", "--exclude", "1.*", "--window", "0:2550")
+    said = run("stack", deep, "--out", tmp_path / "two", *excluding).stderr.splitlines()
+    for pattern in ("bad.png", "1.*", "*_mask.*"):
+        assert f"left out 1 file named {pattern}" in said
+    assert json.loads((tmp_path / "two" / "names.json").read_text()) == ["0.png", "2.png"]
+    run("stack", deep, "--out", tmp_path / "all", "--exclude", "", *READING)
+    names = json.loads((tmp_path / "all" / "names.json").read_text())
+    assert names == ["0.png", "0_mask.png", "1.png", "2.png"]
+    exclude = json.loads((tmp_path / "two" / "provenance.json").read_text())["settings"]["exclude"]
+    assert exclude[-2:] == ["bad.png", "1.*"]
+    assert "*_mask.*" in exclude
+
+
+@pytest.mark.parametrize(
+    ("pattern", "found"),
+    [
+        ("sets [v2]/*", ["sets [v2]/a [1]", "sets [v2]/b"]),
+        ("sets [v2]/[ab]", ["sets [v2]/b"]),
+        ("sets [v2]/a [1]", ["sets [v2]/a [1]"]),
+        ("sets*/b", ["sets [v2]/b", "sets v/b"]),
+        ("sets [v]/*/", ["sets v/b"]),
+        ("{}/sets [v2]/b*", ["sets [v2]/b"]),
+    ],
+)
+def test_a_pattern_that_names_a_folder_is_that_folder(pattern, found, tmp_path, monkeypatch):
+    for name in ("sets [v2]/a [1]", "sets [v2]/b", "sets v/b", "sets [v2]/@eaDir"):
+        (tmp_path / name).mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    paths = set_paths([pattern.format(tmp_path)]).values()
+    assert [str(path.absolute().relative_to(tmp_path)) for path in paths] == found
+
+
+def test_a_pattern_that_matches_nothing_is_named(tmp_path):
+    (tmp_path / "a").mkdir()
+    patterns = [str(tmp_path / name) for name in ("*", "b [2]/*")]
+    with pytest.raises(MiuaError, match=r"Nothing matches the pattern .*b \[2\]/\*\."):
+        set_paths(patterns)
 
 
 @pytest.mark.parametrize(

@@ -88,4 +88,4 @@ def test_missing_file_is_named(tmp_path):
 def test_a_byte_order_mark_is_no_part_of_the_configuration(tmp_path):
     path = write(tmp_path, "")
     path.write_text("epochs: [7]", encoding="utf-8-sig")
-    assert read_config(path, TrainingConfig).epochs == (7,)
+    assert read_config(path, TrainingConfig).epochs == [7]

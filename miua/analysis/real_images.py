@@ -52,13 +52,15 @@ Reading = tuple[str, float, str]  # a metric, its value and status
 class MeasuredImages:
     """Real images against themselves: what was measured of them serves every table.
 
-    half: images in each half. digest: SHA-256 of what was read. skipped: bad files, left out.
+    half: images in each half. digest: SHA-256 of what was read. notes, skipped: as `ImageStack`
+    has them.
     """
 
     whole: Comparison
     subjects: Indices
     half: int
     digest: str = ""
+    notes: tuple[str, ...] = ()
     skipped: tuple[Skipped, ...] = ()
 
     @property
@@ -90,7 +92,7 @@ def measure_images(
     extractors = Extractors.ready(inception_weights=inception_weights)
     side = Side(stack.images, extractors, threads=threads or 0)
     whole = Comparison(side, side, resamples=0, threads=threads or 0)
-    return MeasuredImages(whole, subjects, half, stack.digest, stack.skipped)
+    return MeasuredImages(whole, subjects, half, stack.digest, stack.notes, stack.skipped)
 
 
 def noise_floor_tables(real: MeasuredImages, repeats: int, seed: int) -> Tables:

@@ -136,7 +136,6 @@ def cluster_bootstrap(
             if math.isfinite(low) and math.isfinite(high):
                 break
     if is_constant(np.array([low, high])):
-        # The true value may differ all the same: resamples of equal answers know nothing of it.
         return without_interval(value, "all resamples are equal")
     return Estimate(value, low, high, RESAMPLED)
 

@@ -14,6 +14,7 @@ import typer
 import miua
 from miua.cli import evaluating, making, study, survey, verifying
 from miua.cli.declaring import STUDY_PACKAGES, option
+from miua.cli.output import keep_words, lost_words
 from miua.errors import MissingExtraError, MiuaError
 from miua.wording import printable
 
@@ -65,6 +66,17 @@ def root(
 
 def main() -> None:
     """Run the command line; a MiuaError is one message, not a traceback."""
+    keep_words()
+    try:
+        _run()
+    except SystemExit as stop:
+        if lost := lost_words():
+            print(f"miua: {lost}", file=sys.stderr)
+            sys.exit(stop.code or 1)
+        raise
+
+
+def _run() -> None:
     try:
         app(prog_name="miua")
     except MiuaError as error:

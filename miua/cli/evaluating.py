@@ -14,6 +14,7 @@ from typer.core import TyperCommand, TyperOption
 from miua.cli import options
 from miua.cli.declaring import argument, need, option, takes
 from miua.errors import MiuaError
+from miua.progress import say
 
 if TYPE_CHECKING:
     from miua.analysis.real_images import MeasuredImages, Tables
@@ -174,10 +175,6 @@ def evaluate_command(
         threads=threads or 0,
         device=chosen_device,
     )
-    if not quiet:
-        from miua.cli.evaluation_tables import print_evaluation
-
-        print_evaluation(evaluation)
     writers: dict[str, Writer] = {
         "--json": evaluation.write_json,
         "--csv": evaluation.write_csv,
@@ -186,13 +183,20 @@ def evaluate_command(
     }
     if (copies := evaluation.sets[0].copies) is not None:
         writers["--contact-sheet"] = partial(write_png, image=copies.sheet)
-    return _write(outputs, writers, evaluation.provenance)
+    written = _write(outputs, writers, evaluation.provenance)
+    if not quiet:
+        from miua.cli.evaluation_tables import print_evaluation
+
+        print_evaluation(evaluation)
+    return written
 
 
 def set_paths(given: Iterable[str | Path], names: Sequence[str] = ()) -> dict[str, Path]:
     """The sets by their names: patterns replaced by what they match, in order of names."""
-    from glob import glob, has_magic
+    from glob import has_magic
 
+    from miua.data.folder import excluding
+    from miua.data.reading import EXCLUDED
     from miua.evaluation.image_sets import named_sets
 
     paths: list[Path] = []
@@ -202,17 +206,38 @@ def set_paths(given: Iterable[str | Path], names: Sequence[str] = ()) -> dict[st
         if Path(each).exists() or not has_magic(each):
             paths.append(Path(each))
             continue
-        # Not Path.glob, which takes no pattern that begins at the root.
-        matches = sorted(Path(path) for path in glob(each))  # noqa: PTH207
-        if not matches:
+        if not (matches := _matches(each)):
             raise MiuaError(f"Nothing matches the pattern {each}. Check the path.")
-        paths += matches
+        for match in matches:
+            if excluding(match.name, EXCLUDED):
+                say(f"left out {match}")
+            else:
+                paths.append(match)
     if names and (len(names) != len(paths) or len(set(names)) < len(names)):
         raise MiuaError(
             f"There are {len(paths)} synthetic sets and {len(set(names))} different names. "
             "Give one --name for each set, or none."
         )
     return dict(zip(names or named_sets(paths), paths, strict=True))
+
+
+def _matches(pattern: str) -> list[Path]:
+    """What a pattern matches, in order of names; a part that is there, such as a folder "sets
+    [v2]", stands for itself."""
+    from glob import escape, glob
+
+    *parts, last = Path(pattern).parts
+    parts.append(f"{last}/" if pattern.endswith("/") else last)  # such a pattern means folders
+    found = [Path()]
+    for part in parts:
+        there = [above / part for above in found if (above / part).exists()]
+        # Not Path.glob, which takes no pattern that begins at the root.
+        found = there or [
+            Path(path)
+            for above in found
+            for path in glob(os.path.join(escape(str(above)), part))  # noqa: PTH118, PTH207
+        ]
+    return sorted(found)
 
 
 def _metrics(given: str | None) -> Sequence[str]:
@@ -339,10 +364,10 @@ def lbpv_command(
     from miua.provenance import provenance, write_file_provenance
 
     stack = read_stack(source, **vars(reading))
-    options.say_skipped(stack.skipped)
     write_array(out, lbp_vector(stack.images))
     record = provenance(inputs={"images": stack.digest}, settings=reading.settings())
     write_file_provenance(out.with_suffix(".json"), record, [out])
+    options.say_read(stack)
     return out
 
 
@@ -393,8 +418,8 @@ def _write_measured(
     paths = [out.with_name(f"{out.stem}{ending}.csv") for ending in tables]
     for path, table in zip(paths, tables.values(), strict=True):
         write_table(path, table)
-    options.say_skipped(measured.skipped)
     settings = {"images": measured.half, **splits, **reading.settings(), "fid": measured.fid_status}
     record = provenance(inputs={"real": measured.digest}, settings=settings)
     write_file_provenance(out.with_suffix(".json"), record, paths)
+    options.say_read(measured)
     return paths

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from miua.cli import options
 from miua.cli.declaring import argument, need, option, takes
-from miua.cli.options import Device, SkipBad, Source, Threads, Window
+from miua.cli.options import Device, Exclude, SkipBad, Source, Threads, Window
 from miua.progress import say
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def stack_command(
     """Make an image stack of a folder of images."""
     from miua.data.stack import save_stack
 
-    options.say_skipped(save_stack(source, out, reading, images, seed).skipped)
+    options.say_read(save_stack(source, out, reading, images, seed))
     return out / "images.npy"
 
 
@@ -82,6 +82,7 @@ def train_command(
     images: Annotated[Path, option("Folder of images, or an .npy image stack.")],
     out: Annotated[Path, option("Run folder; an interrupted run goes on.")],
     window: Window = None,
+    exclude: Exclude = None,
     skip_bad: SkipBad = False,
     allow_divergence: Annotated[
         bool, option("A training that diverges is a result, not a failure.")
@@ -96,10 +97,10 @@ def train_command(
     need("Training", "torch")
     settings = read_config(config, TrainingConfig)
     reading = options.reading(
-        settings.image_size, settings.fit, settings.crop_size, window, skip_bad
+        settings.image_size, settings.fit, settings.crop_size, window, exclude, skip_bad
     )
     stack = read_stack(images, **vars(reading))
-    options.say_skipped(stack.skipped)
+    options.say_read(stack)
     # Loading torch takes seconds: what is wrong with the input is said before.
     from miua.training.loop import DivergedError, train
 

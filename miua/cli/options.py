@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -11,8 +10,11 @@ from miua.errors import MiuaError
 from miua.progress import say
 
 if TYPE_CHECKING:
-    from miua.data import ReadingOptions, Skipped
+    from miua.analysis.real_images import MeasuredImages
+    from miua.data import ImageStack, ReadingOptions
+    from miua.evaluation import result
 
+    Read = ImageStack | MeasuredImages | result.Source
 
 STUDY, PAPER, RESULTS = Path("experiments"), Path("paper"), Path("results")
 
@@ -35,6 +37,13 @@ CropSize = Annotated[
 Window = Annotated[
     str | None, option("For images deeper than 8 bits: LOW:HIGH become 0 and 255; or dicom.")
 ]
+Exclude = Annotated[
+    list[str] | None,
+    option(
+        "Leave out files and folders of this name, or path: '*_seg.png'; several times. Masks and "
+        "thumbnails are left out anyway; '' takes them."
+    ),
+]
 SkipBad = Annotated[bool, option("Go on without files that cannot be taken.", "--skip-bad")]
 
 # Steps of the study.
@@ -49,17 +58,22 @@ def reading(
     fit: Fit = "stretch",
     crop_size: CropSize = None,
     window: Window = None,
+    exclude: Exclude = None,
     skip_bad: SkipBad = False,
 ) -> ReadingOptions:
     """How images are read, checked before the work: no option is without effect."""
     from miua.data import ReadingOptions, parse_window
+    from miua.data.reading import EXCLUDED
 
     if crop_size is not None and fit != "crop":
         raise MiuaError("--crop-size needs --fit crop. Add it, or leave --crop-size out.")
     if size is None and fit == "crop":
         raise MiuaError("--fit crop needs the size of the square: --size N.")
     chosen = parse_window(window) if window else None
-    return ReadingOptions(size, fit, crop_size, chosen, skip_bad=skip_bad)
+    left_out = None
+    if exclude:
+        left_out = (*(() if "" in exclude else EXCLUDED), *filter(None, exclude))
+    return ReadingOptions(size, fit, crop_size, chosen, skip_bad=skip_bad, exclude=left_out)
 
 
 def resizing(
@@ -67,13 +81,19 @@ def resizing(
     fit: Fit = "stretch",
     crop_size: CropSize = None,
     window: Window = None,
+    exclude: Exclude = None,
     skip_bad: SkipBad = False,
 ) -> ReadingOptions:
     """The same of a command that always resizes."""
-    return reading(size, fit, crop_size, window, skip_bad)
+    return reading(size, fit, crop_size, window, exclude, skip_bad)
 
 
-def say_skipped(skipped: Iterable[Skipped]) -> None:
-    """Tell of each file that was left out."""
-    for each in skipped:
-        say(f"left out {each.name}: {each.reason}")
+def say_read(read: Read) -> None:
+    """Tell what was done to the files, and of each that was left out."""
+    for line in read_lines(read):
+        say(line)
+
+
+def read_lines(read: Read) -> list[str]:
+    """What was done to the files, and each that was left out."""
+    return [*read.notes, *(f"left out {each.name}: {each.reason}" for each in read.skipped)]

@@ -13,7 +13,7 @@ import typer
 from miua.cli import survey_scoring
 from miua.cli.declaring import need, option, takes
 from miua.cli.evaluating import set_paths
-from miua.cli.options import REAL_IMAGES, SETS, MoreSets, reading
+from miua.cli.options import REAL_IMAGES, SETS, MoreSets, read_lines, reading
 from miua.errors import MiuaError
 from miua.wording import counted, printable
 
@@ -80,8 +80,10 @@ def build_command(
     design = Design(*judged, readers)
     text = _words(words, language, consent)
     given: list[str | Path] = [*(synthetic or []), *(more or [])]
-    stacks = _stacks(real, given, results, Reading(**vars(reading)))
+    stacks, notes = _stacks(real, given, results, Reading(**vars(reading)))
     built = build_study(out, stacks, design, text, title=title, seed=seed)
+    for note in notes:
+        print(printable(note))
     _print_built(built, readers)
     design = replace(design, sets=len(stacks) - 1)
     print(f"\nIf all {readers} readers answer:")
@@ -97,52 +99,50 @@ def _words(words: Path | None, language: str | None, consent: Path | None) -> Wo
     if consent is None:
         return text
     try:
-        return text.with_consent(consent.read_text(encoding="utf-8"))
+        return text.with_consent(consent.read_text(encoding="utf-8-sig"))
     except UnicodeDecodeError:
         raise MiuaError(f"{consent} is not text in UTF-8. Save it as such.") from None
 
 
 def _stacks(
     real: Path | None, synthetic: Sequence[str | Path], results: Path | None, reading: Reading
-) -> list[Given]:
-    """The real images first, then each synthetic set; what was passed over is said."""
+) -> tuple[list[Given], list[str]]:
+    """The real images first, then each synthetic set; and what was passed over, in words."""
     from miua.survey.build import Given
     from miua.survey.design import REAL
 
     if results is not None:
         if real is not None or synthetic:
             raise MiuaError("--results stands for --real and --synthetic. Leave one or the other.")
-        paths = _of_results(results)
+        paths, notes = _of_results(results)
     elif real is None or not synthetic:
         raise MiuaError("Name the images: --real and --synthetic, or --results.")
     else:
-        paths = {REAL: real, **set_paths(synthetic)}
+        paths, notes = {REAL: real, **set_paths(synthetic)}, []
     found = []
     for name, path in paths.items():
         stack, source = reading.read(path, name)
-        left_out = (f"left out {each.name}: {each.reason}" for each in source.skipped)
-        for note in (*source.notes, *left_out):
-            print(printable(f"{path}: {note}"))
+        notes += [f"{path}: {note}" for note in read_lines(source)]
         found.append(Given(name, str(path), stack))
-    return found
+    return found, notes
 
 
-def _of_results(folder: Path) -> dict[str, Path]:
-    """The stacks of a results folder; a set that was not made is said to be left out."""
+def _of_results(folder: Path) -> tuple[dict[str, Path], list[str]]:
+    """The stacks of a results folder, and which sets are left out because they were not made."""
     from miua.study.store import Results
     from miua.survey.design import REAL
 
     results = Results.open(folder)
-    paths = {REAL: results.reference_stack}
+    paths, notes = {REAL: results.reference_stack}, []
     for chosen in results.sets:
         stack = results.set_stack(chosen.set)
         if stack.is_file():
             paths[chosen.set] = stack
         else:
-            print(printable(f"{chosen.set} is left out: there is no {stack}."))
+            notes.append(f"{chosen.set} is left out: there is no {stack}.")
     if len(paths) < 2:
         raise MiuaError(f"{folder} holds no synthetic sets. Run the study first.")
-    return paths
+    return paths, notes
 
 
 def _print_built(built: Built, readers: int) -> None:
@@ -184,7 +184,6 @@ def plan_command(
         raise MiuaError(f"--seconds is a number of seconds, not {seconds:g}.")
     design = Design(*judged, readers, sets, seconds, image_correlation)
     findings = plan(design, detect)
-    print_plan(design, findings)
     if json is not None:
         from miua.files import write_json
 
@@ -193,6 +192,8 @@ def plan_command(
         found = [each._asdict() for each in findings]
         document = {"schema": 1, "design": written, "findings": found}
         write_json(json, document, sort_keys=False)
+    print_plan(design, findings)
+    if json is not None:
         print(json)
 
 

@@ -57,24 +57,24 @@ def score_command(
         check_readers(results, opened, accepted)
     outcome = score(opened, accepted, refused, rehearsal=rehearsal)
     written = write_outcome(outcome, folder)
+    claimed: list[Path] = []
+    if results is not None:
+        from miua.study.manifest import renewed
+
+        with renewed(results):
+            claimed = [add_readers(results, opened, accepted), *write_reader_tables(results)]
     if json:
         print((folder / SCORES_FILE).read_text(encoding="utf-8"), end="")
     else:
         print_outcome(outcome)
         print(*written, sep="\n")
-    if results is not None:
-        from miua.study.manifest import renewed
-
-        with renewed(results):
-            place = add_readers(results, opened, accepted)
-            tables = write_reader_tables(results)
-        if not json:
-            print(place, *tables, sep="\n")
-            print(
-                f"\nNow judge the claims again: `miua claims {results}`, then `miua figures`, "
-                f"`paper`, `report` and `manifest` of {results}; or `miua reproduce`, which does "
-                "all of it."
-            )
+    if results is not None and not json:
+        print(*claimed, sep="\n")
+        print(
+            f"\nNow judge the claims again: `miua claims {results}`, then `miua figures`, "
+            f"`paper`, `report` and `manifest` of {results}; or `miua reproduce`, which does "
+            "all of it."
+        )
 
 
 def print_outcome(outcome: Outcome) -> None:

@@ -66,7 +66,6 @@ def verify_command(
         say(warning)
     chosen = CHECKS if only is None else [name.strip() for name in only.split(",") if name.strip()]
     verification = verify(results, study, expected, chosen)
-    print_verification(verification)
     if json is not None:
         document = {
             "schema": 1,
@@ -76,6 +75,7 @@ def verify_command(
             "findings": [asdict(finding) for finding in verification.findings],
         }
         write_json(json, document, sort_keys=False)
+    print_verification(verification)
     left = sum(finding.open for finding in verification.findings)
     if strict and left:
         print(f"--strict: what was not checked, or left undecided, counts as wrong ({left}).")

@@ -1,57 +1,66 @@
 """Which files in a folder are its images, and what they are called."""
 
 import os
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
+from unicodedata import normalize
 
 from miua.data import dicom
+from miua.data.reading import EXCLUDED
 from miua.errors import MiuaError
 from miua.wording import counted, first_few, has_control, printable
 
 SUFFIXES = (".bmp", ".gif", ".j2k", ".jp2", ".jpeg", ".jpg", ".pgm", ".png", ".tif", ".tiff",
             ".webp", *dicom.SUFFIXES)  # fmt: skip
-# HC18's layout: the folder of images, and the names of what lies among them.
+# The folder of images in HC18's layout.
 TRAINING_SET = "training_set"
-ANNOTATIONS = "*_Annotation.png"
 _DICOM_INDEX = "DICOMDIR"  # lists the files of a medium
 # What lies beside images and is none; a file without a suffix neither.
 _PLAIN = (".csv", ".db", ".html", ".ini", ".json", ".log", ".md", ".pdf", ".toml", ".tsv", ".txt",
           ".xml", ".yaml", ".yml")  # fmt: skip
 
 
-def image_paths(folder: Path, exclude: Sequence[str] = (ANNOTATIONS,)) -> list[Path]:
+def image_paths(folder: Path, exclude: Sequence[str] | None = None) -> list[Path]:
     """The images in `folder` and its subfolders, sorted by `image_name`; MiuaError: there are none.
 
-    Images are known by their suffix, and DICOM files without one by their content. Hidden files
-    and folders, and files whose own names match a pattern in `exclude`, are left out.
+    Images are known by their suffix, and DICOM files without one by their content. Left out are
+    hidden files and folders, those whose names match a pattern in `exclude`, and those whose paths
+    in the folder match one that has a "/". None: masks and thumbnails, EXCLUDED.
     """
     return find_images(folder, exclude)[0]
 
 
-def find_images(folder: Path, exclude: Sequence[str]) -> tuple[list[Path], list[str]]:
+def find_images(folder: Path, exclude: Sequence[str] | None) -> tuple[list[Path], list[str]]:
     """`image_paths`, and what was passed over on the way, in sentences."""
     if not folder.is_dir():
         raise MiuaError(f"The image folder {folder} does not exist. Check the path.")
+    exclude = EXCLUDED if exclude is None else exclude
     notes = []
     if image_folder(folder) != folder:
         notes.append(read_instead(f"{TRAINING_SET}/", folder))
         folder = image_folder(folder)
     paths: list[Path] = []
-    excluded: Counter[str] = Counter()  # by the pattern
+    excluded: Counter[tuple[str, str]] = Counter()  # by what it is and the pattern
     unread: Counter[str] = Counter()  # by the suffix
-    for path in _files(folder, ()):
-        if not _is_image(path):
-            unread.update(_unread_suffix(path))
-        elif pattern := next((each for each in exclude if fnmatchcase(path.name, each)), None):
-            excluded[pattern] += 1
-        else:
+    for path, what, pattern in _found(folder, exclude, folder):
+        if pattern:
+            excluded[what, pattern] += 1
+        elif _is_image(path):
             paths.append(path)
+        else:
+            unread.update(_unread_suffix(path))
+    without = [
+        f"left out {counted(n, what)} named {pattern}"
+        for (what, pattern), n in sorted(excluded.items())
+    ]
     if not paths:
         raise MiuaError(
             f"The folder {folder} holds no images. Looked for files that end in "
-            f"{', '.join(SUFFIXES)}, without those named {', '.join(exclude) or '(none)'}. "
+            f"{', '.join(SUFFIXES)}, without those named {', '.join(exclude) or '(none)'}"
+            f"{''.join(f'; {each}' for each in without)}. "
             "An image stack is named by its file: STACK.npy, STACK.npz."
         )
     names = [image_name(path, folder) for path in paths]
@@ -62,7 +71,7 @@ def find_images(folder: Path, exclude: Sequence[str]) -> tuple[list[Path], list[
             f"{len(strange)} images in {folder} have names or folders with control characters, "
             f"such as {printable(strange[0])}. Rename them."
         )
-    notes += [f"left out {counted(n, 'file')} named {name}" for name, n in sorted(excluded.items())]
+    notes += without
     if unread:
         suffixes = first_few(sorted(unread, key=lambda suffix: (-unread[suffix], suffix)), 10)
         count = counted(unread.total(), "file")
@@ -93,21 +102,51 @@ def read_instead(name: str, folder: Path) -> str:
     return f"read {name} of the folder{rest}"
 
 
-def _files(folder: Path, above: tuple[Path, ...]) -> Iterator[Path]:
-    """All files that are not hidden. A linked folder that holds this one is not entered again."""
+def excluding(path: str, exclude: Sequence[str]) -> str:
+    """The first pattern that a path in the image folder matches, or "": by its last name, or as a
+    whole where the pattern has a "/". Accents match whether composed (NFC) or not (NFD)."""
+    path = normalize("NFC", path)
+    for pattern in exclude:
+        wanted = normalize("NFC", pattern).rstrip("/")
+        shown = path if "/" in wanted else path.rpartition("/")[2]
+        if shown == wanted or fnmatchcase(shown, wanted):  # names may have brackets
+            return pattern
+    return ""
+
+
+def natural_order(names: Sequence[str]) -> list[int]:
+    """The places of names in the order in which people count: "2.png" before "10.png"."""
+
+    def key(place: int) -> list[tuple[int, str]]:
+        parts = re.split(r"([0-9]+)", normalize("NFC", names[place]))
+        return [(int(part), "") if at % 2 else (0, part) for at, part in enumerate(parts)]
+
+    return sorted(range(len(names)), key=key)
+
+
+def _found(
+    folder: Path, exclude: Sequence[str], top: Path, above: tuple[Path, ...] = ()
+) -> Iterator[tuple[Path, str, str]]:
+    """What lies in a folder below `top`: files, each with "file" and ""; and with its kind and the
+    pattern, each image file or folder that is left out. What else is hidden is passed over.
+
+    A linked folder that holds this one is not entered again.
+    """
     try:
         inside = list(os.scandir(folder))
     except OSError as error:
         raise MiuaError(f"The folder {folder} cannot be read ({error.strerror}).") from None
     above = (*above, folder.resolve())
     for entry in inside:
-        path = folder / entry.name
-        if entry.name.startswith("."):
-            continue
-        if not entry.is_dir():
-            yield path
-        elif path.resolve() not in above:
-            yield from _files(path, above)
+        path, hidden = folder / entry.name, entry.name.startswith(".")
+        pattern = excluding(image_name(path, top), exclude)
+        if entry.is_dir():
+            if pattern:
+                yield path, "folder", pattern
+            elif not hidden and path.resolve() not in above:
+                yield from _found(path, exclude, top, above)
+        elif not hidden or (pattern and path.suffix.lower() in SUFFIXES):
+            yield path, "file", pattern if pattern and _is_image(path) else ""
 
 
 def _unread_suffix(path: Path) -> list[str]:

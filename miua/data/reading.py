@@ -8,6 +8,7 @@ and width w, is c - w/2 : c + w/2 - 1 for the function LINEAR and c - w/2 : c + 
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, get_args
 
@@ -24,6 +25,11 @@ Depth = Literal[8, 16]
 Fact = tuple[str, str, str]
 # (LOW, HIGH), or each DICOM file's own.
 Window = tuple[float, float] | Literal["dicom"]
+
+# What lies among images and is none, by the names of files and folders: masks (HC18's first),
+# thumbnails, and what macOS keeps beside a file on other disks.
+EXCLUDED = ("*_Annotation.png", "*_mask.*", "*_Mask.*", "*_mask_[0-9].*", "@eaDir", ".thumbnails",
+            "._*")  # fmt: skip
 
 
 ORIENTATION = 274  # the tag of TIFF and EXIF
@@ -65,8 +71,9 @@ class ReadingOptions:
     resize: Resize = "bilinear"
     antialias: bool = True
     depth: Depth = 8
-    # Not shown: it decides which files are taken, but no grey value, so no cached stack.
+    # Not shown: they decide which files are taken, but no grey value, so no cached stack.
     skip_bad: bool = field(default=False, repr=False)
+    exclude: Sequence[str] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if self.size is not None and self.size < 1:
@@ -76,6 +83,10 @@ class ReadingOptions:
         for name, known in {"fit": Fit, "resize": Resize, "depth": Depth}.items():
             if (value := getattr(self, name)) not in get_args(known):
                 raise ValueError(f"{name} must be one of {get_args(known)}, got {value!r}")
+        if isinstance(self.exclude, str):
+            raise ValueError(f"exclude takes several patterns, got {self.exclude!r}")
+        if self.exclude is not None:
+            object.__setattr__(self, "exclude", tuple(self.exclude))
         if self.window is not None:
             object.__setattr__(self, "window", checked_window(self.window))
 

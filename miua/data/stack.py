@@ -79,7 +79,7 @@ def read_stack(
     fit: Fit = "stretch",
     *,
     crop_size: int | None = None,
-    exclude: Sequence[str] = (folder.ANNOTATIONS,),
+    exclude: Sequence[str] | None = None,
     window: Window | None = None,
     resize: Resize = "bilinear",
     antialias: bool = True,
@@ -98,7 +98,9 @@ def read_stack(
         fit: how an image becomes square before it is reduced. "stretch" takes the whole image and
             changes its proportions, "crop" the centred square of `crop_size` pixels, or the
             largest one.
-        exclude: files whose own names match one of these patterns are left out.
+        exclude: files and folders whose names match one of these patterns are left out, and those
+            whose paths in the source match one that has a "/". None: masks and thumbnails,
+            `miua.data.reading.EXCLUDED`.
         window: (LOW, HIGH), or "dicom" for each DICOM file's own: how images deeper than 8 bits
             are mapped to the grey values. Those of 8 bits are taken as stored.
         resize: the filter. antialias: whether it widens with the reduction.
@@ -114,7 +116,8 @@ def read_stack(
             are named. Or they differ in size, and none is given.
         MissingExtraError: an image is DICOM, and pydicom is not installed.
     """
-    options = ReadingOptions(size, fit, crop_size, window, resize, antialias, depth, skip_bad)
+    how = (size, fit, crop_size, window, resize, antialias, depth, skip_bad, exclude)
+    options = ReadingOptions(*how)
     threads = threads or usable_cores()
     source, array_name = split_name(Path(source))
     notes: list[str] = []
@@ -128,7 +131,7 @@ def read_stack(
             raise MiuaError(f"{source} is neither a folder of images nor an .npy image stack.")
         stack = _read_files(source, [source], [source.name], options, threads, cache)
     else:
-        paths, notes = folder.find_images(source, exclude)
+        paths, notes = folder.find_images(source, options.exclude)
         source = folder.image_folder(source)
         names = [folder.image_name(path, source) for path in paths]
         stack = _read_files(source, paths, names, options, threads, cache)

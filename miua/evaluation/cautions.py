@@ -1,7 +1,10 @@
 """What a reader of these numbers has to know before believing them, a sentence each."""
 
+import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from hashlib import sha256
+from pathlib import PurePosixPath
 
 import numpy as np
 
@@ -48,6 +51,29 @@ def cautions(
             "The real images have no grouping: if some show one subject, the noise floor is too "
             "low. Name their subjects (--groups CSV)."
         )
+
+
+def about_pairs(real: Sequence[str], synthetic: Sequence[str]) -> Iterator[str]:
+    """Of pairs by index: that names of equal place have different numbers."""
+    numbers = zip(_numbers(real), _numbers(synthetic), strict=True)
+    # A name may have a number more than the other: 7_HC.png and epoch 10, image 7.
+    differ = [place for place, (a, b) in enumerate(numbers) if a and b and not (a <= b or b <= a)]
+    if differ:
+        yield (
+            f"Pairs by index: in {len(differ)} of {counted(len(real), 'pair')} the numbers in the "
+            f"names differ, first {real[differ[0]]} with {synthetic[differ[0]]}. Check that these "
+            "images belong together."
+        )
+
+
+def _numbers(names: Sequence[str]) -> list[Counter[int]]:
+    """The numbers in each file's name, without those that all files have at the same place."""
+    stems = (PurePosixPath(re.sub(r"\[\d+\]$", "", name)).stem for name in names)
+    found = [[int(number) for number in re.findall(r"[0-9]+", stem)] for stem in stems]
+    if len({len(numbers) for numbers in found}) == 1 and len(found) > 1:
+        columns = [each for each in zip(*found, strict=True) if len(set(each)) > 1]
+        found = [[column[place] for column in columns] for place in range(len(found))]
+    return [Counter(numbers) for numbers in found]
 
 
 def about_copies(count: int, expected: float) -> str:

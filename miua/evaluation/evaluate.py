@@ -9,12 +9,20 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from miua.data import Fit, ImageStack
-from miua.data.reading import Window
+from miua.data.reading import EXCLUDED, Window
 from miua.data.threads import usable_cores
 from miua.errors import MiuaError
-from miua.evaluation.cautions import cautions
+from miua.evaluation.cautions import about_pairs, cautions
 from miua.evaluation.floor import SPLITS, at_floor_size, noise_floor_of
-from miua.evaluation.image_sets import Images, Reading, Sets, groups_of, named_sets
+from miua.evaluation.image_sets import (
+    Images,
+    PairReading,
+    Reading,
+    Sets,
+    groups_of,
+    in_pairs,
+    named_sets,
+)
 from miua.evaluation.measure import measured, one_blas_thread
 from miua.evaluation.preprocessing_sensitivity import check_walk, walk
 from miua.evaluation.ranking import rankings
@@ -51,6 +59,7 @@ def evaluate(
     crop_size: int | None = None,
     window: Window | None = None,
     skip_bad: bool = False,
+    exclude: Sequence[str] | None = None,
     metrics: Sequence[str] | None = None,
     pairing: Pairing = "all",
     bins: int = BINS,
@@ -70,8 +79,8 @@ def evaluate(
         real: a folder of images, a file that holds a stack (.npy, .npz, DICOM), an `ImageStack`,
             or a uint8 array (N, H, W).
         synthetic: the same; or several, as a list or by name.
-        size, fit, crop_size, window, skip_bad: how files are read; see `miua.data.read_stack`.
-            Arrays are taken as they are.
+        size, fit, crop_size, window, skip_bad, exclude: how files are read; see
+            `miua.data.read_stack`. Arrays are taken as they are.
         metrics: which of `miua.metrics.registry.REGISTRY`, in the order of the records, each
             once; None for all.
         pairing: what MI, PSNR and SSIM, which need pairs, are averaged over: "all" pairs; each
@@ -100,13 +109,18 @@ def evaluate(
     listed = [metrics] if isinstance(metrics, str) else metrics
     asked = list(REGISTRY if listed is None else dict.fromkeys(listed))
     entries = entries_of(asked, [each.name for each in extractors])
-    reading = Reading(size, fit, crop_size, window, skip_bad=skip_bad)
+    reading = Reading(size, fit, crop_size, window, skip_bad=skip_bad, exclude=exclude)
     if preprocessing_sensitivity:
         check_walk(real, reading, asked)
     ready = Extractors.ready(inception_weights=inception_weights, others=extractors, device=device)
     sets = named_sets(synthetic)
     real_stack, real_source = reading.read(real, "real")
     codes, grouping = groups_of(groups, real_stack)
+    if pairing == "index":
+        reading = PairReading(**vars(reading))
+        places = {name: place for place, name in enumerate(real_stack.names)}
+        real_stack, real_source = in_pairs(real, real_stack, real_source)
+        codes = None if codes is None else codes[[places[name] for name in real_stack.names]]
     stacks = {name: reading.read(images, name) for name, images in sets.items()}
     for name, (stack, _) in stacks.items():
         _check_pairs(real_stack, stack, pairing, name)
@@ -144,7 +158,9 @@ def evaluate(
                 copies = _copies(real_stack, stack, copies_of(comparison))
             lbpv = comparison.synthetic.lbpv
             farthest = np.argsort(-np.abs(real_side.lbpv - lbpv), kind="stable")[:FARTHEST].tolist()
-            said = cautions(comparison, entries, records, source, real_source, floor, copies)
+            said = list(cautions(comparison, entries, records, source, real_source, floor, copies))
+            if pairing == "index":
+                said = [*about_pairs(real_stack.names, stack.names), *said]
             results.append(
                 SetResult(
                     source=source,
@@ -160,6 +176,7 @@ def evaluate(
             walked = walk(real, sets, reading, ready, asked, **of_pairs)
     settings = {
         **asdict(reading),
+        "exclude": list(EXCLUDED if exclude is None else exclude),
         "metrics": asked,
         "pairing": pairing,
         "bins": bins,

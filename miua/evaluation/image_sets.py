@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -11,13 +12,14 @@ from numpy.typing import ArrayLike
 from miua.data import ImageStack, ReadingOptions, read_stack, subjects_of
 from miua.data.arrays import split_name
 from miua.data.dicom import SUFFIXES as DICOM_SUFFIXES
+from miua.data.folder import natural_order
 from miua.data.groups import read_groups
 from miua.data.stack import RefusedFilesError
 from miua.errors import MiuaError
 from miua.evaluation.result import Source
 from miua.files import sha256_array
 from miua.metrics.stacks import Grey, Ints
-from miua.wording import has_control, printable
+from miua.wording import first_few, has_control, printable
 
 # A folder of images, a file that holds a stack, or a stack itself, uint8 (N, H, W).
 Images: TypeAlias = str | Path | ImageStack | Grey
@@ -51,6 +53,25 @@ class Reading(ReadingOptions):
             skipped=stack.skipped,
             sample=sample,
         )
+
+
+class PairReading(Reading):
+    """The same where images of equal place are pairs: `in_pairs`."""
+
+    def read(self, images: Images, name: str) -> tuple[ImageStack, Source]:
+        """The stack, and what is told of it under this name."""
+        return in_pairs(images, *super().read(images, name))
+
+
+def in_pairs(images: Images, stack: ImageStack, source: Source) -> tuple[ImageStack, Source]:
+    """What was read of `images`, its files in the natural order of their names: 2.png, 10.png."""
+    order = natural_order(stack.names)
+    if isinstance(images, np.ndarray | ImageStack) or order == sorted(order):
+        return stack, source
+    names = tuple(stack.names[place] for place in order)
+    note = f"paired in the order of numbers in names: {first_few(names)}"
+    stack = replace(stack, images=np.ascontiguousarray(stack.images[order]), names=names)
+    return stack, replace(source, notes=(*source.notes, note))
 
 
 def named_sets(synthetic: Sets) -> dict[str, Images]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from unicodedata import normalize
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from miua.data import hc18
-from miua.data.folder import SUFFIXES, image_name, image_paths
+from miua.data.folder import SUFFIXES, find_images, image_name, image_paths, natural_order
+from miua.data.reading import EXCLUDED
 from miua.data.stack import read_stack
 from miua.errors import MiuaError
 
@@ -109,3 +111,69 @@ def test_a_folder_without_images_says_what_was_looked_for(tmp_path: Path) -> Non
     np.save(tmp_path / "stack.npy", np.zeros((1, 2, 2), np.uint8))
     with pytest.raises(MiuaError, match=r"holds no images.*\.dcm.*named by its file: STACK\.npy"):
         image_paths(tmp_path)
+
+
+def test_masks_and_thumbnails_are_left_out_and_said(tmp_path: Path) -> None:
+    touch(tmp_path, "a.png", "a_mask.png", "b/a_Mask.tif", "a_mask_1.png", "a_masked.png")
+    touch(tmp_path, "a_Annotation.png", "._a.png", "b/._a.png", "._notes.txt", "a_mask.csv")
+    touch(tmp_path, "@eaDir/a.png/SYNOPHOTO_THUMB.jpg", "b/.thumbnails/a.png", ".git/a.png")
+    paths, notes = find_images(tmp_path, EXCLUDED)
+    assert [path.name for path in paths] == ["a.png", "a_masked.png"]
+    assert notes == [
+        "left out 1 file named *_Annotation.png",
+        "left out 1 file named *_Mask.*",
+        "left out 1 file named *_mask.*",
+        "left out 1 file named *_mask_[0-9].*",
+        "left out 2 files named ._*",
+        "left out 1 folder named .thumbnails",
+        "left out 1 folder named @eaDir",
+    ]
+    everything = names_of(tmp_path, exclude=())
+    assert {"a_mask.png", "b/a_Mask.tif", "@eaDir/a.png/SYNOPHOTO_THUMB.jpg"} < {*everything}
+    assert not any("/." in f"/{name}" for name in everything)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "kept"),
+    [
+        ("1.png", ["2.png", "a/b/2.png"]),
+        ("a", ["1.png", "2.png"]),
+        ("a/", ["1.png", "2.png"]),
+        ("a/*", ["1.png", "2.png"]),
+        ("b/*", ["1.png", "2.png", "a/1.png", "a/b/2.png"]),
+        ("a/b", ["1.png", "2.png", "a/1.png"]),
+        ("*/2.png", ["1.png", "2.png", "a/1.png"]),
+    ],
+)
+def test_a_pattern_means_names_or_with_a_slash_paths(
+    tmp_path: Path, pattern: str, kept: list[str]
+) -> None:
+    touch(tmp_path, "1.png", "2.png", "a/1.png", "a/b/2.png")
+    assert names_of(tmp_path, exclude=(pattern,)) == kept
+
+
+def test_accents_match_in_patterns_however_they_are_stored(tmp_path: Path) -> None:
+    both = [normalize(form, "é_1.png") for form in ("NFC", "NFD")]
+    touch(tmp_path, *both, "e_1.png")
+    for form in ("NFC", "NFD"):
+        assert names_of(tmp_path, exclude=(normalize(form, "é*"),)) == ["e_1.png"]
+
+
+def test_a_name_with_brackets_is_itself(tmp_path: Path) -> None:
+    touch(tmp_path, "a [v2]/1.png", "a w/1.png")
+    assert names_of(tmp_path, exclude=("a [v2]",)) == ["a w/1.png"]
+
+
+def test_a_folder_of_masks_alone_says_what_was_left_out(tmp_path: Path) -> None:
+    touch(tmp_path, "a_mask.png", "b_mask.png")
+    with pytest.raises(MiuaError, match=r"holds no images.*left out 2 files named \*_mask\.\*"):
+        image_paths(tmp_path)
+
+
+def test_natural_order_counts_as_people_do() -> None:
+    names = ["10.png", "2.png", "02.png", "b/1.png", "a10b2", "a10b10", "a9b", "a", "é²", "1"]
+    assert [names[place] for place in natural_order(names)] == [
+        *("1", "2.png", "02.png", "10.png", "a", "a9b", "a10b2", "a10b10", "b/1.png", "é²")
+    ]
+    decomposed = [normalize("NFD", name) for name in ("é.png", "z.png", "f.png")]
+    assert natural_order(decomposed) == natural_order(["é.png", "z.png", "f.png"])
