@@ -34,7 +34,9 @@ def check_belonging(plan: Plan, jobs: Iterable[Job], names: Iterable[str]) -> It
         and not (name.startswith(made_again) and not name.endswith(".json"))
     ]
     for name in found:
-        yield Finding(FILES_CHECK, name, "failed", "Nothing of the study makes such a file. Remove it.")
+        yield Finding(
+            FILES_CHECK, name, "failed", "Nothing of the study makes such a file. Remove it."
+        )
     if not found:
         yield Finding(FILES_CHECK, "places", "passed", "Every file is one that the study makes.")
 
