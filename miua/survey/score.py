@@ -203,9 +203,9 @@ def _scores(answers: pd.DataFrame) -> Iterator[Row]:
     for place, score in enumerate((columns.D_PRIME, columns.CRITERION)):
         # One reader's with normal intervals, several readers' by images.
         found = attempt(lambda chosen: detection(real, called)[chosen], place)
-        if several and not found.interval.startswith(tables.NONE):
+        if several and not found.interval.startswith(columns.NONE):
             found = attempt(by_images, partial(_detected, place, real, called), images)
-            if score == tables.D_PRIME and found.value == 0 and math.isnan(found.low):
+            if score == columns.D_PRIME and found.value == 0 and math.isnan(found.low):
                 found = without_interval(0.0, NO_DISCRIMINATION)
         yield _row(score, found, real.size)
     ratings = rating(called, answers["confidence"])
