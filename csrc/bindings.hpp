@@ -29,6 +29,9 @@ inline py::array image_array_argument(const py::object& object, const char* name
     if (!(array.flags() & py::array::c_style))
         throw py::value_error(argument + " must be C-contiguous; pass numpy.ascontiguousarray(" +
                               argument + ")");
+    if (!(array.flags() & py::detail::npy_api::NPY_ARRAY_ALIGNED_))
+        throw py::value_error(argument + " must be aligned in memory; pass " + argument +
+                              ".copy()");
     return array;
 }
 

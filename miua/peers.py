@@ -41,7 +41,7 @@ class PeerDifference:
         """Why it differs, where it is known."""
         if self.peer == "mahotas":
             # A flat image has the code 0 there, and not 255.
-            return "> instead of >="
+            return "> instead of >=, neighbours not interpolated"
         if self.ties is None or self.pixels == 0:
             return ""
         if self.ties == self.pixels:

@@ -11,7 +11,7 @@ import numpy as np
 from miua.metrics.comparison import Comparison, Side
 from miua.metrics.inception_weights import NotComputedError
 from miua.metrics.records import MetricValue, interval, ratio
-from miua.metrics.stacks import Floats, Grey
+from miua.metrics.stacks import Floats, Grey, stacks_of_one_size
 
 BLOCK_BYTES = 64 * 2**20  # of float64 pixels held at once
 DEFINITION = (
@@ -23,8 +23,11 @@ DEFINITION = (
 def diversity(reference: Grey, synthetic: Grey) -> float:
     """Root mean squared difference within `synthetic` (M, H, W) over that within `reference`.
 
-    ValueError: fewer than two images on a side, or reference images that are all the same.
+    TypeError: not arrays of uint8. ValueError: not of the shape (N, H, W), of two sizes, fewer than
+    two images on a side, or reference images that are all the same.
     """
+    names = "reference", "synthetic"
+    reference, synthetic = stacks_of_one_size(reference, synthetic, names=names)
     within, of_synthetic = (float(pixel_spread(stack)[0]) for stack in (reference, synthetic))
     if not within > 0:
         raise ValueError("reference must hold images that differ")

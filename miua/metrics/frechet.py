@@ -26,6 +26,7 @@ EXTRAPOLATION_SIZES = 15  # as many as Chong and Forsyth take
 FEWEST_TO_EXTRAPOLATE = 20  # images a side, for `miua.evaluate`
 FEWEST_TO_HALVE = 4  # and to extrapolate, for `frechet_extrapolated`
 HALVES_FOR_SPREAD = 50
+LARGEST_FEATURE = 1e40  # to the sixth power and summed, as kernel distances do, it is finite
 NORMAL_95 = 1.96
 SMALLEST_FRACTION = 0.5  # below, the bias of few images is no straight line over 1 / n
 
@@ -70,15 +71,17 @@ def feature_pair(
     fewest: int = 2,
     names: tuple[str, str] = ("features_a", "features_b"),
 ) -> tuple[Floats, Floats]:
-    """Features (n, d) and (m, d) in float64; ValueError: fewer than `fewest` rows, values that are
-    not finite, unequal d."""
+    """Features (n, d) and (m, d) in float64; ValueError: fewer than `fewest` rows, no columns,
+    values that are not finite or whose squares and cubes might not be, unequal d."""
     a, b = (np.asarray(features, dtype=np.float64) for features in (a, b))
     for name, features in zip(names, (a, b), strict=True):
-        if features.ndim != 2 or len(features) < fewest:
-            shape = features.shape
-            raise ValueError(f"{name} must have the shape (n, d) with n >= {fewest}, not {shape}")
+        if features.ndim != 2 or len(features) < fewest or not features.shape[1]:
+            wanted = f"(n, d) with n >= {fewest} and d >= 1"
+            raise ValueError(f"{name} must have the shape {wanted}, not {features.shape}")
         if not np.isfinite(features).all():
             raise ValueError(f"{name} must be finite")
+        if np.abs(features).max() > LARGEST_FEATURE:
+            raise ValueError(f"{name} must not exceed {LARGEST_FEATURE:g} in size; scale them")
     if a.shape[1] != b.shape[1]:
         columns = f"{a.shape[1]} and {b.shape[1]}"
         raise ValueError(f"{' and '.join(names)} must have equally many columns, not {columns}")

@@ -51,17 +51,18 @@ def neighbourhood(
 ) -> Neighbourhood:
     """Features (N, d) and (M, d) as one `Neighbourhood`; both sets have more than k images.
 
-    Distances are Euclidean, and a ball holds its border. So that a copy of the image that decides
-    a radius lies on that border in spite of rounding, squared distances are found in float64 and
-    compared in float32. ValueError: too few rows, values that are not finite, unequal d.
+    Distances are Euclidean, and a ball holds its border. They come from the differences of the
+    rows, never from scalar products, so that a copy of the image that decides a radius lies exactly
+    on that border, and sets far from each other keep their own small distances.
+    ValueError: too few rows, values that `feature_pair` refuses, unequal d.
     """
     if k < 1:
         raise ValueError(f"k must be at least 1, not {k}")
     names = "features_real", "features_synthetic"
     real, synthetic = feature_pair(features_real, features_synthetic, k + 1, names)
-    # The same shift on both sides changes no distance, and keeps rounding small.
-    centre = real.mean(axis=0)
-    real, synthetic = real - centre, synthetic - centre
+    # A power of two changes no comparison, and keeps the squares within the range of float64.
+    exponent = np.frexp(max(np.abs(real).max(), np.abs(synthetic).max()))[1]
+    real, synthetic = np.ldexp(real, -exponent), np.ldexp(synthetic, -exponent)
     radii_real, radii_synthetic = _radii(real, k), _radii(synthetic, k)
     balls_around = np.zeros(len(synthetic))
     recall, coverage = np.zeros(len(real)), np.zeros(len(real))
@@ -74,26 +75,23 @@ def neighbourhood(
     return Neighbourhood(precision, recall, balls_around / k, coverage)
 
 
-def _radii(features: Floats, k: int) -> NDArray[np.float32]:
+def _radii(features: Floats, k: int) -> Floats:
     """Squared distance of each row to its k-th nearest other row, (n,)."""
-    radii = np.empty(len(features), dtype=np.float32)
+    radii = np.empty(len(features))
     for rows, squared in _squared_distances(features, features):
         squared[np.arange(len(squared)), np.arange(rows.start, rows.stop)] = np.inf
         radii[rows] = np.partition(squared, k - 1, axis=1)[:, k - 1]
     return radii
 
 
-def _squared_distances(a: Floats, b: Floats) -> Iterator[tuple[slice, NDArray[np.float32]]]:
+def _squared_distances(a: Floats, b: Floats) -> Iterator[tuple[slice, Floats]]:
     """The table of squared distances (n, m) in blocks of rows, each with which rows they are."""
-    norms_a, norms_b = (np.einsum("nd,nd->n", features, features) for features in (a, b))
+    from scipy.spatial.distance import cdist  # takes a while to import
+
     step = max(1, BLOCK_BYTES // (8 * len(b)))
     for start in range(0, len(a), step):
         rows = slice(start, min(start + step, len(a)))
-        scale = norms_a[rows, None] + norms_b
-        squared = scale - 2 * (a[rows] @ b.T)
-        # Of equal rows rounding leaves more or less than 0.
-        squared[squared < 1e-13 * scale] = 0
-        yield rows, squared.astype(np.float32)
+        yield rows, cdist(a[rows], b, "sqeuclidean")
 
 
 def shares(comparison: Comparison, extractor: str) -> list[MetricValue]:

@@ -1,12 +1,13 @@
 """Mean squared error of images, all pairs of them, and the nearest; and PSNR in dB.
 
 PSNR is 10 log10(R^2 / MSE), R being the largest grey level, and infinite for identical images.
-Squared differences of bytes are integers below 2^53 in sum, so every mean squared error is exact up
-to its one division.
+Sums of squared differences are integers and exact, so that every mean squared error is exact up to
+the rounding of one division.
 """
 
 import math
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -39,22 +40,29 @@ def mean_squared_error_all_pairs(a: NDArray[Any], b: NDArray[Any]) -> Floats:
     """Mean squared difference of every pair (a[i], b[j]), shape (N, M).
 
     The squared distance is |a|^2 + |b|^2 - 2 a.b, so that one matrix product serves all pairs.
-    All terms are integers below 2^53 and therefore exact in float64, in any order of summation.
+    The products are taken over as many pixels at once as leave every term below 2^53, so that they
+    are exact in float64, in any order of summation; their sums are integers of 64 bits.
     Errors are those of `mean_squared_error`, except that N and M may differ.
     """
     a, b = stacks_of_one_size(a, b, DTYPES)
-    squared = np.empty((len(a), len(b)))
     pixels = math.prod(a.shape[1:])
-    step = max(1, BLOCK_BYTES // (8 * pixels))
-    for i in range(0, len(a), step):
-        rows = _flat(a[i : i + step])
+    rows_a, rows_b = a.reshape(len(a), pixels), b.reshape(len(b), pixels)
+    # |a|^2 + |b|^2 and 2 a.b are each at most twice the largest square of all pixels taken.
+    exact = 2**52 // max(np.iinfo(each.dtype).max for each in (a, b)) ** 2
+    across = min(pixels, exact)
+    step = max(1, BLOCK_BYTES // (8 * across))
+    squared = np.zeros((len(a), len(b)), dtype=np.int64)
+    for i, start in product(range(0, len(a), step), range(0, pixels, across)):
+        of_pixels = slice(start, start + across)
+        rows = rows_a[i : i + step, of_pixels].astype(np.float64)
         rows_norm = np.einsum("np,np->n", rows, rows)
         for j in range(0, len(b), step):
             # Of a stack with itself numpy then computes half of the product.
-            columns = rows if a is b and i == j else _flat(b[j : j + step])
+            same = a is b and i == j
+            columns = rows if same else rows_b[j : j + step, of_pixels].astype(np.float64)
             columns_norm = np.einsum("mp,mp->m", columns, columns)
             block = rows_norm[:, None] + columns_norm[None, :] - 2 * (rows @ columns.T)
-            squared[i : i + step, j : j + step] = block
+            squared[i : i + step, j : j + step] += block.astype(np.int64)
     return squared / pixels
 
 
@@ -119,7 +127,3 @@ SQUARED_ERROR = PairValue(
     lambda a, b, bins, threads: mean_squared_error_all_pairs(a, b),
 )
 DECIBELS = SQUARED_ERROR._replace(definition="data range 255, mean of dB", as_metric=decibels)
-
-
-def _flat(stack: NDArray[Any]) -> Floats:
-    return stack.reshape(len(stack), -1).astype(np.float64)

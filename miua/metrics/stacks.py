@@ -35,8 +35,11 @@ def image_stack(stack: Any, name: str) -> NDArray[Any]:
     """The stack as a numpy array over the same memory; what it holds is checked by its reader.
 
     stack: a numpy array, or any array on the CPU that speaks DLPack, such as a torch tensor.
-    TypeError naming the argument: something else, or an array in a GPU's memory.
+    TypeError naming the argument: something else, a masked array, an array in a GPU's memory, or a
+    tensor that numpy cannot read.
     """
+    if isinstance(stack, np.ma.MaskedArray):
+        raise TypeError(f"{name} must not be masked, as no metric leaves out pixels; crop it")
     if isinstance(stack, np.ndarray):
         return stack
     if not hasattr(stack, "__dlpack_device__"):
@@ -44,7 +47,10 @@ def image_stack(stack: Any, name: str) -> NDArray[Any]:
         raise TypeError(f"{name} must be a numpy array or a torch tensor, not {kind}")
     if stack.__dlpack_device__()[0] != _CPU:
         raise TypeError(f"{name} must lie in the CPU's memory; pass {name}.cpu()")
-    return np.from_dlpack(stack)
+    try:
+        return np.from_dlpack(stack)
+    except (BufferError, RuntimeError) as error:  # a gradient is asked of it, or no dtype of numpy
+        raise TypeError(f"{name} must be a tensor that numpy can read: {error}") from None
 
 
 def stacks_of_one_size(

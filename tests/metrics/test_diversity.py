@@ -71,5 +71,9 @@ def test_too_few_or_equal_images_are_refused():
         diversity(images(1, 1), images(2, 3))
     with pytest.raises(ValueError, match="two images or more"):
         diversity(images(1, 3), images(2, 1))
+    with pytest.raises(TypeError, match="synthetic must have dtype uint8, not float64"):
+        diversity(images(1, 3), images(2, 3) / 2)
+    with pytest.raises(ValueError, match="reference must be an image stack"):
+        diversity(images(1, 3)[0], images(2, 3))
     with pytest.raises(ValueError, match="reference must hold images that differ"):
         diversity(flat(7, 7), images(2, 3, size=4))

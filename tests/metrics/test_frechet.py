@@ -97,6 +97,7 @@ def test_statistics_are_in_float64():
         (np.zeros((5, 3)), np.zeros(5), "n >= 2"),
         (np.zeros((5, 3)), np.zeros((5, 4)), "equally many columns"),
         (np.zeros((5, 3)), np.full((5, 3), np.nan), "finite"),
+        (np.zeros((5, 3)), np.full((5, 3), 1e154), "features_b must not exceed"),
     ],
 )
 def test_wrong_features_are_refused(a, b, message):

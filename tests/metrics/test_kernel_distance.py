@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from miua.metrics import (
+    frechet_distance,
     half_samples,
     kernel_distance,
     kernel_distance_resampled,
@@ -141,6 +142,8 @@ def test_a_resample_of_one_image_alone_has_no_pairs():
         (np.zeros((5, 3)), np.zeros(5), "n >= 2"),
         (np.zeros((5, 3)), np.zeros((5, 4)), "equally many columns"),
         (np.zeros((5, 3)), np.full((5, 3), np.nan), "finite"),
+        (np.zeros((5, 0)), np.zeros((5, 0)), "d >= 1"),
+        (np.zeros((5, 3)), np.full((5, 3), 1e52), "features_b must not exceed"),
     ],
 )
 def test_wrong_features_are_refused(a, b, message):
@@ -162,3 +165,9 @@ def test_resampling_needs_no_second_table_as_large_as_the_draw(monkeypatch):
     assert peak < 0.75 * drawn.nbytes
     monkeypatch.setattr(MODULE, "BLOCK_BYTES", 2**30)
     assert kernel_distance_resampled(a, b, drawn) == pytest.approx(found, rel=1e-9, abs=1e-12)
+
+
+def test_the_largest_features_have_finite_distances():
+    a, b = (np.random.default_rng(seed).uniform(-1e40, 1e40, (500, 8)) for seed in (1, 2))
+    assert np.isfinite(kernel_distance(a, b))
+    assert frechet_distance(a, b) == pytest.approx(1e80 * frechet_distance(a / 1e40, b / 1e40))

@@ -83,6 +83,14 @@ def test_tensors_are_read_where_they_lie():
         (torch.zeros(2, 4, 4), TypeError, "stack must have dtype uint8 or uint16, not float32"),
         (torch.zeros(4, 4, dtype=torch.uint8), ValueError, "stack must be an image stack"),
         (torch.zeros(2, 4, 4, dtype=torch.uint8).mT[:, 1:], ValueError, "C-contiguous"),
+        (torch.zeros(2, 4, 4, requires_grad=True), TypeError, "stack must be a tensor that numpy"),
+        (
+            torch.zeros(2, 4, 4, dtype=torch.bfloat16),
+            TypeError,
+            "stack must be a tensor that numpy",
+        ),
+        (np.ma.masked_equal(np.eye(4, dtype=np.uint8)[None], 1), TypeError, "must not be masked"),
+        (np.zeros(65, np.uint8)[1:].view(np.uint16).reshape(2, 4, 4), ValueError, "aligned"),
     ],
 )
 def test_wrong_tensors_are_refused(tensor, error, message):

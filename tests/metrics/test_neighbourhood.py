@@ -127,8 +127,33 @@ def test_images_that_are_all_the_same():
         (np.zeros((6, 3)), np.zeros(6), 1, "shape"),
         (np.zeros((6, 3)), np.zeros((6, 4)), 1, "equally many columns"),
         (np.full((6, 3), np.inf), np.zeros((6, 3)), 1, "finite"),
+        (np.full((6, 3), 1e154), np.zeros((6, 3)), 1, "must not exceed 1e\\+40"),
+        (np.zeros((6, 0)), np.zeros((6, 0)), 1, "d >= 1"),
     ],
 )
 def test_wrong_features_are_refused(real, synthetic, k, message):
     with pytest.raises(ValueError, match=message):
         neighbourhood(real, synthetic, k=k)
+
+
+@pytest.mark.parametrize("exponent", [-600, -70, 0, 60, 120])
+def test_the_scale_of_the_features_changes_nothing(exponent):
+    real, synthetic = features(11, 40, 5), features(12, 50, 5, 0.9)
+    found = neighbourhood(np.ldexp(real, exponent), np.ldexp(synthetic, exponent))
+    expected = neighbourhood(real, synthetic)
+    for name in ("precision", "recall", "density", "coverage"):
+        assert getattr(found, name).tolist() == getattr(expected, name).tolist(), name
+
+
+def test_clusters_far_from_each_other_keep_their_own_small_distances():
+    """Scalar products of such rows have lost them."""
+    far = np.repeat([[0.0], [1e8]], 50, axis=0)
+    real, synthetic = features(13, 100, 4) + far, features(14, 100, 4) + far
+    found = neighbourhood(real, synthetic, k=3)
+    for name, values in zip(
+        ("precision", "recall", "density", "coverage"),
+        by_definition(real, synthetic, 3),
+        strict=True,
+    ):
+        assert getattr(found, name).tolist() == values.tolist(), name
+    assert found.precision.mean() < 1

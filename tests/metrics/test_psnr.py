@@ -57,6 +57,16 @@ def test_all_pairs_equal_the_pairs_exactly(block_bytes, monkeypatch):
         assert np.array_equal(table[i], expected)
 
 
+@pytest.mark.parametrize("size", [1100, 1500])
+def test_all_pairs_of_large_bright_images_are_exact(size):
+    """The sums of their squares are no longer integers that float64 holds."""
+    a = np.full((2, size, size), 65535, np.uint16)
+    a[1, 0, 0] -= 1
+    table = mean_squared_error_all_pairs(a, a)
+    assert table.tolist() == [[0, 1 / size**2], [1 / size**2, 0]]
+    assert nearest_neighbours(a[:1], a[1:]).mean_squared_error == [1 / size**2]
+
+
 def test_strided_stacks_are_read_as_they_are():
     a, b = images(5, 3, 10, 20)[:, :, ::2], images(6, 3, 10, 10)
     expected = peak_signal_to_noise_ratio(a.copy(), b)
