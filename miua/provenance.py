@@ -21,6 +21,11 @@ from miua.files import read_json, sha256_file, write_json
 PROVENANCE = "provenance.json"
 FILES = "files"  # the key of what a record speaks for
 
+# What a record may hold: what `provenance` says, and what is added to it.
+RECORD_KEYS = {
+    *("command", "settings", "inputs", "commit", "uncommitted_changes", "packages", "python"),
+    *("platform", "device", "threads", FILES, "outputs", "resumed", "not_made"),
+}
 # Parts of a record that others look into; a record may lack any of them.
 _MAPPINGS = ("settings", "inputs", "outputs", "packages")
 _OTHERS = {"uncommitted_changes": (bool, type(None)), "resumed": (list,)}

@@ -1,7 +1,7 @@
 """Which files a results folder of a plan holds: those that the study makes, and no others."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import PurePosixPath
 
 from miua.checkpoint import NAME
@@ -23,14 +23,14 @@ ANSWERS = re.compile(rf"readers/{ANSWERS_FOLDER}/reader-\d+\.json")
 
 def check_belonging(plan: Plan, jobs: Iterable[Job], names: Iterable[str]) -> Iterator[Finding]:
     """A finding for each file of a results folder, by its path, that nothing of the study makes."""
-    known = _known(plan, jobs)
+    known, names = _known(plan, jobs), {*names}
     made_again = MADE_AGAIN if plan.profile.data.source == "phantom" else MADE_AGAIN[1:]
     found = [
         name
-        for name in names
+        for name in sorted(names)
         if name not in known
         and not ANSWERS.fullmatch(name)
-        and not _is_checkpoint(plan, name)
+        and not _is_checkpoint(plan, name, names)
         and not (name.startswith(made_again) and not name.endswith(".json"))
     ]
     for name in found:
@@ -66,7 +66,14 @@ def _known(plan: Plan, jobs: Iterable[Job]) -> set[str]:
     return known
 
 
-def _is_checkpoint(plan: Plan, name: str) -> bool:
+def _is_checkpoint(plan: Plan, name: str, names: Collection[str]) -> bool:
+    """Of an epoch that was asked for; where a training diverged, the newest were kept as well."""
     path = PurePosixPath(name)
-    ours = path.match("runs/*/checkpoints/*") and path.parts[1] in plan.runs
-    return ours and path.suffix in (".json", ".safetensors") and bool(NAME.fullmatch(path.stem))
+    run, found = (
+        path.parts[1] if path.match("runs/*/checkpoints/*") else "",
+        NAME.fullmatch(path.stem),
+    )
+    if run not in plan.runs or path.suffix not in (".json", ".safetensors") or not found:
+        return False
+    asked = found[2] is None and int(found[1]) in plan.runs[run].epochs
+    return asked or f"runs/{run}/{DIVERGED}" in names

@@ -3,26 +3,21 @@
 What should be there is read from the study, never from the results.
 """
 
-import hashlib
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
-from numpy.typing import NDArray
-from safetensors.torch import load_file
-
 from miua import conformance
-from miua.checkpoint import saved_epochs
+from miua.checkpoint import Position, saved_epochs
 from miua.config import TrainingConfig, config_hash, config_text, differences, read_config
 from miua.errors import MiuaError
 from miua.files import read_array, sha256_array, sha256_file
 from miua.progress import say
 from miua.provenance import PROVENANCE
 from miua.study.belonging import check_belonging
+from miua.study.copies import Seen
 from miua.study.expected import read_expected
 from miua.study.finding import EXPECTED, Finding, Verification, guarded
 from miua.study.manifest import FILES_CHECK, check_files, file_names, read_record
@@ -40,10 +35,18 @@ from miua.study.plan import (
 from miua.study.remake import FIGURES, IMAGES, METRICS, TABLES, Remake
 from miua.study.store import Results
 from miua.study.verdicts import compare_with_expected
-from miua.training.adversaries import with_prefix
-from miua.training.run_folder import LOG, divergence, training_images
+from miua.training.run_folder import (
+    DIVERGED,
+    LOG,
+    SPEED,
+    divergence,
+    divergence_reason,
+    speed_of,
+    training_images,
+)
 
 PLAN, KERNELS = "plan", "kernels"
+FACTS = {"config", "history", *Position._fields, "sha256"}  # of a checkpoint
 TITLES = {
     FILES_CHECK: "hashes and provenance",
     PLAN: "configurations, checkpoints, seeds",
@@ -138,21 +141,25 @@ def _check_plan(results: Results, plan: Plan) -> Iterator[Finding]:
             said = f"The experiment was not run: tables/{name}.csv is not there."
             yield Finding(PLAN, name, "not checked", said)
     cells = list({cell.set: cell for cell in plan.cells if cell.experiment in was_run}.values())
-    weights: dict[str, str] = {}  # where each was seen first
-    images: dict[str, Cell] = {}
+    seen = Seen()
     for run in dict.fromkeys(cell.run for cell in cells):
         config = plan.runs[run]
         yield from guarded(PLAN, f"runs/{run}", _run, results, run, config)
         diverged = divergence(results.run(run))
         if diverged is not None:
-            yield from guarded(PLAN, f"runs/{run}/diverged.json", _diverged, results, run, diverged)
+            told = guarded(
+                PLAN, f"runs/{run}/{DIVERGED}", _diverged, results, run, diverged, config
+            )
+            yield from told
         yield from guarded(PLAN, f"runs/{run}/log.jsonl", _log, results, run, diverged is not None)
+        name = f"runs/{run}/{SPEED}"
+        yield from guarded(PLAN, name, _speed, results.folder / name, name)
         for epoch in sorted({cell.epoch for cell in cells if cell.run == run}):
             if diverged is None or epoch < diverged["epoch"]:
                 name = f"runs/{run}/checkpoints/epoch_{epoch:04d}"
-                yield from guarded(PLAN, name, _checkpoint, results, name, epoch, config, weights)
+                yield from guarded(PLAN, name, _checkpoint, results, name, epoch, config, seen)
     for cell in cells:
-        yield from guarded(PLAN, f"sets/{cell.set}", _set, results, profile, cell, images)
+        yield from guarded(PLAN, f"sets/{cell.set}", _set, results, profile, cell, seen)
     for name, scale in profile.experiments.items():
         if isinstance(scale, RealImages) and name in was_run:
             yield from guarded(PLAN, f"tables/{name}.json", _real, results, profile, name, scale)
@@ -174,13 +181,13 @@ def _apart(there: Mapping[str, Any], asked: Mapping[str, Any]) -> list[str]:
 
 def _foreign(folder: Path, name: str, text: str) -> list[str]:
     """That a configuration holds more than it says to a program, in words."""
-    same = (folder / name).read_text(encoding="utf-8") == text
+    same = (folder / name).read_bytes() == text.encode()
     return [] if same else [f"{name}: it is not written as miua writes it"]
 
 
 def _sets_csv(results: Results, plan: Plan) -> Iterator[Finding]:
-    text = (results.folder / "sets.csv").read_text(encoding="utf-8")
-    wrong = [] if text == cells_csv(plan.cells) else ["It lists other sets than the study plans"]
+    same = (results.folder / "sets.csv").read_bytes() == cells_csv(plan.cells).encode()
+    wrong = [] if same else ["It lists other sets than the study plans"]
     yield _judged("sets.csv", wrong, "It lists the sets that the study plans.")
 
 
@@ -205,11 +212,19 @@ def _run(results: Results, run: str, asked: TrainingConfig) -> Iterator[Finding]
     yield _judged(f"runs/{run}", wrong, "Configuration, seed and training images are the study's.")
 
 
-def _diverged(results: Results, run: str, diverged: dict[str, Any]) -> Iterator[Finding]:
+def _diverged(
+    results: Results, run: str, diverged: dict[str, Any], asked: TrainingConfig
+) -> Iterator[Finding]:
     """A training that diverged stops there: its log ends with a loss that is no number."""
     folder, epoch = results.run(run), diverged["epoch"]
     wrong = []
-    last = json.loads((folder / "log.jsonl").read_text(encoding="utf-8").splitlines()[-1])
+    log = (folder / LOG).read_bytes().decode().splitlines(keepends=True)
+    lines = [json.loads(line) for line in log]
+    last = lines[-1]
+    if log != [f"{json.dumps(line)}\n" for line in lines] or len(log) != epoch:
+        wrong.append(f"{LOG} does not hold a line for each epoch, as it is written")
+    if diverged != {"epoch": epoch, "reason": divergence_reason(asked, epoch)}:
+        wrong.append("its reason is another than that of such a training")
     losses = last["generator_loss"], last["discriminator_loss"]
     if last["epoch"] != epoch or None not in losses:
         ends = f"log.jsonl ends at epoch {last['epoch']} with losses {losses[0]} and {losses[1]}"
@@ -221,9 +236,8 @@ def _diverged(results: Results, run: str, diverged: dict[str, Any]) -> Iterator[
 
 
 def _checkpoint(
-    results: Results, name: str, epoch: int, asked: TrainingConfig, seen: dict[str, str]
+    results: Results, name: str, epoch: int, asked: TrainingConfig, seen: Seen
 ) -> Iterator[Finding]:
-    """seen: of the weights that were checked before, where they are."""
     facts = read_record(results.folder / f"{name}.json")
     wrong = differences(TrainingConfig.model_validate(facts["config"]), asked)
     if (facts["epoch"], facts.get("batch", 0)) != (epoch, 0):
@@ -231,52 +245,37 @@ def _checkpoint(
     digest = sha256_file(results.folder / f"{name}.safetensors")
     if facts["sha256"] != digest:
         wrong.append("the weights are others: their SHA-256 is not the recorded one")
-    weights = _digest_of_weights(results.folder / f"{name}.safetensors")
-    if (other := seen.setdefault(weights, name)) != name:
-        wrong.append(f"its weights are those of {other}")
+    wrong += seen.weights(name, asked.seed, results.folder / f"{name}.safetensors")
+    if surplus := ", ".join(sorted(facts.keys() - FACTS)):
+        wrong.append(f"no checkpoint has {surplus}")
     yield _judged(name, wrong, "The weights are those recorded, of this training and epoch.")
 
 
-def _digest_of_weights(path: Path) -> str:
-    """Of the generator's tensors, in whatever order and with whatever else the file has them."""
-    digest = hashlib.sha256()
-    for name, tensor in sorted(with_prefix(load_file(path), "generator.").items()):
-        digest.update(f"{name} {tuple(tensor.shape)}".encode())
-        digest.update(tensor.contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()
-
-
 def _log(results: Results, run: str, diverged: bool) -> Iterator[Finding]:
-    """The log is what the last checkpoint remembers of it; a training that diverged goes on."""
-    folder = results.run(run)
-    last, history = max(saved_epochs(folder), default=None), ""
-    if last is not None:
-        facts = read_record(folder / "checkpoints" / f"epoch_{last:04d}.json")
-        history = "".join(json.dumps(line) + "\n" for line in facts["history"])
-    text = (folder / LOG).read_text(encoding="utf-8")
-    agrees = text.startswith(history) if diverged else text == history
-    wrong = [] if agrees else ["It is not the log that the last checkpoint holds"]
-    yield _judged(f"runs/{run}/{LOG}", wrong, "It is the log that the last checkpoint holds.")
+    """The log is what the checkpoints remember of it; a training that diverged goes on."""
+    folder, wrong = results.run(run), []
+    log = (folder / LOG).read_bytes().decode().splitlines(keepends=True)
+    saved, whole = saved_epochs(folder), diverged
+    for epoch in saved:
+        facts = read_record(folder / "checkpoints" / f"epoch_{epoch:04d}.json")
+        history = [f"{json.dumps(line)}\n" for line in facts["history"]]
+        whole |= history == log
+        if len(history) != epoch or log[:epoch] != history:
+            wrong.append(f"It is not the log that the checkpoint of epoch {epoch} holds")
+    if not whole and not wrong:
+        wrong.append("It is longer than the one that the last checkpoint holds")
+    yield _judged(f"runs/{run}/{LOG}", wrong, "It is the log that all checkpoints hold.")
 
 
-def _copied(cell: Cell, stack: NDArray[Any], seen: dict[str, Cell]) -> list[str]:
-    """Whether a set, or an image of one, is that of another training, in words.
-
-    Trainings of one seed that has hardly begun are alike, so of these whole sets are compared; and
-    a generator that has failed makes images of one grey level, which say nothing.
-    """
-    for part in (stack, *stack):
-        other = seen.setdefault(sha256_array(part), cell)
-        alike = other.run != cell.run and np.ptp(part)
-        if alike and (part is stack or other.seed != cell.seed):
-            return [f"it has images of sets/{other.set}, which is of another training"]
-    return []
+def _speed(path: Path, subject: str) -> Iterator[Finding]:
+    """Times cannot be made again, but a file of them holds nothing else."""
+    if path.exists():
+        lines = path.read_bytes().decode().splitlines(keepends=True)
+        wrong = [] if all(map(speed_of, lines)) else ["It holds more than how fast each epoch was"]
+        yield _judged(subject, wrong, "It says how fast epochs were, and no more.")
 
 
-def _set(
-    results: Results, profile: Profile, cell: Cell, seen: dict[str, Cell]
-) -> Iterator[Finding]:
-    """seen: of the images that were checked before, where they are."""
+def _set(results: Results, profile: Profile, cell: Cell, seen: Seen) -> Iterator[Finding]:
     subject, run = f"sets/{cell.set}", results.run(cell.run)
     record = read_record(results.set(cell.set) / PROVENANCE)
     asked: dict[str, Any] = {"run": cell.run, "epoch": cell.epoch}
@@ -285,6 +284,8 @@ def _set(
         diverged = divergence(run)
         if diverged is None or diverged["epoch"] > cell.epoch:
             wrong.append("it has no images, although its training went on to this epoch")
+        elif record["not_made"] != diverged["reason"]:
+            wrong.append("it says another reason than its training")
         yield _judged(subject, wrong, "It has no images, as its training had diverged.")
         return
     asked |= {"images": profile.synthetic_images, "seed": profile.seed}
@@ -295,7 +296,7 @@ def _set(
     stack = read_array(results.set_stack(cell.set))
     if record["outputs"]["images"] != sha256_array(stack):
         wrong.append("images.npy holds other images than were generated")
-    wrong += _copied(cell, stack, seen)
+    wrong += seen.images(cell, stack)
     yield _judged(subject, wrong, "Run, epoch, seed and checkpoint are the study's.")
     trained = read_record(run / PROVENANCE)
     if (record["device"] == "cpu") != (trained["device"] == "cpu"):

@@ -13,7 +13,7 @@ from miua.errors import MiuaError
 from miua.files import PARTIAL, locked, sha256_file, write_json
 from miua.locked_packages import installed_packages
 from miua.progress import Progress, say
-from miua.provenance import FILES, PROVENANCE, code_version, platform_name
+from miua.provenance import FILES, PROVENANCE, RECORD_KEYS, code_version, platform_name
 from miua.study.compare import read_strict_json
 from miua.study.finding import Finding, guarded
 from miua.study.store import Results
@@ -25,8 +25,11 @@ LOCK, SIGNATURE = ".lock", f"{MANIFEST}.sig"
 LEFT_OUT = (".snakemake", LOCK, MANIFEST, SIGNATURE)
 MARK = ".done"  # the ending of the empty files that Snakemake leaves where a step has ended
 NOT_SIGNED_OFF = "not signed off"
+# What it says of who made it, beside the plan's facts, the files and who vouches.
+MADE_HERE = ("commit", "uncommitted_changes", "python", "platform", "packages", "hardware")
 # Raised by one whenever a key of the manifest changes its name or meaning.
 SCHEMA = 1
+READERS = "readers/"  # where JSON of a reader study is kept as it came
 
 # By a file's path in the folder its `size` in bytes and its `sha256`; "" for what is no file.
 Contents = dict[str, dict[str, Any]]
@@ -82,17 +85,11 @@ def write_manifest(folder: Path, signed_off_by: str | None = None) -> Path:
     with suppress(MiuaError):  # missing or damaged: it says nothing that could stay
         before = read_manifest(folder)
     manifest = before
-    if before.get("files") != contents:
+    if before.get("files") != contents or any(_foreign(before, results)):
         manifest = {
-            "schema": SCHEMA,
-            "profile": results.plan.profile,
-            "scientific": results.plan.scientific,
+            **_of_plan(results),
             "signed_off_by": NOT_SIGNED_OFF,
-            **code_version(),
-            "python": platform.python_version(),
-            "platform": platform_name(),
-            "packages": installed_packages(),
-            "hardware": hardware(),
+            **_of_here(),
             "files": contents,
         }
     if signed_off_by is not None:
@@ -100,6 +97,34 @@ def write_manifest(folder: Path, signed_off_by: str | None = None) -> Path:
     if manifest != before:
         write_json(folder / MANIFEST, manifest)
     return folder / MANIFEST
+
+
+def _of_plan(results: Results) -> dict[str, Any]:
+    """What a manifest says of the plan that the results are of."""
+    plan = results.plan
+    return {"schema": SCHEMA, "profile": plan.profile, "scientific": plan.scientific}
+
+
+def _of_here() -> dict[str, Any]:
+    """What a manifest says of the code and the machine that make it."""
+    return {
+        **code_version(),
+        "python": platform.python_version(),
+        "platform": platform_name(),
+        "packages": installed_packages(),
+        "hardware": hardware(),
+    }
+
+
+def _foreign(manifest: dict[str, Any], results: Results) -> Iterator[str]:
+    """What a manifest says that does not belong to it, in words."""
+    of_plan = _of_plan(results)
+    known = {*of_plan, *MADE_HERE, "signed_off_by", "files"}
+    if surplus := ", ".join(sorted(manifest.keys() - known)):
+        yield f"No manifest has {surplus}."
+    for key, value in of_plan.items():
+        if manifest.get(key) != value:
+            yield f"Its {key} is {manifest.get(key)}; that of plan.yaml is {value}."
 
 
 @contextmanager
@@ -163,6 +188,8 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     files = document.get("files")
     if not isinstance(files, dict) or not all(_is_entry(entry) for entry in files.values()):
         raise MiuaError(f"{path} is damaged: its files have no size or SHA-256.")
+    if not all(isinstance(document.get(key, {}), dict) for key in ("packages", "hardware")):
+        raise MiuaError(f"{path} is damaged: packages or hardware are not named.")
     return document
 
 
@@ -189,7 +216,9 @@ def check_files(folder: Path) -> Iterator[Finding]:
         if not content["sha256"]:
             yield _failed(name, said)
         elif name.endswith(".json"):
-            yield from guarded(FILES_CHECK, name, _read_strictly, folder / name)
+            yield from guarded(FILES_CHECK, name, _read_strictly, folder / name, name)
+        elif posixpath.basename(name) == LOCK and content["size"]:
+            yield _failed(name, "A lock is empty. Remove it.")
     said = "An interrupted write has left it. `miua reproduce` removes it."
     for path in _files(folder):
         if _is_partial(folder, path):
@@ -197,15 +226,19 @@ def check_files(folder: Path) -> Iterator[Finding]:
     yield from _provenance(folder, contents)
 
 
-def _read_strictly(path: Path) -> Iterator[Finding]:
-    """No finding, or an error if two readers could see different content."""
-    read_strict_json(path)
-    yield from ()
+def _read_strictly(path: Path, name: str) -> Iterator[Finding]:
+    """A finding on a record that says too much; an error if readers could see other content."""
+    is_record = path.name == PROVENANCE or named_files(path) is not None
+    document = read_strict_json(path, ours=is_record or not name.startswith(READERS))
+    if is_record and (surplus := ", ".join(sorted(document.keys() - RECORD_KEYS))):
+        yield _failed(name, f"No record has {surplus}. Make it again.")
 
 
 def _against_manifest(folder: Path, contents: Contents) -> Iterator[Finding]:
     manifest = read_manifest(folder)
     listed: Contents = manifest["files"]
+    for said in _foreign(manifest, Results.open(folder)):
+        yield _failed(MANIFEST, said)
     for name in sorted({*listed, *contents}):
         if name not in contents:
             yield _failed(name, "It is missing: the manifest lists it.")

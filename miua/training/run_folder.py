@@ -92,6 +92,15 @@ def divergence(run: Path) -> dict[str, Any] | None:
     return {"reason": "", **found}
 
 
+def divergence_reason(config: TrainingConfig, epoch: int) -> str:
+    """Why a training ended at an epoch."""
+    return (
+        f"a loss is not finite at epoch {epoch}: the training diverged. "
+        f"The learning rates are {config.learning_rate_generator} (generator) and "
+        f"{config.learning_rate_discriminator} (discriminator)."
+    )
+
+
 def sample_grid_name(epoch: int) -> str:
     """Where a run keeps the images of one latent batch after an epoch, as seen from it."""
     return f"samples/epoch_{epoch:04d}.png"
@@ -179,11 +188,7 @@ class Run:
 
     def record_divergence(self, epoch: int) -> str:
         """Write diverged.json, for a loss that is not finite; the reason in words."""
-        reason = (
-            f"a loss is not finite at epoch {epoch}: the training diverged. "
-            f"The learning rates are {self.config.learning_rate_generator} (generator) and "
-            f"{self.config.learning_rate_discriminator} (discriminator)."
-        )
+        reason = divergence_reason(self.config, epoch)
         files.write_json(self.folder / DIVERGED, {"epoch": epoch, "reason": reason})
         return reason
 
@@ -277,19 +282,20 @@ class Run:
         if speed.exists():
             # A damaged line is forgotten, and so is one that a power cut broke off.
             whole = speed.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)
-            kept = [line for line in whole if 0 < _epoch_of(line) <= len(self.history)]
+            kept = [line for line in whole if 0 < speed_of(line) <= len(self.history)]
             if kept != whole:
                 files.write_text(speed, "".join(kept))
 
 
-def _epoch_of(line: str) -> int:
-    """The epoch of a line of speed.jsonl; 0 where it is damaged."""
+def speed_of(line: str) -> int:
+    """The epoch that a line of speed.jsonl is of; 0 where it is damaged, or not as written."""
     try:
-        found = json.loads(line) if line.endswith("\n") else {}
-    except (ValueError, RecursionError):
+        found = json.loads(line)
+        epoch, *numbers = (found[key] for key in ("epoch", "seconds", "images_per_second"))
+    except (ValueError, RecursionError, KeyError, TypeError):
         return 0
-    whole = isinstance(found, dict) and {"epoch", "seconds", "images_per_second"} <= found.keys()
-    return int(found["epoch"]) if whole and isinstance(found["epoch"], int) else 0
+    whole = isinstance(epoch, int) and all(isinstance(each, float) for each in numbers)
+    return int(epoch) if whole and len(found) == 3 and line == f"{json.dumps(found)}\n" else 0
 
 
 def _check_history(run: Path, position: Position, facts: dict[str, Any]) -> None:

@@ -6,6 +6,7 @@ import zlib
 import numpy as np
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from miua.errors import MiuaError
 from miua.study.compare import SHOWN, Tolerance, compare, read_as_text, read_strict_json
@@ -87,12 +88,88 @@ def test_json_with_a_key_twice_or_no_number_is_refused(tmp_path, text):
 
 def test_json_is_compared_value_by_value_and_type_by_type(beside):
     again = {"claims": [{"id": "x", "n": 1, "p": 0.5, "ok": True}]}
-    same = json.dumps(again, indent=4)
-    assert verdicts(beside("a.json", same, json.dumps(again))) == ["passed"]
-    for change in ({"n": 1.5}, {"p": 0.6}, {"ok": 1}, {"more": ""}):
+
+    def changed(**change):
         there = {"claims": [{**again["claims"][0], **change}]}
-        (found,) = beside("a.json", json.dumps(there), json.dumps(again))
+        return beside("a.json", as_written(there), as_written(again))
+
+    assert verdicts(changed(p=0.5 + 1e-11)) == ["passed"]
+    for change in ({"n": 1.5}, {"p": 0.6}, {"ok": 1}, {"more": ""}, {"more": None}):
+        (found,) = changed(**change)
         assert found[1].startswith(f"claims[x].{next(iter(change))}: ")
+
+
+def as_written(value):
+    return json.dumps(value, indent=2) + "\n"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda text: b"\xef\xbb\xbf" + text,
+        lambda text: text.replace(b"\n", b"\r\n"),
+        lambda text: text + b"\n",
+        lambda text: text.rstrip(),
+        lambda text: text.replace(b"0.5", b"0.50"),
+        lambda text: text.replace(b"0.5", b"5e-1"),
+        lambda text: text.replace(b"undecided", b"undecide\\u0064"),
+        lambda text: b" ".join(text.split()),
+        lambda text: text.decode().encode("utf-16"),
+    ],
+)
+def test_json_of_the_same_content_in_another_form_is_refused(beside, change):
+    text = as_written({"p": 0.5, "verdict": "undecided"}).encode()
+    with pytest.raises(MiuaError, match=r"a\.json is not (written as|valid JSON)"):
+        beside("a.json", change(text), text)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda text: b"\xef\xbb\xbf" + text,
+        lambda text: text.replace(b"\n", b"\r\n"),
+        lambda text: text.replace(b"\n", b"\r"),
+        lambda text: text + b"\n",
+        lambda text: text.rstrip(),
+        lambda text: text.replace(b"psnr", b'"psnr"'),
+        lambda text: text.replace(b"0.25", b'"0.25"'),
+        lambda text: text.decode().encode("utf-16"),
+        lambda text: text.replace(b"0.25", b"0,25"),
+    ],
+)
+def test_a_table_of_the_same_content_in_another_form_is_wrong(beside, change):
+    text = (HEAD + "psnr,0.25,computed\n").encode()
+    try:
+        assert verdicts(beside("a.csv", change(text), text)) == ["failed"]
+    except MiuaError as error:
+        assert "a.csv" in str(error)
+
+
+def test_a_table_that_is_made_in_another_form_is_compared_as_text(beside):
+    again = HEAD + "psnr,0.25,computed\r\n"
+    (found,) = beside("a.csv", again.replace("0.25", "0.26"), again)
+    assert found[1].startswith("Line 2: ")
+
+
+@pytest.mark.parametrize(
+    "form", ["0.250", "+0.25", " 0.25", "25e-2", "0.2_5", ".25", "٠.٢٥", "0.25\u200b"]
+)
+def test_a_number_in_another_form_is_wrong(beside, form):
+    there = HEAD + f"psnr,{form},computed\n"
+    assert verdicts(beside("a.csv", there, HEAD + "psnr,0.25,computed\n")) == ["failed"]
+
+
+@pytest.mark.parametrize(("there", "again"), [("1", "1.0"), ("1e-05", "1.0000000001e-05")])
+def test_numbers_as_tables_have_them_agree(beside, there, again):
+    both = (HEAD + f"psnr,{each},computed\n" for each in (there, again))
+    assert verdicts(beside("a.csv", *both)) == ["passed"]
+
+
+def test_an_array_file_that_holds_more_is_wrong(beside, tmp_path):
+    vector = np.arange(3.0)
+    np.save(tmp_path / "v.npy", vector)
+    more = (tmp_path / "v.npy").read_bytes() + b"<p>reproduced"
+    assert verdicts(beside("v.npy", more, vector)) == ["failed"]
 
 
 def test_image_stacks_are_equal_undecided_within_the_tolerance_or_wrong(beside):
@@ -138,6 +215,12 @@ def test_pictures_are_compared_by_their_pixels_and_by_how_they_are_shown(tmp_pat
     assert compared(grey, dpi=(100, 100)) == ["failed"]
     more = [Image.fromarray(changed)]
     assert compared(grey, dpi=(200, 200), save_all=True, append_images=more) == ["failed"]
+    note = PngInfo()
+    note.add(b"prVt", b"reproduced")
+    assert compared(grey, dpi=(200, 200), pnginfo=note) == ["failed"]
+    (tmp_path / "longer.png").write_bytes(again.read_bytes() + b"<p>reproduced")
+    longer = compare("figures", "a", tmp_path / "longer.png", again, Tolerance())
+    assert [finding.verdict for finding in longer] == ["failed"]
 
 
 def document(content, level=9, banner=b"This is pdfTeX 1"):

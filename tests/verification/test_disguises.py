@@ -8,7 +8,9 @@ import pytest
 from typer.testing import CliRunner
 
 from miua.cli import app
+from miua.config import TrainingConfig, read_config
 from miua.files import read_json, sha256_array, write_json
+from miua.training.run_folder import divergence_reason
 
 SET = "n0004_e0002"
 
@@ -104,7 +106,8 @@ def test_a_pipe_ends_the_verification_before_it_is_opened(world, place):
 
 def pretend_divergence(world):
     run = world.results / "runs" / "n0004"
-    write_json(run / "diverged.json", {"epoch": 2, "reason": "it did"})
+    config = read_config(run / "config.yaml", TrainingConfig)
+    write_json(run / "diverged.json", {"epoch": 2, "reason": divergence_reason(config, 2)})
     return run
 
 
@@ -125,6 +128,9 @@ def test_a_real_divergence_is_none_to_complain_of(world):
         path.unlink()
     (finding,) = [f for f in world.verify("plan").findings if "diverged" in f.subject]
     assert finding.verdict == "passed"
+    write_json(run / "diverged.json", {"epoch": 2, "reason": "all claims are reproduced"})
+    (finding,) = [f for f in world.verify("plan").findings if "diverged" in f.subject]
+    assert finding.detail == "its reason is another than that of such a training."
 
 
 def command(world, *words):

@@ -1,15 +1,28 @@
 """Forgeries with every hash made anew: what people look at, and what belongs to nothing."""
 
+import json
+import os
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from miua.config import TrainingConfig, config_hash, read_config, write_config
-from miua.files import PARTIAL, read_array, read_json, sha256_array, sha256_file, write_json
+from miua.files import (
+    PARTIAL,
+    read_array,
+    read_json,
+    sha256_array,
+    sha256_file,
+    write_array,
+    write_json,
+)
 from miua.provenance import record_step
+from miua.study.manifest import MANIFEST, named_files
 from miua.training.run_folder import training_images
 from tests.small_study import World, call
 from tests.verification.test_verify import replace_in, restate
@@ -39,6 +52,123 @@ def test_what_a_kill_has_left_is_not_listed_and_is_found(world):
     listed = read_json(world.results / "MANIFEST.json")["files"]
     assert not [name for name in listed if PARTIAL in name]
     assert world.wrong("files") == {("files", f"tables/{PARTIAL}a.csv")}
+
+
+def test_files_in_every_folder_are_found(world):
+    folders = [path for path in [world.results, *world.results.rglob("*")] if path.is_dir()]
+    added = set()
+    for folder in folders:
+        names = ("answer.html", ".answer.html", "Claims.csv", "CLAIMS.JSON", "new\nline.html")
+        names += ("trailing .html", "epoch_0009.json", "epoch_0009.safetensors", "x.done")
+        for name in names:
+            (folder / name).write_text("All claims are reproduced.", encoding="utf-8")
+        Path(os.fsdecode(os.fsencode(folder / "no-") + b"\xff")).write_text("text")
+        (folder / "link.html").symlink_to("/etc/hostname")
+        (folder / "link").symlink_to("/etc")
+        (folder / "hard.html").hardlink_to(world.results / "plan.yaml")
+        names += ("no-\udcff", "link.html", "link", "hard.html")
+        record = folder / "answer.json"
+        record_step(record, base=world.results, inputs=[], files=[folder / "answer.html"])
+        added |= {str((folder / name).relative_to(world.results)) for name in (*names, record.name)}
+    world.sign_anew()
+    wrong = world.wrong("files", "images", "tables", "figures")
+    # Without figures nothing of them is made again.
+    of_figures = {name for name in added if name.startswith("figures/")}
+    assert added - of_figures <= {subject for _, subject in wrong}
+
+
+def all_records(world):
+    return [path for path in world.results.rglob("*.json") if named_files(path) is not None] + [
+        *world.results.rglob("provenance.json")
+    ]
+
+
+def test_a_record_that_says_more_than_records_do_is_found(world):
+    records = all_records(world)
+    for path in records:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        write_json(path, content | {"answer": "all claims are reproduced"})
+    world.sign_anew()
+    names = {("files", path.relative_to(world.results).as_posix()) for path in records}
+    assert len(names) > 20
+    assert world.wrong("files") == names
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda text: b"\xef\xbb\xbf" + text,
+        lambda text: text.replace(b"\n", b"\r\n"),
+        lambda text: text + b"\n",
+    ],
+    ids=["mark", "line-ends", "line"],
+)
+def test_records_settings_and_logs_in_another_form_are_found(world, change):
+    runs = world.results / "runs"
+    forms = [*all_records(world), *runs.rglob("*.yaml"), *runs.rglob("epoch_*.json")]
+    forms += [*world.results.glob("configs/*"), *runs.rglob("*.jsonl"), world.results / "sets.csv"]
+    for path in forms:
+        path.write_bytes(change(path.read_bytes()))
+    world.sign_anew()
+    wrong = {subject for _, subject in world.wrong("files", "plan")}
+    for path in forms:
+        name = path.relative_to(world.results)
+        subject = "runs" / Path(name.stem) if name.parts[0] == "configs" else name
+        subject = name.parent if name.name == "config.yaml" else subject
+        assert subject.as_posix() in wrong
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"scientific": True}, "Its scientific is True; that of plan.yaml is False."),
+        ({"profile": "paper"}, "Its profile is paper; that of plan.yaml is smoke."),
+        ({"answer": "reproduced"}, "No manifest has answer."),
+    ],
+)
+def test_a_manifest_that_says_something_else_is_found(world, change, said):
+    path = world.results / MANIFEST
+    write_json(path, read_json(path) | change)
+    (finding,) = world.verify("files").of("failed")
+    assert (finding.subject, finding.detail) == (MANIFEST, said)
+    world.sign_anew()
+    assert world.wrong("files") == set()
+
+
+def test_text_in_a_lock_or_beside_speeds_is_found(world):
+    run = world.results / "runs" / "n0004"
+    (run / ".lock").write_text("all claims are reproduced")
+    with (run / "speed.jsonl").open("a") as file:
+        file.write('{"epoch": 2, "seconds": 0.1, "images_per_second": 9.5, "note": "reproduced"}\n')
+    world.sign_anew()
+    assert world.wrong("files", "plan") == {
+        ("files", "runs/n0004/.lock"),
+        ("plan", "runs/n0004/speed.jsonl"),
+    }
+
+
+def test_a_checkpoint_that_was_not_asked_for_is_found(world):
+    folder = world.results / "runs" / "n0004" / "checkpoints"
+    for ending in ("json", "safetensors"):
+        shutil.copy(folder / f"epoch_0002.{ending}", folder / f"epoch_0003.{ending}")
+    world.sign_anew()
+    wrong = {subject.rsplit("/", 1)[-1] for _, subject in world.wrong("files")}
+    assert wrong == {"epoch_0003.json", "epoch_0003.safetensors"}
+
+
+def test_logs_of_checkpoints_that_do_not_agree_are_found(world):
+    facts = world.results / "runs" / "n0004" / "checkpoints" / "epoch_0002.json"
+    content = read_json(facts)
+    for line in content["history"]:
+        line["generator_loss"] = 0.5
+    write_json(facts, content | {"answer": "reproduced"}, sort_keys=False)
+    text = "".join(f"{json.dumps(line)}\n" for line in content["history"])
+    (facts.parents[1] / "log.jsonl").write_text(text)
+    world.sign_anew()
+    found = {f.subject: f.detail for f in world.verify("plan").of("failed")}
+    said = "It is not the log that the checkpoint of epoch 1 holds."
+    assert found.pop("runs/n0004/log.jsonl") == said
+    assert found == {"runs/n0004/checkpoints/epoch_0002": "no checkpoint has answer."}
 
 
 @pytest.mark.parametrize("name", ["claims", "summary"])
@@ -125,10 +255,34 @@ def test_a_copied_set_is_found_though_the_weights_were_changed_a_little(world):
         return {name: 1.0000002 * tensor for name, tensor in tensors.items()}
 
     pass_off_as(world, "n0004", "seeds_seed-1", change)
-    (finding,) = world.verify("plan").of("failed")
-    assert finding.subject == "sets/seeds_seed-1_e0002"
+    weights, images = world.verify("plan").of("failed")
+    assert weights.subject == "runs/seeds_seed-1/checkpoints/epoch_0002"
+    assert images.subject == "sets/seeds_seed-1_e0002"
     said = "it has images of sets/n0004_e0002, which is of another training."
-    assert finding.detail == said
+    assert images.detail == said
+
+
+def test_a_copied_training_is_found_though_weights_and_images_were_changed_a_little(world):
+    draws = torch.Generator().manual_seed(0)
+
+    def change(tensors):
+        def noisy(tensor):
+            return tensor + tensor.std() * torch.randn(tensor.shape, generator=draws)
+
+        return {n: noisy(t) if t.ndim > 1 else t for n, t in tensors.items()}
+
+    pass_off_as(world, "n0004", "seeds_seed-1", change)
+    stack = world.results / "sets" / "seeds_seed-1_e0002"
+    images = read_array(stack / "images.npy") ^ 1
+    write_array(stack / "images.npy", images)
+    record = stack / "provenance.json"
+    write_json(record, read_json(record) | {"outputs": {"images": sha256_array(images)}})
+    world.sign_anew()
+    (finding,) = world.verify("plan").of("failed")
+    assert finding.subject == "runs/seeds_seed-1/checkpoints/epoch_0002"
+    said = "its weights are those of runs/n0004/checkpoints/epoch_000"
+    assert finding.detail.startswith(said)
+    assert "changed a little (correlation 0.7" in finding.detail
 
 
 def test_forged_samples_of_a_training_are_found(world):
@@ -142,29 +296,37 @@ def test_forged_samples_of_a_training_are_found(world):
     }
 
 
-def test_a_replaced_figure_is_found_though_the_report_was_made_anew(world):
+def test_a_replaced_figure_is_found_though_the_report_was_made_anew(world, monkeypatch):
     for command in ("figures", "report"):
         call(command, world.results, "--study", world.study)
     print_figures(world)
     world.sign_anew()
-    assert world.wrong("files", "tables", "figures") == set()
     figures, generated = world.results / "figures", world.results / "paper" / "generated"
+    shutil.copytree(figures, kept := world.folder / "kept")
+    assert world.wrong("files", "tables", "figures") == set()
+
+    # Drawn again just now, with the same bytes: a third time would only take as long.
+    def draw(results, study):
+        shutil.copytree(kept, results / "figures", ignore=shutil.ignore_patterns("*.json"))
+
+    monkeypatch.setattr("miua.study.remake.draw_figures", draw)
     picture = np.array(Image.open(figures / "overview.png"))
     picture[40:80, 40:80, :3] ^= 255
     Image.fromarray(picture).save(figures / "overview.png", dpi=(200, 200))
     shutil.copy(figures / "overview.pdf", figures / "metrics.pdf")
     shutil.copy(figures / "overview.png", figures / "answer.png")
     shutil.copy(figures / "overview.pdf", generated / "metrics.pdf")
+    swapped = [figures / "stability.png", figures / "regression.png"]
+    before = [path.read_bytes() for path in swapped]
+    for path, content in zip(swapped, reversed(before), strict=True):
+        path.write_bytes(content)
     drawn = sorted(path for path in figures.iterdir() if path.suffix != ".json")
     record_step(figures / "provenance.json", base=world.results, inputs=[], files=drawn)
     call("report", world.results, "--study", world.study)
     print_figures(world)
     world.sign_anew()
-    assert world.wrong("files", "tables", "figures") == {
-        ("figures", "figures/overview.png"),
-        ("figures", "figures/metrics.pdf"),
-        ("figures", "figures/answer.png"),
-    }
+    names = "overview.png", "metrics.pdf", "answer.png", "stability.png", "regression.png"
+    assert world.wrong("files", "tables", "figures") == {("figures", f"figures/{n}") for n in names}
 
 
 def print_figures(world: World) -> None:
