@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import IO, Any
 
 import numpy as np
@@ -31,21 +32,33 @@ def atomic_path(path: Path, *, private: bool = False) -> Iterator[Path]:
     A private file is readable by its owner alone.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # The suffix stays at the end, for writers that choose the format by it.
-    handle, name = tempfile.mkstemp(prefix=PARTIAL, suffix=path.suffix, dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
+    with _named(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # The suffix stays at the end, for writers that choose the format by it.
+        handle, name = tempfile.mkstemp(prefix=PARTIAL, suffix=path.suffix, dir=path.parent)
+        os.close(handle)
+        temporary = Path(name)
+        try:
+            yield temporary
+            mask = os.umask(0)  # which can only be read by setting it
+            os.umask(mask)
+            temporary.chmod(0o600 if private else 0o666 & ~mask)
+            _flush(temporary)
+            temporary.replace(path)
+            _flush(path.parent)  # the rename, too, outlasts a power cut
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Let an OSError name `path`, where it names no file, as on a full disk, or a temporary one."""
     try:
-        yield temporary
-        mask = os.umask(0)  # which can only be read by setting it
-        os.umask(mask)
-        temporary.chmod(0o600 if private else 0o666 & ~mask)
-        _flush(temporary)
-        temporary.replace(path)
-        _flush(path.parent)  # the rename, too, outlasts a power cut
-    finally:
-        temporary.unlink(missing_ok=True)
+        yield
+    except OSError as error:
+        if error.errno and (error.filename is None or PARTIAL in str(error.filename)):
+            error.filename = str(path)
+        raise
 
 
 def remove_partial_files(folder: Path) -> None:
@@ -68,7 +81,7 @@ def atomic_folder(path: Path, *, replace: bool = False) -> Iterator[Path]:
     OSError: something that is no empty folder is there by then, and it was not to be replaced.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=PARTIAL, dir=path.parent) as temporary:
+    with _named(path), tempfile.TemporaryDirectory(prefix=PARTIAL, dir=path.parent) as temporary:
         made = Path(temporary) / "made"
         made.mkdir()
         yield made
@@ -119,7 +132,10 @@ def read_json(path: Path, **hooks: Any) -> Any:
 def write_array(path: Path, array: NDArray[Any]) -> None:
     """Write an array as .npy (no pickle), whole or not at all."""
     with atomic_open(path, "wb") as file:
-        np.save(file, array, allow_pickle=False)
+        # Given a file itself, numpy writes by its descriptor, and of a full disk says only how
+        # much is missing.
+        opened: Any = SimpleNamespace(write=file.write)
+        np.save(opened, array, allow_pickle=False)
 
 
 def read_array(path: Path) -> NDArray[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
@@ -11,13 +12,18 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from miua.data import image_paths, read_stack
-from miua.data.formats import read_images
+from miua.data import ReadingOptions, read_stack
+from miua.data.folder import find_images, image_name
+from miua.data.formats import frames_of
 from miua.data.phantom import phantom
+from miua.data.reading import RefusedError
+from miua.data.stack import Notes, Skipped, prepared, sentences
+from miua.errors import MiuaError
 from miua.metrics import joint_histogram, lbp_codes, lbp_histogram
 from miua.metrics.stacks import Grey
-from miua.progress import Progress
+from miua.progress import Progress, say
 
 IMAGES_AT_ONCE = 16  # so that memory stays bounded
 
@@ -89,16 +95,41 @@ def compare(stacks: Iterable[Grey]) -> PeerComparison:
     return PeerComparison(list(found.values()), absent, shown.done, sizes)
 
 
-def stacks_of(source: Path, size: int | None) -> Iterator[Grey]:
-    """The images of a folder or .npy stack, a few at a time; with no size, each in its own."""
-    if size is None and source.is_dir() and not (source / "images.npy").is_file():
-        files = map(read_images, image_paths(source))
-        images: Iterator[Grey] = chain.from_iterable(files)
+def stacks_of(source: Path, options: ReadingOptions) -> Iterator[Grey]:
+    """The images of a folder or a stack, a few at a time; with no size, each in its own. What was
+    done to them is told."""
+    if options.size is None and source.is_dir() and not (source / "images.npy").is_file():
+        images = _one_by_one(source, options)
     else:
-        images = iter(read_stack(source, size).images)
+        stack = read_stack(source, **vars(options))
+        images = iter(stack.images)
+        _tell(stack.notes, stack.skipped)
     for _, alike in groupby(images, key=np.shape):
         while some := list(islice(alike, IMAGES_AT_ONCE)):
             yield np.stack(some)
+
+
+def _one_by_one(source: Path, options: ReadingOptions) -> Iterator[NDArray[Any]]:
+    paths, notes = find_images(source, options.exclude)
+    done: Notes = Counter()
+    skipped = []
+    for path in paths:
+        try:
+            made = [prepared(frame, options, done) for frame in frames_of(path)]
+        except RefusedError as refused:
+            if not options.skip_bad:
+                raise MiuaError(f"{path} {refused}") from None
+            skipped.append(Skipped(image_name(path, source), str(refused)))
+        else:
+            yield from made
+    _tell([*notes, *sentences(done, options)], skipped)
+    if len(skipped) == len(paths):
+        raise MiuaError(f"No image is left in {source}.")
+
+
+def _tell(notes: Iterable[str], skipped: Iterable[Skipped]) -> None:
+    for line in (*notes, *(f"left out {each.name}: {each.reason}" for each in skipped)):
+        say(line)
 
 
 def phantoms() -> Iterator[Grey]:

@@ -91,7 +91,15 @@ def test_every_command_that_reads_images_has_the_same_reading_options():
     wanted = {"--size", "--fit", "--crop-size", "--window", "--exclude", "--skip-bad"}
     found = options_of("evaluate")
     assert found.keys() >= wanted
-    for names in (["stack"], ["lbpv"], ["noise-floor"], ["sensitivity"], ["survey", "build"]):
+    others_that_read = (
+        "stack",
+        "lbpv",
+        "noise-floor",
+        "sensitivity",
+        "conformance",
+        "survey build",
+    )
+    for names in map(str.split, others_that_read):
         others = options_of(*names)
         assert all(others[each] == found[each] for each in wanted - {"--size"}), names
     # Size and fit of a training are in its configuration.
@@ -151,3 +159,24 @@ def test_what_is_wrong_is_told_before_the_work(options, message, deep, tmp_path)
     for command in ("stack", "lbpv"):
         with pytest.raises(MiuaError, match=message):
             run(command, deep, "--out", tmp_path / "out.npy", *options)
+
+
+def test_an_evaluation_excludes_as_the_other_commands_do(deep, tmp_path):
+    out = tmp_path / "o.json"
+    sides = ("--real", deep, "--synthetic", deep, "--window", "0:2550", "--json", out)
+    quick = ("--metrics", "lbpv_total_difference", "--floor-splits", 0, "--resamples", 0)
+    said = run("evaluate", *sides, *quick, "--exclude", "bad.png", "--exclude", "*_seg.png").stdout
+    assert "left out 1 file named bad.png" in said
+    assert "nothing is left out for the pattern *_seg.png" in said
+    document = json.loads(out.read_text())
+    assert document["sets"][0]["source"]["images"] == 3
+    assert document["provenance"]["settings"]["exclude"][-2:] == ["bad.png", "*_seg.png"]
+
+
+def test_a_pattern_that_leaves_out_nothing_is_told(deep, tmp_path):
+    wanted = "nothing is left out for the pattern *_seg.png"
+    given = ("--exclude", "*_seg.png", "--exclude", "*_mask.*", *READING)
+    said = run("stack", deep, "--out", tmp_path / "a", *given).stderr
+    assert wanted in said
+    assert "_mask" not in said  # left out by default, so nobody misses one
+    assert wanted in run("stack", tmp_path / "a", "--out", tmp_path / "b", *given).stderr

@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from miua import conformance, peers
 from miua.cli import app
+from miua.data import ReadingOptions
 from miua.errors import MiuaError
 from miua.metrics import lbp_codes
 from tests.make_conformance import cases as listed_cases
@@ -122,7 +123,7 @@ def test_images_of_several_sizes_are_compared_a_few_at_a_time(tmp_path, monkeypa
     shapes = [(80, 80), (80, 80), (80, 80), (20, 30), (80, 80)]
     for number, (height, width) in enumerate(shapes):
         Image.fromarray(ramp()[:height, :width]).save(tmp_path / f"{number:03}.png")
-    stacks = list(peers.stacks_of(tmp_path, None))
+    stacks = list(peers.stacks_of(tmp_path, ReadingOptions()))
     assert [stack.shape for stack in stacks] == [
         (2, 80, 80), (1, 80, 80), (1, 20, 30), (1, 80, 80)
     ]  # fmt: skip
@@ -137,10 +138,29 @@ def test_images_of_several_sizes_are_compared_a_few_at_a_time(tmp_path, monkeypa
     answer = CliRunner().invoke(app, ["conformance", "--images", str(tmp_path)])
     assert answer.exit_code == 0
     assert "5 images of 2 sizes" in answer.stdout
-    assert [stack.shape for stack in peers.stacks_of(tmp_path, 8)] == [(2, 8, 8)] * 2 + [(1, 8, 8)]
+    assert [stack.shape for stack in peers.stacks_of(tmp_path, ReadingOptions(8))] == [
+        (2, 8, 8)
+    ] * 2 + [(1, 8, 8)]
 
 
 def test_an_image_that_cannot_be_taken_is_named(tmp_path):
     Image.new("RGB", (4, 4), (1, 2, 3)).save(tmp_path / "coloured.png")
     with pytest.raises(MiuaError, match=r"coloured\.png has coloured pixels"):
-        list(peers.stacks_of(tmp_path, None))
+        list(peers.stacks_of(tmp_path, ReadingOptions()))
+
+
+def test_deep_images_are_compared_through_a_window_without_the_bad_ones(tmp_path, capsys):
+    for number in range(3):
+        Image.fromarray(ramp().astype(np.uint16) * 16).save(tmp_path / f"{number}.png")
+    (tmp_path / "bad.png").write_bytes(b"no image")
+    Image.new("RGB", (4, 4), (1, 2, 3)).save(tmp_path / "0_seg.png")
+    how = {"window": (0, 4080), "skip_bad": True, "exclude": ("*_seg.png",)}
+    for size in (None, 80):
+        (stack,) = peers.stacks_of(tmp_path, ReadingOptions(size, **how))
+        np.testing.assert_array_equal(stack, np.stack([ramp()] * 3))
+        told = capsys.readouterr().err
+        assert "left out 1 file named *_seg.png" in told
+        assert "3 images of 16 bits: window 0:4080" in told
+        assert "left out bad.png: is damaged" in told
+    with pytest.raises(MiuaError, match="No image is left"):
+        list(peers.stacks_of(tmp_path, ReadingOptions(skip_bad=True)))

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import resource
 import stat
 from pathlib import Path
 
@@ -165,3 +166,25 @@ def test_the_data_folder_can_be_chosen(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("MIUA_DATA_DIR", "")
     assert data_folder().name == "miua"
+
+
+def test_an_error_of_the_disk_names_the_file_that_was_asked_for(tmp_path: Path) -> None:
+    for write in (atomic_path, atomic_folder):
+        with pytest.raises(OSError, match="No space left") as raised, write(tmp_path / "a.npy"):
+            raise OSError(28, "No space left on device")  # as a full disk does: without a name
+        assert raised.value.filename == str(tmp_path / "a.npy")
+        (tmp_path / "file").touch()
+        with pytest.raises(OSError, match="file") as raised, write(tmp_path / "file" / "a.npy"):
+            pass
+        assert PARTIAL not in str(raised.value)
+
+
+def test_a_full_disk_says_so_while_an_array_is_written(tmp_path: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
+    try:
+        with pytest.raises(OSError, match="File too large") as raised:
+            write_array(tmp_path / "a.npy", np.zeros(10**6))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert raised.value.filename == str(tmp_path / "a.npy")

@@ -105,3 +105,28 @@ def test_files_come_before_words(arguments, tmp_path, monkeypatch):
         answer = CliRunner().invoke(app, [str(each) for each in command])
         assert isinstance(answer.exception, UnicodeEncodeError), answer.output
         assert (tmp_path / written).stat().st_size, command
+
+
+def test_a_full_disk_is_one_message(tmp_path, arguments, monkeypatch, capsys):
+    """Whatever the error says: some name no file, numpy's say no reason."""
+    import sys
+
+    from miua import cli
+    from miua.data import stack
+
+    told = {
+        OSError(28, "No space left on device"): "miua: No space left on device.",
+        OSError("800 requested and 96 written"): "miua: 800 requested and 96 written.",
+        OSError(28, "No space left on device", "a.npy"): "miua: a.npy: No space left on device.",
+        OSError(): "miua: OSError.",
+    }
+    monkeypatch.setattr(sys, "argv", ["miua", "stack", "real", "--out", "out"])
+    for error, words in told.items():
+
+        def fail(*_, error=error, **__):
+            raise error
+
+        monkeypatch.setattr(stack, "save_stack", fail)
+        with pytest.raises(SystemExit) as ended:
+            cli._run()
+        assert ended.value.code == words

@@ -89,9 +89,10 @@ def _run() -> None:
             raise
         sys.exit(f"miua: {MissingExtraError('This command', package)}")
     except OSError as error:
-        if os.environ.get("MIUA_TRACEBACK") or error.filename is None:
+        if os.environ.get("MIUA_TRACEBACK"):
             raise
-        sys.exit(f"miua: {printable(str(error.filename))}: {error.strerror}.")
+        file = "" if error.filename is None else f"{printable(str(error.filename))}: "
+        sys.exit(f"miua: {file}{error.strerror or str(error) or type(error).__name__}.")
     except SystemExit as stop:
         if stop.code == INTERRUPTED:
             print("miua: interrupted. The same command goes on or starts again.", file=sys.stderr)

@@ -163,6 +163,7 @@ def evaluate_command(
         crop_size=reading.crop_size,
         window=reading.window,
         skip_bad=reading.skip_bad,
+        exclude=reading.exclude,
         metrics=chosen,
         pairing=pairing,
         groups=groups,

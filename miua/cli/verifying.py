@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from miua.cli.declaring import need, option
+from miua.cli import options
+from miua.cli.declaring import need, option, takes
 from miua.cli.options import STUDY, Results, Study
 from miua.errors import MiuaError
 from miua.wording import counted, listed, printable
@@ -17,6 +18,7 @@ from miua.wording import counted, listed, printable
 if TYPE_CHECKING:
     from rich.text import Text
 
+    from miua.data import ReadingOptions
     from miua.study.finding import Finding, Verification
 
 SHOWN = 20  # findings of one verdict that are named; --json has all of them
@@ -136,16 +138,16 @@ def _sentence(verification: Verification) -> str:
     return f"Nothing is wrong in {of}.{rest if left else ''}"
 
 
+@takes(reading=options.reading)
 def conformance_command(
     images: Annotated[
         Path | None, option("Compare others on these; on phantoms if not given.")
     ] = None,
-    size: Annotated[
-        int | None, option("Resize the images to this square; not if not given.", min=2)
-    ] = None,
     runner: Annotated[
         str | None, option("Check this kernel_runner, not what is installed.")
     ] = None,
+    *,
+    reading: ReadingOptions,
 ) -> None:
     """Check the kernels bit for bit; show where others differ."""
     import shlex
@@ -170,14 +172,14 @@ def conformance_command(
         agree = f"{name}: all {len(cases)} results are those on file"
         print(f"{agree}, with {listed(by_threads)} threads")
     if not runner:
-        _print_peers(images, size)
+        _print_peers(images, reading)
 
 
-def _print_peers(images: Path | None, size: int | None) -> None:
+def _print_peers(images: Path | None, reading: ReadingOptions) -> None:
     from miua.cli.terminal import print_in_full, table, terminal
     from miua.peers import compare, phantoms, stacks_of
 
-    compared = compare(phantoms() if images is None else stacks_of(images, size))
+    compared = compare(phantoms() if images is None else stacks_of(images, reading))
     if not compared.rows:
         missing = listed(compared.absent)
         print(f"No other library is installed to compare with: {missing} are missing.")

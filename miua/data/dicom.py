@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from miua.data import jpeg
 from miua.data.reading import Frame, RefusedError, check_size, one_channel
 from miua.errors import MissingExtraError
 
@@ -31,6 +32,8 @@ _HEAD = 132  # bytes that tell whether a file is DICOM
 _FIRST_GROUPS = (b"\x02\x00", b"\x08\x00")
 _LONGEST_FIRST = 256  # bytes of such an element
 _DEFLATED = b"1.2.840.10008.1.2.1.99"  # a transfer syntax: all behind the file's head is packed
+# The transfer syntaxes that are JPEG, of 8 and of up to 12 bits.
+_JPEG = ("1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.51")
 MAX_UNPACKED = 10**9  # bytes
 SUFFIXES = (".dcm", ".dicom")
 _MONOCHROME = ("MONOCHROME1", "MONOCHROME2")
@@ -73,7 +76,7 @@ def frames_of(data: bytes) -> Iterator[Frame]:
     _refuse_bomb(data)
     dataset = pydicom.dcmread(io.BytesIO(data), force=True)
     _name_syntax(dataset)
-    photometric = str(dataset.get("PhotometricInterpretation", "missing"))
+    photometric = str(dataset.get("PhotometricInterpretation") or "missing")
     promised = int(dataset.get("NumberOfFrames") or 1)
     decoder, stored = _decoder(dataset, photometric), int(dataset.get("BitsStored") or 0)
     shift = _unshifted(dataset, stored)
@@ -84,6 +87,7 @@ def frames_of(data: bytes) -> Iterator[Frame]:
             raise RefusedError(
                 f"holds more frames than its NumberOfFrames says, {promised}. Correct the file."
             )
+        _check_jpeg(dataset, stored, index - 1, promised)
         yield made(dataset, shift(pixels), index - 1, photometric)
     if index < promised:
         raise RefusedError(f"is damaged: it holds {index} of {promised} frames.")
@@ -131,13 +135,18 @@ def _decoder(dataset: Dataset, photometric: str) -> Decoder:
     """What decodes the pixels; what cannot be decoded is refused before it is tried."""
     from pydicom.pixels import get_decoder  # type: ignore[attr-defined]
 
-    if not any(name in dataset for name in ("PixelData", "FloatPixelData", "DoubleFloatPixelData")):
+    if not any(
+        dataset.get(name) for name in ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
+    ):
         raise RefusedError("is a DICOM file without an image, or one that was cut off.")
     if photometric not in (*_MONOCHROME, *_COLOUR):
         raise RefusedError(
             f"has the photometric interpretation {photometric}. Convert it to grey explicitly."
         )
     syntax = dataset.file_meta.TransferSyntaxUID
+    for name in ("Columns", "Rows"):
+        if not dataset.get(name):
+            raise RefusedError(f"is damaged: it has no {name}. Fetch or make it again.")
     check_size(int(dataset.Columns), int(dataset.Rows))
     try:
         decoder: Decoder = get_decoder(syntax)
@@ -154,6 +163,14 @@ def _decoder(dataset: Dataset, photometric: str) -> Decoder:
             f"Install one of: {any_of}."
         )
     return decoder
+
+
+def _check_jpeg(dataset: Dataset, stored: int, index: int, promised: int) -> None:
+    """Refuse a frame of JPEG that is damaged: what pydicom decodes it with passes over that."""
+    from pydicom.encaps import get_frame
+
+    if dataset.file_meta.TransferSyntaxUID in _JPEG and stored <= 8:
+        jpeg.decoded(get_frame(dataset.PixelData, index, number_of_frames=promised))
 
 
 def _monochrome(

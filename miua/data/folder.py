@@ -52,6 +52,7 @@ def find_images(folder: Path, exclude: Sequence[str] | None) -> tuple[list[Path]
             paths.append(path)
         else:
             unread.update(_unread_suffix(path))
+    named = {pattern for _, pattern in excluded}
     without = [
         f"left out {counted(n, what)} named {pattern}"
         for (what, pattern), n in sorted(excluded.items())
@@ -72,6 +73,7 @@ def find_images(folder: Path, exclude: Sequence[str] | None) -> tuple[list[Path]
             f"such as {printable(strange[0])}. Rename them."
         )
     notes += without
+    notes += unmatched([pattern for pattern in exclude if pattern not in named])
     if unread:
         suffixes = first_few(sorted(unread, key=lambda suffix: (-unread[suffix], suffix)), 10)
         count = counted(unread.total(), "file")
@@ -112,6 +114,12 @@ def excluding(path: str, exclude: Sequence[str]) -> str:
         if shown == wanted or fnmatchcase(shown, wanted):  # names may have brackets
             return pattern
     return ""
+
+
+def unmatched(exclude: Sequence[str] | None) -> list[str]:
+    """A sentence for each pattern that left out nothing; what is left out by default aside."""
+    given = [pattern for pattern in exclude or () if pattern not in EXCLUDED]
+    return [f"nothing is left out for the pattern {pattern}" for pattern in given]
 
 
 def natural_order(names: Sequence[str]) -> list[int]:

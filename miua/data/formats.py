@@ -9,6 +9,7 @@ transparency, damage, several frames.
 import hashlib
 import io
 import re
+import warnings
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,13 +18,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFile, UnidentifiedImageError
 
-from miua.data import dicom, reading, tiff
+from miua.data import dicom, jpeg, reading, tiff
 from miua.data.reading import Fact, Frame, RefusedError
 from miua.errors import MiuaError
 
 # Pillow would read dozens of formats, some through other programs: EPS starts Ghostscript.
 _FORMATS = ("PNG", "JPEG", "PPM", "BMP", "GIF", "WEBP", "JPEG2000")
-_JPEG, _PNG, _NETPBM = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", re.compile(rb"P[1-6][\s#]")
+_PNG, _NETPBM = b"\x89PNG\r\n\x1a\n", re.compile(rb"P[1-6][\s#]")
 # A PGM file's head: its numbers, between them white space and comments.
 _PGM_HEAD = re.compile(rb"P[1-6](?:\s|#[^\r\n]*[\r\n])+\d+(?:\s|#[^\r\n]*[\r\n])+\d+")
 _LONGEST_HEAD = 1 << 16
@@ -41,6 +42,8 @@ def frames_of(path: Path, sha256: str = "") -> Iterator[Frame]:
     taken. MissingExtraError: it is DICOM, and pydicom is not installed. MiuaError: it is no longer
     what had the `sha256`, if that is given."""
     data = _contents(path, sha256)
+    # Pillow warns of what no grey value depends on, such as a damaged description.
+    warnings.filterwarnings("ignore", module=r"PIL(\.|$)")
     try:
         if dicom.is_dicom(data):
             yield from dicom.frames_of(data)
@@ -103,7 +106,7 @@ def _frame_of(data: bytes) -> Frame:
             )
         if data.startswith(_PNG):
             _refuse_missing_rows(data, *image.size)
-        frame = _of_jpeg(data) if data.startswith(_JPEG) else _of_pillow(image, data)
+        frame = _of_jpeg(data) if data.startswith(jpeg.MAGIC) else _of_pillow(image, data)
         try:
             orientation = image.getexif().get(reading.ORIENTATION)
         except Exception:  # a damaged description of a sound image
@@ -131,15 +134,10 @@ def _known_format(data: bytes) -> str | None:
 
 
 def _of_jpeg(data: bytes) -> Frame:
-    import simplejpeg
-
-    _, _, colours, _ = simplejpeg.decode_jpeg_header(data)
-    if colours not in ("Gray", "YCbCr", "RGB"):
-        raise RefusedError(f"has the colour mode {colours}. Convert it to 8-bit grey explicitly.")
-    # strict: what libjpeg only warns of is damage; it would fill what is missing with grey.
+    pixels, colours = jpeg.decoded(data)
     if colours == "Gray":
-        return Frame(simplejpeg.decode_jpeg(data, colorspace="GRAY", strict=True)[..., 0])
-    pixels, fact = reading.one_channel(simplejpeg.decode_jpeg(data, strict=True), "RGB")
+        return Frame(pixels)
+    pixels, fact = reading.one_channel(pixels, "RGB")
     return Frame(pixels, facts=(fact,))
 
 

@@ -185,16 +185,14 @@ def check_size(width: int, height: int) -> None:
         raise RefusedError(f"is too large ({width} x {height} pixels).")
 
 
-def upright(frame: Frame, orientation: object, *, turn: bool = True) -> Frame:
-    """The frame as an EXIF orientation says that it is shown; `turn`: it is not yet so."""
+def upright(frame: Frame, orientation: object) -> Frame:
+    """The frame as an EXIF orientation says that it is shown."""
     if orientation not in range(2, 9):
         return frame
-    pixels = frame.pixels
-    if turn:
-        rows = -1 if orientation in (3, 4, 7, 8) else 1
-        columns = -1 if orientation in (2, 3, 6, 7) else 1
-        flipped = orientation in (5, 6, 7, 8)
-        pixels = np.ascontiguousarray((pixels.T if flipped else pixels)[::rows, ::columns])
+    rows = -1 if orientation in (3, 4, 7, 8) else 1
+    columns = -1 if orientation in (2, 3, 6, 7) else 1
+    pixels = frame.pixels.T if orientation in (5, 6, 7, 8) else frame.pixels
+    pixels = np.ascontiguousarray(pixels[::rows, ::columns])
     fact = ("", "stored with an EXIF orientation", "turned upright")
     return frame._replace(pixels=pixels, facts=(*frame.facts, fact))
 

@@ -34,7 +34,7 @@ from miua.provenance import provenance, versions_of, write_provenance
 from miua.wording import counted, first_few
 
 # Raise it whenever the same files would give other grey values or notes.
-CACHE_VERSION = 4
+CACHE_VERSION = 5
 # What decodes; pydicom takes what is there of the others.
 _DECODERS = ("pillow", "simplejpeg", "tifffile", "pydicom", "pylibjpeg", "pylibjpeg-libjpeg",
              "pylibjpeg-openjpeg", "pylibjpeg-rle", "pyjpegls", "python-gdcm")  # fmt: skip
@@ -124,6 +124,8 @@ def read_stack(
     if (source / "images.npy").is_file():
         notes = [folder.read_instead("images.npy", source)]
         source /= "images.npy"
+    if source.is_file():
+        notes += folder.unmatched(options.exclude)
     if source.is_file() and source.suffix.lower() in (".npy", ".npz"):
         stack = _read_array(source, array_name, options, threads)
     elif source.is_file():
@@ -253,7 +255,7 @@ def _take(
     def decode(index: int) -> tuple[list[NDArray[Any]], Notes, str]:
         done: Notes = Counter()
         try:
-            return [_prepared(frame, options, done) for frame in frames(index)], done, ""
+            return [prepared(frame, options, done) for frame in frames(index)], done, ""
         except RefusedError as refused:
             return [], Counter(), str(refused)
 
@@ -285,7 +287,7 @@ def _take(
     stack = np.empty((len(images), *images[0].shape), options.dtype)
     for index in reversed(range(len(stack))):
         stack[index] = images.pop()  # which frees it: memory never holds the set twice
-    return _Taken(stack, counts, reasons, _sentences(notes, options))
+    return _Taken(stack, counts, reasons, sentences(notes, options))
 
 
 def _refuse(source: Path, names: list[str], reasons: dict[int, str], skip_bad: bool) -> None:
@@ -314,7 +316,7 @@ def _stack(names: list[str], taken: _Taken, digest: str) -> ImageStack:
 Notes = Counter[tuple[str, Any]]
 
 
-def _prepared(frame: Frame, options: ReadingOptions, notes: Notes) -> NDArray[Any]:
+def prepared(frame: Frame, options: ReadingOptions, notes: Notes) -> NDArray[Any]:
     """A frame as an image of the stack; `notes` counts what was done to it."""
     pixels, top = frame.pixels, int(np.iinfo(options.dtype).max)
     height, width = pixels.shape
@@ -336,7 +338,7 @@ def _prepared(frame: Frame, options: ReadingOptions, notes: Notes) -> NDArray[An
     return pixels if pixels.dtype == options.dtype else reading.rounded(pixels, options.dtype)
 
 
-def _sentences(notes: Notes, options: ReadingOptions) -> tuple[str, ...]:
+def sentences(notes: Notes, options: ReadingOptions) -> tuple[str, ...]:
     """One sentence for each kind of conversion; none where nothing was done."""
     kinds: dict[str, dict[Any, int]] = {kind: {} for kind in ("fact", "windowed")}
     for (kind, what), n in sorted(notes.items()):

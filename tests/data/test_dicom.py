@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pydicom
 import pytest
@@ -330,7 +331,7 @@ def test_every_bad_dicom_file_is_named_with_its_reason(tmp_path: Path) -> None:
         "header.dcm": "is a DICOM file without an image, or one that was cut off",
         "hsv.dcm": "has the photometric interpretation HSV",
         "report.dcm": "is a DICOM file without an image",
-        "rowless.dcm": "is damaged (",
+        "rowless.dcm": "is damaged: it has no Rows",
         "truncated.dcm": "is damaged (",
     }
     assert list(lines) == list(reasons)
@@ -358,3 +359,43 @@ def test_16_bits(tmp_path: Path) -> None:
 def test_the_files_are_what_pydicom_reads_too(tmp_path: Path) -> None:
     path = save(dicom(TWELVE, bits=12), tmp_path / "x.dcm")
     np.testing.assert_array_equal(pydicom.dcmread(path).pixel_array, TWELVE)
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_a_damaged_jpeg_in_a_dicom_file_is_refused(tmp_path: Path, mode: str) -> None:
+    saved = io.BytesIO()
+    pixels = grey(90, 80)
+    image = Image.fromarray(pixels).convert(mode)
+    image.save(saved, "JPEG")
+    whole = saved.getvalue()
+    middle = len(whole) // 2
+    for held in (whole, whole[:middle] + bytes(400) + whole[middle + 400 :],
+                 whole[:middle] + whole[middle + 400 :], whole[:middle] + b"\xff\xd9"):  # fmt: skip
+        photometric = "MONOCHROME2" if mode == "L" else "YBR_FULL_422"
+        made = dicom(np.asarray(image), photometric, syntax=JPEGBaseline8Bit)
+        made.PixelData = encapsulate([held])
+        made["PixelData"].is_undefined_length = True
+        save(made, tmp_path / "a.dcm")
+        if held is whole:
+            expected = cv2.imdecode(np.frombuffer(whole, np.uint8), cv2.IMREAD_GRAYSCALE)
+            np.testing.assert_array_equal(read_stack(tmp_path, None).images[0], expected)
+        else:
+            assert "a.dcm: is damaged" in refused(tmp_path)
+
+
+def test_elements_that_are_missing_or_empty_are_named(tmp_path: Path) -> None:
+    for name in ("Rows", "Columns"):
+        for harmed in (False, True):
+            made = dicom(grey(8, 8))
+            if harmed:
+                delattr(made, name)
+            else:
+                setattr(made, name, None)
+            save(made, tmp_path / "a.dcm")
+            assert f"is damaged: it has no {name}" in refused(tmp_path)
+    save(dicom(grey(8, 8), ""), tmp_path / "a.dcm")
+    assert "has the photometric interpretation missing" in refused(tmp_path)
+    made = dicom(grey(8, 8))
+    made.PixelData = None
+    save(made, tmp_path / "a.dcm")
+    assert "is a DICOM file without an image" in refused(tmp_path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 import zlib
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,36 @@ def test_a_progressive_jpeg_is_what_a_second_decoder_reads(tmp_path: Path, mode:
     path = tmp_path / "a.jpg"
     Image.fromarray(grey(50, 70)).convert(mode).save(path, progressive=True)
     np.testing.assert_array_equal(frame(path).pixels, cv2.imread(str(path), cv2.IMREAD_GRAYSCALE))
+
+
+def scans_of(data: bytes) -> list[int]:
+    """Where the scans of a JPEG file begin, with the tables before them; and where it ends."""
+    starts, at, after = [], 2, 0
+    while data[at + 1] != 0xD9:
+        length = int.from_bytes(data[at + 2 : at + 4], "big")
+        if data[at + 1] == 0xC4 or (data[at + 1] == 0xDA and (not starts or after != 0xC4)):
+            starts.append(at)
+        after = data[at + 1]
+        at += 2 + length
+        while after == 0xDA and (data[at] != 0xFF or data[at + 1] == 0):
+            at += 1
+    return [*starts, at]
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_a_progressive_jpeg_without_one_of_its_scans_is_refused(tmp_path: Path, mode: str) -> None:
+    path = tmp_path / "a.jpg"
+    Image.fromarray(grey(50, 70)).convert(mode).save(path, progressive=True)
+    whole = path.read_bytes()
+    starts = scans_of(whole)
+    assert len(starts) > 6
+    for start, end in pairwise(starts[1:]):
+        path.write_bytes(whole[:start] + whole[end:])
+        assert "is damaged" in why_refused(path)
+    path.write_bytes(whole[: starts[-2]] + whole[starts[-1] :])
+    with Image.open(path) as image:
+        image.load()  # which says nothing
+    assert why_refused(path).startswith("is damaged: a part of its scans is missing")
 
 
 def png(data: bytes, bits: int, kind: int, size: int, interlaced: int = 0) -> bytes:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import struct
+import zlib
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 import tifffile
+from PIL import Image
 
 from miua.data.stack import read_stack
 from miua.errors import MiuaError
@@ -57,9 +60,10 @@ def test_tiff_values_arrive_in_either_byte_order(
 
 
 @pytest.mark.parametrize("order", ["<", ">"])
-@pytest.mark.parametrize("dtype", ["u1", "u2", "i2", "f4"])
+@pytest.mark.parametrize("dtype", ["u1", "i1", "u2", "i2", "u4", "f2", "f4", "f8"])
 def test_lzw_values_arrive_in_either_byte_order(tmp_path: Path, order: str, dtype: str) -> None:
-    values = (FLOATS[:16, :16] * 5 - (300 if dtype == "i2" else 0)).astype(dtype)
+    below = {"i1": 100, "i2": 300}.get(dtype, 0)
+    values = (FLOATS[:16, :16] % 40 * 5 - below).astype(dtype)
     form = {"u": 1, "i": 2, "f": 3}[dtype[0]]
     tags = {"t258": 8 * values.itemsize, "t259": 5, "t262": 1, "t277": 1, "t339": form}
     packed = lzw(values.astype(values.dtype.newbyteorder(order)).tobytes())
@@ -246,3 +250,108 @@ def test_a_predictor_of_what_is_not_compressed_changes_no_byte(tmp_path: Path, d
     stored = values.astype(values.dtype.newbyteorder(">")).tobytes()
     (tmp_path / "a.tif").write_bytes(tiff(stored, (16, 16), ">", **tags))
     np.testing.assert_array_equal(frame(tmp_path / "a.tif").pixels, values)
+
+
+def differences(values: np.ndarray[Any, Any]) -> bytes:
+    """As the floating-point predictor stores rows: all first bytes, all second ones ..., each the
+    difference to the one before."""
+    size = values.itemsize
+    planes = values.astype(f">f{size}").view(np.uint8).reshape(len(values), -1, size)
+    stored = planes.swapaxes(1, 2).reshape(len(values), -1)
+    return np.diff(stored, axis=1, prepend=np.uint8(0)).tobytes()
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("dtype", ["f2", "f4", "f8"])
+def test_the_floating_point_predictor_is_undone(tmp_path: Path, order: str, dtype: str) -> None:
+    values = FLOATS[:16, :15].astype(dtype)
+    tags = {"t258": 8 * values.itemsize, "t262": 1, "t277": 1, "t317": 3, "t339": 3}
+    for compression, packed in ((8, zlib.compress), (5, lzw)):
+        made = tiff(packed(differences(values)), values.shape, order, **tags, t259=compression)
+        (tmp_path / "a.tif").write_bytes(made)
+        np.testing.assert_array_equal(frame(tmp_path / "a.tif").pixels, values)
+
+
+def test_several_values_a_pixel_in_planes_that_are_compressed(tmp_path: Path) -> None:
+    values = grey(16, 16)
+    planes = [lzw(values.tobytes()), lzw(bytes([255]) * 256)]
+    tags = {"t258": 8, "t259": 5, "t262": 1, "t277": 2, "t284": 2, "t338": 2}
+    made = tiff(b"".join(planes), values.shape, "<", **tags)
+    # Two strips: their places and sizes stand behind the file's end, as values of the tags.
+    for tag, pair in ((273, (8, 8 + len(planes[0]))), (279, tuple(map(len, planes)))):
+        at = made.index(struct.pack("<HHI", tag, 4, 1))
+        made = made[:at] + struct.pack("<HHII", tag, 4, 2, len(made)) + made[at + 12 :]
+        made += struct.pack("<II", *pair)
+    (tmp_path / "a.tif").write_bytes(made)
+    np.testing.assert_array_equal(frame(tmp_path / "a.tif").pixels, values)
+
+
+def test_a_palette_with_transparency(tmp_path: Path) -> None:
+    image = Image.fromarray(grey(16, 16)).convert("PA")
+    image.save(tmp_path / "a.tif")
+    read = frame(tmp_path / "a.tif")
+    np.testing.assert_array_equal(read.pixels, np.asarray(image.convert("L")))
+    image.putalpha(Image.new("L", image.size, 9))
+    image.save(tmp_path / "a.tif")
+    assert why_refused(tmp_path / "a.tif").startswith("has transparent pixels")
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "YCbCr"])
+def test_tiff_that_holds_jpeg(tmp_path: Path, mode: str) -> None:
+    one = cv2.GaussianBlur(np.random.default_rng(4).integers(0, 256, (96, 80), np.uint8), (0, 0), 2)
+    path = tmp_path / "a.tif"
+    Image.fromarray(one).convert(mode).save(path, compression="jpeg")
+    read = frame(path)
+    second = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+    assert np.abs(read.pixels.astype(int) - second).max() <= 2
+    assert np.abs(read.pixels.astype(int) - one).max() < 30
+    whole = path.read_bytes()
+    with tifffile.TiffFile(path) as opened:
+        start = opened.pages.first.dataoffsets[0] + opened.pages.first.databytecounts[0] // 2
+    path.write_bytes(whole[:start] + bytes(200) + whole[start + 200 :])
+    assert why_refused(path).startswith("is damaged")
+
+
+@pytest.mark.parametrize("compression", ["tiff_lzw", "tiff_adobe_deflate", "packbits"])
+def test_a_hole_in_what_is_compressed_is_damage_and_libtiff_keeps_quiet(
+    tmp_path: Path, compression: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    image = Image.fromarray(np.random.default_rng(3).integers(0, 256, (64, 64), np.uint8))
+    path = tmp_path / "a.tif"
+    image.save(path, compression=compression)
+    np.testing.assert_array_equal(frame(path).pixels, np.asarray(image.convert("L")))
+    whole = path.read_bytes()
+    with tifffile.TiffFile(path) as opened:
+        start = opened.pages.first.dataoffsets[0] + opened.pages.first.databytecounts[0] // 2
+    path.write_bytes(whole[:start] + bytes(100) + whole[start + 100 :])
+    assert "is damaged" in why_refused(path)
+    assert capfd.readouterr().err == ""
+
+
+def test_colours_that_are_no_rgb_and_no_palette(tmp_path: Path) -> None:
+    Image.fromarray(grey(16, 16)).convert("YCbCr").save(tmp_path / "a.tif")
+    assert why_refused(tmp_path / "a.tif").startswith("has the colour mode YCBCR")
+    tags = {"t259": 1, "t262": 2, "t277": 3}
+    made = tiff(bytes(512), (16, 16), "<", **tags, t258=0)
+    at = made.index(struct.pack("<HHI", 258, 4, 1))
+    made = made[:at] + struct.pack("<HHII", 258, 3, 3, len(made)) + made[at + 12 :]
+    (tmp_path / "b.tif").write_bytes(made + struct.pack("<HHH", 5, 6, 5))
+    assert why_refused(tmp_path / "b.tif").startswith("has channels of different depths")
+    # A fax, whose damage no reader notices.
+    Image.new("1", (16, 16)).save(tmp_path / "c.tif", compression="group4")
+    assert why_refused(tmp_path / "c.tif").startswith(
+        "is compressed as CCITTFAX4, with 1 bit a value"
+    )
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4, 8])
+def test_palettes_of_every_depth(tmp_path: Path, bits: int) -> None:
+    values = (np.arange(256) % 2**bits).astype(np.uint8).reshape(16, 16)
+    single = np.unpackbits(values[..., None], axis=2)[..., 8 - bits :].reshape(16, -1)
+    made = tiff(np.packbits(single, axis=1).tobytes(), (16, 16), "<",
+                t258=bits, t259=1, t262=3, t277=1, t320=0)  # fmt: skip
+    colours = np.linspace(65535, 0, 2**bits).astype("<u2")
+    at = made.index(struct.pack("<HHI", 320, 4, 1))
+    entry = struct.pack("<HHII", 320, 3, 3 * 2**bits, len(made))
+    (tmp_path / "a.tif").write_bytes(made[:at] + entry + made[at + 12 :] + 3 * colours.tobytes())
+    np.testing.assert_array_equal(frame(tmp_path / "a.tif").pixels, (colours >> 8)[values])
