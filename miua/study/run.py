@@ -34,7 +34,8 @@ from miua.study.plan import (
     read_experiments,
     read_profile,
 )
-from miua.study.steps import NO_WEIGHTS, STEPS, Study
+from miua.study.repair import remove_damaged
+from miua.study.steps import FINAL, NO_WEIGHTS, STEPS, Study
 
 WITH_GPU, WITHOUT_GPU = "paper", "smoke"
 # The seeds of neighbouring repeats are this far apart, so that none is used twice.
@@ -97,9 +98,10 @@ def reproduce(
         _write_plan(place, plan, study)
         here = cores or usable_cores()
         asked = study_of(plan, folder, study, paper, here)
-        if not dry_run:
+        if not dry_run and cluster is None:  # whose jobs of a former call may still be at work
             remove_partial_files(folder)
-            _restore_sample_grids(asked, plan, lock)
+            again = [*remove_damaged(asked), *_restore_runs(asked, plan, lock)]
+            targets = [*(targets or FINAL), *again] if again else targets
         command = [*_snakemake_command(asked, place, targets), *_where(cluster, cores, here)]
         from miua.report.document import missing_latex  # loads matplotlib
 
@@ -157,27 +159,34 @@ def _check_runs(folder: Path, plan: Plan) -> None:
         raise MiuaError("\n".join([said, *changed, remedy]))
 
 
-def _restore_sample_grids(asked: Study, plan: Plan, lock: int) -> None:
-    """Let finished trainings make damaged pictures again from their checkpoints, or say so."""
-    from miua.checkpoint import saved_epochs  # loads torch
-    from miua.training.run_folder import damaged_sample_grids, sample_grid_name
+def _restore_runs(asked: Study, plan: Plan, lock: int) -> list[str]:
+    """Let finished trainings make again what was damaged or is missing of them, or say so.
+
+    Returns the marks of those that have to train.
+    """
+    from miua.training.run_folder import damage, damaged_checkpoint  # loads torch
 
     (train,) = (step for step in STEPS if step.name == "train")
+    unfinished = []
     for run, config in plan.runs.items():
         place = asked.folder / "runs" / run
-        if not place.with_name(f"{run}.done").exists():
+        mark = place.with_name(f"{run}.done")
+        if not mark.exists():
             continue
-        saved = saved_epochs(place)
-        last = min(config.epochs[-1], max(saved, default=0))
-        damaged = damaged_sample_grids(place, config, last)
-        if any(each in saved or (place / sample_grid_name(each)).exists() for each in damaged):
+        if problem := damaged_checkpoint(place, config)[0]:
+            say(f"{problem} The training goes on from what is left.")
+            mark.unlink()
+            unfinished.append(f"runs/{mark.name}")
+        elif problem := damage(place, config):
+            say(problem)
             command = asked.command(train, {"run": run}, asked.threads(train))
             again = subprocess.run(
                 ["sh", "-c", command], cwd=asked.folder, env=executors.steps_environment(),
                 pass_fds=[lock], check=False,
             )  # fmt: skip
             if again.returncode:
-                raise MiuaError(f"The samples of {place} were not made again, as said above.")
+                raise MiuaError(f"{place} was not made whole again, as said above.")
+    return unfinished
 
 
 def _write_plan(folder: Path, plan: Plan, study: Path) -> None:

@@ -30,7 +30,18 @@ from miua.progress import Progress, duration, say
 from miua.training.adversaries import Adversaries
 from miua.training.device import choose_device, set_precision
 from miua.training.draws import Draws
-from miua.training.run_folder import LOG, SPEED, Run, claim, divergence, training_images
+from miua.training.run_folder import (
+    DIVERGED,
+    LOG,
+    SPEED,
+    Run,
+    claim,
+    damage,
+    damaged_sample_grids,
+    divergence,
+    lost_sample_grid,
+    training_images,
+)
 from miua.training.signs import NON_FINITE, signs_of_epoch, starts_now, told
 from miua.training.updates import EpochSums, train_batch
 
@@ -76,7 +87,14 @@ def train(
         with locked(run / ".lock", busy), stop_requests() as stop:
             config = claim(run, config, images)
             if diverged := divergence(run):
-                raise DivergedError(f"{run}: {diverged['reason']} Remove the folder to try again.")
+                if not (problem := damage(run, config)):
+                    for epoch in damaged_sample_grids(run, config, diverged["epoch"] - 1):
+                        say(lost_sample_grid(run, epoch))
+                    raise DivergedError(
+                        f"{run}: {diverged['reason']} Remove the folder to try again."
+                    )
+                say(f"{problem} Training again to where it diverged.")
+                (run / DIVERGED).unlink()
             started = Run(run, config, Adversaries(config, place), EpochSums(place))
             started.resume()
             started.record_start(images, place)

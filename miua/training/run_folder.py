@@ -125,6 +125,75 @@ def damaged_sample_grids(run: Path, config: TrainingConfig, last: int) -> list[i
     return [epoch for epoch in asked if not is_whole(run / sample_grid_name(epoch))]
 
 
+def restorable_sample_grids(run: Path, config: TrainingConfig, last: int) -> list[int]:
+    """Of these epochs those whose grid can be made again from a checkpoint, or is there to go."""
+    saved = saved_positions(run)
+    damaged = damaged_sample_grids(run, config, last)
+    return [n for n in damaged if Position(n) in saved or (run / sample_grid_name(n)).exists()]
+
+
+def lost_sample_grid(run: Path, epoch: int) -> str:
+    """That a picture is lost, in words."""
+    path = run / sample_grid_name(epoch)
+    said = f"No checkpoint of epoch {epoch} is kept to make it again from."
+    return f"{path} is missing or damaged. {said}"
+
+
+def damaged_checkpoint(run: Path, config: TrainingConfig) -> tuple[str, list[Line]]:
+    """Which checkpoint of a finished run is missing or damaged, in words; and the log of its last.
+
+    MiuaError: diverged.json says nothing that could be gone by.
+    """
+    diverged, history = divergence(run), list[Line]()
+    last = config.epochs[-1] if diverged is None else diverged["epoch"] - 1
+    saved = [position for position in saved_positions(run) if not position.batch]
+    asked = [Position(epoch) for epoch in config.epochs if epoch <= last]
+    for position in sorted({*asked, *saved}):
+        if position not in saved:
+            return f"{run}: the checkpoint of {position} is missing.", history
+        try:
+            facts = load_checkpoint(run, position, config)[1]
+            _check_history(run, position, facts)
+        except MiuaError as error:
+            return str(error), history
+        history = facts["history"]
+    return "", history
+
+
+def damage(run: Path, config: TrainingConfig) -> str:
+    """What of a finished run is not as its training left it, in words; "" if all is."""
+    problem, history = damaged_checkpoint(run, config)
+    if problem:
+        return problem
+    try:
+        log = (run / LOG).read_bytes().decode().splitlines(keepends=True)
+        speed = (run / SPEED).read_bytes().decode() if (run / SPEED).exists() else ""
+        lines = [json.loads(line) for line in log]
+        last = len(history)
+        if diverged := divergence(run):
+            last = diverged["epoch"] - 1
+            losses = [lines[-1][f"{name}_loss"] for name in ("generator", "discriminator")]
+            epochs = [line["epoch"] for line in lines]
+            whole = None in losses and epochs == [*range(1, last + 2)]
+            whole &= diverged["reason"] == divergence_reason(config, last + 1)
+            if not whole or lines[: len(history)] != history:
+                return f"{run / DIVERGED} and {LOG} do not agree, or are damaged."
+        elif lines != history:
+            return f"{run / LOG} is damaged."
+        if log != [f"{json.dumps(line)}\n" for line in lines]:
+            return f"{run / LOG} is damaged."
+        if not all(map(speed_of, speed.splitlines(keepends=True))):
+            return f"{run / SPEED} is damaged."
+    except (OSError, ValueError, RecursionError, LookupError, TypeError) as error:
+        return f"{run}: its log or its speeds are damaged ({error})."
+    grids = set(restorable_sample_grids(run, config, last))
+    # Behind the last checkpoint of a training that diverged, all is made again on the way.
+    grids |= {n for n in damaged_sample_grids(run, config, last) if n > len(history)}
+    if grids:
+        return f"{run / sample_grid_name(min(grids))} is missing or damaged."
+    return ""
+
+
 def sample_grid(networks: Adversaries, config: TrainingConfig) -> NDArray[np.uint8]:
     """The images of the run's own latent batch, side by side."""
     side = config.image_size
@@ -217,7 +286,7 @@ class Run:
                 say(f"{said}; made again from the checkpoint of epoch {epoch}.")
             else:
                 path.unlink(missing_ok=True)
-                say(f"{said}. No checkpoint of epoch {epoch} is kept to make it again from.")
+                say(lost_sample_grid(self.folder, epoch))
 
     def save(self) -> None:
         """Save where it stands, then thin: keep the asked epochs and the newest two checkpoints."""

@@ -1,6 +1,7 @@
 """What a run keeps: enough to continue bit for bit from wherever it was interrupted."""
 
 import json
+import math
 import shutil
 
 import pytest
@@ -12,7 +13,8 @@ from miua.errors import MiuaError
 from miua.sampling import generate
 from miua.training import loop
 from miua.training.loop import train
-from miua.training.updates import train_batch
+from miua.training.run_folder import damage, damaged_sample_grids
+from miua.training.updates import EpochSums, train_batch
 from tests.training.runs import log, result, tiny, weights
 
 
@@ -276,3 +278,81 @@ def test_a_configuration_of_before_is_read_with_what_was_meant_then():
     values = tiny().model_dump()
     del values["precision"]
     assert TrainingConfig.model_validate(values).precision == "float32"
+
+
+WAYS = {
+    "cut": lambda path: path.write_bytes(path.read_bytes()[: path.stat().st_size // 2]),
+    "empty": lambda path: path.write_bytes(b""),
+    "flipped": lambda path: path.write_bytes(b"\0" + path.read_bytes()[1:]),
+    "noise": lambda path: path.write_bytes(bytes(range(256))),
+    "other JSON": lambda path: path.write_text('[1, "2", null]\n'),
+    "deep": lambda path: path.write_text("[" * 100_000),
+    "missing": lambda path: path.unlink(),
+    "folder": lambda path: (path.unlink(), path.mkdir()),
+    "link": lambda path: (path.unlink(), path.symlink_to("/nowhere")),
+}
+
+
+def diverge_at(epoch, monkeypatch):
+    """Let the generator's loss be no number in an epoch."""
+    at, of_epoch, means = [], loop.Draws.of_epoch, EpochSums.means
+
+    def noted(config, epoch, *rest):
+        at.append(epoch)
+        return of_epoch(config, epoch, *rest)
+
+    def poisoned(sums, size):
+        found = means(sums, size)
+        return {**found, "generator_loss": math.nan} if at[-1] == epoch else found
+
+    monkeypatch.setattr(loop.Draws, "of_epoch", noted)
+    monkeypatch.setattr(EpochSums, "means", poisoned)
+
+
+def contents(run):
+    """All that a rerun has to end with; speeds are other ones, and the lock says nothing."""
+    files = (path for path in run.rglob("*") if path.is_file())
+    names = {"speed.jsonl", "provenance.json", ".lock"}
+    return {path.relative_to(run): path.read_bytes() for path in files if path.name not in names}
+
+
+def test_whatever_happens_to_a_training_that_diverged_it_ends_right_or_in_words(
+    tmp_path, stack, monkeypatch
+):
+    diverge_at(4, monkeypatch)
+    config = tiny(epochs=[1, 2, 6])
+    whole, run = tmp_path / "whole", tmp_path / "run"
+
+    with pytest.raises(loop.DivergedError):
+        train(config, stack[:4], whole, device="cpu", threads=1)
+    expected, outcomes = contents(whole), {"right": 0, "in words": 0}
+    for name in [path.relative_to(whole) for path in sorted(whole.rglob("*.*"))]:
+        for way, harm in WAYS.items():
+            shutil.rmtree(run, ignore_errors=True)
+            shutil.copytree(whole, run)
+            harm(run / name)
+            try:
+                train(config, stack[:4], run, device="cpu", threads=1)
+            except loop.DivergedError:
+                if name.name not in (".lock", "speed.jsonl"):
+                    assert contents(run) == expected, (name, way)
+                    assert damage(run, config) == "", (name, way)
+                outcomes["right"] += 1
+            except MiuaError as error:
+                assert str(run) in str(error), (name, way)
+                outcomes["in words"] += 1
+    assert outcomes["right"] > outcomes["in words"] > 10
+
+
+def test_a_lost_picture_of_a_training_that_diverged_is_told(tmp_path, stack, monkeypatch, capsys):
+    diverge_at(8, monkeypatch)
+    config, run = tiny(epochs=[2, 6, 9]), tmp_path / "run"
+    for _ in range(2):
+        with pytest.raises(loop.DivergedError, match="not finite at epoch 8"):
+            train(config, stack, run, device="cpu", threads=1)
+        (run / "samples" / "epoch_0001.png").unlink(missing_ok=True)
+        (run / "samples" / "epoch_0006.png").write_bytes(b"noise")
+    assert "epoch_0001.png is missing or damaged. No checkpoint of" in capsys.readouterr().err
+    with pytest.raises(loop.DivergedError):
+        train(config, stack, run, device="cpu", threads=1)
+    assert damaged_sample_grids(run, config, 7) == [1]
