@@ -80,6 +80,25 @@ def test_a_command_that_writes_renews_it_and_says_so(world):
     assert world.verify("files", "tables").of("failed") == ()
 
 
+@pytest.mark.parametrize(
+    "words",
+    [["collect", "{}", "seeds"], ["clinician", "{}"], ["analyse", "{}"]],
+    ids=lambda words: words[0],
+)
+def test_each_command_that_writes_says_that_the_sign_off_is_gone(world, words):
+    study = [] if words[0] in ("collect", "analyse") else ["--study", str(world.study)]
+    words = [word.format(world.results) for word in words]
+    for place in ("tables/seeds.json", "tables/clinician.json", "tables/analysis.json"):
+        (world.results / place).unlink()
+    write_manifest(world.results, "A Person <a@example.org>")
+    done = CliRunner().invoke(app, [*words, *study], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    assert "It was signed, and is no longer: sign it again." in done.output
+    assert read_json(world.results / MANIFEST)["signed_off_by"] == "not signed off"
+    listed, there = read_json(world.results / MANIFEST)["files"], read_contents(world.results)
+    assert listed == there
+
+
 def test_what_others_changed_is_not_covered_up(world):
     path = world.results / "tables" / "summary.csv"
     path.write_bytes(path.read_bytes() + b"\n")
