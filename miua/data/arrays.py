@@ -52,15 +52,21 @@ def open_array(path: Path, name: str | None, window: Window | None) -> tuple[NDA
             "an image stack is uint8 (or with a window: integers, floats) of shape (N, H, W)."
         )
     if array.dtype != np.uint8 and (window is None or window == "dicom"):
+        low, high = array.min(), array.max()
+        if not np.isfinite([low, high]).all():
+            raise MiuaError(f"{path} holds values that are not finite. Replace them.")
         raise MiuaError(
-            f"{path} holds {array.dtype}; its values run from {array.min():g} to "
-            f"{array.max():g}. How to map them to 0..255 is your choice: --window LOW:HIGH."
+            f"{path} holds {array.dtype}; its values run from {low:g} to "
+            f"{high:g}. How to map them to 0..255 is your choice: --window LOW:HIGH."
         )
     return array, digest
 
 
 def _of_npz(path: Path, name: str | None) -> tuple[str, Any]:
-    with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
+    with path.open("rb") as opened:
+        file: Any = np.load(opened, allow_pickle=False)
+        if isinstance(file, np.ndarray):
+            raise ValueError("it is an .npy file")
         if name is None and len(file.files) == 1:
             name = file.files[0]
         if name is None or name not in file.files:

@@ -70,7 +70,7 @@ def find_images(folder: Path, exclude: Sequence[str] | None) -> tuple[list[Path]
         # written as.
         raise MiuaError(
             f"{len(strange)} images in {folder} have names or folders with control characters, "
-            f"such as {printable(strange[0])}. Rename them."
+            f"such as {printable(strange[0]).replace(chr(10), chr(92) + 'n')}. Rename them."
         )
     notes += without
     notes += unmatched([pattern for pattern in exclude if pattern not in named])
@@ -148,7 +148,7 @@ def _found(
     for entry in inside:
         path, hidden = folder / entry.name, entry.name.startswith(".")
         pattern = excluding(image_name(path, top), exclude)
-        if entry.is_dir():
+        if path.is_dir():  # not entry.is_dir(), which fails at a link to itself
             if pattern:
                 yield path, "folder", pattern
             elif not hidden and path.resolve() not in above:

@@ -12,6 +12,7 @@ import re
 import warnings
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +32,27 @@ _LONGEST_HEAD = 1 << 16
 # Modes that may be grey by content, and what notes call them.
 _KINDS = {"L": "L", "1": "1", "LA": "grey-alpha", "P": "palette", "PA": "palette", "RGB": "RGB",
           "RGBA": "RGBA"}  # fmt: skip
+# Formats that Pillow does not know: how their files begin.
+_NOT_READ = {
+    name: re.compile(pattern, re.DOTALL)
+    for name, pattern in {
+        "JPEG-LS": rb"\xff\xd8(?:\xff[\xe0-\xef\xfe].{,65535}?)?\xff\xf7",
+        "JPEG of 12 bits": rb"\xff\xd8.{,65535}?\xff[\xc0-\xc2]\0.\x0c",
+        "JPEG XL": rb"\xff\x0a|\0\0\0\x0cJXL ",
+        "JPEG XR": rb"II\xbc",
+        "HEIF": rb".{4}ftyp(?:hei|hev|mif1|msf1)",
+        "PAM": rb"P7\n",
+        "OpenEXR": rb"v/1\x01",
+        "HDF5": rb"\x89HDF",
+        "NRRD": rb"NRRD000",
+        "gzip": rb"\x1f\x8b",
+        "ZIP": rb"PK\x03\x04",
+        "PDF": rb"%PDF-",
+        "video": rb".{4}ftyp|RIFF.{4}AVI |\x1a\x45\xdf\xa3",
+        "NumPy array": rb"\x93NUMPY",
+        "HTML or XML": rb"\s*<(?:!DOCTYPE|html|\?xml|svg)",
+    }.items()
+}
 # PNG's colour types: how many values a pixel has; and which rows and columns Adam7's passes hold.
 _PNG_SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 _ADAM7 = ((0, 8, 0, 8), (0, 8, 4, 8), (4, 8, 0, 4), (0, 4, 2, 4), (2, 4, 0, 2), (0, 2, 1, 2),
@@ -70,10 +92,10 @@ def read_images(path: Path) -> Iterator[NDArray[np.uint8]]:
 
 
 def _contents(path: Path, sha256: str) -> bytes:
-    if path.exists() and not path.is_file():
-        # Reading a pipe waits for ever, and some devices never end.
-        raise RefusedError("is a pipe, a device or a link to one. Remove it.")
     try:
+        if path.exists() and not path.is_file():
+            # Reading a pipe waits for ever, and some devices never end.
+            raise RefusedError("is a pipe, a device or a link to one. Remove it.")
         data = path.read_bytes()
     except OSError as error:
         if not sha256:
@@ -125,12 +147,11 @@ def _opened(data: bytes) -> ImageFile.ImageFile:
 
 
 def _known_format(data: bytes) -> str | None:
-    """What Pillow takes the content for, of all the formats it knows; nothing is decoded."""
-    try:
-        with Image.open(io.BytesIO(data)) as image:
-            return None if image.format in _FORMATS else image.format
-    except Exception:  # no image, or none that Pillow knows
-        return None
+    """What the content is by what Pillow knows, or by its first bytes; nothing is decoded."""
+    # Any error means: no image, or none that Pillow knows.
+    with suppress(Exception), Image.open(io.BytesIO(data)) as image:
+        return None if image.format in _FORMATS else image.format
+    return next((name for name, begin in _NOT_READ.items() if begin.match(data)), None)
 
 
 def _of_jpeg(data: bytes) -> Frame:
@@ -170,6 +191,9 @@ def _of_pillow(image: ImageFile.ImageFile, data: bytes) -> Frame:
     stored, maxval = str(image.tile), _maxval(image)
     facts: list[Fact] = []
     transparent = image.info.get("transparency")
+    _check_netpbm(image, data, maxval)
+    if image.format == "JPEG2000":
+        return _of_jpeg2000(image, data)
     if image.mode.startswith(("I", "F")):
         pixels = np.asarray(image)
         if image.mode == "F":
@@ -191,11 +215,56 @@ def _of_pillow(image: ImageFile.ImageFile, data: bytes) -> Frame:
         raise RefusedError(
             f"has the colour mode {image.mode}. Convert it to 8-bit grey explicitly."
         )
-    single = image.mode in ("L", "1")
-    if single and transparent is None:
-        return Frame(np.asarray(image.convert("L")), facts=tuple(facts))
+    if image.mode in ("L", "1"):
+        pixels = np.asarray(image.convert("L"))
+        # Of 2 and 4 bits Pillow tells the value as the file has it, but stretches the pixels.
+        if isinstance(transparent, int) and (pixels == transparent * 255 // maxval).any():
+            raise RefusedError("has transparent pixels. Convert it to 8-bit grey explicitly.")
+        return Frame(pixels, facts=tuple(facts))
     pixels, fact = reading.one_channel(np.asarray(image.convert("RGBA")), _KINDS[image.mode])
-    return Frame(pixels, facts=tuple(facts if single else [*facts, fact]))
+    return Frame(pixels, facts=(*facts, fact))
+
+
+def _of_jpeg2000(image: ImageFile.ImageFile, data: bytes) -> Frame:
+    """Pillow shifts the values of each channel up to 8 or 16 bits, and colours down to 8."""
+    at = data.index(b"\xff\x4f\xff\x51") + 40  # the codestream's head: how many channels
+    channels = int.from_bytes(data[at : at + 2], "big")
+    depths = data[at + 2 : at + 2 + 3 * channels : 3]
+    bits = depths[0] % 128 + 1
+    if max(depths) >= 128:
+        raise RefusedError("has signed values in JPEG 2000, which are not read. Save it anew.")
+    if channels > 1 and max(depths) >= 8:
+        raise RefusedError(reading.DEEP_COLOUR)
+    if not 8 <= bits <= 16:
+        raise RefusedError(f"stores {bits} bits a value in a way that is not read. Save it anew.")
+    if bits > 8:
+        return Frame(np.asarray(image).astype(np.uint16) >> (16 - bits), f"{bits} bits")
+    if channels == 1 and image.mode == "L":
+        return Frame(np.asarray(image))
+    pixels, fact = reading.one_channel(np.asarray(image.convert("RGBA")), _KINDS[image.mode])
+    return Frame(pixels, facts=(fact,))
+
+
+def _check_netpbm(image: ImageFile.ImageFile, data: bytes, maxval: int) -> None:
+    """RefusedError: a PGM file holds deep colours, several images, or values above its maximum."""
+    if image.format != "PPM":
+        return
+    if image.mode == "RGB" and maxval > 255:
+        raise RefusedError(reading.DEEP_COLOUR)
+    if data[1:2] not in b"456":
+        return
+    # As many bytes as pixels, bits filled up to a byte, or two a value.
+    start, (width, height) = image.tile[0][2], image.size
+    if image.mode == "1":
+        length = (width + 7) // 8 * height
+    else:
+        length = width * height * len(image.getbands()) * (1 if maxval < 256 else 2)
+    if _NETPBM.match(data[start + length :].lstrip()):
+        raise RefusedError("holds several frames. Save the one you mean as an image of its own.")
+    if image.mode != "1":
+        stored = np.frombuffer(data[start : start + length], ">u2" if maxval > 255 else ">u1")
+        if stored.size and stored.max() > maxval:
+            raise RefusedError(f"is damaged: it holds {stored.max()}, above its maximum {maxval}.")
 
 
 def _maxval(image: ImageFile.ImageFile) -> int:

@@ -150,6 +150,7 @@ def window_of(frame: Frame, window: Window | None) -> tuple[float, float]:
         return chosen
     if window == "dicom":
         raise RefusedError("has no window of its own that is linear. Name one: --window LOW:HIGH.")
+    _check_finite(frame.pixels)
     own = ""
     if frame.window is not None:
         own = ", or --window dicom for its own ({:g}:{:g})".format(*frame.window)
@@ -166,12 +167,16 @@ def through_window(
 ) -> tuple[NDArray[np.float64], int]:
     """The values mapped to 0..top, not rounded, and how many lay outside LOW..HIGH."""
     values = values.astype(np.float64)
-    if not np.isfinite(values).all():
-        raise RefusedError("holds values that are not finite. Replace them.")
+    _check_finite(values)
     clipped = int(np.count_nonzero((values < low) | (values > high)))
     if low == high:  # a DICOM window of width 1 is a threshold
         return np.where(values > low, float(top), 0.0), clipped
     return np.clip((values - low) / (high - low), 0.0, 1.0) * top, clipped
+
+
+def _check_finite(values: NDArray[Any]) -> None:
+    if not np.isfinite(values).all():
+        raise RefusedError("holds values that are not finite. Replace them.")
 
 
 def rounded(values: NDArray[Any], dtype: type[np.uint8] | type[np.uint16]) -> NDArray[Any]:

@@ -134,3 +134,17 @@ def test_arrays_whose_heads_are_no_python_are_refused(tmp_path: Path) -> None:
     for harm in (b"{{{{", b"'\\N{", b"(((("):
         path.write_bytes(whole.replace(b"{'de", harm))
         assert "is not a readable .npy file" in refused(path)
+
+
+def test_values_that_are_not_finite_are_no_range_of_values(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", np.array([[[0.5, np.nan]]]))
+    for window in (None, (0.0, 1.0)):
+        with pytest.raises(MiuaError, match="holds values that are not finite"):
+            read_stack(tmp_path / "a.npy", None, window=window)
+
+
+def test_an_array_that_is_named_as_an_archive(tmp_path: Path) -> None:
+    with (tmp_path / "a.npz").open("wb") as file:
+        np.save(file, np.zeros((1, 4, 4), np.uint8))
+    with pytest.raises(MiuaError, match=r"it is an \.npy file"):
+        read_stack(tmp_path / "a.npz", None)

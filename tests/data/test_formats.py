@@ -287,3 +287,12 @@ def test_a_damaged_description_of_a_sound_image_does_not_matter(tmp_path: Path) 
     stack = read_stack(tmp_path, None)
     np.testing.assert_array_equal(stack.images, [grey(5, 9, seed) for seed in range(3)])
     assert stack.notes == ()
+
+
+def test_a_link_to_itself_is_a_bad_file_like_others(tmp_path: Path) -> None:
+    Image.fromarray(np.zeros((4, 4), np.uint8)).save(tmp_path / "a.png")
+    (tmp_path / "self.png").symlink_to("self.png")
+    with pytest.raises(MiuaError, match=r"self\.png: cannot be read \(Too many levels"):
+        read_stack(tmp_path, None)
+    stack = read_stack(tmp_path, None, skip_bad=True)
+    assert (stack.names, stack.skipped[0].name) == (("a.png",), "self.png")

@@ -190,3 +190,99 @@ def test_a_damaged_colour_jpeg_is_refused(tmp_path: Path) -> None:
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) // 2] + b"\xff\xd9")
     assert "is damaged (Corrupt JPEG data" in why_refused(path)
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4])
+@pytest.mark.parametrize("interlaced", [0, 1])
+def test_a_transparent_grey_of_a_shallow_png(tmp_path: Path, bits: int, interlaced: int) -> None:
+    """Its value is the file's, whatever the pixels are stretched to."""
+    white = 2**bits - 1
+    for value in range(white + 1):
+        row = np.packbits(
+            np.unpackbits(np.full(8, value, np.uint8)[:, None], axis=1)[:, 8 - bits :]
+        )
+        passes = (
+            [(1, 1), (1, 1), (1, 2), (2, 2), (2, 4), (4, 4), (4, 8)] if interlaced else [(8, 8)]
+        )
+        made = b"".join(
+            rows * (b"\0" + row.tobytes()[: (columns * bits + 7) // 8]) for rows, columns in passes
+        )
+        plain = png(made, bits, 0, 8, interlaced)
+        for transparent in range(white + 1):
+            body = struct.pack(">H", transparent)
+            chunk = struct.pack(">I", 2) + b"tRNS" + body
+            chunk += struct.pack(">I", zlib.crc32(b"tRNS" + body))
+            (tmp_path / "a.png").write_bytes(plain[:33] + chunk + plain[33:])
+            if transparent == value:
+                assert why_refused(tmp_path / "a.png").startswith("has transparent pixels")
+            else:
+                assert (frame(tmp_path / "a.png").pixels == value * 255 // white).all()
+
+
+def codestream(values: np.ndarray[Any, Any]) -> bytes:
+    made = cv2.imencode(".jp2", values, [cv2.IMWRITE_JPEG2000_COMPRESSION_X1000, 1000])[1]
+    return bytes(made)
+
+
+def test_jpeg_2000_has_the_values_and_the_depth_of_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "a.jp2"
+    deep = np.kron(TWELVE * 16 + 7, np.ones((4, 4), np.uint16))
+    path.write_bytes(codestream(deep))
+    np.testing.assert_array_equal(frame(path).pixels, deep)
+    whole = path.read_bytes()
+    at = whole.index(b"\xff\x4f\xff\x51") + 42  # how many bits: 12, 4, or 8 with a sign
+    box = whole.index(b"ihdr") + 14
+    Image.fromarray(grey(16, 16)).save(path)
+    np.testing.assert_array_equal(frame(path).pixels, grey(16, 16))
+    for depth, said in ((3, "stores 4 bits a value"), (0x87, "has signed values in JPEG 2000")):
+        changed = bytearray(whole)
+        changed[at] = changed[box] = depth
+        path.write_bytes(changed)
+        assert why_refused(path).startswith(said)
+    path.write_bytes(codestream(np.dstack([deep] * 3)))
+    assert "deeper than 8 bits in several channels" in why_refused(path)
+    Image.fromarray(grey(16, 16)).convert("RGB").save(path)
+    np.testing.assert_array_equal(frame(path).pixels, grey(16, 16))
+
+
+def test_jpeg_2000_of_12_bits_is_not_stretched(tmp_path: Path) -> None:
+    path = tmp_path / "a.j2k"
+    # One flat tile of a single code block that holds nothing: every value is half of the range.
+    size = struct.pack(">HHIIIIIIIIHBBB", 41, 0, 4, 4, 0, 0, 4, 4, 0, 0, 1, 11, 1, 1)
+    coding = struct.pack(">HBBHBBBBBB", 12, 0, 0, 1, 0, 0, 0, 0, 0, 1)
+    steps = struct.pack(">HBB", 4, 64, 12 << 3)
+    tile = b"\xff\x90" + struct.pack(">HHIBB", 10, 0, 15, 0, 1) + b"\xff\x93\0"
+    main = b"\xff\x4f\xff\x51" + size + b"\xff\x52" + coding + b"\xff\x5c" + steps
+    path.write_bytes(main + tile + b"\xff\xd9")
+    read = frame(path)
+    assert (read.pixels == 2048).all()
+    assert read.depth == "12 bits"
+
+
+def test_what_a_netpbm_file_holds_beside_one_grey_image(tmp_path: Path) -> None:
+    path, pixels = tmp_path / "a.pgm", grey(16, 16).tobytes()
+    path.write_bytes(2 * (b"P5 16 16 255\n" + pixels))
+    assert why_refused(path).startswith("holds several frames")
+    path.write_bytes(b"P5 16 16 99\n" + pixels)
+    assert why_refused(path).startswith("is damaged: it holds 2")
+    path.write_bytes(b"P5 16 16 4094\n" + TWELVE.astype(">u2").tobytes()[:-2] + b"\x0f\xff")
+    assert why_refused(path).startswith("is damaged: it holds 4095, above its maximum 4094")
+    path.write_bytes(b"P6 16 16 65535\n" + np.repeat(TWELVE.astype(">u2"), 3).tobytes())
+    assert "deeper than 8 bits in several channels" in why_refused(path)
+
+
+@pytest.mark.parametrize(
+    ("begin", "name"),
+    [
+        (b"\xff\xd8\xff\xf7\0\x0b\x08\0\1\0\1\1\1\x11\0", "JPEG-LS"),
+        (b"\xff\xd8\xff\xdb\0\x43" + bytes(65) + b"\xff\xc1\0\x0b\x0c", "JPEG of 12 bits"),
+        (b"\0\0\0\x0cJXL \r\n", "JPEG XL"),
+        (b"\0\0\0\x18ftypheic", "HEIF"),
+        (b"P7\nWIDTH 1\n", "PAM"),
+        (b"\x1f\x8b\x08", "gzip"),
+        (b"<!DOCTYPE html>", "HTML or XML"),
+    ],
+)
+def test_a_format_that_is_not_read_is_named(tmp_path: Path, begin: bytes, name: str) -> None:
+    (tmp_path / "a.png").write_bytes(begin + bytes(99))
+    assert why_refused(tmp_path / "a.png").startswith(f"is of the format {name}, which is not read")
