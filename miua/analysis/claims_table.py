@@ -4,13 +4,11 @@ import math
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Any
 
 import pandas as pd
-from pydantic import BaseModel, Field, ValidationError
 
 from miua.analysis.checks import UndecidedError
-from miua.analysis.claim_tests import human_judgements, images, trainings  # noqa: F401  (importing them registers their tests)
 from miua.analysis.claim_tests.base import (
     GRID,
     NOT_TESTABLE,
@@ -22,8 +20,7 @@ from miua.analysis.claim_tests.base import (
     NotTestableError,
     Verdict,
 )
-from miua.analysis.columns import READER_REGRESSION, READERS, SCORES_OF_OUR_SETS
-from miua.config import Strict, problems, read_config
+from miua.analysis.paper_claims import PEOPLE, REAL_IMAGES, EvidenceRow, read_evidence
 from miua.errors import MiuaError
 from miua.files import read_json, write_json
 from miua.provenance import record_step
@@ -38,87 +35,22 @@ CLAIMS_COLUMNS = (
     *("missing", "power", "n", "sources"),
 )
 
-Need = Literal["real_images", "fid", "readers", "clinician_scores_of_our_sets"]
-# What no run of this project has by itself, whatever its profile: people. And the table that is
-# there once they answered.
-PEOPLE: dict[Need, tuple[str, str]] = {
-    "readers": ("readers who judge these sets", READERS),
-    "clinician_scores_of_our_sets": (SCORES_OF_OUR_SETS, READER_REGRESSION),
-}
-REAL_IMAGES: Need = "real_images"
-Model = TypeVar("Model", bound=BaseModel)
-Words = Annotated[str, Field(min_length=1)]
 
-
-class Claim(Strict):
-    """One row of claims.yaml.
-
-    The first experiment is the one tested; others give what it is compared with. `inputs` and
-    `thresholds` have the keys that the test defines.
-    """
-
-    id: str = Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")
-    claim: Words
-    section: Words = Field(description="of the paper, or 'reader' for what a careful reader finds")
-    experiments: list[str] = Field(min_length=1)
-    test: str
-    inputs: dict[str, Any] = Field(default_factory=dict)
-    thresholds: dict[str, Any] = Field(min_length=1)
-    needs: list[Need] = Field(default_factory=list)
-    reproduced: Words = Field(description="what the verdict 'reproduced' means, in words")
-
-
-class ClaimsFile(Strict):
-    """claims.yaml; its rows are checked one by one, so that an error names the claim."""
-
-    claims: list[dict[str, Any]] = Field(min_length=1)
-
-
-def read_claims(study: Path) -> list[Claim]:
-    """The claims of the folder `study` (experiments/), in their order.
-
-    MiuaError: the file is missing, or a claim has an unknown key, test, experiment, metric or need,
-    or an id twice; the message names file, claim and what is known.
-    """
-    path = study / f"{CLAIMS}.yaml"
-    known = list(read_experiments(study))
-    claims: dict[str, Claim] = {}
-    for place, row in enumerate(read_config(path, ClaimsFile).claims, start=1):
-        where = f"{path}: claim {row.get('id', f'number {place}')}"
-        claim = _checked(Claim, row, where)
-        if claim.id in claims:
-            raise MiuaError(f"{where} is there twice. Give each claim its own id.")
-        for experiment in claim.experiments:
-            if experiment not in known:
-                raise MiuaError(
-                    f"{where}: unknown experiment {experiment!r}. Known: {', '.join(known)}."
-                )
-        if claim.test not in TESTS:
-            raise MiuaError(
-                f"{where}: unknown test {claim.test!r}. Known: {', '.join(sorted(TESTS))}."
-            )
-        test = TESTS[claim.test]
-        _checked(test.inputs, claim.inputs, f"{where}: inputs of {claim.test}")
-        _checked(test.thresholds, claim.thresholds, f"{where}: thresholds of {claim.test}")
-        claims[claim.id] = claim
-    return list(claims.values())
-
-
-def judge(claim: Claim, evidence: Evidence) -> ClaimFinding:
-    """A claim's verdict; where something it needs is missing, it says so, whatever was found."""
-    test = TESTS[claim.test]
-    inputs = test.inputs.model_validate(claim.inputs)
-    thresholds = test.thresholds.model_validate(claim.thresholds)
+def judge(row: EvidenceRow, evidence: Evidence) -> ClaimFinding:
+    """A row's verdict; where something it needs is missing, it says so, whatever was found."""
+    test = TESTS[row.test]
+    inputs = test.inputs.model_validate(row.inputs)
+    thresholds = test.thresholds.model_validate(row.thresholds)
     try:
         finding = test.judge(evidence, **dict(inputs), **dict(thresholds))
     except NotTestableError as error:
         finding = ClaimFinding(NOT_TESTABLE, f"Missing: {error}.", missing=(str(error),))
     except UndecidedError as error:
         finding = ClaimFinding(UNDECIDED, f"The data allow no answer: {error}.")
-    people = [PEOPLE[need] for need in claim.needs if need in PEOPLE]
+    people = [PEOPLE[need] for need in row.needs if need in PEOPLE]
     lacking = [what for what, table in people if not evidence.has(table)]
     instead = "the published data give" if lacking else "phantoms give"
-    if REAL_IMAGES in claim.needs and not evidence.results.plan.scientific:
+    if REAL_IMAGES in row.needs and not evidence.results.plan.scientific:
         lacking.insert(0, "real images")
     if not lacking:
         return finding
@@ -155,13 +87,13 @@ def write_claims(results: Path, study: Path) -> list[Path]:
         )
     entries = []
     plan, published = opened.plan, experiments[GRID].published
-    for claim in read_claims(study):
-        evidence = Evidence(opened, study, tuple(claim.experiments))
+    for row in read_evidence(study):
+        evidence = Evidence(opened, study, tuple(row.experiments))
         # Readers judge the sets of the main grid.
-        tested = GRID if set(claim.needs) & set(PEOPLE) else claim.experiments[0]
-        epochs = plan.epochs(tested) if REAL_IMAGES in claim.needs else []
-        finding = at_scale(judge(claim, evidence), epochs, published)
-        entries.append(_entry(claim, finding, list(dict.fromkeys(evidence.sources))))
+        tested = GRID if set(row.needs) & set(PEOPLE) else row.experiments[0]
+        epochs = plan.epochs(tested) if REAL_IMAGES in row.needs else []
+        finding = at_scale(judge(row, evidence), epochs, published)
+        entries.append(_entry(row, finding, list(dict.fromkeys(evidence.sources))))
     document = {
         "schema": SCHEMA,
         "profile": plan.profile,
@@ -197,17 +129,10 @@ def count_verdicts(entries: Iterable[dict[str, Any]]) -> dict[Verdict, int]:
     return {verdict: given.count(verdict) for verdict in VERDICTS}
 
 
-def _checked(model: type[Model], values: Any, where: str) -> Model:
-    try:
-        return model.model_validate(values)
-    except ValidationError as error:
-        raise MiuaError(f"{where}: {'; '.join(problems(model, error))}") from None
-
-
-def _entry(claim: Claim, finding: ClaimFinding, sources: list[str]) -> dict[str, Any]:
+def _entry(row: EvidenceRow, finding: ClaimFinding, sources: list[str]) -> dict[str, Any]:
     return {
-        **claim.model_dump(exclude={"reproduced"}),
-        "means": claim.reproduced,
+        **row.model_dump(exclude={"of", "basis", "reproduced"}),
+        "means": row.reproduced,
         "verdict": finding.verdict,
         "reason": finding.reason,
         "missing": list(finding.missing),

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from miua.analysis.claim_tests.base import NOT_REPRODUCED, NOT_TESTABLE, REPRODUCED, UNDECIDED
-from miua.analysis.claims_table import read_claims, read_claims_table
+from miua.analysis.claims_table import read_claims_table
+from miua.analysis.paper_claims import read_evidence
 from miua.study.plan import Profile
 from miua.study.store import Results
 from miua.wording import listed
@@ -55,13 +56,13 @@ def judged_claims(results: Results, study: Path) -> list[JudgedClaim]:
     if results.claims_table.exists():
         entries = {entry["id"]: entry for entry in read_claims_table(results)["claims"]}
     judged = []
-    for claim in read_claims(study):
-        missing = f"The claims table of these results does not hold the claim {claim.id}."
+    for row in read_evidence(study):
+        missing = f"The claims table of these results does not hold the claim {row.id}."
         unknown = {"verdict": NOT_JUDGED, "reason": missing, "numbers": {}, "sources": ()}
-        entry = entries.get(claim.id, unknown)
+        entry = entries.get(row.id, unknown)
         said = (entry["verdict"], entry["reason"], entry["numbers"], tuple(entry["sources"]))
-        words = (claim.id, claim.claim, claim.section, claim.reproduced)
-        judged.append(JudgedClaim(*words, *said, tuple(claim.needs)))
+        words = (row.id, row.claim, row.section, row.reproduced)
+        judged.append(JudgedClaim(*words, *said, tuple(row.needs)))
     return judged
 
 

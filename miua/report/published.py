@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from miua.analysis import columns
-from miua.analysis.claims_table import read_claims
 from miua.analysis.clinician import read_facts
+from miua.analysis.paper_claims import read_evidence
 from miua.metrics.registry import FID, measure
 from miua.report.claims import JudgedClaim
 from miua.report.study_tables import fid_stand_in, is_full_scale, read_regression, study_table
@@ -63,18 +63,18 @@ def _ranges(
     results: Results, study: Path, claims: Sequence[JudgedClaim], full_scale: bool
 ) -> Iterator[PublishedComparison]:
     found = {claim.id: claim.numbers for claim in claims}
-    for claim in read_claims(study):
-        if claim.test != RANGE_TEST:
+    for row in read_evidence(study):
+        if row.test != RANGE_TEST:
             continue
-        shown = [measure(str(name)) for name in claim.inputs["metrics"]]
+        shown = [measure(str(name)) for name in row.inputs["metrics"]]
         stand_in = FID in shown and bool(fid_stand_in(results))
         for word, threshold in (("lowest", "low"), ("highest", "high")):
-            here = found.get(claim.id, {}).get(word)
+            here = found.get(row.id, {}).get(word)
             what = f"{', '.join(each.label for each in shown)}: {word} of all sets"
             comparable = _of_sets(results, full_scale, stand_in, computed=here is not None)
-            numbers = (float(claim.thresholds[threshold]), math.nan if here is None else here)
+            numbers = (float(row.thresholds[threshold]), math.nan if here is None else here)
             known = (shown[0].unit, *numbers, shown[0].decimals)
-            yield _row(what, *known, comparable, f"claim-{claim.id}")
+            yield _row(what, *known, comparable, f"claim-{row.id}")
 
 
 def _of_sets(results: Results, full_scale: bool, stand_in: bool, computed: bool) -> str:

@@ -18,12 +18,12 @@ from miua.analysis.claims_table import (
     at_scale,
     count_verdicts,
     judge,
-    read_claims,
     read_claims_table,
     write_claims,
 )
 from miua.analysis.clinician import read_scores, refit, strengths
 from miua.analysis.columns import COLUMNS
+from miua.analysis.paper_claims import DECIDED_BY, read_claims, read_evidence
 from miua.config import read_config
 from miua.errors import MiuaError
 from miua.metrics.registry import element_name
@@ -36,7 +36,8 @@ PAPER_IDS = (
     "clinician", "correlation", "closeness", "collapse",
 )  # fmt: skip
 CLAIMS = read_claims(STUDY)
-BY_ID = {claim.id: claim for claim in CLAIMS}
+EVIDENCE = read_evidence(STUDY)
+BY_ID = {row.id: row for row in EVIDENCE}
 NAMES = list(BY_ID)
 
 
@@ -121,18 +122,30 @@ def both(real, smoke):
 # --- claims.yaml ------------------------------------------------------------------------------
 
 
-def test_every_claim_of_the_paper_has_its_row():
-    assert set(PAPER_IDS) <= set(NAMES)
+def test_the_claims_are_the_nine_of_the_paper_and_hold_all_the_evidence():
+    assert tuple(claim.id for claim in CLAIMS) == PAPER_IDS
+    document = yaml.safe_load((STUDY / "claims.yaml").read_text(encoding="utf-8"))
+    assert sorted(NAMES) == sorted(row["id"] for row in document["evidence"])
     for claim in CLAIMS:
-        assert (
-            any(claim.id.startswith(name) for name in PAPER_IDS)
-            or claim.section == "reader"
-            or (claim.id in ("fid-range", "lbpv-range"))
-        )
+        assert {row.of for row in claim.evidence} == {claim.id}
+        for kind, row in claim.deciding.items():
+            assert row in claim.evidence
+            assert row.basis in DECIDED_BY[kind]
+
+
+def test_what_a_row_rests_on_agrees_with_what_it_needs():
+    people = {"readers", "clinician_scores_of_our_sets"}
+    for row in EVIDENCE:
+        assert (row.basis == "readers") == bool(people & set(row.needs)), row.id
+        if row.basis == "training":
+            assert "real_images" in row.needs, row.id
+        if row.basis == "published":
+            assert row.needs == [], row.id
+            assert row.experiments == ["clinician"], row.id
 
 
 def test_every_registered_test_judges_a_claim():
-    assert {claim.test for claim in CLAIMS} == set(TESTS)
+    assert {claim.test for claim in EVIDENCE} == set(TESTS)
 
 
 @pytest.mark.parametrize("profile", ["smoke", "cpu", "paper"])
@@ -141,7 +154,7 @@ def test_every_arm_of_a_claim_is_one_of_its_experiment(profile):
         read_config(STUDY / "profiles" / f"{profile}.yaml", Profile), read_experiments(STUDY)
     )
     known = {(cell.experiment, cell.arm) for cell in plan.cells}
-    for claim in CLAIMS:
+    for claim in EVIDENCE:
         experiment, inputs = claim.experiments[0], claim.inputs
         # sets-within-floor takes its sets from the grid, whatever the experiment of the claim.
         named = [inputs.get("arm"), inputs.get("best")]
@@ -159,11 +172,11 @@ def study(tmp_path):
     return tmp_path / "experiments"
 
 
-def damaged(study, claim_id, **changes):
-    """claims.yaml with one claim changed; None removes a key."""
+def damaged(study, row_id, kind="evidence", **changes):
+    """claims.yaml with one row changed; None removes a key."""
     path = study / "claims.yaml"
     document = yaml.safe_load(path.read_text(encoding="utf-8"))
-    (row,) = [row for row in document["claims"] if row["id"] == claim_id]
+    (row,) = [row for row in document[kind] if row["id"] == row_id]
     row.update(changes)
     for key in [key for key, value in changes.items() if value is None]:
         del row[key]
@@ -182,18 +195,69 @@ def damaged(study, claim_id, **changes):
         ({"thresholds": {"alpha": 0.05}}, r"cohen_f: Field required"),
         ({"verdict": "reproduced"}, r"verdict: unknown key. Known keys: id, claim"),
         ({"claim": None}, r"claim: Field required"),
+        ({"of": "size"}, r"unknown claim 'size'. Known: stability, .*collapse\."),
+        ({"of": None}, r"of: Field required"),
+        ({"basis": "hearsay"}, r"basis.*'published', 'training', 'readers' or 'method'"),
     ],
 )
-def test_a_wrong_claim_is_named_with_what_is_known(study, changes, said):
+def test_a_wrong_row_is_named_with_what_is_known(study, changes, said):
     damaged(study, "training-size-psnr", **changes)
     with pytest.raises(MiuaError, match=said) as caught:
         read_claims(study)
-    assert "claims.yaml: claim training-size-psnr" in str(caught.value)
+    assert "claims.yaml: evidence training-size-psnr" in str(caught.value)
 
 
 def test_an_id_given_twice_is_an_error(study):
     damaged(study, "training-size-psnr", id="training-size-fid")
-    with pytest.raises(MiuaError, match=r"claim training-size-fid is there twice"):
+    with pytest.raises(MiuaError, match=r"evidence training-size-fid is there twice"):
+        read_claims(study)
+
+
+FITTING = "Evidence of this claim that may decide it: "
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        (
+            {"published": "guess"},
+            r"published names no row of evidence: 'guess'\. " + FITTING + "correlation, .*holm",
+        ),
+        (
+            {"replicated": "closeness"},
+            r"replicated names closeness, which is evidence of closeness\. " + FITTING,
+        ),
+        (
+            {"published": "own-correlation"},
+            r"published names own-correlation, whose basis is readers, not published\. " + FITTING,
+        ),
+        (
+            {"replicated": "pairing"},
+            r"replicated names pairing, whose basis is method, not training or readers\. "
+            + FITTING,
+        ),
+        (
+            {"published": None, "replicated": None},
+            r"has nothing that decides it\. Give it published or replicated\.",
+        ),
+        ({"verdict": "reproduced"}, r"verdict: unknown key"),
+    ],
+)
+def test_a_claim_that_no_fitting_row_decides_is_named(study, changes, said):
+    damaged(study, "correlation", "claims", **changes)
+    with pytest.raises(MiuaError, match=r"claims\.yaml: claim correlation:? " + said):
+        read_claims(study)
+
+
+def test_a_claim_without_evidence_and_one_given_twice_are_errors(study):
+    path = study / "claims.yaml"
+    document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    bare = {"id": "speed", "claim": "It is fast.", "section": "Results", "published": "speed"}
+    path.write_text(yaml.safe_dump(document | {"claims": [*document["claims"], bare]}))
+    with pytest.raises(MiuaError, match=r"claim speed has no evidence\. Add .* of: speed\."):
+        read_claims(study)
+    path.write_text(yaml.safe_dump(document | {"claims": document["claims"] * 2}))
+    with pytest.raises(MiuaError, match=r"claim stability is there twice"):
         read_claims(study)
 
 
@@ -318,7 +382,7 @@ def test_without_fid_no_claim_on_fid_is_decided(copy):
         table.loc[fid, [c for c in ("value", "mean", "low", "high") if c in table]] = ""
         table.to_csv(path, index=False)
     claims_table = verdicts(copy)
-    for claim in CLAIMS:
+    for claim in EVIDENCE:
         if "fid" in claim.needs:
             assert claims_table[claim.id]["verdict"] == "not testable here"
             assert "no Inception weights" in claims_table[claim.id]["missing"][0]
@@ -341,7 +405,7 @@ def test_json_and_table_hold_the_same(real, both):
     assert document["schema"] == 1
     assert document["scientific"] is True
     assert document["verdicts"] == count_verdicts(document["claims"])
-    assert sum(document["verdicts"].values()) == len(CLAIMS)
+    assert sum(document["verdicts"].values()) == len(EVIDENCE)
     assert set(document["verdicts"]) == set(VERDICTS)
     table = pd.read_csv(real / "tables" / "claims.csv", keep_default_na=False)
     assert tuple(table.columns) == CLAIMS_COLUMNS
@@ -398,7 +462,7 @@ def test_a_claim_is_judged_by_its_thresholds(real, study):
     damaged(study, "fid-range", thresholds={"low": 0, "high": 1})
     found = {}
     for folder in (STUDY, study):
-        (claim,) = [claim for claim in read_claims(folder) if claim.id == "fid-range"]
+        (claim,) = [claim for claim in read_evidence(folder) if claim.id == "fid-range"]
         evidence = Evidence(Results.open(real), folder, tuple(claim.experiments))
         found[folder] = judge(claim, evidence).verdict
     assert found == {STUDY: "reproduced", study: "not reproduced"}

@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 
 from miua.analysis.claim_tests.base import Evidence
-from miua.analysis.claims_table import Claim, judge
+from miua.analysis.claims_table import judge
 from miua.analysis.columns import COLUMNS
+from miua.analysis.paper_claims import EvidenceRow
 from miua.config import write_config
 from miua.metrics.registry import STUDY_ELEMENTS, element_name
 from miua.study.plan import DataSource, Grid, Profile
@@ -108,10 +109,12 @@ class World:
         self.write("clinician", rows, COLUMNS["clinician"])
 
     def judge(self, test, inputs, thresholds, *, experiments=("training-size",), needs=()):
-        claim = Claim(
+        row = EvidenceRow(
             id="planted",
             claim="planted",
             section="reader",
+            of="planted",
+            basis="method",
             experiments=list(experiments),
             test=test,
             inputs=inputs,
@@ -120,7 +123,7 @@ class World:
             reproduced="planted",
         )
         evidence = Evidence(Results.open(self.folder), self.study, tuple(experiments))
-        finding = judge(claim, evidence)
+        finding = judge(row, evidence)
         assert finding.reason.endswith(".")
         assert all(math.isfinite(value) for value in finding.numbers.values())
         return finding
