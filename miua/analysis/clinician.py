@@ -191,8 +191,9 @@ def strengths(scores: pd.DataFrame) -> pd.DataFrame:
     Of points with metric, clinician_score (1 to 5) and value, as tables/clinician.csv.
     pearson_*: correlation with its 95 % bootstrap interval. p_value, p_holm: p of the t test of no
     correlation, and the same adjusted after Holm (1979) over all metrics of the table. spearman_*:
-    rank correlation with its interval, and p of its permutation test. power_at_found,
-    power_at_claimed: power of the t test were the true r the one found, or CLAIMED_R.
+    rank correlation with its interval, and p of its permutation test. power_at_claimed: power of
+    the t test were the true r CLAIMED_R; at the r that was found, power would say p once more
+    (Hoenig and Heisey, American Statistician 55, 2001, 19-24).
     smallest_detectable_r: found with WANTED_POWER. status: "computed", or "undecided: why".
     """
     rows = [_strength(str(metric), points) for metric, points in scores.groupby("metric")]
@@ -268,10 +269,7 @@ def _strength(metric: str, points: pd.DataFrame) -> dict[str, Any]:
     try:
         pearson = correlate(logarithm, value)
         ranks = correlate(logarithm, value, method="spearman")
-        # Points on one line leave nothing that could miss them; power is asked just below r = 1.
-        found = math.copysign(min(abs(pearson.r), 1 - 1e-9), pearson.r)
         row |= {
-            "power_at_found": correlation_power(n, found),
             "power_at_claimed": correlation_power(n, CLAIMED_R),
             "smallest_detectable_r": smallest_correlation(n, power=WANTED_POWER),
         }

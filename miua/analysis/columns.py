@@ -12,7 +12,7 @@ from miua.study.store import Results
 _LINE = "pearson_r p_value error_a error_b residual_deviation"
 _STRENGTHS = (
     "metric n pearson_r pearson_low pearson_high p_value p_holm spearman_r spearman_low "
-    "spearman_high spearman_p power_at_found power_at_claimed smallest_detectable_r status"
+    "spearman_high spearman_p power_at_claimed smallest_detectable_r status"
 )
 _LISTED = {
     "noise-floor": "split images repeat shared_subjects metric value status",

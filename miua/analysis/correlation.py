@@ -24,6 +24,7 @@ Method = Literal["pearson", "spearman"]
 
 # The family test's critical |r| is this quantile of the largest |r| under the null hypothesis.
 FAMILY_LEVEL = 0.95
+FEWEST_FOR_FISHER = 4  # pairs: Fisher's z has the variance 1 / (n - 3)
 
 
 class Correlation(NamedTuple):
@@ -66,6 +67,20 @@ def correlate(
         first, second = (_standardised(stats.rankdata(column)) for column in (xs, ys))
         p_value = _permuted(first, lambda each: each @ second, first.size, resamples, seed).pvalue
     return Correlation(found.value, float(p_value), found.low, found.high)
+
+
+def equivalence_to_none(r: ArrayLike, n: int, *, bound: float) -> Numbers:
+    """p of the hypothesis that the true correlation is at or beyond `bound`, either way.
+
+    Two one-sided tests on Fisher's z of Pearson's r from n pairs (Goertzen and Cribbie, "Detecting
+    a lack of association: an equivalence testing approach", British Journal of Mathematical and
+    Statistical Psychology 63, 2010, 527-537): below alpha, the correlation is equivalent to none.
+    r: any shape, and p of that shape. UndecidedError: fewer than four pairs.
+    """
+    if n < FEWEST_FOR_FISHER:
+        raise UndecidedError(f"{n} pairs, at least {FEWEST_FOR_FISHER} are needed")
+    size = np.arctanh(np.minimum(np.abs(r), 1 - ROUNDING))
+    return np.asarray(stats.norm.cdf(math.sqrt(n - 3) * (size - math.atanh(bound))))
 
 
 def largest_correlation(

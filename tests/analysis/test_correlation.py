@@ -11,7 +11,8 @@ from scipy import stats
 
 from miua.analysis.checks import UndecidedError
 from miua.analysis.columns import COLUMNS
-from miua.analysis.correlation import correlate, largest_correlation
+from miua.analysis.correlation import correlate, equivalence_to_none, largest_correlation
+from miua.analysis.power import correlation_power
 
 # Hollander and Wolfe (1973), p. 187: tuna's lightness and quality; the example of R's cor.test.
 LIGHTNESS = np.array([44.4, 45.9, 41.9, 53.3, 44.7, 44.1, 50.7, 45.2, 60.1])
@@ -209,3 +210,36 @@ def test_the_seed_decides_and_more_candidates_never_help():
 def test_a_family_without_an_answer_is_undecided(table, score, reason):
     with pytest.raises(UndecidedError, match=reason):
         family(table, score)
+
+
+def drawn_correlations(rho, n, draws=4000):
+    """Pearson's r of samples of n pairs with true correlation rho, (draws,)."""
+    x, noise = np.random.default_rng(11).normal(size=(2, draws, n))
+    y = rho * x + math.sqrt(1 - rho**2) * noise
+    x, y = (each - each.mean(axis=1, keepdims=True) for each in (x, y))
+    return (x * y).sum(axis=1) / np.sqrt((x**2).sum(axis=1) * (y**2).sum(axis=1))
+
+
+@pytest.mark.parametrize("sign", [-1, 1])
+def test_a_correlation_at_the_bound_is_called_none_as_often_as_the_level_says(sign):
+    p = equivalence_to_none(drawn_correlations(sign * 0.4, 60), 60, bound=0.4)
+    # Normal limits of 4000 draws, and the error of Fisher's approximation.
+    assert np.mean(p < 0.05) == pytest.approx(0.05, abs=0.012)
+
+
+def test_no_correlation_is_called_none_with_many_pairs_and_never_with_twenty():
+    few, many = (
+        np.mean(equivalence_to_none(drawn_correlations(0, n), n, bound=0.2) < 0.05)
+        for n in (20, 300)
+    )
+    # |z| must lie 1.645 below atanh(0.2) sqrt(n - 3): never for 20, and within 1.849 for 300.
+    assert few == 0
+    assert many == pytest.approx(2 * stats.norm.cdf(1.849) - 1, abs=0.02)
+
+
+def test_not_significant_and_powerful_is_not_equivalent_to_none():
+    """r = 0.4 of 20 pairs has p = 0.08 where a true 0.6 is found with a power of 0.83."""
+    assert correlation_power(20, 0.6) > 0.8
+    assert equivalence_to_none(0.4, 20, bound=0.6) > 0.05
+    with pytest.raises(UndecidedError, match="3 pairs"):
+        equivalence_to_none(0.1, 3, bound=0.2)

@@ -10,7 +10,8 @@ from miua.metrics import (
     half_samples,
     lbp_histogram,
 )
-from miua.metrics.frechet import feature_statistics
+from miua.metrics.comparison import Comparison, Side
+from miua.metrics.frechet import Extrapolation, distance_at_infinity, feature_statistics
 
 
 def features(seed: int, n: int, d: int, scale: float = 1.0, shift: float = 0.0) -> np.ndarray:
@@ -264,7 +265,38 @@ def test_extrapolation_takes_the_bias_away():
 
 def test_extrapolation_is_less_biased_even_where_images_are_fewer_than_dimensions():
     a, b, truth = gaussians(20, 60, 200)
-    assert truth < frechet_extrapolated(a, b).value < 0.5 * frechet_distance(a, b)
+    found = frechet_extrapolated(a, b)
+    assert truth < found.value < 0.5 * frechet_distance(a, b)
+    assert (found.dimension, found.fewest_for_interval) == (200, 400)
+    assert np.isnan([found.low, found.high]).all()
+
+
+def coverage_at_infinity(images: int, d: int, draws: int) -> float:
+    """How often the interval of the extrapolated distance holds the true one; nan without one."""
+    truth, held = d * (0.3**2 + 0.2**2), []
+    for seed in range(draws):
+        generator = np.random.default_rng([seed, images, d])
+        a = generator.normal(size=(images, d))
+        b = 0.3 + 1.2 * generator.normal(size=(images, d))
+        sides = [Side(np.zeros((images, 1, 1), np.uint8), made={"own": each}) for each in (a, b)]
+        comparison = Comparison(*sides, resamples=50, seed=seed)
+        (found,) = distance_at_infinity(comparison, "own")
+        if found.bounds == (None, None):
+            return np.nan
+        held.append(found.bounds[0] <= truth <= found.bounds[1])
+    return float(np.mean(held))
+
+
+def test_the_interval_at_infinity_covers_with_twice_as_many_images_as_features():
+    assert coverage_at_infinity(24, 12, 120) > 0.9
+    assert np.isnan(coverage_at_infinity(23, 12, 1))
+
+
+def test_with_fewer_images_than_features_the_interval_at_infinity_would_hardly_ever_cover(
+    monkeypatch,
+):
+    monkeypatch.setattr(Extrapolation, "fewest_for_interval", 0)
+    assert coverage_at_infinity(24, 40, 60) < 0.2
 
 
 def test_extrapolation_is_the_line_through_its_distances():
@@ -272,6 +304,8 @@ def test_extrapolation_is_the_line_through_its_distances():
 
     a, b, _ = gaussians(21, 50, 20)
     found = frechet_extrapolated(a, b[:40])
+    assert not np.isnan(found.low)
+    assert np.isnan(frechet_extrapolated(a, b[:39]).low)
     assert found.sizes[0].tolist() == [25, 20]
     assert found.sizes[-1].tolist() == [50, 40]
     assert found.distances[-1] == pytest.approx(frechet_distance(a, b[:40]))

@@ -223,7 +223,8 @@ def has_computed(table: pd.DataFrame, metric: str) -> bool:
 def decide(shown: object, refuted: object = True) -> Verdict:
     """Reproduced if the statement is shown, else not reproduced if it is refuted, else undecided.
 
-    Where nothing significant was found, a powerful test refutes: it would have found it.
+    That nothing significant was found refutes nothing, whatever the power: an effect is refuted by
+    a test of equivalence, which shows that it is smaller than what would matter.
     """
     return REPRODUCED if shown else NOT_REPRODUCED if refuted else UNDECIDED
 

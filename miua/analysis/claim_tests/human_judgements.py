@@ -37,8 +37,8 @@ from miua.analysis.claim_tests.base import (
     p_text,
     percent,
 )
-from miua.analysis.clinician import candidates
-from miua.analysis.correlation import FAMILY_LEVEL, largest_correlation
+from miua.analysis.clinician import candidates, holm
+from miua.analysis.correlation import FAMILY_LEVEL, equivalence_to_none, largest_correlation
 from miua.analysis.power import binomial_power, correlation_power, smallest_correlation
 from miua.metrics.memorisation import clopper_pearson
 from miua.metrics.registry import measure
@@ -126,7 +126,8 @@ def correlations_significant(
 ) -> ClaimFinding:
     """Each correlation has p below alpha, as it is or adjusted for all metrics of the table.
 
-    Without significance the power at the correlation `r` has to be `power`.
+    Refuted where one of them is equivalent to none: its true size is below `r` (two one-sided tests
+    at alpha, Holm over the metrics). `power` is that of the smallest correlation that is told.
     """
     whose, rows = _points(evidence, points, "clinician", columns.READER_CORRELATION, metrics)
     p = rows["p_value" if adjustment == "none" else "p_holm"]
@@ -134,14 +135,17 @@ def correlations_significant(
     found = correlation_power(n, r, alpha=alpha)
     smallest = smallest_correlation(n, power=power, alpha=alpha)
     significant = int((p < alpha).sum())
+    none = holm(equivalence_to_none(rows["pearson_r"], n, bound=r))
     adjusted = ", adjusted after Holm" if adjustment == "Holm" else ""
     return ClaimFinding(
-        decide(significant == len(p), found >= power),
+        decide(significant == len(p), none.min() < alpha),
         f"{whose}{significant} of {len(p)} correlations have p < {alpha:g}{adjusted} "
-        f"(smallest {p_text(p.min())}, n = {n}); the power at r = {r:g} is "
-        f"{number(found, 2)}, and only r of {number(smallest, 2)} or more would be found with a "
-        f"power of {power:g}.",
-        {f"p {metric}": value for metric, value in p.items()} | {"smallest r found": smallest},
+        f"(smallest {p_text(p.min())}, n = {n}); {int((none < alpha).sum())} are shown to be below "
+        f"{r:g}; the power at r = {r:g} is {number(found, 2)}, and only r of {number(smallest, 2)} "
+        f"or more would be found with a power of {power:g}.",
+        {f"p {metric}": value for metric, value in p.items()}
+        | {f"p equivalence {metric}": value for metric, value in zip(p.index, none, strict=True)}
+        | {"smallest r found": smallest},
         power=found,
         n=n,
     )
@@ -154,11 +158,11 @@ def correlation_beyond_family(
     points: Points = "published",
     *,
     r: Fraction,
-    power: Fraction,
 ) -> ClaimFinding:
     """The largest |r| of the metrics exceeds what the best of all candidates reaches by chance.
 
-    Without significance the power at the correlation `r` has to be `power`.
+    Refuted where all are equivalent to none: each true size is below `r` (two one-sided tests at
+    the family's level).
     """
     own = columns.READER_FAMILY
     whose, rows = _points(evidence, points, "regression", own, metrics)
@@ -169,14 +173,16 @@ def correlation_beyond_family(
     # The level a single test needs, to be as strict as the family's critical |r|.
     single = 2 * float(stats.t.sf(critical * math.sqrt((n - 2) / (1 - critical**2)), n - 2))
     found = correlation_power(n, r, alpha=single)
+    none = equivalence_to_none(strength, n, bound=r)
     without = "" if FID in family["metric"].to_numpy() else ", FID not among them"
     return ClaimFinding(
-        decide(strength.max() > critical, found >= power),
+        decide(strength.max() > critical, none.max() < 1 - FAMILY_LEVEL),
         f"{largest} |r| is {number(strength.max(), 2)} ({measure(str(strength.idxmax())).label}), "
         f"and chance alone reaches {number(critical, 2)} as the largest of {len(family)} "
         f"candidates in {percent(1 - FAMILY_LEVEL)} of permutations{without}; the power at "
         f"r = {r:g} is {number(found, 2)}.",
         {f"largest {points} r": strength.max(), "critical r": critical}
+        | {"p equivalence": none.max()}
         | {"candidates": len(family), "permutations": family["permutations"].iloc[0]},
         power=found,
         n=n,

@@ -11,7 +11,7 @@ import pandas as pd
 from pydantic import Field
 from scipy import stats
 
-from miua.analysis.checks import UndecidedError
+from miua.analysis.checks import Numbers, UndecidedError
 from miua.analysis.claim_tests.base import (
     GRID,
     AtLeastOne,
@@ -51,13 +51,12 @@ def elements_are_closest(
     alpha: Fraction,
     least_count: Annotated[float, Field(ge=0)],
     lowest: Fraction,
-    power: Fraction,
 ) -> ClaimFinding:
     """The elements rank lower in mean |difference| than as many random ones (exact rank test).
 
     Elements that hardly occur, less often than `least_count` an image, cannot differ much and are
-    left out, if it is known how often the reference has them. The power is told for elements that
-    are drawn from the `lowest` share; without significance, `power` is what it has to be.
+    left out, if it is known how often the reference has them. Refuted where the ranks are higher
+    than those of elements drawn from the `lowest` share would be, with a chance below alpha.
     """
     wide = _element_differences(evidence.sets(arm=arm))
     size = wide.abs().mean().to_numpy()
@@ -70,23 +69,25 @@ def elements_are_closest(
         raise UndecidedError("there are no other elements, or all differ equally")
     method = "asymptotic" if len(np.unique(ranks)) < len(ranks) else "exact"
     p = stats.mannwhitneyu(ranks[own], ranks[~own], alternative="less", method=method).pvalue
-    found = _rank_power(len(ranks), int(own.sum()), alpha, lowest)
+    found, among_lowest = _among_lowest(len(ranks), ranks[own], alpha, lowest)
     placed = list(zip(np.flatnonzero(chosen), ranks[own], strict=True))
     places = ", ".join(f"V{element} {rank:.0f}" for element, rank in placed)
     among = "all elements, rare ones too"
     if reference is not None:
         among = f"{len(ranks)} elements that occur {least_count:g} times an image or more"
     rare = [element_name(element) for element in elements if not often[element]]
-    numbers: dict[str, float] = {"p": p, "elements compared": len(ranks)}
+    numbers: dict[str, float] = {"p": p, "p of the lowest": among_lowest}
+    numbers["elements compared"] = len(ranks)
     for element, rank in placed:
         numbers |= {f"V{element} mean difference": size[element], f"V{element} rank": rank}
         numbers[f"V{element} rank of all"] = ranks_of_all[element]
     return ClaimFinding(
-        decide(p < alpha, found >= power),
+        decide(p < alpha, among_lowest < alpha),
         f"By mean difference from the reference over {len(wide)} sets the ranks are {places} among "
         f"{among}; against as many random elements {p_text(p)}"
-        f"{f' ({labels(rare)} hardly occur)' if rare else ''}; the power for elements of the "
-        f"lowest {percent(lowest)} is {number(found, 2)}.",
+        f"{f' ({labels(rare)} hardly occur)' if rare else ''}; elements of the lowest "
+        f"{percent(lowest)} would rank as high with {p_text(among_lowest)}, and be found low with "
+        f"a power of {number(found, 2)}.",
         numbers,
         power=found,
         n=len(wide),
@@ -320,15 +321,19 @@ def _element_differences(rows: pd.DataFrame) -> pd.DataFrame:
     return wide
 
 
-def _rank_power(elements: int, chosen: int, alpha: float, lowest: float) -> float:
-    """Chance of significance where the chosen are random ones of the lowest share."""
+def _among_lowest(elements: int, own: Numbers, alpha: float, lowest: float) -> tuple[float, float]:
+    """Were the chosen elements random ones of the lowest share: the chance that they are found
+    low, and the chance that they rank as high as `own`, their ranks, or higher."""
     draw = np.random.default_rng(SEED)
+    chosen = len(own)
     fewer = max(chosen, round(lowest * elements))
     orders = (
         draw.random((DRAWS, among)).argpartition(chosen - 1, axis=1) for among in (elements, fewer)
     )
     null, sought = ((order[:, :chosen] + 1).sum(axis=1) for order in orders)
-    return float((sought <= np.quantile(null, alpha)).mean())
+    power = (sought <= np.quantile(null, alpha)).mean()
+    as_high = (np.count_nonzero(sought >= own.sum()) + 1) / (DRAWS + 1)
+    return float(power), float(as_high)
 
 
 def _floor(evidence: Evidence, metrics: list[str], split: str = "subject") -> pd.DataFrame:

@@ -107,16 +107,21 @@ def test_correlations_stronger_goes_by_our_own_clinicians_where_there_are_any(wo
 
 
 @pytest.mark.parametrize(
-    ("p", "sought", "singly", "as_a_family"),
+    ("p", "n", "sought", "singly", "as_a_family"),
     [
-        (0.001, 0.2, "reproduced", "reproduced"),
-        (0.025, 0.2, "reproduced", "undecided"),
-        (0.3, 0.2, "undecided", "undecided"),  # 20 points would not find 0.2
-        (0.3, 0.7, "not reproduced", "not reproduced"),  # but they would find 0.7
+        (0.001, 20, 0.2, "reproduced", "reproduced"),
+        (0.025, 20, 0.2, "reproduced", "undecided"),
+        (0.3, 20, 0.2, "undecided", "undecided"),  # 20 points show nothing below 0.2
+        # r = 0.4: 20 points would find 0.6 with a power of 0.83, and do not show that r is below.
+        (0.08, 20, 0.6, "undecided", "undecided"),
+        (0.3, 20, 0.7, "not reproduced", "not reproduced"),  # r = 0.24
+        (0.3, 500, 0.2, "not reproduced", "not reproduced"),  # r = 0.05
     ],
 )
-def test_significance_is_found_missed_or_excluded_by_power(world, p, sought, singly, as_a_family):
-    world.strengths(p, 20)
+def test_significance_is_found_missed_or_excluded_by_equivalence(
+    world, p, n, sought, singly, as_a_family
+):
+    world.strengths(p, n)
     for adjustment, verdict in (("none", singly), ("Holm", as_a_family)):
         finding = world.judge(
             "correlations-significant",
@@ -125,8 +130,8 @@ def test_significance_is_found_missed_or_excluded_by_power(world, p, sought, sin
             **CLINICIAN,
         )
         assert finding.verdict == verdict
-        assert (finding.power >= 0.8) == (sought == 0.7)
-        assert finding.n == 20
+        assert (finding.power >= 0.8) == (sought > 0.2 or n == 500)
+        assert finding.n == n
 
 
 def plant_own(world, name, columns, **values):
@@ -150,8 +155,7 @@ def test_our_own_clinicians_correlations_are_judged_after_holm(world, p, verdict
 
 @pytest.mark.parametrize(("r", "verdict"), [(-0.9, "reproduced"), (0.6, "undecided")])
 def test_our_own_clinicians_strongest_is_held_against_all_candidates(world, r, verdict):
-    given = ("correlation-beyond-family", {"metrics": FIVE, "points": "readers"},
-             {"r": 0.2, "power": 0.8})  # fmt: skip
+    given = ("correlation-beyond-family", {"metrics": FIVE, "points": "readers"}, {"r": 0.2})
     assert world.judge(*given).missing == ("a clinician's scores of these sets",)
     plant_own(world, "reader-family", COLUMNS["reader-family"], pearson_r=r, critical_r=0.75)
     finding = world.judge(*given)
@@ -177,9 +181,7 @@ def test_the_family_of_candidates_raises_what_chance_reaches(world, study, r, so
     scored(world, study)
     draw = drawn()
     world.grid(lambda *_: {element_name(e): draw() for e in range(256)} | {"fid": MISSING_FID})
-    finding = world.judge(
-        "correlation-beyond-family", {"metrics": FIVE}, {"r": sought, "power": 0.8}
-    )
+    finding = world.judge("correlation-beyond-family", {"metrics": FIVE}, {"r": sought})
     assert finding.verdict == verdict
     assert 0.6 < finding.numbers["critical r"] < 0.9
     assert finding.numbers["candidates"] == 256
@@ -190,7 +192,7 @@ def test_another_number_of_sets_than_of_scores_is_undecided(world, study):
     scored(world, study)
     draw = drawn()
     world.grid(lambda *_: {"psnr": draw()}, sizes=[100])
-    finding = world.judge("correlation-beyond-family", {"metrics": FIVE}, {"r": 0.2, "power": 0.8})
+    finding = world.judge("correlation-beyond-family", {"metrics": FIVE}, {"r": 0.2})
     assert finding.verdict == "undecided"
     assert "4 sets" in finding.reason
 

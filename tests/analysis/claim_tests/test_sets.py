@@ -5,12 +5,13 @@ import math
 import numpy as np
 import pytest
 
+from miua.analysis.claim_tests.images import _among_lowest
 from miua.files import write_array
 from miua.metrics.registry import STUDY_ELEMENTS, element_name
 from tests.analysis.claim_tests.world import EPOCHS
 
 CLOSEST = ("elements-are-closest", {"elements": list(STUDY_ELEMENTS), "arm": "equal epochs"})
-RANKS = {"alpha": 0.05, "least_count": 1.0, "lowest": 0.25, "power": 0.8}
+RANKS = {"alpha": 0.05, "least_count": 1.0, "lowest": 0.25}
 
 
 def elements(world, size_of, **kwargs):
@@ -27,8 +28,29 @@ def test_the_four_elements_rank_low_or_as_random_ones(world):
     finding = world.judge(*CLOSEST, RANKS)
     assert finding.verdict == "not reproduced"
     assert finding.power > 0.95
-    powerless = world.judge(*CLOSEST, RANKS | {"power": 0.999, "lowest": 0.9})
-    assert powerless.verdict == "undecided"
+    near_all = world.judge(*CLOSEST, RANKS | {"lowest": 0.9})
+    assert near_all.verdict == "undecided"
+
+
+def test_elements_near_the_lowest_are_undecided_though_the_power_is_high(world):
+    """Ranks near 30, 70, 95 and 90 miss significance, and some of the lowest 40 % rank as high."""
+    places = dict(zip(STUDY_ELEMENTS, (30.5, 70.5, 95.5, 90.5), strict=True))
+    elements(world, lambda e: places.get(e, float(e)))
+    finding = world.judge(*CLOSEST, RANKS | {"lowest": 0.4})
+    assert finding.numbers["p"] > 0.05
+    assert finding.power > 0.5
+    assert finding.verdict == "undecided"
+
+
+@pytest.mark.parametrize("lowest", [0.25, 1.0])
+def test_elements_of_the_lowest_share_are_refuted_as_often_as_the_level_says(lowest):
+    """Refuting them takes ranks that such elements have in one case of twenty; random elements are
+    refuted as often as not to be of the lowest quarter."""
+    draw = np.random.default_rng(5)
+    among = round(lowest * 171)
+    own = [draw.permutation(among)[:4] + 1.0 for _ in range(60)]
+    refuted = sum(_among_lowest(171, ranks, 0.05, 0.25)[1] < 0.05 for ranks in own)
+    assert refuted <= 8 if lowest == 0.25 else refuted >= 40
 
 
 def test_rare_elements_differ_little_and_are_left_out(world):

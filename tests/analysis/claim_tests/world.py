@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
 from miua.analysis.claim_tests.base import Evidence
 from miua.analysis.claims_table import judge
@@ -102,9 +103,11 @@ class World:
         self.write("sensitivity-summary", rows, COLUMNS["sensitivity-summary"])
 
     def strengths(self, p, n):
-        """The clinician's table of five metrics with one p."""
+        """The clinician's table of five metrics with one p, and the r that has it."""
         nothing = dict.fromkeys(COLUMNS["clinician"], "")
+        t = stats.t.isf(p / 2, n - 2)
         found = {"n": n, "p_value": p, "p_holm": min(1.0, 5 * p), "status": "computed"}
+        found["pearson_r"] = t / math.sqrt(t**2 + n - 2)
         rows = [{**nothing, "metric": metric, **found} for metric in FIVE]
         self.write("clinician", rows, COLUMNS["clinician"])
 
