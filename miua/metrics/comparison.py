@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 
 from miua.errors import MissingExtraError, MiuaError
 from miua.files import sha256_array
+from miua.metrics.efficientnet import NAME as EFFICIENTNET
+from miua.metrics.efficientnet import SHA256, TITLE, EfficientNetLite0
 from miua.metrics.extractors import FeatureExtractor, cached_features, check_identity
 from miua.metrics.inception import LAYER, InceptionNetwork
 from miua.metrics.inception_weights import (
@@ -30,7 +32,7 @@ from miua.metrics.records import MetricValue, interval, mean_of
 from miua.metrics.squared_error import ROWS_AT_ONCE, SQUARED_ERROR, nearest_neighbours
 from miua.metrics.stacks import Floats, Ints, PairValue, Stack
 
-# Names of the feature extractors that are there: Inception, and the LBP counts themselves.
+# Names of the extractors that are there beside EfficientNet: Inception, and the LBP counts.
 INCEPTION, LBP = "inception", "lbp"
 
 Pairing = Literal["all", "nearest", "index"]
@@ -61,21 +63,31 @@ class Extractors:
         others: Sequence[FeatureExtractor] = (),
         device: str | None = None,
     ) -> Extractors:
-        """Inception, if its weights are found, and the others. inception_weights: None looks in
-        the usual places; NotComputedError if a file that was named is not the published one.
-        MiuaError: two of one name, or a placeholder for a SHA-256."""
+        """Inception and EfficientNet, if their weights are found, and the others.
+
+        inception_weights: None looks in the usual places; NotComputedError if a file that was named
+        is not the published one. MiuaError: two of one name, or a placeholder for a SHA-256.
+        """
         _check_names([each.name for each in others])
         for each in others:
             check_identity(each)
-        known = {each.name: each for each in others}
+        known: dict[str, FeatureExtractor] = {}
+        missing: dict[str, str] = {}
         if isinstance(inception_weights, str | Path):
             # A file that was named must be right; better to say so before any work than after it.
             inception_weights = find_inception_weights(Path(inception_weights))
-        try:
-            network = InceptionNetwork(inception_weights or find_inception_weights(), device)
-        except (NotComputedError, MissingExtraError) as error:
-            return cls(known, {INCEPTION: str(error)})
-        return cls({INCEPTION: network, **known})
+        make: dict[str, Callable[[], FeatureExtractor]] = {
+            INCEPTION: lambda: InceptionNetwork(
+                inception_weights or find_inception_weights(), device
+            ),
+            EFFICIENTNET: lambda: EfficientNetLite0(device),
+        }
+        for name, made in make.items():
+            try:
+                known[name] = made()
+            except (NotComputedError, MissingExtraError) as error:
+                missing[name] = str(error)
+        return cls(known | {each.name: each for each in others}, missing)
 
     def describe(self, name: str) -> str:
         """Which features, in words."""
@@ -87,13 +99,15 @@ class Extractors:
             if isinstance(known, InceptionNetwork):
                 layer, weights = known.layer, f", weights {known.weights.sha256[:8]}"
             return f"torch-fidelity's Inception features '{layer}'{weights}"
+        if name == EFFICIENTNET:
+            return f"{TITLE} features, weights {SHA256[:8]}"
         return f"features of {name}" + (f", {known.sha256[:8]}" if known else "")
 
 
 def _check_names(names: Sequence[str]) -> None:
     """Metrics are named after the extractor, so a name must be its own."""
     for place, name in enumerate(names):
-        if name in (INCEPTION, LBP, *names[:place]):
+        if name in (INCEPTION, LBP, EFFICIENTNET, *names[:place]):
             why = "there is another of this name"
         elif name.endswith("_infinity"):
             why = "extrapolated distances end in these words"

@@ -207,11 +207,11 @@ def features_in_batches(
     return np.concatenate(found)
 
 
-def require_packages(what: str, *packages: str) -> None:
+def require_packages(what: str, *packages: str, extra: str = "study") -> None:
     """MissingExtraError naming the first of the packages that is not there; none is loaded."""
     for package in packages:
         if find_spec(package) is None:
-            raise MissingExtraError(what, package.replace("_", "-"))
+            raise MissingExtraError(what, package.replace("_", "-"), extra)
 
 
 def default_device() -> str:

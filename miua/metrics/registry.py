@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from miua.metrics.comparison import EFFICIENTNET as EFFICIENTNET
 from miua.metrics.comparison import INCEPTION as INCEPTION
 from miua.metrics.comparison import LBP as LBP
 from miua.metrics.comparison import Comparison
@@ -123,6 +124,8 @@ PSNR = Measure("psnr", "PSNR", "peak signal-to-noise ratio", "dB", 2, "higher")
 SSIM = Measure("ssim", "SSIM", "structural similarity", "", 3, "higher")
 FID = Measure("fid", "FID", "Fréchet inception distance", "", 1)
 FD_LBP = Measure("fd_lbp", "FD-LBP", "Fréchet distance of LBP histograms", "counts²", 0)
+_DEEP = "Fréchet distance of EfficientNet-Lite0 features (ImageNet)"
+FD_EFFICIENTNET = Measure("fd_efficientnet", "FD-ENet", _DEEP, "", 2)
 _SUMMED = "absolute differences of all 256 LBPv elements, summed"
 LBPV_TOTAL_DIFFERENCE = Measure("lbpv_total_difference", "Σ|V|", _SUMMED, "counts", 1)
 DIVERSITY = Measure(
@@ -140,8 +143,8 @@ def _element(element: int) -> Measure:
 ELEMENTS = tuple(map(_element, range(LBPV_ELEMENTS)))
 # What the study itself measured; figures and tables of its results show these.
 MEASURES = (MUTUAL_INFORMATION, PSNR, FID, *(ELEMENTS[element] for element in STUDY_ELEMENTS))
-# Companions: what the study lacked. Both need nothing that must be fetched.
-COMPANIONS = (FD_LBP, DIVERSITY)
+# Companions: what the study lacked. They need nothing but packages of the package index.
+COMPANIONS = (FD_LBP, FD_EFFICIENTNET, DIVERSITY)
 ALL_MEASURES = MEASURES + COMPANIONS
 
 
@@ -157,6 +160,8 @@ def feature_measures(extractor: str) -> dict[str, Measure]:
         of, end, label, distance = "Inception", "", "", FID
     elif extractor == LBP:
         of, label, distance = "LBP", " (LBP)", FD_LBP
+    elif extractor == EFFICIENTNET:
+        of, label, distance = "EfficientNet-Lite0", " (ENet)", FD_EFFICIENTNET
     name, short = distance.name, distance.label
     first, *rest = short.split(" ")
     endless, meaning = " ".join([f"{first}∞", *rest]), f"{short} at infinitely many images"
@@ -177,8 +182,9 @@ def feature_measures(extractor: str) -> dict[str, Measure]:
 def feature_entries(extractor: str) -> tuple[Entry, ...]:
     """Distance, distance at infinity, kernel distance and neighbourhood metrics of an extractor."""
     shown, inception = feature_measures(extractor), extractor == INCEPTION
-    needs = ("torch", "weights") if inception else ()
-    page, kernel_page = ("fid.md", "kid.md") if inception else ("fd-lbp.md", "fd-lbp.md")
+    needs = {INCEPTION: ("torch", "weights"), EFFICIENTNET: ("extra nets",)}.get(extractor, ())
+    pages = {INCEPTION: ("fid.md", "kid.md"), EFFICIENTNET: ("fd-efficientnet.md",) * 2}
+    page, kernel_page = pages.get(extractor, ("fd-lbp.md", "fd-lbp.md"))
 
     def entry(
         kind: str, compute: Callable[..., list[MetricValue]], page: str, *more: str, **traits: Any
@@ -222,6 +228,7 @@ def _of_pairs(shown: Measure, page: str, of_pair: PairValue, *needs: str, deep: 
     return _alone(shown, compute, page, PAIRS, needs=all_needs, of_pair=of_pair, deep=deep)
 
 
+DEEP_METRICS = ("fd_efficientnet", "kd_efficientnet")
 _LBP: dict[str, Any] = {"page": "lbpv.md", "extractor": LBP, "deep": True}
 _ENTRIES = (
     _of_pairs(MUTUAL_INFORMATION, "mutual-information.md", INFORMATION, deep=True),
@@ -231,6 +238,7 @@ _ENTRIES = (
     Entry("lbpv", ELEMENTS, differences, cost=RESAMPLES, **_LBP),
     _alone(LBPV_TOTAL_DIFFERENCE, total_difference, depends_on_number=True, **_LBP),
     *(entry for entry in feature_entries(LBP) if entry.name != "kd_lbp"),
+    *(entry for entry in feature_entries(EFFICIENTNET) if entry.name in DEEP_METRICS),
     _alone(DIVERSITY, measured_diversity, "diversity.md", needs=("2 images",)),
     _alone(
         COPIES,
@@ -242,8 +250,12 @@ _ENTRIES = (
     ),
 )
 REGISTRY: dict[str, Entry] = {entry.name: entry for entry in _ENTRIES}  # in the records' order
-# What the study measured of its sets, with two companions that need nothing to be fetched.
-STUDY_METRICS = ("mutual_information", "psnr", "fid", "lbpv", "fd_lbp", "diversity")
+# What the study measured of its sets, and companions that need nothing to be fetched.
+STUDY_METRICS = (
+    *("mutual_information", "psnr", "fid", "lbpv", "fd_lbp"),
+    *DEEP_METRICS,
+    "diversity",
+)
 
 _FEATURE_NAME = re.compile(r"(?:fd|kd|precision|recall|density|coverage)_(.+?)(?:_infinity)?")
 

@@ -123,11 +123,13 @@ def _curves_legend(figure: Figure) -> None:
 def _metric_panels(
     results: Results, measures: Sequence[Measure], height: float, *, sharey: bool = False
 ) -> tuple[Figure, list[Axes]]:
-    """Ten panels in two rows, titled with one metric each."""
+    """Panels in two rows, titled with one metric each, and one empty place or more."""
     figure = style.new_figure(height=height * style.MILLIMETRE)
-    panels = list(figure.subplots(2, 5, sharey=sharey).ravel())
+    panels = list(figure.subplots(2, len(measures) // 2 + 1, sharey=sharey).ravel())
     for axes, each in zip(panels, measures, strict=False):
-        axes.set_title(shown_measure(results, each.name).axis_label, fontsize=6.5, pad=3)
+        axes.set_title(shown_measure(results, each.name).axis_label, fontsize=6, pad=3)
+    for axes in panels[len(measures) :]:
+        axes.set_axis_off()
     return figure, panels
 
 
@@ -143,9 +145,7 @@ def draw_metrics(results: Results) -> Figure:
     for axes, each in zip(panels, ALL_MEASURES, strict=False):
         _draw_by_size(axes, results, lines, each, apart=0.09)
     handles = _series_lines([f"{epoch} epochs" for epoch in results.epochs])
-    legend = panels[len(ALL_MEASURES)]
-    legend.set_axis_off()
-    legend.legend(handles=handles, loc="center", title="Trained for")
+    panels[len(ALL_MEASURES)].legend(handles=handles, loc="center", title="Trained for")
     figure.supxlabel("Training images", fontsize=7)
     return figure
 
@@ -160,9 +160,9 @@ def draw_equal_updates(results: Results) -> Figure:
     epochs, updates = (
         last_sets(table[table["arm"] == arm]) for arm in (EQUAL_EPOCHS, EQUAL_UPDATES)
     )
-    for axes, each in zip(panels, tables.MEASURED, strict=True):
+    for axes, each in zip(panels, tables.MEASURED, strict=False):
         _draw_by_size(axes, results, [epochs, updates], each, apart=0.12)
-    for axes in panels[5:]:
+    for axes in panels[len(panels) // 2 :]:
         axes.set_xlabel("Training images", fontsize=6)
     most_epochs, most_updates = epochs["epoch"].max(), number(updates["updates"].max())
     handles = _series_lines([f"{most_epochs} epochs each", f"{most_updates} updates each"])
@@ -206,7 +206,7 @@ def draw_noise_floor(results: Results) -> Figure:
         ("Synthetic sets", sets, style.SYNTHETIC_COLOUR, "o"),
     ]
     figure, panels = _metric_panels(results, tables.MEASURED, 54, sharey=True)
-    for axes, each in zip(panels, tables.MEASURED, strict=True):
+    for axes, each in zip(panels, tables.MEASURED, strict=False):
         drawn = False
         for place, (_, table, colour, marker) in enumerate(kinds):
             values = computed(table, each.name)["value"]

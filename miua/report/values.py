@@ -52,6 +52,7 @@ UNQUOTED = re.compile(
     r"(set|arm)-.*|sets-(v20|v240|fd-lbp|diversity)-(low|high)est|refit-(fid|v\d+)-[abrp]|"
     r"floor-(image|order)-.*|floor-subject-(fid|v|diversity)-.*|floor-subject-v\d+-mean|"
     r"floor-subject-(mi|psnr|fd-lbp)-mean-absolute|floor-subject-(v20|v240|fd-lbp)-range|"
+    r"(sets|floor-subject|seeds|response)-fd-enet-.*|"
     r"seeds-(fid|diversity)-deviation|response-(fid|v|diversity)-.*|response-.*-unnoticed|"
     r"claim-(correlation-others|fid-range|stability-larger|sensitivity-(mutual-information|psnr|v\d+)|"
     r"training-size-(fid|lbpv|mutual-information|psnr))-(verdict|reason)"

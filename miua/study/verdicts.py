@@ -26,7 +26,14 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
-from miua.metrics.registry import DIVERSITY, FD_LBP, FID, LBPV_TOTAL_DIFFERENCE, MUTUAL_INFORMATION
+from miua.metrics.registry import (
+    DIVERSITY,
+    FD_EFFICIENTNET,
+    FD_LBP,
+    FID,
+    LBPV_TOTAL_DIFFERENCE,
+    MUTUAL_INFORMATION,
+)
 from miua.study.compare import as_number
 from miua.study.expected import (
     CHAOTIC,
@@ -65,7 +72,11 @@ RELATIVE, ABSOLUTE = 1e-6, 1e-9
 
 # Cannot be negative: their logarithms scatter evenly, not they themselves.
 LOGARITHMIC_MEASURES = {
-    measure.name for measure in (MUTUAL_INFORMATION, FID, FD_LBP, DIVERSITY, LBPV_TOTAL_DIFFERENCE)
+    measure.name
+    for measure in (
+        *(MUTUAL_INFORMATION, FID, FD_LBP, FD_EFFICIENTNET, DIVERSITY),
+        LBPV_TOTAL_DIFFERENCE,
+    )
 }
 LOGARITHMIC_COLUMNS = {
     "generator_loss_last", "discriminator_loss_last", "diversity", "deviation", "mean_absolute",

@@ -27,6 +27,7 @@ from miua.metrics.registry import (
 FEATURES = [
     *feature_measures("inception").values(),
     *feature_measures("lbp").values(),
+    *feature_measures("efficientnet").values(),
     *feature_measures("swav_800").values(),
 ]
 
@@ -34,7 +35,7 @@ FEATURES = [
 def test_every_metric_of_the_study_has_a_measure():
     names = [known.name for known in ALL_MEASURES]
     assert [name for name in names if not name.startswith("lbpv_")] == [
-        name for name in STUDY_METRICS if name != "lbpv"
+        name for name in STUDY_METRICS if name not in ("lbpv", "kd_efficientnet")
     ]
     assert MEASURES + COMPANIONS == ALL_MEASURES
     assert len(MEASURES) == 7
@@ -66,7 +67,7 @@ def test_names_in_features_are_the_fields_own_for_inception_and_end_in_the_extra
 def test_labels_tell_measures_apart():
     labels = [known.label for known in (*ALL_MEASURES, SSIM, COPIES, *FEATURES)]
     twice = {label for label in labels if labels.count(label) > 1}
-    assert twice <= {"FID", "FD-LBP"}  # in both lists
+    assert twice <= {"FID", "FD-LBP", "FD-ENet"}  # in both lists
 
 
 def test_other_elements_are_measures_too_and_other_names_are_not():

@@ -175,7 +175,7 @@ def test_the_noise_floor_stands_beside_the_sets_and_says_what_is_missing(smoke, 
     lines = floor_table(results).splitlines()
     (fid,) = [line for line in lines if line.startswith("FID")]
     assert fid.count("n. c.") == 4
-    assert len(lines) == 17  # ten metrics
+    assert len(lines) == 18  # eleven metrics
     missing = r"MI (nats) & \textendash{} & \textendash{}"
     assert missing in floor_table(Results.open(single))
 
