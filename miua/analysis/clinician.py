@@ -209,6 +209,22 @@ def holm(p_values: ArrayLike) -> Numbers:
     return np.asarray(multipletests(p, method="holm")[1]) if p.size else p
 
 
+def score_reliability(scores: ArrayLike, grades: float, deviation: float) -> float:
+    """The reliability of the sets' mean scores: the share of their variance that is of the sets.
+
+    1 - (deviation^2 / grades) / (variance of the scores), at least 0 (classical test theory: Lord
+    and Novick, Statistical Theories of Mental Test Scores, 1968, chapter 3). A correlation with
+    the scores is the square root of it smaller than one with scores without error.
+
+    scores: one a set, shape (n,). grades: how many grades a score is the mean of, above 0.
+    deviation: standard deviation of grades within a set, in grades. UndecidedError: fewer than
+    three scores, or equal ones.
+    """
+    values = np.asarray(scores, dtype=np.float64)
+    check_varied(score=values)
+    return max(0.0, 1 - deviation**2 / grades / float(values.var(ddof=1)))
+
+
 def candidates(metrics: pd.DataFrame, *, fid: bool) -> pd.DataFrame:
     """Every metric that the study could have correlated with scores: a column each, one row a set.
 

@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from miua.analysis.checks import ROUNDING, Numbers, UndecidedError, check_varied
@@ -104,20 +104,8 @@ def largest_correlation(
     UndecidedError: fewer than three points, a constant score, or no candidate that varies.
     """
     scores = np.asarray(score, dtype=np.float64)
-    check_varied(score=scores)
-    table = candidates.to_numpy(np.float64)
-    varied = np.ptp(table, axis=0) > ROUNDING * np.abs(table).max(axis=0)
-    if not varied.any():
-        raise UndecidedError("no candidate varies")
-    tested = _standardised(table.T[varied])
-    standard = _standardised(scores)
-
-    def largest(permuted: Numbers) -> Numbers:
-        return np.asarray(np.abs(permuted @ tested.T).max(axis=-1))
-
-    result = _permuted(standard, largest, max(tested.shape), permutations, seed)
+    varied, tested, standard, null = _largest_by_chance(candidates, scores, permutations, seed)
     r = np.clip(tested @ standard, -1, 1)
-    null = np.sort(result.null_distribution)
     exact = math.factorial(scores.size) <= permutations
     reached = null.size - np.searchsorted(null, np.abs(r) * (1 - ROUNDING))
     found = {
@@ -132,6 +120,50 @@ def largest_correlation(
     return pd.DataFrame(found).sort_values(
         "pearson_r", key=lambda each: -each.abs(), kind="stable", ignore_index=True
     )
+
+
+def chance_of_largest(
+    candidates: pd.DataFrame, score: ArrayLike, r: float, *, permutations: int = 9999, seed: int = 0
+) -> float:
+    """The share of permutations of the score in which the largest |r| of any candidate reaches |r|.
+
+    It is how often chance alone finds so strong a correlation by picking the best of as many
+    candidates, as dependent on each other as these. The arguments and errors are those of
+    `largest_correlation`; its single-step adjusted p adds the observed order to the permutations.
+    """
+    scores = np.asarray(score, dtype=np.float64)
+    null = _largest_by_chance(candidates, scores, permutations, seed)[-1]
+    return float((null >= abs(r) * (1 - ROUNDING)).mean())
+
+
+def chance_of_best(p_value: float, candidates: int) -> float:
+    """The chance that the smallest p of so many independent candidates is this or smaller.
+
+    1 - (1 - p)^m (Sidak, Journal of the American Statistical Association 62, 1967), an upper bound
+    where candidates depend on each other positively.
+    """
+    return -math.expm1(candidates * math.log1p(-p_value))
+
+
+def _largest_by_chance(
+    candidates: pd.DataFrame, scores: Numbers, permutations: int, seed: int
+) -> tuple[NDArray[np.bool_], Numbers, Numbers, Numbers]:
+    """Which candidates vary; they and the scores standardised; the largest |r| of each permutation.
+
+    The last are sorted.
+    """
+    check_varied(score=scores)
+    table = candidates.to_numpy(np.float64)
+    varied = np.ptp(table, axis=0) > ROUNDING * np.abs(table).max(axis=0)
+    if not varied.any():
+        raise UndecidedError("no candidate varies")
+    tested, standard = _standardised(table.T[varied]), _standardised(scores)
+
+    def largest(permuted: Numbers) -> Numbers:
+        return np.asarray(np.abs(permuted @ tested.T).max(axis=-1))
+
+    result = _permuted(standard, largest, max(tested.shape), permutations, seed)
+    return varied, tested, standard, np.sort(result.null_distribution)
 
 
 def _permuted(

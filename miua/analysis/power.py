@@ -15,6 +15,7 @@ significant.
 Every function raises UndecidedError where there are too few points for its test.
 """
 
+import bisect
 import math
 from collections.abc import Callable
 
@@ -31,6 +32,7 @@ POINTS, WEIGHTS = np.polynomial.legendre.leggauss(100)
 SMALLEST_EFFECT = 1e-9
 LARGEST_CORRELATION = 0.999999
 LARGEST_COHEN_F = 1000.0
+MOST_PAIRS = 1_000_000
 
 # Outcomes whose chances agree to this many parts are equally unlikely, as in scipy's exact tests.
 EQUALLY_UNLIKELY = 1e-7
@@ -79,6 +81,32 @@ def smallest_correlation(n: int, *, power: float = 0.8, alpha: float = 0.05) -> 
     return smallest_effect(
         lambda r: correlation_power(n, r, alpha=alpha), LARGEST_CORRELATION, power=power
     )
+
+
+def fewest_pairs(r: float, *, power: float = 0.8, alpha: float = 0.05) -> int:
+    """The fewest pairs with which the test of r finds a true correlation r with this power.
+
+    UndecidedError: r is 0, or more than MOST_PAIRS would be needed.
+    """
+    if r == 0 or correlation_power(MOST_PAIRS, r, alpha=alpha) < power:
+        raise UndecidedError(f"more than {MOST_PAIRS} pairs would be needed for r = {r:.3g}")
+    pairs = range(FEWEST_POINTS, MOST_PAIRS + 1)
+    return pairs[
+        bisect.bisect_left(pairs, power, key=lambda n: correlation_power(n, r, alpha=alpha))
+    ]
+
+
+def expected_correlation(n: int, r: float) -> float:
+    """The mean of Pearson's r over samples of n jointly normal pairs with true correlation r.
+
+    It is 2 / (n - 1) times (Gamma(n / 2) / Gamma((n - 1) / 2))^2 times r times the hypergeometric
+    function F(1/2, 1/2; (n + 1) / 2; r^2) (Hotelling, Journal of the Royal Statistical Society B
+    15, 1953).
+    """
+    if n < FEWEST_POINTS:
+        raise UndecidedError(f"{n} pairs, at least {FEWEST_POINTS} are needed")
+    gammas = math.exp(2 * (math.lgamma(n / 2) - math.lgamma((n - 1) / 2)))
+    return float(2 / (n - 1) * gammas * r * special.hyp2f1(0.5, 0.5, (n + 1) / 2, r * r))
 
 
 def smallest_anova_effect(n: int, groups: int, *, power: float = 0.8, alpha: float = 0.05) -> float:

@@ -5,10 +5,7 @@ several readers to one image are not independent: over readers, counts are poole
 studies do, and beside the exact interval, which takes them as independent, stands one that
 resamples whole images.
 
-For d', the criterion and the ROC the signal is "real": a hit is a real image called real, a false
-alarm a synthetic one called real. d' is the sensitivity, in standard deviations: 0 is guessing,
-below 0 is the wrong way round. The criterion c is the bias, in standard deviations: above 0 leans
-to "synthetic", below to "real". `real` says of each judged image whether it is.
+d', the criterion and the area under the ROC are those of `miua.analysis.detection`.
 """
 
 import math
@@ -17,12 +14,19 @@ from functools import partial
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from miua.analysis import columns
 from miua.analysis.checks import Numbers, UndecidedError
 from miua.analysis.correlation import correlate
+from miua.analysis.detection import (
+    NO_DISCRIMINATION,
+    Flags,
+    area_under_roc,
+    detection,
+    detection_of,
+    rating,
+)
 from miua.analysis.resampling import (
     Estimate,
     Rows,
@@ -36,7 +40,6 @@ from miua.study.store import COMPUTED
 from miua.survey.answers import first_showings
 
 GUESSING = 0.5
-NO_DISCRIMINATION = "no discrimination can be seen"
 LEVEL = 0.95  # of exact intervals
 
 LEARNING_COLUMNS = (
@@ -45,7 +48,6 @@ LEARNING_COLUMNS = (
 )
 
 Row = tuple[object, ...]
-Flags = NDArray[np.bool_]
 
 
 def score_readers(judged: pd.DataFrame) -> pd.DataFrame:
@@ -103,74 +105,6 @@ def score_learning(judged: pd.DataFrame) -> pd.DataFrame:
                 trend = (*[math.nan] * 4, f"undecided: {why}")
             rows.append((*key, name, values.size, *thirds, *trend))
     return pd.DataFrame(rows, columns=list(LEARNING_COLUMNS))
-
-
-def detection(real: Flags, called_real: Flags) -> tuple[Estimate, Estimate]:
-    """d' and criterion c of answers, shape (n,), with normal 95 % intervals.
-
-    The variance is Gourevitch and Galanter's (Psychometrika 32, 1967), for independent answers.
-    Where all answers are the same there is no interval: d' is 0, and c follows from the correction.
-    UndecidedError: no image of one kind.
-    """
-    if real.all() or not real.any():
-        raise UndecidedError(f"no {'synthetic' if real.any() else 'real'} images were judged")
-    d, c = map(float, detection_of(real, called_real))
-    if called_real.all() or not called_real.any():
-        same = f"all images were called {'real' if called_real.all() else 'synthetic'}"
-        return without_interval(d, f"{NO_DISCRIMINATION}, as {same}"), without_interval(c, same)
-    deviation = math.sqrt(sum(_variance(kind, called_real) for kind in (real, ~real)))
-    half = float(stats.norm.ppf(0.975)) * deviation
-    return (
-        Estimate(d, d - half, d + half, columns.NORMAL),
-        Estimate(c, c - half / 2, c + half / 2, columns.NORMAL),
-    )
-
-
-def detection_of(real: Flags, called_real: Flags) -> tuple[Numbers, Numbers]:
-    """d' and criterion along the last axis; NaN where there is no image of one kind.
-
-    Equal rates have a d' of exactly 0, however many images there are of each kind.
-    """
-    z_hit, z_alarm = (stats.norm.ppf(_rate(kind, called_real)) for kind in (real, ~real))
-    return np.asarray(z_hit - z_alarm), np.asarray(-(z_hit + z_alarm) / 2)
-
-
-def rating(called_real: ArrayLike, confidence: ArrayLike) -> NDArray[np.int_]:
-    """How real an image was rated: confidence, below 0 where it was called synthetic."""
-    return np.asarray(np.where(called_real, 1, -1) * np.asarray(confidence, dtype=int))
-
-
-def area_under_roc(real: Flags, ratings: NDArray[np.int_]) -> Numbers:
-    """Share of pairs in which the real image has the higher rating; ties count half.
-
-    It is Mann and Whitney's statistic (Hanley and McNeil, Radiology 143, 1982), along the last
-    axis; NaN where there is no image of one kind.
-    """
-    ranks = stats.rankdata(ratings, axis=-1)
-    n, rest = real.sum(axis=-1), (~real).sum(axis=-1)
-    above = np.where(real, ranks, 0.0).sum(axis=-1) - n * (n + 1) / 2
-    pairs = n * rest
-    return np.where(pairs == 0, np.nan, above / np.maximum(pairs, 1))
-
-
-def _rate(kind: Flags, called_real: Flags) -> Numbers:
-    """The corrected rate at which images of one kind are called real; NaN if there are none.
-
-    The log-linear correction (Hautus, Behavior Research Methods 27, 1995), so that rates of 0 and 1
-    have a normal quantile. Its two extra answers are shared out as the images are: with n of N
-    images of this kind the rate is (count + n / N) / (n + 2 n / N). The same half an answer for
-    both kinds would tell a rate of 0 of few images from a rate of 0 of many.
-    """
-    n, count = kind.sum(axis=-1), (kind & called_real).sum(axis=-1)
-    total = kind.shape[-1]
-    share = np.divide(count, n, out=np.full(np.shape(n), np.nan), where=n > 0)
-    return np.asarray((share + 1 / total) / (1 + 2 / total))
-
-
-def _variance(kind: Flags, called_real: Flags) -> float:
-    """Of the normal quantile of the corrected rate of one kind of image."""
-    rate = _rate(kind, called_real)
-    return float(rate * (1 - rate) / (kind.sum() * stats.norm.pdf(stats.norm.ppf(rate)) ** 2))
 
 
 def _mean(values: Numbers, rows: Rows) -> Numbers:

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from miua.analysis.checks import UndecidedError
 from miua.analysis.clinician import (
     COEFFICIENTS_FILE,
     FACTS_FILE,
@@ -17,6 +18,7 @@ from miua.analysis.clinician import (
     read_facts,
     read_scores,
     refit,
+    score_reliability,
     strengths,
 )
 from miua.analysis.columns import COLUMNS
@@ -184,3 +186,39 @@ def test_facts_are_as_printed_and_each_is_given_once(study):
     path.write_text(path.read_text() + "sets,21,elsewhere\n")
     with pytest.raises(MiuaError, match=r"published_facts\.csv gives a name twice"):
         read_facts(study)
+
+
+def test_reliability_is_the_share_of_the_variance_that_is_of_the_sets():
+    scores = [1.0, 2, 3, 4]  # variance 5/3
+    assert score_reliability(scores, 3, 1.0) == pytest.approx(1 - (1 / 3) / (5 / 3))
+    assert score_reliability(scores, 3, 0.0) == 1
+    assert score_reliability(scores, 1, 4.0) == 0
+    for equal in ([2.0, 2, 2], [2.0, 3]):
+        with pytest.raises(UndecidedError):
+            score_reliability(equal, 3, 1.0)
+
+
+def test_the_published_scores_have_a_reliability_of_a_half():
+    points = read_scores(STUDY)
+    for _, of_metric in points.groupby("metric"):
+        assert score_reliability(of_metric["clinician_score"], 3, 1.0) == pytest.approx(
+            0.55, abs=0.01
+        )
+        low = score_reliability(of_metric["clinician_score"], 57 / 20, 1.0)
+        assert low == pytest.approx(0.52, abs=0.01)
+
+
+def test_drawn_scores_correlate_with_a_second_grading_by_their_reliability():
+    draws, sets, grades, deviation = np.random.default_rng(7), 20, 3, 1.0
+    true = draws.normal(0, 0.6, size=(4000, sets))
+    error = deviation / np.sqrt(grades)
+    first, second = (true + draws.normal(0, error, true.shape) for _ in range(2))
+    reliability = 0.36 / (0.36 + deviation**2 / grades)
+    r = stats.pearsonr(first.ravel(), second.ravel()).statistic
+    assert r == pytest.approx(reliability, abs=0.01)
+    estimates = [score_reliability(scores, grades, deviation) for scores in first[:1000]]
+    assert np.median(estimates) == pytest.approx(reliability, abs=0.03)
+    # With what has no error itself, the scores correlate by its square root.
+    assert stats.pearsonr(first.ravel(), true.ravel()).statistic == pytest.approx(
+        np.sqrt(reliability), abs=0.01
+    )

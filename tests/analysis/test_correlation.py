@@ -11,7 +11,13 @@ from scipy import stats
 
 from miua.analysis.checks import UndecidedError
 from miua.analysis.columns import COLUMNS
-from miua.analysis.correlation import correlate, equivalence_to_none, largest_correlation
+from miua.analysis.correlation import (
+    chance_of_best,
+    chance_of_largest,
+    correlate,
+    equivalence_to_none,
+    largest_correlation,
+)
 from miua.analysis.power import correlation_power
 
 # Hollander and Wolfe (1973), p. 187: tuna's lightness and quality; the example of R's cor.test.
@@ -243,3 +249,41 @@ def test_not_significant_and_powerful_is_not_equivalent_to_none():
     assert equivalence_to_none(0.4, 20, bound=0.6) > 0.05
     with pytest.raises(UndecidedError, match="3 pairs"):
         equivalence_to_none(0.1, 3, bound=0.2)
+
+
+def best_p_values(draws, repeats, candidates, n, *, rho=0.0):
+    """The smallest p over independent candidates, one of which has a true correlation rho."""
+    score = draws.normal(size=(repeats, 1, n))
+    table = draws.normal(size=(repeats, candidates, n))
+    table[:, 0] = rho * score[:, 0] + math.sqrt(1 - rho**2) * table[:, 0]
+    r = np.abs(stats.pearsonr(score, table, axis=-1).statistic).max(axis=1)
+    return 2 * stats.t.sf(r * np.sqrt((n - 2) / (1 - r**2)), n - 2)
+
+
+def test_the_best_of_many_candidates_is_adjusted_for_their_number():
+    draws, repeats = np.random.default_rng(5), 1500
+    none = best_p_values(draws, repeats, 256, 20)
+    adjusted = np.array([chance_of_best(p, 256) for p in none])
+    assert keeps_level(np.sum(adjusted < 0.05), repeats)
+    # The published V8 alone has p = 0.0092: nine of ten such choices do as well without an effect.
+    assert np.mean(none <= 0.0092) == pytest.approx(chance_of_best(0.0092, 256), abs=0.03)
+    assert chance_of_best(0.0092, 256) == pytest.approx(0.906, abs=0.001)
+    strong = best_p_values(draws, 300, 256, 20, rho=0.9)
+    assert np.mean([chance_of_best(p, 256) < 0.05 for p in strong]) > 0.9
+    assert chance_of_best(0.03, 1) == pytest.approx(0.03)
+
+
+def test_dependent_candidates_reach_it_less_often():
+    draws, n = np.random.default_rng(6), 20
+    score, common = draws.normal(size=n), draws.normal(size=(n, 1))
+    apart = draws.normal(size=(n, 256))
+    chances = [
+        chance_of_largest(pd.DataFrame(share * common + (1 - share) * apart), score, 0.566)
+        for share in (0.0, 0.7, 1.0)
+    ]
+    p = 2 * stats.t.sf(0.566 * math.sqrt(18 / (1 - 0.566**2)), 18)
+    assert chances[0] == pytest.approx(chance_of_best(p, 256), abs=0.03)
+    assert chances[0] > chances[1] > chances[2]
+    assert chances[2] == pytest.approx(p, abs=0.005)  # all are one
+    with pytest.raises(UndecidedError, match="no candidate varies"):
+        chance_of_largest(pd.DataFrame(np.ones((n, 3))), score, 0.5)

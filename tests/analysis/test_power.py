@@ -12,6 +12,8 @@ from miua.analysis.power import (
     as_unlikely,
     binomial_power,
     correlation_power,
+    expected_correlation,
+    fewest_pairs,
     smallest_anova_effect,
     smallest_correlation,
 )
@@ -109,3 +111,35 @@ def test_too_little_is_undecided(call, reason):
 def test_no_power_below_the_level_is_sought():
     with pytest.raises(ValueError, match="power must be above the test's level"):
         smallest_correlation(20, power=0.01)
+
+
+def test_the_fewest_pairs_are_the_first_with_the_power():
+    assert fewest_pairs(0.3) == 84  # as G*Power 3.1 says, see above
+    assert fewest_pairs(-0.41) == fewest_pairs(0.41) == 44
+    assert fewest_pairs(0.26) == 113
+    assert fewest_pairs(0.41, power=0.9) > 44
+    assert fewest_pairs(0.41, alpha=0.01) > 44
+    for r in (0.0, 1e-4):
+        with pytest.raises(UndecidedError, match="pairs would be needed"):
+            fewest_pairs(r)
+
+
+def test_so_many_pairs_find_it_as_often_as_they_should():
+    draws, count = np.random.default_rng(3), 20000
+    x, noise = draws.normal(size=(2, count, fewest_pairs(0.41)))
+    found = stats.pearsonr(x, 0.41 * x + math.sqrt(1 - 0.41**2) * noise, axis=-1).pvalue < 0.05
+    assert found.mean() == pytest.approx(0.8, abs=0.015)
+
+
+@pytest.mark.parametrize("rho", [0.26, 0.41, 0.9])
+def test_the_mean_of_drawn_correlations_is_the_expected_one(rho):
+    draws, count, n = np.random.default_rng(4), 40000, 20
+    x, noise = draws.normal(size=(2, count, n))
+    r = stats.pearsonr(x, rho * x + math.sqrt(1 - rho**2) * noise, axis=-1).statistic
+    assert r.mean() == pytest.approx(
+        expected_correlation(n, rho), abs=4 * r.std() / math.sqrt(count)
+    )
+    assert 0.97 < expected_correlation(n, rho) / rho < 1
+    assert expected_correlation(n, -rho) == -expected_correlation(n, rho)
+    with pytest.raises(UndecidedError, match="2 pairs"):
+        expected_correlation(2, rho)

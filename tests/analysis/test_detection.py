@@ -8,7 +8,15 @@ from scipy import stats
 from sklearn.metrics import roc_auc_score
 
 from miua.analysis.checks import UndecidedError
-from miua.survey.score import area_under_roc, detection, detection_of, rating
+from miua.analysis.detection import (
+    area_under_roc,
+    d_prime_of_area,
+    d_prime_of_counts,
+    detection,
+    detection_of,
+    equivalence_power,
+    rating,
+)
 
 count = st.integers(0, 30)
 
@@ -116,3 +124,50 @@ def test_the_area_is_the_share_of_right_pairs_and_that_of_a_peer(answers):
     pairs = [(r > s) + 0.5 * (r == s) for r in ratings[real] for s in ratings[~real]]
     assert area == pytest.approx(np.mean(pairs))
     assert area == pytest.approx(roc_auc_score(real, ratings))
+
+
+# --- equivalence to guessing ------------------------------------------------------------------
+
+MARGIN = d_prime_of_area(0.6)
+
+
+def shown(hits, real, alarms, synthetic):
+    """Which counts show that the two kinds cannot be told apart."""
+    d, half = d_prime_of_counts(hits, real, alarms, synthetic)
+    return np.abs(d) + half < MARGIN
+
+
+def test_counts_give_what_the_answers_give():
+    for hits, real, alarms, synthetic in ((8, 11, 32, 57), (0, 11, 3, 57), (11, 11, 57, 57)):
+        d, half = d_prime_of_counts(hits, real, alarms, synthetic)
+        found, _ = of_counts(hits, real, alarms, synthetic)
+        assert d == found.value
+        assert d - half == pytest.approx(found.low, nan_ok=True)
+
+
+def test_the_d_prime_of_an_area_is_that_of_two_normal_ratings():
+    draws = np.random.default_rng(2)
+    ratings = np.concatenate([draws.normal(MARGIN, 1, 4000), draws.normal(0, 1, 4000)])
+    area = area_under_roc(np.arange(8000) < 4000, ratings)
+    assert area == pytest.approx(0.6, abs=0.02)
+    assert d_prime_of_area(0.5) == 0
+
+
+@pytest.mark.parametrize("rate", [0.3, 0.5, 0.7])
+def test_readers_at_the_margin_seldom_pass_and_those_who_guess_do(rate):
+    draws, n, repeats = np.random.default_rng(3), 400, 20_000
+    alarms = draws.binomial(n, rate, repeats)
+    for sign in (-1, 1):  # at the margin, so not equivalent
+        hit = stats.norm.cdf(stats.norm.ppf(rate) + sign * MARGIN)
+        wrong = shown(draws.binomial(n, hit, repeats), n, alarms, n).mean()
+        assert wrong <= 0.03  # 2.5 % by a 95 % interval, and the error of the draws
+    right = shown(draws.binomial(n, rate, repeats), n, alarms, n).mean()
+    assert right == pytest.approx(equivalence_power(n, n, MARGIN, rate=rate), abs=0.01)
+    assert right > 0.8
+
+
+def test_eleven_real_images_never_show_that_they_cannot_be_told_apart():
+    counts = np.arange(12)[:, np.newaxis], np.arange(58)
+    assert not shown(counts[0], 11, counts[1], 57).any()
+    assert equivalence_power(11, 57, MARGIN) == 0
+    assert equivalence_power(57, 57, MARGIN) == 0
