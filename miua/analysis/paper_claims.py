@@ -6,7 +6,14 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, Field, ValidationError
 
-from miua.analysis.claim_tests import human_judgements, images, trainings  # noqa: F401  (importing them registers their tests)
+from miua.analysis.claim_tests import (  # noqa: F401  (importing them registers their tests)
+    clinician_scores,
+    human_judgements,
+    images,
+    longer_training,
+    published_points,
+    trainings,
+)
 from miua.analysis.claim_tests.base import TESTS
 from miua.analysis.columns import READER_REGRESSION, READERS, SCORES_OF_OUR_SETS
 from miua.config import Strict, problems, read_config
@@ -70,6 +77,7 @@ class _ClaimRow(Strict):
 class ClaimsFile(Strict):
     """claims.yaml; its rows are checked one by one, so that an error names the row."""
 
+    fixed_in: str = Field(pattern=r"^([0-9a-f]{40})?$", description="a commit, or empty")
     claims: list[dict[str, Any]] = Field(min_length=1)
     evidence: list[dict[str, Any]] = Field(min_length=1)
 
@@ -121,6 +129,24 @@ def read_claims(study: Path) -> list[Claim]:
     return [
         _with_evidence(claim, evidence, f"{path}: claim {name}") for name, claim in claims.items()
     ]
+
+
+def when_fixed(study: Path) -> str:
+    """Since when claims, tests and thresholds have been fixed, in sentences ready to print.
+
+    By `fixed_in` of claims.yaml; MiuaError as by `read_claims`.
+    """
+    commit = read_config(study / f"{CLAIMS}.yaml", ClaimsFile).fixed_in
+    before = "Some of them were written or changed after smaller runs on real images."
+    if not commit:
+        return (
+            "Claims, tests and thresholds are not fixed yet; they are to be fixed in a commit "
+            "before the recorded results of the published-scale run are first judged. " + before
+        )
+    return (
+        f"Claims, tests and thresholds were fixed in commit {commit[:12]}, before the recorded "
+        f"results of the published-scale run were first judged. {before}"
+    )
 
 
 def read_evidence(study: Path) -> list[EvidenceRow]:

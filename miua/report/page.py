@@ -6,6 +6,7 @@
 from pathlib import Path
 from typing import Any
 
+from miua.analysis.paper_claims import when_fixed
 from miua.charts.pictures import Picture, png_file
 from miua.files import write_text
 from miua.metrics.lbpv import LBPV_DIFFERENCES
@@ -96,7 +97,8 @@ def page_content(results: Results, study: Path) -> dict[str, Any]:
         "element_names": LBPV_DIFFERENCES,
         "regression": printed.regression_rows(results),
         "regression_charts": regression_charts(results, study),
-        "comparisons": comparisons(results, study, claims),
+        "comparisons": comparisons(results, study),
+        "when_fixed": when_fixed(study),
         "experiment_tables": printed.experiment_tables(results),
         "stability_tables": printed.stability_tables(results),
         "reader_tables": printed.reader_tables(results),

@@ -1,20 +1,25 @@
 """What was published beside what came out here, and whether the two can be compared."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+import pandas as pd
+
 from miua.analysis import columns
-from miua.analysis.clinician import read_facts
-from miua.analysis.paper_claims import read_evidence
+from miua.analysis.clinician import read_facts, read_scores
 from miua.metrics.registry import FID, measure
-from miua.report.claims import JudgedClaim
-from miua.report.study_tables import fid_stand_in, is_full_scale, read_regression, study_table
-from miua.study.store import Results
+from miua.report.study_tables import (
+    computed,
+    fid_stand_in,
+    is_full_scale,
+    read_regression,
+    study_table,
+)
+from miua.study.store import Results, read_metrics
 from miua.wording import MINUS, change, number
 
-RANGE_TEST = "values-in-range"  # of the claims that give a published range of the sets
 SAME_POINTS = "yes: the same points, read off the published plot"
 NO_READERS = "no: nobody has judged these images"
 OTHER_READERS = "with care: other readers, and other images"
@@ -33,12 +38,10 @@ class PublishedComparison(NamedTuple):
     where: str
 
 
-def comparisons(
-    results: Results, study: Path, claims: Sequence[JudgedClaim]
-) -> Iterator[PublishedComparison]:
+def comparisons(results: Results, study: Path) -> Iterator[PublishedComparison]:
     """Ranges of the sets, coefficients, correlations, and what readers called real."""
     facts, regression = read_facts(study), read_regression(results)
-    yield from _ranges(results, study, claims, is_full_scale(results, facts))
+    yield from _ranges(results, study, is_full_scale(results, facts), regression)
     for row in regression.to_dict(orient="records"):
         shown = measure(row["metric"])
         for name in ("a", "b"):
@@ -60,21 +63,26 @@ def comparisons(
 
 
 def _ranges(
-    results: Results, study: Path, claims: Sequence[JudgedClaim], full_scale: bool
+    results: Results, study: Path, full_scale: bool, regression: pd.DataFrame
 ) -> Iterator[PublishedComparison]:
-    found = {claim.id: claim.numbers for claim in claims}
-    for row in read_evidence(study):
-        if row.test != RANGE_TEST:
-            continue
-        shown = [measure(str(name)) for name in row.inputs["metrics"]]
-        stand_in = FID in shown and bool(fid_stand_in(results))
-        for word, threshold in (("lowest", "low"), ("highest", "high")):
-            here = found.get(row.id, {}).get(word)
-            what = f"{', '.join(each.label for each in shown)}: {word} of all sets"
-            comparable = _of_sets(results, full_scale, stand_in, computed=here is not None)
-            numbers = (float(row.thresholds[threshold]), math.nan if here is None else here)
-            known = (shown[0].unit, *numbers, shown[0].decimals)
-            yield _row(what, *known, comparable, f"claim-{row.id}")
+    """The range of the 20 sets: as it was printed, else that of the published points."""
+    points, here = read_scores(study), read_metrics(results)
+    for row in regression.to_dict(orient="records"):
+        shown = measure(row["metric"])
+        values = computed(here, shown.name)["value"]
+        of_points = points.loc[points["metric"] == shown.name, "value"]
+        stand_in = shown == FID and bool(fid_stand_in(results))
+        comparable = _of_sets(results, full_scale, stand_in, computed=len(values) > 0)
+        ends = {
+            "lowest": (values.min(), of_points.min()),
+            "highest": (values.max(), of_points.max()),
+        }
+        for word, (end, read_off) in ends.items():
+            printed = row[f"published_{word}"]
+            published = read_off if math.isnan(printed) else printed
+            numbers = (float(published), float(end), shown.decimals)
+            what = f"{shown.label}: {word} of all sets"
+            yield _row(what, shown.unit, *numbers, comparable, "sets")
 
 
 def _of_sets(results: Results, full_scale: bool, stand_in: bool, computed: bool) -> str:

@@ -16,6 +16,7 @@ import pandas as pd
 from miua.analysis import clinician
 from miua.analysis.claim_tests.base import REPRODUCED, VERDICTS
 from miua.analysis.columns import READERS
+from miua.analysis.paper_claims import when_fixed
 from miua.config import TrainingConfig
 from miua.metrics.registry import ALL_MEASURES, FID, MUTUAL_INFORMATION, PSNR, measure
 from miua.report import study_tables as tables
@@ -54,7 +55,7 @@ UNQUOTED = re.compile(
     r"floor-subject-(mi|psnr|fd-lbp)-mean-absolute|floor-subject-(v20|v240|fd-lbp)-range|"
     r"(sets|floor-subject|seeds|response)-fd-enet-.*|"
     r"seeds-(fid|diversity)-deviation|response-(fid|v|diversity)-.*|response-.*-unnoticed|"
-    r"claim-(correlation-others|fid-range|stability-larger|sensitivity-(mutual-information|psnr|v\d+)|"
+    r"claim-(correlation-others|stability-larger|sensitivity-(mutual-information|psnr|v\d+)|"
     r"training-size-(fid|lbpv|mutual-information|psnr))-(verdict|reason)"
 )
 _DIGITS = ("Zero", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine")
@@ -119,6 +120,7 @@ def study_values(results: Results, study: Path) -> tuple[list[Value], Conditions
         *_seed_values(results),
         *_response_values(results),
         *_claim_values(claims),
+        Value("claims fixed", when_fixed(study), "experiments/claims.yaml"),
     ]
     return values, _conditions(results, facts, claims)
 

@@ -2,9 +2,9 @@
 
 import pytest
 
+from miua.analysis.clinician import read_scores
 from miua.analysis.columns import READERS, SYNTHETIC_CALLED_REAL, framed
 from miua.report import make_report, published
-from miua.report.claims import judged_claims
 from miua.report.published import comparisons
 from miua.study.store import Results, read_metrics
 from tests.drawn_results import STUDY
@@ -12,7 +12,7 @@ from tests.drawn_results import STUDY
 
 def compared(folder):
     results = Results.open(folder)
-    rows = comparisons(results, STUDY, judged_claims(results, STUDY))
+    rows = comparisons(results, STUDY)
     return {row.what: row for row in rows}
 
 
@@ -28,7 +28,7 @@ def test_coefficients_are_compared_as_they_were_printed(phantoms):
     assert phantoms["V20 = a ln(score) + b: b"].difference == "+0.0100"
 
 
-def test_ranges_are_those_of_the_claims(real, monkeypatch):
+def test_ranges_are_the_printed_ones_else_those_of_the_published_points(real, monkeypatch):
     rows = compared(real)
     low, high = (rows[f"FID: {word} of all sets"] for word in ("lowest", "highest"))
     assert (low.published, high.published) == ("234", "256")
@@ -36,14 +36,19 @@ def test_ranges_are_those_of_the_claims(real, monkeypatch):
     assert (low.here, high.here) == (f"{values.min():.1f}", f"{values.max():.1f}")
     assert float(low.difference.replace("−", "-")) == pytest.approx(values.min() - 234, abs=0.06)
     assert low.comparable == "with care: at another scale than the study's"
+    points = read_scores(STUDY).query("metric == 'lbpv_143_difference'")["value"]
+    lowest = rows["V143: lowest of all sets"]
+    assert float(lowest.published.replace("−", "-")) == points.min() == -5.712
+    ours = read_metrics(Results.open(real)).query("metric == 'lbpv_143_difference'")["value"]
+    assert lowest.here == f"{ours.min():.2f}".replace("-", "−")
     monkeypatch.setattr(published, "is_full_scale", lambda *_: True)
     assert compared(real)[low.what].comparable == "yes: the same scale"
 
 
 def test_phantoms_and_missing_values_are_not_comparable(phantoms):
     assert phantoms["FID: lowest of all sets"].comparable == "no: not computed here"
-    row = phantoms["V8, V20, V143, V240: lowest of all sets"]
-    assert (row.published, row.comparable) == ("−15", "no: phantoms, not real images")
+    row = phantoms["V240: highest of all sets"]
+    assert (row.published, row.comparable) == ("1.113", "no: phantoms, not real images")
 
 
 def test_stand_in_weights_are_not_comparable(stand_in):

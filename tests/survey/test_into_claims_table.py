@@ -233,9 +233,11 @@ def test_answers_turn_claims_that_needed_people_into_tested_ones(pristine, score
     told = f"2 engineers of this study's own readers called {row['count']:.0f} of 120"
     assert engineers["reason"].startswith(told)
     assert engineers["n"] == 120
-    assert clinician["verdict"] == "reproduced"
-    assert clinician["numbers"]["called real"] == 0
-    assert clinician["reason"].startswith("1 clinician of this study's own readers called none")
+    # This one is never fooled, so calls the real images real: not all were called fake.
+    assert clinician["verdict"] == "not reproduced"
+    assert clinician["numbers"]["called real"] == clinician["numbers"]["real called real"] > 0
+    told = "1 clinician of this study's own readers called 0 of 60 synthetic and "
+    assert clinician["reason"].startswith(told)
     assert after["correlation-others"]["n"] == 20
     assert "clinicians' scores of 20 sets" in after["correlation-others"]["reason"]
     assert after["indistinguishable"]["sources"] == ["tables/readers.csv"]

@@ -112,7 +112,7 @@ def test_readers_of_other_images_are_found(judged):
 def test_no_other_run_is_expected_to_have_these_answers(judged):
     claims = results_tables(Results.open(judged.results))["claims"]
     assert not {"indistinguishable", "clinician"} & set(claims["id"])
-    assert {"indistinguishable-chance", "clinician-bound"} <= set(claims["id"])
+    assert {"indistinguishable-chance", "clinician-information"} <= set(claims["id"])
 
 
 def test_a_claim_is_traced_to_the_readers_files(judged):
@@ -130,4 +130,4 @@ def test_a_claim_is_traced_to_the_readers_files(judged):
 
 
 def test_other_claims_have_no_readers_in_their_chain(judged):
-    assert all(step.kind != "readers" for step in trace(judged.results, "clinician-bound"))
+    assert all(step.kind != "readers" for step in trace(judged.results, "clinician-information"))

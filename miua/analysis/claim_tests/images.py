@@ -1,6 +1,6 @@
 """Tests of the synthetic sets, and of real images alone.
 
-Of the sets: closeness of LBPv elements, collapse, published ranges. Of real images: noise floor,
+Of the sets: closeness of LBPv elements, collapse. Of real images: noise floor,
 pairing, subjects, and sensitivity to known damage.
 """
 
@@ -124,25 +124,6 @@ def variety_is_reduced(
         f"{number(ratio * (1 - margin))} in {above}.",
         {"mean": values.mean(), "lowest": values.min(), "highest": values.max()}
         | {"sets below": below, "sets above": above},
-        n=n,
-    )
-
-
-@claim_test
-def values_in_range(
-    evidence: Evidence, metrics: Metrics, arm: str, *, low: float, high: float
-) -> ClaimFinding:
-    """Every set's value lies in the published range."""
-    table = evidence.sets(arm=arm)
-    rows = pd.concat([computed(table, metric) for metric in metrics])
-    values, n = rows["value"], rows["set"].nunique()
-    inside = values.between(low, high)
-    return ClaimFinding(
-        decide(inside.all()),
-        f"{labels(metrics)} of {n} sets lie between {number(values.min())} and "
-        f"{number(values.max())} (published: {number(low)} to {number(high)}); "
-        f"{inside.sum()} of {len(rows)} values are within.",
-        {"lowest": values.min(), "highest": values.max(), "share inside": inside.mean()},
         n=n,
     )
 

@@ -20,9 +20,10 @@ def test_numbers_have_significant_digits(value, text):
 
 
 def test_evidence_tells_its_sources(world):
-    world.grid(lambda *_: {"fid": 240.0})
+    world.grid(lambda *_: {"diversity": (0.8, 0.7, 0.9)})
     evidence = Evidence(Results.open(world.folder), STUDY, ("training-size",))
-    TESTS["values-in-range"].judge(evidence, ["fid"], "equal epochs", low=1, high=300)
+    thresholds = {"ratio": 1.0, "margin": 0.05, "share": 0.5}
+    TESTS["variety-is-reduced"].judge(evidence, "diversity", "equal epochs", **thresholds)
     assert evidence.sources == ["tables/training-size.csv"]
 
 

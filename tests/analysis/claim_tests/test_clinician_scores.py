@@ -197,15 +197,6 @@ def test_another_number_of_sets_than_of_scores_is_undecided(world, study):
     assert "4 sets" in finding.reason
 
 
-def test_the_slope_has_a_sign(world, study):
-    plant_scores(study, 0.5)
-    scored(world, study)
-    for sign, verdict in (("positive", "reproduced"), ("negative", "not reproduced")):
-        inputs = {"metric": "fid", "sign": sign}
-        finding = world.judge("slope-has-sign", inputs, {"slope": 0}, **CLINICIAN)
-        assert finding.verdict == verdict
-
-
 def test_constant_scores_are_undecided(world, study):
     path = study / "data" / "digitised_scores.csv"
     points = pd.read_csv(path)
