@@ -131,9 +131,9 @@ def floor_table(real: MeasuredImages, repeats: int, seed: int) -> pd.DataFrame:
 def pairing_table(real: MeasuredImages, repeats: int, seed: int) -> pd.DataFrame:
     """The floor's mean MI and PSNR under three ways to pair: noise-floor-pairing.
 
-    The study does not say how it paired images that have no counterpart. "all": every image of one
-    set with every one of the other. "index": those of equal index, in random order. "nearest": each
-    image of the second half with the nearest of the first (mean squared error).
+    The study's text leaves open how images without a counterpart were paired. "all": every image of
+    one set with every one of the other. "index": those of equal index, in random order. "nearest":
+    each image of the second half with the nearest of the first (mean squared error).
     """
     rows: list[tuple[str, str, float]] = []
     for pairing in PAIRINGS:

@@ -23,6 +23,7 @@ from miua.wording import MINUS, change, number
 SAME_POINTS = "yes: the same points, read off the published plot"
 NO_READERS = "no: nobody has judged these images"
 OTHER_READERS = "with care: other readers, and other images"
+CALLED_REAL = {"Synthetic": columns.SYNTHETIC_CALLED_REAL, "Real": columns.REAL_CALLED_REAL}
 PHANTOMS = "no: phantoms, not real images"
 
 
@@ -51,15 +52,17 @@ def comparisons(results: Results, study: Path) -> Iterator[PublishedComparison]:
     what = "Least correlation r of the five metrics with ln(score)"
     claimed, least = float(facts["claimed_correlation"]), regression["pearson_r"].min()
     yield _row(what, "", claimed, least, 2, SAME_POINTS, "claim-correlation", bound="above ")
-    called_real = {
-        columns.ENGINEER: (float(facts["called_real_percent"]), "claim-indistinguishable"),
-        columns.CLINICIAN: (0.0, "claim-clinician"),
-    }
-    for role, (published, where) in called_real.items():
-        here, what = _called_real(results, role), f"Synthetic images that {role}s called real"
+    by_clinician = 100 * float(facts["clinician_called_real"]) / float(facts["judged_images"])
+    called_real = (
+        (columns.ENGINEER, "Synthetic", float(facts["called_real_percent"]), "indistinguishable"),
+        (columns.CLINICIAN, "Synthetic", by_clinician, "clinician"),
+        (columns.CLINICIAN, "Real", by_clinician, "clinician"),
+    )
+    for role, kind, published, claim in called_real:
+        here, what = _called_real(results, role, kind), f"{kind} images that {role}s called real"
         comparable = OTHER_READERS if results.plan.scientific else PHANTOMS
         comparable = NO_READERS if math.isnan(here) else comparable
-        yield _row(what, "%", published, here, 2, comparable, where)
+        yield _row(what, "%", published, here, 2, comparable, f"claim-{claim}")
 
 
 def _ranges(
@@ -97,13 +100,13 @@ def _of_sets(results: Results, full_scale: bool, stand_in: bool, computed: bool)
     return "yes: the same scale"
 
 
-def _called_real(results: Results, role: str) -> float:
-    """The percentage of synthetic images that own readers of a role called real; nan if unknown."""
+def _called_real(results: Results, role: str, kind: str) -> float:
+    """The percentage of one kind of image that own readers of a role called real, or nan."""
     table = study_table(results, columns.READERS)
     if table is None:
         return math.nan
     own = (table["role"] == role) & (table["reader"] == columns.ALL)
-    share = table.loc[own & (table["score"] == columns.SYNTHETIC_CALLED_REAL), "value"].max()
+    share = table.loc[own & (table["score"] == CALLED_REAL[kind]), "value"].max()
     return 100 * float(share)
 
 

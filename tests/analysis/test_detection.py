@@ -1,5 +1,7 @@
 """d', criterion and the area under the ROC against definitions, closed forms and peers."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -17,6 +19,7 @@ from miua.analysis.detection import (
     equivalence_power,
     rating,
 )
+from miua.analysis.resampling import by_images
 
 count = st.integers(0, 30)
 
@@ -171,3 +174,21 @@ def test_eleven_real_images_never_show_that_they_cannot_be_told_apart():
     assert not shown(counts[0], 11, counts[1], 57).any()
     assert equivalence_power(11, 57, MARGIN) == 0
     assert equivalence_power(57, 57, MARGIN) == 0
+
+
+def d_prime_of_rows(real, called, rows):
+    return detection_of(real[rows], called[rows])[0]
+
+
+def test_two_readers_of_the_same_images_pass_at_the_margin_as_seldom():
+    # Their answers hang together, so that the interval has to resample images.
+    draws, images, passed = np.random.default_rng(8), 300, 0
+    real, names = np.repeat([True, False], images // 2), np.tile(np.arange(images).astype(str), 2)
+    for _ in range(100):
+        seen = 0.6 * draws.normal(size=(2, images)) + 0.8 * draws.normal(size=images)
+        called = seen + MARGIN * real > 0.2
+        d_prime = partial(d_prime_of_rows, np.tile(real, 2), called.ravel())
+        found = by_images(d_prime, names, resamples=399)
+        passed += max(found.high, -found.low) < MARGIN
+    assert stats.binom.sf(passed - 1, 100, 0.025) > 0.001
+    assert np.corrcoef(called)[0, 1] > 0.3

@@ -246,8 +246,8 @@ def p_text(value: float) -> str:
 
 
 def percent(value: float) -> str:
-    """A share as a percentage."""
-    return f"{100 * value:.3g} %"
+    """A share as a percentage, with a true minus sign."""
+    return f"{100 * value:.3g} %".replace("-", "−")
 
 
 def labels(metrics: Sequence[str]) -> str:

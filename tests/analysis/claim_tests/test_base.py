@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from miua.analysis.claim_tests.base import TESTS, Evidence, number
+from miua.analysis.claim_tests.base import TESTS, Evidence, number, percent
 from miua.study.store import Results
 from tests.analysis.claim_tests.world import STUDY
 
@@ -17,6 +17,10 @@ from tests.analysis.claim_tests.world import STUDY
 )  # fmt: skip
 def test_numbers_have_significant_digits(value, text):
     assert number(value) == text
+
+
+def test_shares_are_printed_as_percentages_with_a_true_minus():
+    assert (percent(0.5614), percent(-0.00863)) == ("56.1 %", "−0.863 %")
 
 
 def test_evidence_tells_its_sources(world):
