@@ -20,12 +20,12 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
-from miua.analysis.columns import AS_IT_SHOULD, NO_RESPONSE, WRONG_WAY, framed
+from miua.analysis.columns import AS_IT_SHOULD, COLUMNS, NO_RESPONSE, WRONG_WAY, framed
 from miua.data import ReadingOptions, Skipped, read_stack, subjects_of
 from miua.data import degradation as known
 from miua.data.threads import in_threads, usable_cores
 from miua.errors import MiuaError
-from miua.evaluation.floor import FloorDraws, draw_floor
+from miua.evaluation.floor import MANY_SPLITS, FloorDraws, draw_floor
 from miua.evaluation.measure import make_features, measured, one_blas_thread
 from miua.evaluation.splits import FEWEST_SPLITS, Split, SplitBy, draw_splits, half_size
 from miua.metrics import registry
@@ -97,10 +97,14 @@ def measure_images(
 
 
 def noise_floor_tables(real: MeasuredImages, repeats: int, seed: int) -> Tables:
-    """The noise floor: by the ending of its file's name, "" for the long table."""
+    """The noise floor: by the ending of its file's name, "" for the long table.
+
+    The long table holds the first `repeats` splits of every metric; the summary is of all.
+    """
     with one_blas_thread():
         found, pairing = floor_table(real, repeats, seed), pairing_table(real, repeats, seed)
-    return {"": found, "-summary": summarise_noise_floor(found), "-pairing": pairing}
+    first = found[found["repeat"] < repeats].reset_index(drop=True)
+    return {"": first, "-summary": summarise_noise_floor(found), "-pairing": pairing}
 
 
 def sensitivity_tables(real: MeasuredImages, repeats: int, seed: int) -> Tables:
@@ -111,21 +115,23 @@ def sensitivity_tables(real: MeasuredImages, repeats: int, seed: int) -> Tables:
 
 
 def floor_table(real: MeasuredImages, repeats: int, seed: int) -> pd.DataFrame:
-    """The floor by subject, by image and in the order of the files: tables/noise-floor.csv.
+    """The floor by subject, by image and in the order of the files, one row a split and metric.
 
-    shared_subjects is of the repeat's halves; a value is nan where the status says why. `repeats`
-    splits of each kind are drawn, and as many pairs of sets for MI and PSNR, means over all pairs.
+    Columns of tables/noise-floor.csv. shared_subjects is of the repeat's halves; a value is nan
+    where the status says why. `repeats` splits of each kind are drawn for metrics that cost more,
+    MANY_SPLITS or more for the others, and as many pairs of sets for MI and PSNR, means over all
+    pairs.
     """
-    rows: list[tuple[object, ...]] = []
+    parts: list[pd.DataFrame] = []
     for by in get_args(SplitBy):
-        splits, found = _floor(real, real.whole, FLOOR_OF, repeats, seed, by)
-        rows += [
-            (by, real.half, place, split.shared_subjects, metric, draws.values[place], draws.status)
-            for place, split in enumerate(splits)
-            for metric, draws in found.items()
-            if place < len(draws.values)  # identical images may leave a draw of PSNR without pairs
-        ]
-    return framed("noise-floor", rows)
+        splits = _splits(real, repeats, seed, by)
+        shared = np.array([split.shared_subjects for split in splits])
+        for metric, draws in _floor(real, real.whole, FLOOR_OF, splits, repeats, seed).items():
+            taken = len(draws.values)  # identical images may leave a draw of PSNR without pairs
+            columns = {"split": by, "images": real.half, "repeat": np.arange(taken)}
+            columns |= {"shared_subjects": shared[:taken], "metric": metric}
+            parts.append(pd.DataFrame(columns | {"value": draws.values, "status": draws.status}))
+    return pd.concat(parts, ignore_index=True)[list(COLUMNS["noise-floor"])]
 
 
 def pairing_table(real: MeasuredImages, repeats: int, seed: int) -> pd.DataFrame:
@@ -133,12 +139,14 @@ def pairing_table(real: MeasuredImages, repeats: int, seed: int) -> pd.DataFrame
 
     The study's text leaves open how images without a counterpart were paired. "all": every image of
     one set with every one of the other. "index": those of equal index, in random order. "nearest":
-    each image of the second half with the nearest of the first (mean squared error).
+    each image of the second half with the nearest of the first (mean squared error),
+    over `repeats` splits.
     """
     rows: list[tuple[str, str, float]] = []
+    splits = _splits(real, repeats, seed)
     for pairing in PAIRINGS:
         paired = replace(real.whole, pairing=pairing)
-        _, found = _floor(real, paired, PAIRED, repeats, seed)
+        found = _floor(real, paired, PAIRED, splits, repeats, seed)
         rows += [(pairing, metric, float(draws.values.mean())) for metric, draws in found.items()]
     return framed("noise-floor-pairing", rows)
 
@@ -211,17 +219,18 @@ def summarise_noise_floor(table: pd.DataFrame) -> pd.DataFrame:
 
     mean, deviation (n - 1), mean_absolute (the expected size of a signed difference), low and high
     (2.5 and 97.5 percentiles over the repeats). There are no percentiles of a single split, nor of
-    fewer than FEWEST_SPLITS where the images can be split in no other way. Numbers are nan where
+    fewer than FEWEST_SPLITS where the images can be split in no other way. repeats: of how many
+    splits, fewer for metrics that cost more. Numbers are nan where
     there are none, or where the status is not "computed".
     """
     rows: list[tuple[object, ...]] = []
-    asked = table.groupby(["split", "metric"]).size().max()
+    asked = table.groupby(["split", "metric"]).size().groupby("metric").max()
     for key, group in table.groupby(["split", "images", "metric"], sort=False):
         values = group["value"].to_numpy(np.float64)
-        status = next((each for each in group["status"] if each != COMPUTED), COMPUTED)
+        status = next((each for each in group["status"].unique() if each != COMPUTED), COMPUTED)
         deviation = values.std(ddof=1) if len(values) > 1 else np.nan
         spread = (values.mean(), deviation, np.abs(values).mean())
-        enough = len(values) >= max(2, min(FEWEST_SPLITS, asked))
+        enough = len(values) >= max(2, min(FEWEST_SPLITS, asked[key[2]]))
         ends = np.percentile(values, (2.5, 97.5)) if enough else (np.nan, np.nan)
         rows.append((*key, len(values), *spread, *ends, status))
     return framed("noise-floor-summary", rows)
@@ -271,21 +280,22 @@ def _summary(metric: str, group: pd.DataFrame) -> tuple[object, ...]:
     return levels, spearman, monotone, direction, first, response, COMPUTED
 
 
+def _splits(real: MeasuredImages, repeats: int, seed: int, by: SplitBy = "subject") -> list[Split]:
+    return draw_splits(real.subjects, real.half, max(repeats, MANY_SPLITS), seed, by)
+
+
 def _floor(
     real: MeasuredImages,
     whole: Comparison,
     metrics: tuple[str, ...],
+    splits: list[Split],
     repeats: int,
     seed: int,
-    by: SplitBy = "subject",
-) -> tuple[list[Split], dict[str, FloorDraws]]:
-    """The splits of one kind, and what is drawn of each metric over them."""
-    splits = draw_splits(real.subjects, real.half, repeats, seed, by)
-    groups = real.subjects if by == "subject" else np.arange(len(real.subjects))
-    entries, draws = registry.entries_of(metrics), len(splits)
-    return splits, draw_floor(
-        whole, splits, groups, entries, pair_draws=draws, seed=seed, workers=real.workers
-    )
+) -> dict[str, FloorDraws]:
+    """What is drawn of each metric over splits of one kind."""
+    groups = real.subjects if splits[0].by == "subject" else np.arange(len(real.subjects))
+    entries = registry.entries_of(metrics)
+    return draw_floor(whole, splits, groups, entries, few=repeats, seed=seed, workers=real.workers)
 
 
 def _reading(record: MetricRecord) -> Reading:

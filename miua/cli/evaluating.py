@@ -123,7 +123,14 @@ def evaluate_command(
     pairing: Annotated[
         Literal["all", "nearest", "index"], option("Which pairs MI, PSNR and SSIM average over.")
     ] = "all",
-    floor_splits: Annotated[int, option("Splits for the noise floor; 0: no floor.", min=0)] = 20,
+    floor_splits: Annotated[
+        int,
+        option(
+            "Splits for the noise floor of metrics that cost more; others take 2000 or more. 0: no "
+            "floor.",
+            min=0,
+        ),
+    ] = 20,
     preprocessing_sensitivity: Annotated[
         bool, option("Measure under other preprocessing too.", "--preprocessing-sensitivity")
     ] = False,
@@ -378,7 +385,10 @@ def noise_floor_command(
     out: OutTable,
     reading: ReadingOptions,
     images: Half = None,
-    repeats: Annotated[int, option("How many splits of each kind.", min=1)] = 100,
+    repeats: Annotated[
+        int,
+        option("Splits of each kind for what costs more; the rest takes 2000 or more.", min=1),
+    ] = 100,
     seed: Annotated[int, option("Seed of the splits.", min=0)] = 0,
     inception_weights: options.Weights = None,
     threads: options.Threads = None,

@@ -16,12 +16,12 @@ from miua.evaluation.result import (
     Source,
     in_per_cent,
 )
-from miua.evaluation.standing import chance_outside
+from miua.evaluation.standing import mean_chance_outside
 from miua.metrics.lbpv import LBPV_DIFFERENCES
 from miua.metrics.records import COMPUTED, NOT_COMPUTED, MetricRecord
 from miua.metrics.registry import REGISTRY, STUDY_ELEMENTS, Measure, element_name, measure
 from miua.pages.evaluation_views import MetricRow, missing, row_of
-from miua.wording import change, number, percent, span
+from miua.wording import change, counted, number, percent, span
 
 # Choices in two words, as their table is wide.
 _CHOICES = {
@@ -74,7 +74,7 @@ def _print_floor(console: Console, floor: Floor) -> None:
     if floor.status != COMPUTED:
         console.print(f"Real against real: {floor.status}", soft_wrap=True)
     elif floor.records:
-        outside = percent(chance_outside(floor.splits))
+        outside = percent(mean_chance_outside(floor))
         said = (
             f"Of yet other real images about {outside} of the metrics would lie outside their "
             "range."
@@ -82,9 +82,10 @@ def _print_floor(console: Console, floor: Floor) -> None:
         if floor.why_no_range:
             said = f"No range: {floor.why_no_range}."
         groups = f"{floor.groups} groups ({floor.grouping})" if floor.groups else floor.grouping
+        fewer = f" ({floor.fewer_splits})" if floor.fewer_splits else ""
         console.print(
-            f"Real against real: {floor.splits} splits into halves of {floor.images} images; "
-            f"groups: {groups}. {said}",
+            f"Real against real: {counted(floor.splits, 'split')}{fewer} into halves of "
+            f"{floor.images} images; groups: {groups}. {said}",
             soft_wrap=True,
         )
 

@@ -90,7 +90,8 @@ def evaluate(
         groups: which real images belong together, such as those of one subject: a CSV file with
             the columns file and group, or one label for each image. None reads subjects off
             HC18's file names where all have them, and else takes each image for its own.
-        floor_splits: splits of the real images that the noise floor comes from; 0: no floor.
+        floor_splits: splits of the real images that the noise floor of metrics comes from that
+            cost more; the others, such as MI, PSNR and LBPv, take 2000 or more. 0: no floor.
         preprocessing_sensitivity: measure again under other choices of preparation. Needs paths.
         extractors: feature extractors beside Inception, `miua.metrics.extractors`.
         inception_weights: the weights file; None looks in the usual places.

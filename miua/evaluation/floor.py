@@ -8,6 +8,10 @@ floor: what one half has too much of, the other lacks, and in a mean over pairs 
 cancel, to first order all of it. Other metrics, which take the difference of the halves, show it in
 full. So for these two sets are drawn independently, groups with replacement, and pairs of images of
 one group are left out.
+
+The ends of a range come from the tails, which few splits do not reach: of LBPv differences over 100
+splits they lie up to a third too far in. So what many splits cost next to nothing takes MANY_SPLITS
+or more: means over pairs, and metrics that have an `Entry.of_halves`.
 """
 
 from collections.abc import Sequence
@@ -27,6 +31,7 @@ from miua.evaluation.splits import (
     different,
     draw_splits,
     half_size,
+    membership,
 )
 from miua.metrics.comparison import Comparison
 from miua.metrics.records import COMPUTED, NOT_COMPUTED, MetricRecord, ratio
@@ -36,11 +41,11 @@ from miua.metrics.stacks import Floats, Ints
 from miua.progress import progress
 from miua.wording import counted
 
-SPLITS = 20
+SPLITS = 20  # of metrics that cost more
+MANY_SPLITS = 2000
 MOST_IMAGES = 1000  # of which halves are drawn, so that time does not grow with their square
 POOL_DRAW, PAIR_DRAW, SIZE_DRAW = 2, 3, 4  # keep these draws apart from others of the same seed
 DRAWS_AT_FLOOR_SIZE = 5
-DRAWS_A_SPLIT = 10  # of means over pairs, which cost next to nothing
 
 
 class FloorDraws(NamedTuple):
@@ -57,45 +62,56 @@ def draw_floor(
     groups: Ints,
     entries: Sequence[Entry],
     *,
-    pair_draws: int,
+    few: int,
     seed: int,
     workers: int,
 ) -> dict[str, FloorDraws]:
     """The noise floor: each metric over these splits of the real images, by its name.
 
     whole: the real images against themselves. groups: each image's group, (N,), as the splits were
-    drawn. entries: those that have a floor. pair_draws: how often two sets are drawn for means over
-    pairs, unless the splits were not drawn but cut off in order, or each image is paired with its
-    nearest: then the halves serve. workers: how many splits at a time, which changes no value.
+    drawn. entries: those that have a floor. few: of how many splits, the first, metrics are
+    measured that cost more; the others take all. For means over pairs as many pairs of sets are
+    drawn as there are splits, unless the splits were not drawn but cut off in order, or each image
+    is paired with its nearest: then they take the first splits, too. workers: how many splits at a
+    time, which changes no value.
     """
     if whole.pairing == "nearest":
         whole.make_table(SQUARED_ERROR)
     drawn = whole.pairing != "nearest" and splits[0].by != "order"
     half, images = len(splits[0].first), whole.reference.images
     found: dict[str, FloorDraws] = {}
-    of_halves = list(entries)
+    make_features((whole.reference,), entries)
+    halves = membership(len(whole.reference), splits)
+    sets = PairDraws.of(groups, half, len(splits), seed) if drawn else None
+    left = []
     for entry in entries:
-        if entry.of_pair is None or min(images.shape[1:]) < entry.of_pair.smallest:
-            continue
-        table = whole.make_table(entry.of_pair)
-        if drawn:
-            of_halves.remove(entry)
-            values = entry.of_pair.as_metric(table, images.dtype)
-            every = whole.pairing == "all"
-            values = pair_floor(values, groups, half, pair_draws, seed=seed, all_pairs=every)
-            found[entry.name] = _of_pairs(values)
+        if entry.of_halves is not None:
+            columns = entry.of_halves(whole, *halves).T
+            if np.isfinite(columns).all():
+                shown = zip(entry.shows, columns, strict=True)
+                found |= {each.name: FloorDraws(values) for each, values in shown}
+                continue
+        elif entry.of_pair is not None and min(images.shape[1:]) >= entry.of_pair.smallest:
+            table = whole.make_table(entry.of_pair)
+            if sets is not None:
+                values = entry.of_pair.as_metric(table, images.dtype)
+                means = sets.means(values, groups, all_pairs=whole.pairing == "all")
+                found[entry.name] = _of_pairs(means)
+                continue
+        left.append(entry)
 
     def of_split(split: Split) -> list[MetricRecord]:
-        return measured(whole.subset(split.first, split.second), of_halves)
+        return measured(whole.subset(split.first, split.second), left)
 
-    make_features((whole.reference,), of_halves)
     rows: dict[str, list[MetricRecord]] = {}
-    if of_halves:
-        readings = in_threads(of_split, splits, workers)
-        for records in progress(readings, "Noise floor", "splits", total=len(splits)):
+    if left:
+        readings = in_threads(of_split, splits[:few], workers)
+        for records in progress(readings, "Noise floor", "splits", total=min(few, len(splits))):
             for record in records:
                 rows.setdefault(record.metric, []).append(record)
-    return found | {metric: _of_halves(records) for metric, records in rows.items()}
+    found |= {metric: _of_halves(records) for metric, records in rows.items()}
+    names = [shown.name for entry in entries for shown in entry.shows]
+    return {name: found[name] for name in names if name in found}
 
 
 def _of_pairs(values: Floats) -> FloorDraws:
@@ -122,10 +138,11 @@ def noise_floor_of(
     splits: int,
     workers: int,
 ) -> Floor:
-    """The floor over `splits` splits of the real images into halves of up to `most` images.
+    """The floor over splits of the real images into halves of up to `most` images.
 
-    Few groups, or few images, can be split in few ways: then each way is taken once, and of fewer
-    than FEWEST_SPLITS there is no range.
+    splits: of metrics that cost more; the others take MANY_SPLITS at least. Few groups, or few
+    images, can be split in few ways: then each way is taken once. Of fewer than FEWEST_SPLITS
+    different splits there is no range.
 
     whole: the real images against themselves. groups: each image's group, (N,); None takes each
     image for a group of its own. grouping: where the groups came from, in words.
@@ -137,7 +154,7 @@ def noise_floor_of(
     codes = codes[pool]
     try:
         half = half_size(codes, max(FEWEST_IMAGES, min(half_size(codes), most)))
-        drawn = draw_splits(codes, half, splits, whole.seed, by)
+        drawn = draw_splits(codes, half, max(splits, MANY_SPLITS), whole.seed, by)
     except MiuaError as error:
         return Floor(drawn_by, grouping, count, 0, 0, {}, f"{NOT_COMPUTED}{error}", COMPUTED)
     entries = [entry for entry in entries if entry.has_floor]
@@ -147,24 +164,28 @@ def noise_floor_of(
         drawn,
         codes,
         entries,
-        pair_draws=splits * DRAWS_A_SPLIT,
+        few=splits,
         seed=whole.seed,
         workers=workers,
     )
-    ways, range_status = different(drawn), COMPUTED
+    ways, ways_of_few = different(drawn), different(drawn[:splits])
+    range_status = COMPUTED
     if ways < FEWEST_SPLITS:
-        every = f"{counted(count, 'group')} allow" if count else f"{len(pool)} images allow"
-        every = f"{every} only" if len(drawn) < splits else "there are"
+        have = counted(count, "group") if count else f"{len(pool)} images"
         range_status = (
-            f"none: {every} {counted(ways, 'different split')} into halves of {half} images, and "
-            f"at least {FEWEST_SPLITS} are needed"
+            f"none: {have} allow only {counted(ways, 'different split')} into halves of {half} "
+            f"images, and at least {FEWEST_SPLITS} are needed"
         )
-    ranged = range_status == COMPUTED
-    records = {metric: _summary(metric, half, draws, ranged) for metric, draws in found.items()}
+
+    def summary(metric: str, draws: FloorDraws) -> FloorRecord:
+        taken = ways_of_few if len(draws.values) <= splits else ways
+        return _summary(metric, half, draws, ranged=taken >= FEWEST_SPLITS)
+
+    records = {metric: summary(metric, draws) for metric, draws in found.items()}
     return Floor(drawn_by, grouping, count, half, len(drawn), records, COMPUTED, range_status)
 
 
-def _summary(metric: str, half: int, draws: FloorDraws, ranged: bool) -> FloorRecord:
+def _summary(metric: str, half: int, draws: FloorDraws, *, ranged: bool) -> FloorRecord:
     number = len(draws.values)
     if draws.status != COMPUTED:
         why = draws.status.removeprefix(NOT_COMPUTED)
@@ -210,32 +231,40 @@ def at_floor_size(
     return {metric: float(np.mean(values)) for metric, values in found.items()}
 
 
-def pair_floor(
-    table: Floats, groups: Ints, images: int, draws: int, *, seed: int, all_pairs: bool
-) -> Floats:
-    """Means over pairs of two sets of real images, drawn anew `draws` times, (draws,).
+class PairDraws(NamedTuple):
+    """Two sets of real images, drawn anew again and again: images of each, (draws, images)."""
 
-    table: (N, N), the value of every pair; infinite ones are left out, as identical images have
-    them in PSNR. groups: (N,). images: in each set. all_pairs: the mean over all pairs of both
-    sets, or over as many random pairs as a set has images. nan where a draw leaves no pair.
-    """
-    generator = np.random.default_rng((seed, PAIR_DRAW))
-    counted = (groups[:, None] != groups[None, :]) & np.isfinite(table)
-    values = np.where(counted, table, 0.0)
-    first, second = (_drawn(groups, images, draws, generator) for _ in range(2))
-    if not all_pairs:
+    first: Ints
+    second: Ints
+
+    @classmethod
+    def of(cls, groups: Ints, images: int, draws: int, seed: int) -> "PairDraws":
+        """Groups are drawn with replacement; groups: each image's, (N,)."""
+        generator = np.random.default_rng((seed, PAIR_DRAW))
+        first, second = (_drawn(groups, images, draws, generator) for _ in range(2))
         # Images of a group were drawn together; pairs of equal place must not be theirs alone.
-        second = generator.permuted(second, axis=1)
-        pairs = counted[first, second].sum(axis=1)
-        return ratio(values[first, second].sum(axis=1), pairs, np.nan)
-    # How often each image is in each draw.
-    a, b = np.array(
-        [[np.bincount(row, minlength=len(table)) for row in each] for each in (first, second)],
-        dtype=np.float64,
-    )
-    sums = np.einsum("rn,rn->r", a @ values, b)
-    pairs = np.einsum("rn,rn->r", a @ counted.astype(np.float64), b)
-    return ratio(sums, pairs, np.nan)
+        return cls(first, generator.permuted(second, axis=1))
+
+    def means(self, table: Floats, groups: Ints, *, all_pairs: bool) -> Floats:
+        """Means over pairs of the two sets, (draws,); nan where a draw leaves no pair.
+
+        table: (N, N), the value of every pair; infinite ones are left out, as identical images have
+        them in PSNR, and so are pairs of one group. all_pairs: the mean over all pairs of both
+        sets, or over as many random pairs as a set has images.
+        """
+        counted = (groups[:, None] != groups[None, :]) & np.isfinite(table)
+        values = np.where(counted, table, 0.0)
+        if not all_pairs:
+            pairs = counted[self.first, self.second].sum(axis=1)
+            return ratio(values[self.first, self.second].sum(axis=1), pairs, np.nan)
+        # How often each image is in each draw.
+        a, b = np.array(
+            [[np.bincount(row, minlength=len(table)) for row in each] for each in self],
+            dtype=np.float64,
+        )
+        sums = np.einsum("rn,rn->r", a @ values, b)
+        pairs = np.einsum("rn,rn->r", a @ counted.astype(np.float64), b)
+        return ratio(sums, pairs, np.nan)
 
 
 def _drawn(groups: Ints, images: int, draws: int, generator: np.random.Generator) -> Ints:

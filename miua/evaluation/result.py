@@ -110,8 +110,9 @@ class FloorRecord:
     """A metric of real images against other real images, over repeated splits into halves.
 
     metric: its name in the tidy tables. mean, low, high: mean and 2.5 and 97.5 percentiles over the
-    splits; None if not computed, the percentiles also where there is no range (`Floor`). images: in
-    each half. splits: how many were drawn; of MI, PSNR and SSIM, pairs of sets (`pair_floor`).
+    splits; None if not computed, the percentiles also where so many splits give no range. images:
+    in each half. splits: how many were drawn, fewer of metrics that cost more; of MI, PSNR and
+    SSIM, pairs of sets (`miua.evaluation.floor`).
     status: "computed", or "not computed: <why>".
     """
 
@@ -130,7 +131,8 @@ class Floor:
 
     by: "group" if whole groups were drawn, "image" if there was no grouping. grouping: where the
     grouping came from, in words. groups: how many groups the real images have; None without a
-    grouping. images, splits: as in FloorRecord. records: one for each metric, by its name.
+    grouping. images: as in FloorRecord. splits: the most that a metric takes. records: one for
+    each metric, by its name.
     status: "computed", or "not computed: <why>", and then there are no records. range_status:
     "computed", or "none: <why>" where there are too few different splits for percentiles.
     """
@@ -143,6 +145,15 @@ class Floor:
     records: dict[str, FloorRecord]
     status: str
     range_status: str = COMPUTED
+
+    @property
+    def fewer_splits(self) -> str:
+        """Of how many splits metrics are that take fewer: "20 of FID, FD-LBP", or ""."""
+        taken: dict[int, list[str]] = {}
+        for record in self.records.values():
+            if record.splits != self.splits:
+                taken.setdefault(record.splits, []).append(measure(record.metric).label)
+        return "; ".join(f"{splits} of {', '.join(labels)}" for splits, labels in taken.items())
 
     @property
     def why_no_range(self) -> str:

@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from miua.errors import MiuaError
-from miua.metrics.stacks import Ints
+from miua.metrics.stacks import Floats, Ints
 
 SplitBy = Literal["subject", "image", "order"]
 
@@ -78,11 +78,12 @@ def draw_splits(
     half = half_size(subjects, half)
     there_are = _number_of_splits(subjects, half, by)
     wanted = min(repeats, there_are or repeats)
+    unique, codes = np.unique(subjects, return_inverse=True)
     found: dict[object, Split] = {}
     for draw in count():
         if len(found) == wanted:
             return list(found.values())
-        split = _draw(subjects, half, draw, seed, by)._replace(repeat=len(found))
+        split = _draw(codes, len(unique), half, draw, seed, by)._replace(repeat=len(found))
         found.setdefault(_halves(split.first, split.second) if there_are else draw, split)
     raise AssertionError
 
@@ -117,17 +118,25 @@ def _in_line(place: Ints, half: int) -> tuple[Ints, Ints]:
     return first, order[place[order] > place[first[-1]]][:half]
 
 
-def _draw(subjects: Ints, half: int, repeat: int, seed: int, by: SplitBy) -> Split:
+def membership(images: int, splits: Sequence[Split]) -> tuple[Floats, Floats]:
+    """Which of so many images are in the first halves and in the second: 0 or 1, (splits, images)
+    each, so that a product with images' features has the sums of all halves."""
+    found = np.zeros((2, len(splits), images))
+    for row, split in enumerate(splits):
+        found[0, row, split.first] = found[1, row, split.second] = 1
+    return found[0], found[1]
+
+
+def _draw(codes: Ints, subjects: int, half: int, repeat: int, seed: int, by: SplitBy) -> Split:
+    """codes: each image's subject, 0 to subjects - 1."""
     # The last number keeps these draws apart from others of the same seed.
     draw = np.random.default_rng([seed, repeat, 1])
-    if by != "subject":
-        every = np.arange(len(subjects))
-        order = draw.permutation(every) if by == "image" else every
-        first, second = order[:half], order[half : 2 * half]
-    else:
-        unique, inverse = np.unique(subjects, return_inverse=True)
-        first, second = _in_line(draw.permutation(len(unique))[inverse], half)
+    if by == "subject":
+        first, second = _in_line(draw.permutation(subjects)[codes], half)
         # A subject's images stand together in line; pairs of equal index must not.
-        first, second = draw.permutation(first), draw.permutation(second)
-    shared = np.intersect1d(subjects[first], subjects[second]).size
-    return Split(by, repeat, first, second, int(shared))
+        return Split(by, repeat, draw.permutation(first), draw.permutation(second), 0)
+    every = np.arange(len(codes))
+    order = draw.permutation(every) if by == "image" else every
+    first, second = order[:half], order[half : 2 * half]
+    in_both = [np.bincount(codes[each], minlength=subjects) > 0 for each in (first, second)]
+    return Split(by, repeat, first, second, int(np.logical_and(*in_both).sum()))

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from miua.evaluation.result import FloorRecord
+from miua.evaluation.result import Floor, FloorRecord
 from miua.metrics.records import NOT_COMPUTED, MetricRecord
 from miua.metrics.registry import Better, badness
 from miua.wording import counted
@@ -60,6 +60,12 @@ def chance_outside(splits: int) -> float:
     it differs by a hundredth. More than 0.05, as few splits do not reach the tails.
     """
     return 2 * (1 + TAIL * (splits - 1)) / (splits + 1)
+
+
+def mean_chance_outside(floor: Floor) -> float:
+    """The same over the metrics that have a range, each with its number of splits; 0 without."""
+    taken = [record.splits for record in floor.records.values() if record.low is not None]
+    return sum(map(chance_outside, taken)) / max(1, len(taken))
 
 
 def reason(status: str) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 from miua.metrics.comparison import Comparison, Side
 from miua.metrics.inception_weights import NotComputedError
 from miua.metrics.records import MetricValue, interval, ratio
+from miua.metrics.squared_error import SQUARED_ERROR
 from miua.metrics.stacks import Floats, Grey, stacks_of_one_size
 
 BLOCK_BYTES = 64 * 2**20  # of float64 pixels held at once
@@ -91,6 +92,18 @@ def measured_diversity(comparison: Comparison) -> list[MetricValue]:
     resampled = resampled[np.isfinite(resampled)]  # in small sets some draw one image alone
     value = _spread(synthetic) / within
     return [MetricValue(value, DEFINITION, interval(resampled), resampled)]
+
+
+def diversity_of_halves(whole: Comparison, first: Floats, second: Floats) -> Floats:
+    """The spread of second halves over that of first ones, for many halves at once: (S, 1).
+
+    whole: the images against themselves, of which `first` and `second`, (S, N) of 0 and 1, hold
+    each half's. nan or infinite where the first half's images are all the same. From the table of
+    squared errors, which PSNR takes, too; so time does not grow with pixels times halves.
+    """
+    errors = whole.make_table(SQUARED_ERROR)
+    within, other = (root_mean_squared_difference(errors, half) for half in (first, second))
+    return ratio(other, within, np.nan)[:, None]
 
 
 def _spread(side: Side) -> float:

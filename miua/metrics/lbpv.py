@@ -6,6 +6,7 @@ import numpy as np
 from miua.metrics.comparison import LBP, Comparison
 from miua.metrics.frechet import centred_interval
 from miua.metrics.records import MetricValue, intervals
+from miua.metrics.stacks import Floats
 
 LBPV_ELEMENTS = 256
 STUDY_ELEMENTS = (8, 20, 143, 240)  # those that the study singled out
@@ -31,6 +32,22 @@ def differences(comparison: Comparison) -> list[MetricValue]:
     definition = "mean counts per image of an LBP code (P=8, R=1), reference - synthetic"
     elements = zip(difference.tolist(), low, high, resampled.T, strict=True)
     return [MetricValue(each, definition, (a, b), drawn) for each, a, b, drawn in elements]
+
+
+def differences_of_halves(whole: Comparison, first: Floats, second: Floats) -> Floats:
+    """The difference in each element, first half minus second, for many halves at once: (S, 256).
+
+    whole: the images against themselves, of which `first` and `second`, (S, N) of 0 and 1, hold
+    each half's. Counts are integers, so that all of it is as exact as `differences`.
+    """
+    counts = whole.reference.features(LBP).astype(np.float64)
+    means = (half @ counts / half.sum(axis=1, keepdims=True) for half in (first, second))
+    return np.subtract(*means)
+
+
+def total_difference_of_halves(whole: Comparison, first: Floats, second: Floats) -> Floats:
+    """The absolute differences of all elements, summed, for many halves at once: (S, 1)."""
+    return np.abs(differences_of_halves(whole, first, second)).sum(axis=1, keepdims=True)
 
 
 def total_difference(comparison: Comparison) -> list[MetricValue]:

@@ -16,12 +16,17 @@ from miua.metrics.comparison import EFFICIENTNET as EFFICIENTNET
 from miua.metrics.comparison import INCEPTION as INCEPTION
 from miua.metrics.comparison import LBP as LBP
 from miua.metrics.comparison import Comparison
-from miua.metrics.diversity import measured_diversity
+from miua.metrics.diversity import diversity_of_halves, measured_diversity
 from miua.metrics.frechet import FEWEST_TO_EXTRAPOLATE, distance, distance_at_infinity
 from miua.metrics.kernel_distance import unbiased_distance
 from miua.metrics.lbpv import LBPV_ELEMENTS as LBPV_ELEMENTS
 from miua.metrics.lbpv import STUDY_ELEMENTS as STUDY_ELEMENTS
-from miua.metrics.lbpv import differences, total_difference
+from miua.metrics.lbpv import (
+    differences,
+    differences_of_halves,
+    total_difference,
+    total_difference_of_halves,
+)
 from miua.metrics.lbpv import element_name as element_name
 from miua.metrics.memorisation import FEWEST_GROUPS, copied_share
 from miua.metrics.mutual_information import INFORMATION
@@ -99,8 +104,11 @@ class Entry:
     time grows with. extractor: whose features it takes; "" for none. needs: what it needs of the
     images beside one size on both sides, for the index. of_pair: of a mean over pairs, what is
     computed of a pair. depends_on_number: whether it changes with the number of images, all else
-    equal. deep: whether it takes 16 bits as well. has_floor: whether it is computed of real against
-    real images: a line fitted to parts of a half would cost more than all else.
+    equal. of_halves: of a metric whose noise floor costs next to nothing, its values for many
+    splits of a set into halves at once: from the set against itself, and who is in each first half
+    and each second, (splits, images) of 0 and 1, to (splits, shows), which need not be finite where
+    `compute` says why. deep: whether it takes 16 bits as well. has_floor: whether it is computed of
+    real against real images: a line fitted to parts of a half would cost more than all else.
     """
 
     name: str
@@ -112,6 +120,7 @@ class Entry:
     needs: tuple[str, ...] = ()
     of_pair: PairValue | None = None
     depends_on_number: bool = False
+    of_halves: Callable[[Comparison, Floats, Floats], Floats] | None = None
     deep: bool = False
     has_floor: bool = True
 
@@ -235,11 +244,23 @@ _ENTRIES = (
     _of_pairs(PSNR, "psnr.md", DECIBELS, deep=True),
     _of_pairs(SSIM, "ssim.md", SIMILARITY, "7 x 7 pixels", deep=False),
     *feature_entries(INCEPTION),
-    Entry("lbpv", ELEMENTS, differences, cost=RESAMPLES, **_LBP),
-    _alone(LBPV_TOTAL_DIFFERENCE, total_difference, depends_on_number=True, **_LBP),
+    Entry("lbpv", ELEMENTS, differences, cost=RESAMPLES, of_halves=differences_of_halves, **_LBP),
+    _alone(
+        LBPV_TOTAL_DIFFERENCE,
+        total_difference,
+        depends_on_number=True,
+        of_halves=total_difference_of_halves,
+        **_LBP,
+    ),
     *(entry for entry in feature_entries(LBP) if entry.name != "kd_lbp"),
     *(entry for entry in feature_entries(EFFICIENTNET) if entry.name in DEEP_METRICS),
-    _alone(DIVERSITY, measured_diversity, "diversity.md", needs=("2 images",)),
+    _alone(
+        DIVERSITY,
+        measured_diversity,
+        "diversity.md",
+        needs=("2 images",),
+        of_halves=diversity_of_halves,
+    ),
     _alone(
         COPIES,
         copied_share,

@@ -6,7 +6,7 @@ from typing import Any
 
 from miua.charts.pictures import samples
 from miua.evaluation.result import Evaluation
-from miua.evaluation.standing import chance_outside, reason
+from miua.evaluation.standing import mean_chance_outside, reason
 from miua.files import write_text
 from miua.metrics.contact_sheet import in_words
 from miua.metrics.records import COMPUTED
@@ -85,8 +85,9 @@ def _floor_view(evaluation: Evaluation) -> dict[str, Any]:
         why = f"The noise floor of the real images was not computed: {reason(floor.status)}"
         return {"there": False, "words": why}
     drawn = "whole groups were drawn" if floor.by == "group" else "single images were drawn"
+    fewer = f" ({floor.fewer_splits})" if floor.fewer_splits else ""
     words = (
-        f"{counted(floor.splits, 'split')} of the real images into halves of "
+        f"{counted(floor.splits, 'split')} of the real images{fewer} into halves of "
         f"{counted(floor.images, 'image')}, one half measured against the other as a set is; "
         f"{drawn}"
     )
@@ -95,7 +96,7 @@ def _floor_view(evaluation: Evaluation) -> dict[str, Any]:
     return {
         "there": True,
         "words": words,
-        "chance": percent(chance_outside(floor.splits)),
+        "chance": percent(mean_chance_outside(floor)),
         "sizes_differ": any(
             (evaluation.real.images, each.source.images) != (floor.images, floor.images)
             for each in evaluation.sets

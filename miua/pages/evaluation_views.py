@@ -181,7 +181,8 @@ def _lbpv_sentence(evaluation: Evaluation, rows: Sequence[MetricRow]) -> str:
     if not with_range or evaluation.floor is None:
         return "There is no range of real images to hold the elements against."
     outside = sum(row.outside for row in rows)
-    chance = chance_outside(evaluation.floor.splits) * with_range
+    taken = [row.floor.splits for row in rows if row.floor is not None and row.standing is not None]
+    chance = sum(map(chance_outside, taken))
     return (
         f"{outside} of {with_range} elements lie outside the range of real images; about "
         f"{number(chance)} would by chance alone."

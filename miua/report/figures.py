@@ -119,7 +119,8 @@ def study_figures(results: Results, study: Path) -> list[StudyFigure]:
             "noise_floor",
             f"The noise floor: {real} against {real}, beside the synthetic sets",
             "Differences among synthetic sets that are smaller than the spread of these halves "
-            "tell nothing. Every mark is one comparison, the black bar their mean.",
+            "tell nothing. Every mark is one comparison, the first of "
+            f"{tables.floor_splits(results)} splits; the black bar is the mean of the marks.",
             partial(charts.draw_noise_floor, results),
         ),
         StudyFigure(

@@ -185,10 +185,10 @@ def regression_table(results: Results) -> str:
 def floor_table(results: Results) -> str:
     """Real halves against each other, the seeds' spread and the range of sets, by metric."""
     heads = [
-        ["", "Real halves, by subject", "", "by image", "Seeds", "Synthetic sets"],
-        ["Metric", "mean", "95 % of splits", "mean", "deviation", "lowest to highest"],
+        ["", "", "Real halves, by subject", "", "by image", "Seeds", "Synthetic sets"],
+        ["Metric", "Splits", "mean", "95 % of splits", "mean", "deviation", "lowest to highest"],
     ]
-    return tabular("lrrrrr", heads, printed.floor_rows(results))
+    return tabular("lrrrrrr", heads, printed.floor_rows(results))
 
 
 def _stability_table(results: Results) -> str:

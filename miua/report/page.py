@@ -67,7 +67,7 @@ def page_content(results: Results, study: Path) -> dict[str, Any]:
     data: dict[str, Any] = {
         "grid": page_sets.grid_data(sets),
         "measures": [each.axis_label for each in measures],
-        "real": real_images(results),
+        "halves": page_sets.floor_label(results),
         "curves": {chart["run"]: chart["data"] for chart in charts},
         "elements": None if elements is None else elements.data(floors),
     }

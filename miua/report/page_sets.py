@@ -70,7 +70,9 @@ def floor_label(results: Results) -> str:
     """What the noise floor compares, as the head of a row."""
     scale = results.plan.experiments.get(tables.NOISE_FLOOR)
     images = f"{scale.images} " if isinstance(scale, RealImages) else ""
-    return f"Two halves of {images}{tables.real_images(results)} each"
+    splits = tables.floor_splits(results).partition(" ")[0]
+    said = f"Two halves of {images}{tables.real_images(results)} each"
+    return f"{said}, {splits} splits" if splits else said
 
 
 def floor_sentence(results: Results) -> str:
@@ -80,10 +82,10 @@ def floor_sentence(results: Results) -> str:
         return tables.not_run(tables.NOISE_FLOOR)
     real, drawn = tables.real_images(results), results.plan.synthetic_images
     said = (
-        f"{floor_label(results)}, with no subject in common, {scale.repeats} draws; the range "
-        "holds the middle 95 % of them. A value within it cannot be told from "
-        f"{real} against {real}. A set here has {drawn} images, the reference "
-        f"{results.plan.reference_images}. "
+        f"Two halves of {scale.images} {real} each, with no subject in common, "
+        f"{tables.floor_splits(results)} splits; the range holds the middle 95 % of them. A value "
+        f"within it cannot be told from {real} against {real}. A set here has {drawn} images, the "
+        f"reference {results.plan.reference_images}. "
     )
     if drawn != scale.images:
         narrower, factor = "narrower" if drawn > scale.images else "wider", scale.images / drawn

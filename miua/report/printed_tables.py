@@ -81,19 +81,19 @@ def floor_rows(results: Results) -> Rows:
         spread = tables.seed_spread(results, shown.name)
         deviation = number(spread.deviation if spread else None, shown.decimals + 1)
         reach = span(values.min(), values.max(), shown.decimals) or NOT_COMPUTED
-        rows.append([shown.axis_label, *by_subject, by_image[0], deviation, reach])
+        rows.append([shown.axis_label, *by_subject, by_image[1], deviation, reach])
     return rows
 
 
 def _floor_row(floor: pd.DataFrame | None, split: str, shown: Measure) -> list[str]:
-    """Mean and range of the splits."""
+    """How many splits there are, their mean and range."""
     if floor is None:
-        return [MISSING, MISSING]
+        return [MISSING] * 3
     rows = computed(floor[floor["split"] == split], shown.name)
     if rows.empty:
-        return [NOT_COMPUTED, NOT_COMPUTED]
-    row = rows.iloc[0]
-    return [number(row["mean"], shown.decimals), span(row["low"], row["high"], shown.decimals)]
+        return [NOT_COMPUTED] * 3
+    row, to = rows.iloc[0], shown.decimals
+    return [number(row["repeats"]), number(row["mean"], to), span(row["low"], row["high"], to)]
 
 
 def stability_rows(results: Results) -> dict[str, Rows]:
@@ -161,7 +161,10 @@ def _scale(results: Results, experiment: Experiment) -> str:
     if not results.table_path(experiment.name).exists():
         return "not run"
     if isinstance(scale, RealImages):
-        return f"{scale.repeats} pairs of halves of {scale.images} images each"
+        pairs = f"{scale.repeats} pairs of halves of {scale.images} images each"
+        if experiment.name == tables.NOISE_FLOOR:
+            return f"{tables.floor_splits(results)} {pairs.partition(' ')[2]}"
+        return pairs
     table = read_experiment(results, experiment.name)
     assert table is not None
     runs, sets = table["run"].nunique(), table["set"].nunique()
@@ -188,7 +191,7 @@ def experiment_tables(results: Results) -> Iterator[PrintedTable]:
     yield PrintedTable(
         tables.NOISE_FLOOR,
         "Real halves against each other, the seeds' deviation, and the synthetic sets",
-        ["Metric", "By subject, mean", "By subject, 95 % of splits", "By image, mean",
+        ["Metric", "Splits", "By subject, mean", "By subject, 95 % of splits", "By image, mean",
          "Deviation over seeds", "Synthetic sets"],
         floor_rows(results) if floor_there else [],
         "tables/noise-floor-summary.csv",

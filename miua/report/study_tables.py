@@ -66,6 +66,20 @@ def with_total_difference(table: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([table, added], ignore_index=True)
 
 
+def floor_splits(results: Results) -> str:
+    """Of how many splits by subject the noise floor is: "2000 (FD-LBP: 100)"; "" without one."""
+    floor = study_table(results, FLOOR)
+    if floor is None:
+        return ""
+    taken: dict[int, list[str]] = {}
+    for shown in MEASURED:
+        for repeats in computed(floor[floor["split"] == "subject"], shown.name)["repeats"]:
+            taken.setdefault(int(repeats), []).append(shown.label)
+    most = max(taken, default=0)
+    fewer = [f"{', '.join(labels)}: {each}" for each, labels in taken.items() if each != most]
+    return f"{most} ({'; '.join(fewer)})" if fewer else str(most)
+
+
 class Spread(NamedTuple):
     """What a metric varies by when nothing but the seed changes: how many seeds, their values'
     range and standard deviation."""

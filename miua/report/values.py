@@ -53,7 +53,7 @@ UNQUOTED = re.compile(
     r"(set|arm)-.*|sets-(v20|v240|fd-lbp|diversity)-(low|high)est|refit-(fid|v\d+)-[abrp]|"
     r"floor-(image|order)-.*|floor-subject-(fid|v|diversity)-.*|floor-subject-v\d+-mean|"
     r"floor-subject-(mi|psnr|fd-lbp)-mean-absolute|floor-subject-(v20|v240|fd-lbp)-range|"
-    r"(sets|floor-subject|seeds|response)-fd-enet-.*|"
+    r"floor-subject-(mi|psnr|v20|v143|v240|fd-lbp)-repeats|(sets|floor-subject|seeds|response)-fd-enet-.*|"
     r"seeds-(fid|diversity)-deviation|response-(fid|v|diversity)-.*|response-.*-unnoticed|"
     r"claim-(correlation-others|stability-larger|sensitivity-(mutual-information|psnr|v\d+)|"
     r"training-size-(fid|lbpv|mutual-information|psnr))-(verdict|reason)"
@@ -260,6 +260,7 @@ def _floor_values(results: Results) -> Iterator[Value]:
             "mean": number(row.get("mean"), shown.decimals),
             "mean_absolute": number(row.get("mean_absolute"), shown.decimals),
             "range": span(row.get("low"), row.get("high"), shown.decimals) or MISSING,
+            "repeats": number(row.get("repeats")),
         }
         for column, text in texts.items():
             yield Value(f"floor {split} {shown.label} {column}", text, FLOOR, at, column)

@@ -14,12 +14,14 @@ from miua.analysis.real_images import (
     ASKED,
     MeasuredImages,
     floor_table,
+    noise_floor_tables,
     pairing_table,
     summarise_noise_floor,
 )
 from miua.errors import MiuaError
 from miua.evaluation.evaluate import evaluate
 from miua.evaluation.floor import draw_floor
+from miua.evaluation.measure import measured
 from miua.evaluation.splits import different, draw_splits, half_size
 from miua.metrics import lbp_histogram, peak_signal_to_noise_ratio_all_pairs
 from miua.metrics.comparison import Comparison, Extractors, Side
@@ -160,7 +162,7 @@ def twins():
     found = {}
     for by in ("subject", "image"):
         splits = draw_splits(subjects, 20, 400, 1, by)
-        draws = draw_floor(whole(stack), splits, subjects, entries, pair_draws=1, seed=1, workers=2)
+        draws = draw_floor(whole(stack), splits, subjects, entries, few=1, seed=1, workers=2)
         found[by] = np.array([draws[name].values for name in LBPV_DIFFERENCES])
     return found, lbp_histogram(single)
 
@@ -170,7 +172,7 @@ def test_the_floor_of_a_mean_is_what_theory_gives():
     stack = textures(2, 50)
     splits = draw_splits(np.arange(50), 20, 400, 1, "image")
     draws = draw_floor(
-        whole(stack), splits, np.arange(50), entries_of(["lbpv"]), pair_draws=1, seed=1, workers=2
+        whole(stack), splits, np.arange(50), entries_of(["lbpv"]), few=1, seed=1, workers=2
     )
     values = np.array([draws[name].values for name in LBPV_DIFFERENCES])
     expected = np.sqrt(2 * lbp_histogram(stack).var(axis=0, ddof=1) / 20)
@@ -193,29 +195,73 @@ def test_images_of_one_subject_raise_the_floor(twins):
 
 
 def test_it_is_the_floor_of_evaluate():
-    """The same draws have the same values; evaluate draws more sets for the means over pairs."""
+    """The same draws have the same values."""
     stack, subjects = textures(5, 24), np.repeat(np.arange(12), 2)
     half = half_size(subjects)
     table = floor_table(real(stack, subjects, half), repeats=100, seed=3)
     rows = summarise_noise_floor(table).set_index(["split", "metric"])
-    floors = {
-        splits: evaluate(
-            stack,
-            stack[:half],
-            groups=subjects,
-            metrics=[name for name in ASKED if name != "fid"],
-            floor_splits=splits,
-            resamples=0,
-            seed=3,
-        ).floor.records
-        for splits in (10, 100)
-    }
-    for metric in floors[10]:
-        # Ten splits have ten draws each for means over pairs.
-        found = floors[10 if metric in ("mutual_information", "psnr") else 100][metric]
+    records = evaluate(
+        stack,
+        stack[:half],
+        groups=subjects,
+        metrics=[name for name in ASKED if name != "fid"],
+        floor_splits=100,
+        resamples=0,
+        seed=3,
+    ).floor.records
+    for metric, found in records.items():
         row = rows.loc[("subject", metric)]
         assert (found.mean, found.low, found.high) == (row["mean"], row["low"], row["high"])
         assert (found.splits, found.images) == (row["repeats"], row["images"])
+        assert found.splits == (100 if metric == "fd_lbp" else 2000)
+
+
+def test_many_splits_at_once_are_what_measuring_each_gives():
+    stack, subjects = textures(5, 24), np.repeat(np.arange(12), 2)
+    table = floor_table(real(stack, subjects, 8), repeats=3, seed=3)
+    for by in ("subject", "image"):
+        for split in draw_splits(subjects, 8, 3, 3, by):
+            rows = table[(table["split"] == by) & (table["repeat"] == split.repeat)]
+            found = rows.set_index("metric")["value"]
+            halves = Comparison(
+                Side(stack[split.first]), Side(stack[split.second]), resamples=0, threads=1
+            )
+            for record in measured(halves, entries_of(["lbpv", "lbpv_total_difference"])):
+                assert found[record.metric] == record.value
+            for record in measured(halves, entries_of(["fd_lbp", "diversity"])):
+                assert found[record.metric] == pytest.approx(record.value, rel=1e-12)
+
+
+def test_the_long_table_holds_the_first_splits_and_the_summary_all():
+    stack, subjects = textures(5, 24), np.repeat(np.arange(12), 2)
+    tables = noise_floor_tables(real(stack, subjects, 8), repeats=12, seed=3)
+    long, summary = tables[""], tables["-summary"].set_index(["split", "metric"])
+    assert long.groupby(["split", "metric"]).size().loc["subject"].eq(12).all()
+    assert summary.loc[("subject", "fd_lbp"), "repeats"] == 12
+    assert summary.loc[("image", "lbpv_143_difference"), "repeats"] == 2000
+    assert summary.loc[("subject", "mutual_information"), "repeats"] == 2000
+
+
+def test_the_ends_of_a_hundred_splits_vary_and_those_of_two_thousand_hardly_do():
+    """The error of a percentile falls with the root of the number of splits."""
+    splits = draw_splits(np.arange(50), 20, 4000, 1, "image")
+    draws = draw_floor(
+        *(whole(textures(2, 50)), splits, np.arange(50), entries_of(["lbpv"])),
+        **{"few": 1, "seed": 1, "workers": 1},
+    )
+    values = np.array([draws[name].values for name in LBPV_DIFFERENCES])
+    values = values[values.std(axis=1) > 0]
+
+    def apart(number):
+        """How far the ends of two times so many splits differ, in standard deviations."""
+        ends = [
+            np.percentile(part, 97.5, axis=1)
+            for part in np.split(values[:, : 2 * number], 2, axis=1)
+        ]
+        return (np.abs(np.subtract(*ends)) / values.std(axis=1)).mean()
+
+    assert apart(2000) < 0.1
+    assert apart(100) > 3 * apart(2000)
 
 
 def test_the_table_is_the_same_for_any_number_of_workers():
@@ -253,6 +299,7 @@ def test_the_floor_of_two_subjects_has_one_split_both_ways_round_and_no_range():
     rows = summarise_noise_floor(table).set_index(["split", "metric"])
     by_subject, by_image = (rows.loc[(split, "fd_lbp")] for split in ("subject", "image"))
     assert (by_subject["repeats"], by_image["repeats"]) == (2, 20)
+    assert rows.loc[("subject", "lbpv_143_difference"), "repeats"] == 2
     assert np.isnan(by_subject[["low", "high"]].to_numpy(float)).all()
     assert by_image["low"] < by_image["high"]
     difference = rows.loc[("subject", LBPV_DIFFERENCES[255])]

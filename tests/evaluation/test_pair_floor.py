@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from miua.evaluation.floor import pair_floor
+from miua.evaluation.floor import PairDraws
 from miua.metrics import peak_signal_to_noise_ratio_all_pairs
 from tests.evaluation.textures import textures
 
@@ -20,8 +20,9 @@ def table(stack: np.ndarray) -> np.ndarray:
 
 def floor(stack, groups=None, images=30, draws=200, **settings):
     groups = np.arange(len(stack)) if groups is None else groups
-    asked = {"seed": 0, "all_pairs": True} | settings
-    return pair_floor(table(stack), groups, images, draws, **asked)
+    seed, all_pairs = settings.get("seed", 0), settings.get("all_pairs", True)
+    drawn = PairDraws.of(groups, images, draws, seed)
+    return drawn.means(table(stack), groups, all_pairs=all_pairs)
 
 
 @pytest.fixture(scope="module")

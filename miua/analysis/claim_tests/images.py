@@ -144,8 +144,8 @@ def floor_reaches(
     told = {m: f"{number(bounds[m], 2)} (stated {value:g})" for m, value in values.items()}
     return ClaimFinding(
         decide(all(value <= multiple * bounds[metric] for metric, value in values.items())),
-        f"In 95 % of splits into halves of {_halves(floor)} real images that share no subject the "
-        f"differences reach {_each(told)}.",
+        f"In 95 % of {_splits(floor)} splits into halves of {_halves(floor)} real images that "
+        f"share no subject the differences reach {_each(told)}.",
         {f"{metric} bound": bound for metric, bound in bounds.items()}
         | {f"{metric} mean": mean for metric, mean in floor["mean_absolute"].items()},
         n=int(floor["repeats"].min()),
@@ -157,15 +157,16 @@ def sets_within_floor(
     evidence: Evidence, metrics: Metrics, arm: str = EQUAL_EPOCHS, *, multiple: Positive
 ) -> ClaimFinding:
     """The sets' mean |difference| is no larger than real images show among themselves."""
-    sets, bounds = evidence.sets(GRID, arm), _bounds(_floor(evidence, metrics))
+    sets, floor = evidence.sets(GRID, arm), _floor(evidence, metrics)
+    bounds = _bounds(floor)
     means = {metric: computed(sets, metric)["value"].abs().mean() for metric in metrics}
     ratios = {metric: mean / bounds[metric] for metric, mean in means.items()}
     beyond = [metric for metric in metrics if ratios[metric] > multiple]
     told = {metric: number(ratio, 2) for metric, ratio in ratios.items()}
     return ClaimFinding(
         decide(not beyond),
-        f"The sets' mean differences, as multiples of what 95 % of splits of real images stay "
-        f"below: {_each(told)}; {labels(beyond) if beyond else 'none'} beyond it.",
+        f"The sets' mean differences, as multiples of what 95 % of {_splits(floor)} splits of real "
+        f"images stay below: {_each(told)}; {labels(beyond) if beyond else 'none'} beyond it.",
         {f"{metric} multiple": ratio for metric, ratio in ratios.items()},
         n=sets["set"].nunique(),
     )
@@ -181,8 +182,8 @@ def floor_exceeds(evidence: Evidence, metric: Metric, *, least: float) -> ClaimF
     return ClaimFinding(
         decide(low > least),
         f"Between halves of {floor['images']:.0f} real images {measure(metric).label} is "
-        f"{number(mean)} ({number(low)} to {number(high)} in 95 % of splits), where nothing "
-        "differs.",
+        f"{number(mean)} ({number(low)} to {number(high)} in 95 % of {_splits(floors)} "
+        "splits), where nothing differs.",
         {"mean": mean, "low": low, "high": high},
         n=int(floor["repeats"]),
     )
@@ -240,7 +241,8 @@ def splits_share_subjects(evidence: Evidence, *, subjects: AtLeastOne) -> ClaimF
 @claim_test
 def order_matters(evidence: Evidence, metrics: Metrics, *, multiple: Positive) -> ClaimFinding:
     """Halves in the order of the files differ by more than 95 % of the splits that are drawn."""
-    bounds = _bounds(_floor(evidence, metrics))
+    drawn = _floor(evidence, metrics)
+    bounds = _bounds(drawn)
     in_order = _floor(evidence, metrics, split="order")
     differences = in_order["mean"]
     told = {
@@ -250,7 +252,7 @@ def order_matters(evidence: Evidence, metrics: Metrics, *, multiple: Positive) -
     return ClaimFinding(
         decide((differences.abs() > multiple * bounds).all()),
         f"Between the first {_halves(in_order)} images and those that follow, the differences are "
-        f"{_each(told)}.",
+        f"{_each(told)}; {_splits(drawn)} splits were drawn.",
         {f"{metric} in order": value for metric, value in differences.items()}
         | {f"{metric} drawn": bound for metric, bound in bounds.items()},
         n=1,
@@ -347,6 +349,10 @@ def _check_range(floor: pd.DataFrame) -> None:
             f"the real images were split in fewer than {FEWEST_SPLITS} different ways, "
             "too few for a range"
         )
+
+
+def _splits(floor: pd.DataFrame) -> str:
+    return " or ".join(f"{splits:.0f}" for splits in sorted(floor["repeats"].unique()))
 
 
 def _halves(floor: pd.DataFrame) -> str:

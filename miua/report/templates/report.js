@@ -244,7 +244,7 @@
     fact("Mean distance over the sets (counts)", numeral(vector.distance[element]));
     fact("Reference (counts per image)", numeral(vector.reference[element]));
     const floor = vector.floor[element];
-    fact(`Two halves of ${data.real} (counts)`, floor ? `${numeral(floor[0])} to ${numeral(floor[1])}` : "not measured");
+    fact(`${data.halves} (counts)`, floor ? `${numeral(floor[0])} to ${numeral(floor[1])}` : "not measured");
     drawPattern(element);
     drawElement(element);
     showRegression(element);
