@@ -59,10 +59,11 @@ def test_the_floor_is_that_of_halves_without_a_common_subject(results):
 
 def test_the_floors_words_name_its_images_and_their_number(results, real):
     """Two sets of M images differ by a standard deviation that goes with 1 / sqrt(M)."""
-    assert floor_label(results) == "Two halves of 8 phantoms each"
-    assert floor_label(Results.open(real)) == "Two halves of 8 real images each"
+    assert floor_label(results) == "Two halves of 8 phantoms each, 2000 splits"
+    assert floor_label(Results.open(real)) == "Two halves of 8 real images each, 2000 splits"
     said = floor_sentence(results)
     assert "cannot be told from phantoms against phantoms" in said
+    assert "2000 (FD-LBP: 6) splits" in said
     assert "A set here has 24 images" in said
     assert "would be narrower, by a factor of about √(8/24) = 0.58" in said
     assert "real" not in said
