@@ -230,7 +230,7 @@ def summarise_noise_floor(table: pd.DataFrame) -> pd.DataFrame:
         status = next((each for each in group["status"].unique() if each != COMPUTED), COMPUTED)
         deviation = values.std(ddof=1) if len(values) > 1 else np.nan
         spread = (values.mean(), deviation, np.abs(values).mean())
-        enough = len(values) >= max(2, min(FEWEST_SPLITS, asked[key[2]]))
+        enough = len(values) >= max(2, min(FEWEST_SPLITS, asked[str(key[2])]))
         ends = np.percentile(values, (2.5, 97.5)) if enough else (np.nan, np.nan)
         rows.append((*key, len(values), *spread, *ends, status))
     return framed("noise-floor-summary", rows)

@@ -41,13 +41,14 @@ def differences_of_halves(whole: Comparison, first: Floats, second: Floats) -> F
     each half's. Counts are integers, so that all of it is as exact as `differences`.
     """
     counts = whole.reference.features(LBP).astype(np.float64)
-    means = (half @ counts / half.sum(axis=1, keepdims=True) for half in (first, second))
-    return np.subtract(*means)
+    first, second = (half @ counts / half.sum(axis=1, keepdims=True) for half in (first, second))
+    return first - second
 
 
 def total_difference_of_halves(whole: Comparison, first: Floats, second: Floats) -> Floats:
     """The absolute differences of all elements, summed, for many halves at once: (S, 1)."""
-    return np.abs(differences_of_halves(whole, first, second)).sum(axis=1, keepdims=True)
+    summed = np.abs(differences_of_halves(whole, first, second)).sum(axis=1, keepdims=True)
+    return np.asarray(summed)
 
 
 def total_difference(comparison: Comparison) -> list[MetricValue]:
