@@ -53,6 +53,8 @@ _TEXT = (
 )
 # What sensitivity-summary says of a response.
 AS_IT_SHOULD, WRONG_WAY, NO_RESPONSE = "as it should", "wrong way", "none"
+# What stability says of a training that ended within its burn-in, before signs count.
+TOO_SHORT = "too short"
 
 # The tables of this study's own readers: what all of their names begin with, and their names.
 READER = "reader"

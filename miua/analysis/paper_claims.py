@@ -12,6 +12,8 @@ from miua.analysis.claim_tests import (  # noqa: F401  (importing them registers
     images,
     longer_training,
     published_points,
+    stability,
+    training_size,
     trainings,
 )
 from miua.analysis.claim_tests.base import TESTS

@@ -21,6 +21,7 @@ from collections.abc import Callable
 
 import numpy as np
 from scipy import optimize, special, stats
+from statsmodels.stats.oneway import power_equivalence_oneway
 from statsmodels.stats.power import FTestAnovaPower
 
 from miua.analysis.checks import FEWEST_POINTS, Numbers, UndecidedError
@@ -56,6 +57,17 @@ def anova_power(n: int, groups: int, f: float, *, alpha: float = 0.05) -> float:
     degrees_of_freedom(n, groups)
     power = float(FTestAnovaPower().power(f, n, alpha, k_groups=groups))
     return 1.0 if math.isnan(power) else power  # scipy's answer to a chance too near to 1
+
+
+def anova_equivalence_power(n: int, groups: int, f: float, *, alpha: float = 0.05) -> float:
+    """The chance of showing by Wellek's F test that equal means differ by less than Cohen's f.
+
+    The test holds the F statistic of n values in all against the noncentral F distribution at f
+    (Wellek, Testing Statistical Hypotheses of Equivalence and Noninferiority, 2nd ed. 2010, section
+    7.2; its epsilon is f times the square root of the number of groups).
+    """
+    degrees_of_freedom(n, groups)
+    return float(power_equivalence_oneway(0, f**2, n, groups, alpha=alpha))
 
 
 def binomial_power(trials: int, share: float, *, chance: float, alpha: float = 0.05) -> float:

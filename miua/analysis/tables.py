@@ -2,8 +2,8 @@
 
 `collect` makes the table of one experiment, and of the stability of its trainings: the signs and
 their bounds are those of `miua.training.signs`, which a training itself logs for each epoch. Here
-they are judged of a training as a whole: of its discriminator by the last half of its epochs, of
-its samples by the last set. `analyse` joins the sets of the main grid.
+they are judged of a training as a whole, after its burn-in: of its discriminator by the last half
+of its epochs, of its samples by the last set. `analyse` joins the sets of the main grid.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from miua.analysis.columns import framed, study_table
+from miua.analysis.columns import TOO_SHORT, framed, study_table
 from miua.errors import MiuaError
 from miua.files import read_array, read_json, write_array, write_json
 from miua.metrics.registry import LBPV_ELEMENTS, MEASURES
@@ -32,7 +32,7 @@ from miua.study.store import (
 from miua.training import signs
 
 # The discriminator counts as saturated in a training where it is so in more than this share of the
-# last half of its epochs.
+# last half of its epochs, those of the burn-in left out.
 SATURATED_SHARE = 0.5
 
 
@@ -98,8 +98,13 @@ def analyse(results: Path) -> list[Path]:
 
 
 def saturated_share(log: pd.DataFrame) -> float:
-    """The share of the last half of epochs in which the discriminator is saturated."""
+    """The share of the last half of epochs in which the discriminator is saturated.
+
+    Epochs of the burn-in are left out, unless there are no others.
+    """
     late = log.iloc[len(log) // 2 :]
+    if (after := late[late["updates"] > signs.BURN_IN_UPDATES]).size:
+        late = after
     both = late[["accuracy_real", "accuracy_synthetic"]].min(axis=1)
     return float((both >= signs.SATURATED_ACCURACY).mean())
 
@@ -142,10 +147,12 @@ def _row(results: Results, cell: Any, diversities: pd.Series[float]) -> dict[str
     diverged_epoch = read_json(diverged)["epoch"] if diverged.exists() else None
     diversity = float(diversities.iloc[0]) if len(diversities) else None
     share = saturated_share(log)
+    trained = log.iloc[-1]["updates"] > signs.BURN_IN_UPDATES
+    collapsed = diversity is not None and diversity < signs.COLLAPSED_DIVERSITY
     seen = {
         signs.NON_FINITE: diverged_epoch is not None and diverged_epoch <= cell.epoch,
-        signs.SATURATED: share > SATURATED_SHARE,
-        signs.COLLAPSED: diversity is not None and diversity < signs.COLLAPSED_DIVERSITY,
+        signs.SATURATED: trained and share > SATURATED_SHARE,
+        signs.COLLAPSED: trained and collapsed,
     }
     shown = [sign for sign, is_seen in seen.items() if is_seen]
     last = ("accuracy_real", "accuracy_synthetic", "generator_loss", "discriminator_loss")
@@ -158,6 +165,6 @@ def _row(results: Results, cell: Any, diversities: pd.Series[float]) -> dict[str
         "saturated_share": share,
         "diversity": diversity,
         "signs": "; ".join(shown),
-        "stable": "no" if shown else "yes",
+        "stable": "no" if shown else "yes" if trained else TOO_SHORT,
         "events": "; ".join(signs.told(log["epoch"], log["events"])),
     }

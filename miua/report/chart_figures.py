@@ -17,7 +17,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
 
 from miua.analysis.clinician import HIGHEST_SCORE, LOWEST_SCORE, read_scores
-from miua.analysis.columns import AS_IT_SHOULD, NO_RESPONSE, WRONG_WAY
+from miua.analysis.columns import AS_IT_SHOULD, NO_RESPONSE, TOO_SHORT, WRONG_WAY
 from miua.charts import style
 from miua.metrics.registry import (
     ALL_MEASURES,
@@ -308,7 +308,8 @@ def draw_stability(results: Results) -> Figure:
         pictures, losses, accuracies = panels[:, column]
         show_set(pictures, results, str(cells.loc[arm, "set"]), 2, 2)
         pictures.set_title(f"{arm} pixels" if arm.isdigit() else _arm_label(arm, 16), pad=3)
-        found = textwrap.fill(str(signs.loc[arm, "signs"]) or "no sign", 15)
+        none = "too short to judge" if signs.loc[arm, "stable"] == TOO_SHORT else "no sign"
+        found = textwrap.fill(str(signs.loc[arm, "signs"]) or none, 15)
         pictures.set_xlabel(found, fontsize=SMALL)
         _draw_curves(losses, log, LOSSES)
         _draw_curves(accuracies, log, ACCURACIES)

@@ -16,7 +16,7 @@ from miua.report import study_tables as tables
 from miua.report.study_tables import computed, last_sets, shown_measure, study_table
 from miua.study.plan import Experiment, RealImages, read_experiments
 from miua.study.store import COMPUTED, Results, not_computed, read_experiment, read_metrics
-from miua.training.signs import COLLAPSED_DIVERSITY, SATURATED_ACCURACY
+from miua.training.signs import BURN_IN_UPDATES, COLLAPSED_DIVERSITY, SATURATED_ACCURACY
 from miua.wording import MISSING, number, p_value, span
 
 NOT_COMPUTED = "n. c."
@@ -117,7 +117,8 @@ def _stability_row(row: Any) -> list[str]:
         str(row["arm"]),
         *(number(row[column]) for column in ("image_size", "epochs", "updates")),
         *(number(share, 2) for share in (*shares, row["diversity"])),
-        signs.replace("; ", ", ") or "none",
+        signs.replace("; ", ", ")
+        or ("not judged" if row["stable"] == columns.TOO_SHORT else "none"),
     ]
 
 
@@ -210,9 +211,9 @@ def stability_tables(results: Results) -> Iterator[PrintedTable]:
         "Epochs in which a loss is not finite, the discriminator is right on at least "
         f"{100 * SATURATED_ACCURACY:.0f} % of both kinds of images, or synthetic images of a batch "
         f"differ from each other by less than {COLLAPSED_DIVERSITY} of what real ones do. An event "
-        "is no verdict: a training has a sign of instability only if it is saturated in more than "
-        f"{100 * SATURATED_SHARE:.0f} % of the last half of its epochs, its last set is collapsed, "
-        "or it diverged"
+        "is no verdict: a training has a sign of instability only if it diverged, or if after "
+        f"{BURN_IN_UPDATES} updates it is saturated in more than {100 * SATURATED_SHARE:.0f} % of "
+        "the last half of its epochs, or its last set is collapsed"
     )
     events = _event_rows(results)
     head, runs = ["Training", "For", "Epochs", "Events in its log"], [row[0] for row in events]

@@ -56,7 +56,7 @@ UNQUOTED = re.compile(
     r"floor-subject-(mi|psnr|v20|v143|v240|fd-lbp)-repeats|(sets|floor-subject|seeds|response)-fd-enet-.*|"
     r"seeds-(fid|diversity)-deviation|response-(fid|v|diversity)-.*|response-.*-unnoticed|"
     r"claim-(correlation-others|stability-larger|sensitivity-(mutual-information|psnr|v\d+)|"
-    r"training-size-(fid|lbpv|mutual-information|psnr))-(verdict|reason)"
+    r"training-size-(fid|lbpv|mutual-information|psnr)(-equivalence)?)-(verdict|reason)"
 )
 _DIGITS = ("Zero", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine")
 

@@ -9,6 +9,9 @@
   auxiliary classifier GANs, ICML 2017).
 
 The literature names the signs; the bounds are this project's.
+
+An untrained network shows the last two as well: its images are all alike, and the discriminator
+tells them from real ones at once. So a training is judged by what comes after its burn-in.
 """
 
 import math
@@ -24,6 +27,9 @@ COLLAPSED = "collapsed samples"
 SATURATED_ACCURACY = 0.99
 # Samples count as collapsed where pairs differ by less than this share of what real ones do.
 COLLAPSED_DIVERSITY = 0.5
+# Updates before which these two are no sign. On real images at 64 x 64 pixels with the text's
+# settings samples were last collapsed, as untrained ones are, after 120 and 130 updates.
+BURN_IN_UPDATES = 1000
 
 
 def signs_of_epoch(values: dict[str, float]) -> list[str]:

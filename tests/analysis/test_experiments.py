@@ -12,16 +12,18 @@ from miua.errors import MiuaError
 from miua.files import write_array, write_json, write_text
 from miua.study.plan import Experiment, Profile, cells_csv, make_plan
 from miua.study.store import SET_COLUMNS, Results, read_cells, read_experiment
+from miua.training.signs import BURN_IN_UPDATES
 
 EPOCHS = [2, 4]
 
 
-def write_run(run, accuracy=0.7, epochs=EPOCHS[-1], loss=1.0, events=()):
-    """A log whose accuracy on both kinds of images is `accuracy`, and a longer one than needed."""
+def write_run(run, accuracy=0.7, epochs=EPOCHS[-1], loss=1.0, events=(), updates=BURN_IN_UPDATES):
+    """A log of `epochs` epochs with so many updates each, whose accuracy on both kinds of images is
+    `accuracy`; only the first epoch is within the burn-in, if not said otherwise."""
     lines = [
         {
             "epoch": epoch,
-            "updates": epoch,
+            "updates": epoch * updates,
             "generator_loss": loss,
             "discriminator_loss": loss,
             "accuracy_real": accuracy,
@@ -130,14 +132,41 @@ def test_a_calm_training_shows_no_sign(results):
 def test_a_saturated_discriminator_is_a_sign_only_on_both_kinds(results):
     write_run(results.folder / "runs" / "augmentation_none", accuracy=0.995)
     assert signs(results).loc["none", "signs"] == "saturated discriminator"
-    log = pd.DataFrame({"accuracy_real": [1.0] * 4, "accuracy_synthetic": [0.5] * 4})
-    assert saturated_share(log) == 0
+    assert saturated_share(accuracies([1.0] * 4, [0.5] * 4)) == 0
 
 
-def test_saturation_counts_in_the_last_half_alone():
+def accuracies(real, synthetic, updates=BURN_IN_UPDATES):
+    """A log with so many updates an epoch."""
+    counted = [updates * (epoch + 1) for epoch in range(len(real))]
+    return pd.DataFrame(
+        {"updates": counted, "accuracy_real": real, "accuracy_synthetic": synthetic}
+    )
+
+
+def test_saturation_counts_in_the_last_half_alone_and_after_the_burn_in():
     accuracy = [1.0, 1.0, 1.0, 1.0, 0.5, 0.5, 1.0, 0.5]
-    log = pd.DataFrame({"accuracy_real": accuracy, "accuracy_synthetic": accuracy})
-    assert saturated_share(log) == 1 / 4
+    assert saturated_share(accuracies(accuracy, accuracy)) == 1 / 4
+    # Of the last half only the last two epochs are after the burn-in.
+    assert saturated_share(accuracies(accuracy, accuracy, BURN_IN_UPDATES / 6)) == 1 / 2
+    # None is: told of all, and no sign.
+    assert saturated_share(accuracies(accuracy, accuracy, 3)) == 1 / 4
+
+
+@pytest.mark.parametrize(("updates", "stable"), [(3, "too short"), (250, "too short"), (251, "no")])
+def test_an_untrained_network_is_not_called_unstable(results, updates, stable):
+    # Twelve updates at 64, 128 and 256 pixels: the discriminator is right on everything, and the
+    # samples are all alike. Up to the end of the burn-in that is no sign.
+    run = results.folder / "runs" / "augmentation_none"
+    write_run(run, accuracy=1.0, updates=updates, events=["saturated discriminator"])
+    write_metrics(results.folder, "augmentation_none_e0004", diversity=0.005)
+    found = signs(results).loc["none"]
+    assert found["stable"] == stable
+    shown = "saturated discriminator; collapsed samples" if stable == "no" else ""
+    assert found["signs"] == shown
+    assert found["saturated_share"] == 1
+    assert found["events"] == "saturated discriminator in 4 of 4 epochs (1-4)"
+    write_json(run / "diverged.json", {"epoch": 4, "reason": "a loss is not finite at epoch 4"})
+    assert "non-finite loss" in signs(results).loc["none", "signs"]  # that is one at any length
 
 
 def test_samples_much_more_alike_than_real_images_are_a_sign(results):

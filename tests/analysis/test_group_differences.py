@@ -1,17 +1,20 @@
 """Comparisons and equivalence of groups against published examples, closed forms and the null."""
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
+from statsmodels.stats.weightstats import ttost_ind
 
 from miua.analysis.checks import UndecidedError
-from miua.analysis.group_differences import compare_blocked, compare_groups, equivalence_of_groups
+from miua.analysis.group_differences import equivalence, equivalence_power, grouped
 
 DRAWS = 400
-SIZES = np.repeat([100, 300, 500, 800, 999], 4)
-EPOCHS = np.tile([300, 500, 800, 1000], 5)
+# The trainings that there are: one of each size, and two more seeds of one.
+SIZES = np.array([100, 300, 300, 300, 500, 800, 999])
 
 
 def long_table(*samples):
@@ -26,7 +29,7 @@ def keeps_level(rejected, draws=DRAWS, level=0.05):
 def test_analysis_of_variance_of_a_published_example():
     # McDonald et al. (1991), mussel shells, as worked in the Handbook of Biological Statistics:
     # F(4, 34) = 7.12, p = 2.8e-4; the digits are scipy's documented ones.
-    found = compare_groups(
+    found = grouped(
         *long_table(
             [0.0571, 0.0813, 0.0831, 0.0976, 0.0817, 0.0859, 0.0735, 0.0659, 0.0923, 0.0836],
             [0.0873, 0.0662, 0.0672, 0.0819, 0.0749, 0.0649, 0.0835, 0.0725],
@@ -35,137 +38,122 @@ def test_analysis_of_variance_of_a_published_example():
             [0.0703, 0.1026, 0.0956, 0.0973, 0.1039, 0.1045],
         )
     )
-    assert found.anova_f == pytest.approx(7.121019471642447)
-    assert found.anova_p == pytest.approx(0.0002812242314534544)
-
-
-def test_kruskal_and_wallis_of_a_published_example():
-    # Hollander and Wolfe (1973), p. 116; R: kruskal.test: H = 0.77143, df = 2, p-value = 0.68.
-    found = compare_groups(
-        *long_table([2.9, 3.0, 2.5, 2.6, 3.2], [3.8, 2.7, 4.0, 2.4], [2.8, 3.4, 3.7, 2.2, 2.0])
-    )
-    assert found.kruskal_p == pytest.approx(stats.chi2.sf(0.77143, 2), abs=5e-6)
-
-
-def test_the_effect_size_is_the_share_of_the_sum_of_squares():
-    values, groups = long_table([1, 2, 6], [4, 8, 9, 7], [3, 3])
-    found = compare_groups(values, groups)
-    means = np.array([3, 7, 3])[groups]
-    between, within = ((means - values.mean()) ** 2).sum(), ((values - means) ** 2).sum()
-    assert found.eta_squared == pytest.approx(between / (between + within))
+    assert found.difference_p() == pytest.approx(0.0002812242314534544)
+    assert (found.freedom, found.counts) == (34, (10, 8, 7, 8, 6))
 
 
 def test_two_groups_are_student_s_t_test():
     a, b = np.random.default_rng(1).normal(size=(2, 9))
-    found, t = compare_groups(*long_table(a, b)), stats.ttest_ind(a, b)
-    assert found.anova_f == pytest.approx(float(t.statistic) ** 2)
-    assert found.anova_p == pytest.approx(float(t.pvalue))
+    found, t = grouped(*long_table(a, b)), stats.ttest_ind(a, b)
+    assert found.difference_p() == pytest.approx(float(t.pvalue))
+    difference = found.difference(0, 1)
+    assert difference.value / difference.error == pytest.approx(float(t.statistic))
+    interval = t.confidence_interval(0.9)
+    assert difference.value - difference.reach(0.05) == pytest.approx(interval.low)
+    assert difference.value + difference.reach(0.05) == pytest.approx(interval.high)
+
+
+def test_a_group_of_one_is_compared_by_what_the_others_vary():
+    values = np.array([5.0, 1.0, 2.0, 3.0, 2.5, 4.0, 0.0])
+    found = grouped(values, SIZES)
+    assert found.names == (100, 300, 500, 800, 999)
+    assert (found.deviation, found.freedom) == (pytest.approx(1.0), 2)
+    samples = [values[np.array(size) == SIZES] for size in found.names]
+    assert found.difference_p() == pytest.approx(stats.f_oneway(*samples).pvalue)
+    difference = found.difference(100, 300)
+    assert difference.value == pytest.approx(3.0)
+    assert difference.error == pytest.approx(math.sqrt(4 / 3))
 
 
 def test_the_null_keeps_its_level_and_a_planted_effect_is_found():
     draws = np.random.default_rng(2)
-    found = [compare_groups(draws.normal(size=20), SIZES) for _ in range(DRAWS)]
-    for name in ("anova_p", "kruskal_p"):
-        assert keeps_level(sum(getattr(each, name) <= 0.05 for each in found)), name
-    planted = compare_groups(draws.normal(size=20) + SIZES / 100, SIZES)
-    assert max(planted.anova_p, planted.kruskal_p) < 0.005
-    assert planted.eta_squared > 0.7
+    found = [grouped(draws.normal(size=7), SIZES).difference_p() for _ in range(DRAWS)]
+    assert keeps_level(sum(p <= 0.05 for p in found))
+    assert grouped(draws.normal(size=7) + SIZES, SIZES).difference_p() < 0.005
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.floats(0.01, 100), st.floats(-100, 100), st.permutations(range(20)))
+@given(st.floats(0.01, 100), st.floats(-100, 100), st.permutations(range(7)))
 def test_units_order_and_names_decide_nothing(scale, shift, order):
-    values = np.random.default_rng(4).normal(size=20)
-    plain = compare_groups(values, SIZES)
-    order = np.array(order)
-    other = compare_groups((scale * values + shift)[order], np.char.mod("set %04d", SIZES[order]))
-    assert other == pytest.approx(plain, rel=1e-6)
+    values = np.random.default_rng(4).normal(size=7)
+    plain, order = grouped(values, SIZES), np.array(order)
+    other = grouped((scale * values + shift)[order], np.char.mod("set %04d", SIZES[order]))
+    assert other.difference_p() == pytest.approx(plain.difference_p(), rel=1e-6)
+    before, after = equivalence(plain, margin=3.0), equivalence(other, margin=3.0 * scale)
+    assert after.p == pytest.approx(before.p, rel=1e-6)
+    assert after.beyond == pytest.approx(before.beyond, rel=1e-6)
 
 
-def test_friedman_of_a_published_example():
-    # Hollander and Wolfe (1973), p. 140, rounding first base; R: friedman.test(RoundingTimes):
-    # chi-squared = 11.143, df = 2, p-value = 0.003805.
-    printed = """5.40 5.50 5.55 5.85 5.70 5.75 5.20 5.60 5.50 5.55 5.50 5.40 5.90 5.85 5.70 5.45
-        5.55 5.60 5.40 5.40 5.35 5.45 5.50 5.35 5.25 5.15 5.00 5.85 5.80 5.70 5.25 5.20 5.10 5.65
-        5.55 5.45 5.60 5.35 5.45 5.05 5.00 4.95 5.50 5.50 5.40 5.45 5.55 5.50 5.55 5.55 5.35 5.45
-        5.50 5.55 5.50 5.45 5.25 5.65 5.60 5.40 5.70 5.65 5.55 6.30 6.30 6.25"""
-    times = np.array(printed.split(), dtype=float)
-    p, w = compare_blocked(times, np.tile(["round", "narrow", "wide"], 22), np.arange(66) // 3)
-    assert p == pytest.approx(0.003805, abs=5e-7)
-    assert w == pytest.approx(11.143 / 44, abs=1e-5)
+def test_two_one_sided_tests_are_statsmodels():
+    a, b = np.random.default_rng(3).normal(size=(2, 12))
+    for margin in (0.3, 1.0, 2.0):
+        found = equivalence(grouped(*long_table(a, b)), margin=margin)
+        assert found.p == pytest.approx(ttost_ind(a, b, -margin, margin)[0])
 
 
-def test_kendall_s_w_is_one_for_one_order_and_zero_for_none():
-    same = compare_blocked(SIZES + EPOCHS, SIZES, EPOCHS)
-    assert same[1] == pytest.approx(1)
-    latin = np.array([[1, 2, 3], [2, 3, 1], [3, 1, 2]])
-    groups, blocks = np.tile(range(3), 3), np.repeat(range(3), 3)
-    assert compare_blocked(latin.ravel(), groups, blocks)[1] == pytest.approx(0)
-    order = np.random.default_rng(5).permutation(20)
-    assert compare_blocked((SIZES + EPOCHS)[order], SIZES[order], EPOCHS[order]) == same
+def test_two_one_sided_tests_of_a_published_example():
+    # Lakens, Social Psychological and Personality Science 8, 2017, with his TOSTER's summary data
+    # m1 = 4.55, m2 = 4.87, sd 1.05 and 1.11, n 15 each, margin 0.5 d: not equivalent.
+    # Student's form: t = -0.811, 28 df; upper and lower t 0.558 and -2.180, so p = 0.29.
+    shape = stats.zscore(np.random.default_rng(5).normal(size=15), ddof=1)
+    pooled = math.sqrt((1.05**2 + 1.11**2) / 2)
+    groups = grouped(*long_table(4.55 + 1.05 * shape, 4.87 + 1.11 * shape))
+    found = equivalence(groups, margin=0.5 * pooled)
+    assert found.p == pytest.approx(stats.t.sf(0.558, 28), abs=1e-3)
+    assert found.pair == (0, 1)
+    assert found.difference == pytest.approx(-0.32)
 
 
-def test_friedman_keeps_its_level_whatever_the_blocks_add():
-    draws = np.random.default_rng(6)
-    rejected = sum(
-        compare_blocked(draws.normal(size=60) + 10 * (np.arange(60) // 5),
-                        np.arange(60) % 5, np.arange(60) // 5)[0] <= 0.05
-        for _ in range(DRAWS)
-    )  # fmt: skip
-    assert keeps_level(rejected)
+def at_margin(margin):
+    """Means of the trainings, of which the largest and the smallest size differ by the margin."""
+    return np.where(SIZES == 100, margin, np.where(SIZES == 999, 0, margin / 2))
 
 
-def test_equivalence_of_a_published_example():
-    # Jan and Shieh (British Journal of Mathematical and Statistical Psychology 72, 2019), with
-    # Wellek's epsilon = 0.5, that is f = 0.5 / sqrt(4): F = 0.0926, p = 0.0083.
-    values, groups = long_table(
-        [112.488, 103.738, 86.344, 101.708, 95.108, 105.931, 95.815, 91.864, 102.479, 102.644],
-        [100.421, 101.966, 99.636, 105.983, 88.377, 102.618, 105.486, 98.662, 94.137, 98.626,
-         89.367, 106.204],
-        [84.846, 100.488, 119.763, 103.736, 93.141, 108.254, 99.510, 89.005, 108.200, 82.209,
-         100.104, 103.706, 107.067],
-        [100.825, 100.255, 103.363, 93.230, 95.325, 100.288, 94.750, 107.129, 98.246, 96.365,
-         99.740, 106.049, 92.691, 93.111, 98.243],
-    )  # fmt: skip
-    p, power = equivalence_of_groups(values, groups, bound=0.25)
-    assert compare_groups(values, groups).anova_f == pytest.approx(0.0926, abs=6e-4)
-    assert p == pytest.approx(0.0083, abs=1e-4)
-    critical = stats.ncf.ppf(0.05, 3, 46, 50 / 16)
-    assert power == pytest.approx(stats.f.cdf(critical, 3, 46))
-    strict_p, strict_power = equivalence_of_groups(values, groups, bound=0.25, alpha=0.005)
-    assert strict_p == p
-    assert strict_power < power
-
-
-def at_effect(f):
-    """Group means of this Cohen's f, for five groups of four."""
-    shape = np.array([-1.0, -0.5, 0, 0.5, 1])
-    return (f * shape / shape.std())[np.arange(20) // 4]
-
-
-def test_groups_at_the_bound_are_called_equivalent_as_often_as_the_level_says():
+def test_groups_at_the_margin_are_called_equivalent_at_most_as_often_as_the_level_says():
     draws = np.random.default_rng(7)
-    found = [
-        equivalence_of_groups(draws.normal(size=20) + at_effect(0.9), SIZES, bound=0.9)
-        for _ in range(DRAWS)
-    ]
-    assert keeps_level(sum(p < 0.05 for p, _ in found))
+    for margin, least in ((8.0, 0), (100.0, 8)):
+        found = [
+            equivalence(grouped(draws.normal(size=7) + at_margin(margin), SIZES), margin=margin)
+            for _ in range(DRAWS)
+        ]
+        equivalent = sum(each.p < 0.05 for each in found)
+        assert least <= equivalent <= DRAWS * 0.05 + 13  # three standard errors
+        assert sum(each.beyond < 0.05 for each in found) <= DRAWS * 0.05 + 13
 
 
-def test_equal_groups_are_called_equivalent_as_often_as_the_power_says():
+def test_groups_that_differ_by_more_than_the_margin_are_found():
+    draws = np.random.default_rng(9)
+    found = equivalence(grouped(draws.normal(size=7) + at_margin(200.0), SIZES), margin=50.0)
+    assert found.p > 0.9
+    assert found.beyond < 0.01
+    assert found.pair == (100, 999)
+    assert found.low < found.difference < found.high
+
+
+@pytest.mark.parametrize("margin", [7.0, 8.0])
+def test_equal_groups_are_called_equivalent_as_often_as_the_power_says(margin):
     draws = np.random.default_rng(8)
-    found = [equivalence_of_groups(draws.normal(size=20), SIZES, bound=0.9) for _ in range(DRAWS)]
-    power = found[0][1]
-    assert 0.7 < power < 0.9
-    assert keeps_level(sum(p < 0.05 for p, _ in found), level=power)
+    power = equivalence_power([1, 3, 1, 1, 1], margin)
+    assert 0.4 < power < 0.95
+    found = [equivalence(grouped(draws.normal(size=7), SIZES), margin=margin) for _ in range(DRAWS)]
+    assert keeps_level(sum(each.p < 0.05 for each in found), level=power)
+
+
+def test_the_power_of_two_groups_is_the_closed_form():
+    # Two groups, known deviation in the limit: 2 Phi(c) - 1 with c = margin / error - 1.645.
+    n, margin = 2000, 0.15
+    c = margin / math.sqrt(2 / n) - stats.norm.isf(0.05)
+    expected = 2 * stats.norm.cdf(c) - 1
+    assert equivalence_power([n, n], margin) == pytest.approx(expected, abs=0.01)
+    assert equivalence_power([1, 2], 1e9) == 1
+    assert equivalence_power([1, 2], 0.0) == 0
 
 
 def test_absence_of_significance_is_no_equivalence():
-    values = np.random.default_rng(9).normal(size=20)
-    assert compare_groups(values, SIZES).anova_p > 0.05
-    p, power = equivalence_of_groups(values, SIZES, bound=0.25)
-    assert p > 0.05
-    assert power < 0.1
+    found = grouped(np.random.default_rng(6).normal(size=7), SIZES)
+    assert found.difference_p() > 0.05
+    assert equivalence(found, margin=2.0).p > 0.05
+    assert equivalence_power(found.counts, 2.0) < 0.1
 
 
 @pytest.mark.parametrize(
@@ -180,30 +168,4 @@ def test_absence_of_significance_is_no_equivalence():
 )
 def test_too_little_is_undecided(values, groups, reason):
     with pytest.raises(UndecidedError, match=reason):
-        compare_groups(values, groups)
-    with pytest.raises(UndecidedError, match=reason):
-        equivalence_of_groups(values, groups, bound=0.5)
-
-
-def test_too_little_is_undecided_in_blocks():
-    with pytest.raises(UndecidedError, match="2 group"):
-        compare_blocked([1, 2, 3, 4], [0, 1, 0, 1], [0, 0, 1, 1])
-    with pytest.raises(UndecidedError, match="1 block"):
-        compare_blocked([1, 2, 3], [0, 1, 2], [0, 0, 0])
-    with pytest.raises(UndecidedError, match="0 group"):
-        compare_blocked([], [], [])
-    with pytest.raises(UndecidedError, match="each block are equal"):
-        compare_blocked(EPOCHS, SIZES, EPOCHS)
-
-
-def test_a_block_that_lacks_a_group_is_left_out():
-    values = np.random.default_rng(10).normal(size=20)
-    whole = EPOCHS > 300
-    assert compare_blocked(values[1:], SIZES[1:], EPOCHS[1:]) == compare_blocked(
-        values[whole], SIZES[whole], EPOCHS[whole]
-    )
-
-
-def test_two_values_of_a_group_in_a_block_are_an_error():
-    with pytest.raises(ValueError, match="duplicate"):
-        compare_blocked(range(20), SIZES, SIZES)
+        grouped(values, groups)

@@ -8,6 +8,7 @@ from scipy import stats
 
 from miua.analysis.checks import UndecidedError
 from miua.analysis.power import (
+    anova_equivalence_power,
     anova_power,
     as_unlikely,
     binomial_power,
@@ -66,6 +67,18 @@ def test_drawn_groups_are_found_as_often_as_the_power_says():
     assert stats.binomtest(int((result.pvalue < 0.05).sum()), count, power).pvalue > 0.001
 
 
+def test_the_study_s_design_shows_equivalence_with_a_power_of_0_17():
+    # 20 sets of five sizes, Cohen's f = 0.4: the F statistic must lie below the 5 % quantile of the
+    # noncentral F with noncentrality 20 * 0.16.
+    critical = stats.ncf.ppf(0.05, 4, 15, 20 * 0.4**2)
+    power = anova_equivalence_power(20, 5, 0.4)
+    assert power == pytest.approx(stats.f.cdf(critical, 4, 15))
+    assert power == pytest.approx(0.165, abs=0.0005)
+    draws = np.random.default_rng(3).normal(size=(5, 4, 5000))
+    found = (stats.f_oneway(*draws).statistic < critical).sum()
+    assert stats.binomtest(int(found), 5000, power).pvalue > 0.001
+
+
 @pytest.mark.parametrize("power", [0.5, 0.8, 0.95])
 def test_the_smallest_effect_has_the_power_asked_for(power):
     assert correlation_power(20, smallest_correlation(20, power=power)) == pytest.approx(power)
@@ -100,6 +113,7 @@ def test_published_sample_sizes_come_out_as_smallest_effects():
         (lambda: anova_power(20, 1, 0.5), "1 group"),
         (lambda: anova_power(5, 5, 0.5), "no variation within groups"),
         (lambda: anova_power(0, 0, 0.5), "0 group"),
+        (lambda: anova_equivalence_power(5, 5, 0.5), "no variation within groups"),
         (lambda: smallest_correlation(3, power=0.999999), "too few points"),
     ],
 )

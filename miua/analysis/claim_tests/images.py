@@ -139,7 +139,7 @@ def floor_reaches(
 
     `multiple` is of the largest difference among 95 % of the splits.
     """
-    floor = _floor(evidence, list(values))
+    floor = floor_of(evidence, list(values))
     bounds = _bounds(floor)
     told = {m: f"{number(bounds[m], 2)} (stated {value:g})" for m, value in values.items()}
     return ClaimFinding(
@@ -157,7 +157,7 @@ def sets_within_floor(
     evidence: Evidence, metrics: Metrics, arm: str = EQUAL_EPOCHS, *, multiple: Positive
 ) -> ClaimFinding:
     """The sets' mean |difference| is no larger than real images show among themselves."""
-    sets, floor = evidence.sets(GRID, arm), _floor(evidence, metrics)
+    sets, floor = evidence.sets(GRID, arm), floor_of(evidence, metrics)
     bounds = _bounds(floor)
     means = {metric: computed(sets, metric)["value"].abs().mean() for metric in metrics}
     ratios = {metric: mean / bounds[metric] for metric, mean in means.items()}
@@ -175,7 +175,7 @@ def sets_within_floor(
 @claim_test
 def floor_exceeds(evidence: Evidence, metric: Metric, *, least: float) -> ClaimFinding:
     """In 97.5 % of splits the metric of real against real images is above the threshold."""
-    floors = _floor(evidence, [metric])
+    floors = floor_of(evidence, [metric])
     _check_range(floors)
     floor = floors.iloc[0]
     mean, low, high = floor[["mean", "low", "high"]]
@@ -241,9 +241,9 @@ def splits_share_subjects(evidence: Evidence, *, subjects: AtLeastOne) -> ClaimF
 @claim_test
 def order_matters(evidence: Evidence, metrics: Metrics, *, multiple: Positive) -> ClaimFinding:
     """Halves in the order of the files differ by more than 95 % of the splits that are drawn."""
-    drawn = _floor(evidence, metrics)
+    drawn = floor_of(evidence, metrics)
     bounds = _bounds(drawn)
-    in_order = _floor(evidence, metrics, split="order")
+    in_order = floor_of(evidence, metrics, split="order")
     differences = in_order["mean"]
     told = {
         metric: f"{number(value, 2)} (drawn: within {number(bounds[str(metric)], 2)})"
@@ -319,7 +319,7 @@ def _among_lowest(elements: int, own: Numbers, alpha: float, lowest: float) -> t
     return float(power), float(as_high)
 
 
-def _floor(evidence: Evidence, metrics: list[str], split: str = "subject") -> pd.DataFrame:
+def floor_of(evidence: Evidence, metrics: list[str], split: str = "subject") -> pd.DataFrame:
     """The floor of these metrics, by metric; if not said otherwise, of splits by subject."""
     table = evidence.table("noise-floor-summary")
     table = table[table["split"] == split]

@@ -1,62 +1,40 @@
-"""Tests of trainings: which arm is best or most stable, and whether their number of images matters.
+"""Tests of arms: which one gives the images that are closest to real ones.
 
-Arms are single trainings, so what differs between two of them may be the seed alone. The rule: the
-difference of two single runs has the standard deviation sqrt(2) s, with s that over seeds at the
-same training size and epoch, and is compared with Student's t on seeds - 1 degrees of freedom.
-
-A run's sets are snapshots of one training and no independent repetitions. The one-way test, which
-the study most likely made, takes them for such; Friedman's test, blocked by epoch, takes out what
-the epochs have in common, but neither can tell a size from the one run that stands for it.
+The text's settings were trained with several seeds, other arms most often once. All of these
+trainings count, each once, and what they vary by within an arm is the error of every comparison.
 """
 
-import math
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import Literal
 
+import numpy as np
 import pandas as pd
-from pydantic import Field
-from scipy import stats
+from statsmodels.regression.linear_model import OLS
 
-from miua.analysis.checks import UndecidedError
+from miua.analysis.checks import UndecidedError, is_constant
 from miua.analysis.claim_tests.base import (
     NOT_REPRODUCED,
     REPRODUCED,
     SEEDS,
     UNDECIDED,
-    AtLeastOne,
     ClaimFinding,
     Evidence,
-    ExperimentName,
     Fraction,
     Metrics,
     Names,
-    NotTestableError,
-    Positive,
     Share,
     claim_test,
     computed,
     decide,
     has_computed,
-    labels,
-    nearest_computed,
     number,
     of_arm,
     p_text,
 )
-from miua.analysis.clinician import holm
-from miua.analysis.group_differences import compare_blocked, compare_groups, equivalence_of_groups
-from miua.analysis.power import anova_power, smallest_anova_effect
-from miua.config import VARIANTS, Strict
+from miua.analysis.claim_tests.runs import deciding_distance
+from miua.analysis.group_differences import grouped
+from miua.config import VARIANTS
 from miua.metrics.registry import measure
-
-Count = Annotated[int, Field(ge=0)]
-
-
-class Runs(Strict):
-    """Trainings of an experiment: those of one arm, or of all arms."""
-
-    experiment: ExperimentName
-    arm: str | None = None
 
 
 @claim_test
@@ -69,65 +47,66 @@ def best_arm(
     *,
     alpha: Fraction,
 ) -> ClaimFinding:
-    """An arm is closer to real images than each other one, by more than seeds explain.
+    """An arm, the text's settings, is closer to real images than each other one.
 
-    Every margin over another arm must exceed the one-sided quantile at alpha; that another arm is
-    better is found at alpha over all of them (Bonferroni). An arm whose images are prepared
-    otherwise, such as cropped, has another reference: its distance is told and decides nothing, as
-    that of the arms `beside`. Of `distance` the first metric that was computed decides.
+    Its value is the mean over all seeds of the text's settings. Every other arm must be farther at
+    level alpha (one-sided t tests with the deviation within arms; as all must pass, none is
+    adjusted); that another arm is closer is found at alpha over all of them (Bonferroni).
+
+    An arm whose images are prepared otherwise, such as cropped, has another reference: its distance
+    is told and decides nothing, as that of the arms `beside`. Of `distance` the first that sees
+    anatomy decides; without one the claim stays undecided.
     """
     sets, seeds = evidence.sets(), evidence.sets(SEEDS)
     arms = {arm: of_arm(sets, arm, evidence.experiments[0]) for arm in [best, *others, *beside]}
-    metric = nearest_computed([arms[best], seeds], distance)
+    metric, blind = deciding_distance([arms[best], seeds], distance)
     # An arm without the metric that the best one has gave no images: its training diverged.
-    last = {
-        arm: computed(rows, metric).sort_values("epoch").iloc[-1]
-        for arm, rows in arms.items()
-        if has_computed(rows, metric)
-    }
-    own = last[best]
+    last = {arm: _last(rows, metric) for arm, rows in arms.items() if has_computed(rows, metric)}
+    own = last[best].iloc[0]
+    epoch, size = own["epoch"], own["training_size"]
+    last[best] = _with_seeds(last[best], seeds, metric)
+    alike = [arm for arm in last if last[arm]["preparation"].iloc[0] == own["preparation"]]
     failed = [arm for arm in others if arm not in last]
-    alike = [arm for arm in last if last[arm]["preparation"] == own["preparation"]]
     elsewhere = [arm for arm in others if arm in last and arm not in alike]
-    margins = {arm: last[arm]["value"] - own["value"] for arm in others if arm in alike}
-    if not margins:
+    compared = [arm for arm in others if arm in alike]
+    if not compared:
         reasons = [f"{', '.join(failed)} gave no images to compare with"] if failed else []
         if elsewhere:
             reasons.append(f"the images of {', '.join(elsewhere)} are prepared otherwise")
         raise UndecidedError("; ".join(reasons))
-    epoch, size = own["epoch"], own["training_size"]
-    same = computed(seeds, metric)
-    same = same[(same["epoch"] == epoch) & (same["training_size"] == size)]["value"]
-    if len(same) < 2:
+    runs = pd.concat([last[arm].assign(arm=arm) for arm in [best, *compared]])
+    repeated = len(last[best])
+    if repeated < 2:
         raise UndecidedError(
-            f"{len(same)} seeds at epoch {epoch} and {size} images, at least 2 are needed to say "
+            f"{repeated} seeds at epoch {epoch} and {size} images, at least 2 are needed to say "
             "what seeds alone do"
         )
-    spread = math.sqrt(2) * float(same.std())
-    if not spread > 0:
-        raise UndecidedError("the seeds do not vary")
-    next_best = min(margins, key=margins.__getitem__)
-    margin, levels = margins[next_best], (alpha, alpha / len(margins))
-    needed, beaten = (float(stats.t.isf(each, len(same) - 1)) * spread for each in levels)
-    if margin > needed:
-        verdict, end = REPRODUCED, f"the margin exceeds what {len(same)} seeds explain"
-    elif margin < -beaten:
-        verdict, end = NOT_REPRODUCED, f"{next_best} is better by more than seeds explain"
+    groups = grouped(runs["value"], runs["arm"])
+    margins = {arm: groups.difference(arm, best) for arm in compared}
+    next_best = min(margins, key=lambda arm: margins[arm].value)
+    margin, strict = margins[next_best].value, alpha / len(margins)
+    needed, beaten = (margins[next_best].reach(level) for level in (alpha, strict))
+    if blind:
+        verdict, end = UNDECIDED, blind
+    elif all(each.value > each.reach(alpha) for each in margins.values()):
+        verdict, end = REPRODUCED, f"the margin exceeds what {repeated} seeds explain"
+    elif closer := [arm for arm, each in margins.items() if -each.value > each.reach(strict)]:
+        verdict, end = NOT_REPRODUCED, f"{', '.join(closer)} closer by more than seeds explain"
     else:
-        verdict, end = UNDECIDED, f"single trainings with {len(same)} seeds cannot tell them apart"
-    found = {arm: number(row["value"]) for arm, row in last.items()}
+        verdict, end = UNDECIDED, f"{repeated} seeds of {best} cannot tell them apart"
+    found = {arm: number(rows["value"].mean()) for arm, rows in last.items()}
+    low, high = (number(each) for each in (last[best]["value"].min(), last[best]["value"].max()))
     said = (
-        f"At epoch {epoch} {measure(metric).label} is {found[best]} for {best} and "
-        f"{found[next_best]} for {next_best}, the best other arm"
+        f"At epoch {epoch} {measure(metric).label} is {found[best]} for {best}, the mean of "
+        f"{repeated} seeds ({low} to {high}), and {found[next_best]} for {next_best}, the best "
+        "other arm"
     )
-    if metric != distance[0]:
-        said += f" ({measure(distance[0]).label} was not computed)"
     if failed:
         said += f" ({', '.join(failed)} gave no images)"
-    said += f": {end} ({number(needed if margin > 0 else beaten)})"
+    said += f": {end} (margin needed: {number(needed if margin > 0 else beaten)})"
     for arm in beside:
         if arm in last:
-            said += f"; {arm} has {found[arm]} at epoch {last[arm]['epoch']}"
+            said += f"; {arm} has {found[arm]} at epoch {last[arm]['epoch'].iloc[0]}"
     for arm in elsewhere:
         said += (
             f"; {arm} has {found[arm]} to images prepared otherwise, "
@@ -136,199 +115,74 @@ def best_arm(
     return ClaimFinding(
         verdict,
         f"{said}.",
-        {f"{metric} {arm}": row["value"] for arm, row in last.items()}
+        {f"{metric} {arm}": float(rows["value"].mean()) for arm, rows in last.items()}
         | {"margin": margin, "margin needed": needed, "margin to be beaten": beaten}
-        | {"deviation over seeds": same.std()},
-        n=len(same),
+        | {"deviation over seeds": groups.deviation},
+        n=len(runs),
     )
 
 
 @claim_test
-def arms_are_stable(
+def factors_improve(
     evidence: Evidence,
-    stable: Sequence[str] = (),
-    unstable: Sequence[str] = (),
-    *,
-    most_signs: Count,
-    least_epochs: AtLeastOne,
-) -> ClaimFinding:
-    """Every run of the stable arms is without signs of instability, each unstable arm shows some.
-
-    `most_signs` is how many signs a stable training may show. A sign that was seen is one at any
-    length of training; that fewer than `least_epochs` epochs show none proves nothing.
-    """
-    table = _stability(evidence)
-    sign_counts: dict[str, float] = {}
-    told, contradicted, short = [], [], []
-    for arm in [*stable, *unstable]:
-        rows = of_arm(table, arm, evidence.experiments[0])
-        shown = int((rows["signs"].map(len) > most_signs).sum())
-        sign_counts[f"runs of {arm} with signs"] = shown
-        told.append(f"{arm}: {'; '.join(sorted({*rows['signs'].explode().dropna()})) or 'no sign'}")
-        if not shown and rows["epochs"].min() < least_epochs:
-            short.append(arm)
-        elif bool(shown) != (arm in unstable):
-            contradicted.append(arm)
-    chosen = table[table["arm"].isin([*stable, *unstable])]
-    longest = int(chosen["epochs"].max())
-    verdict, end = REPRODUCED, "as claimed"
-    if contradicted:
-        verdict, end = NOT_REPRODUCED, f"{', '.join(contradicted)} against the claim"
-    elif short:
-        verdict = UNDECIDED
-        end = f"without a sign before {least_epochs} epochs, {', '.join(short)} may still show one"
-    reason = f"After {longest} epochs, {', '.join(told)}: {end}."
-    return ClaimFinding(verdict, reason, sign_counts | {"epochs": longest}, n=len(chosen))
-
-
-@claim_test
-def most_stable_arm(
-    evidence: Evidence, best: str, others: Names, *, most_signs: Count
-) -> ClaimFinding:
-    """An arm shows no more signs than allowed, and each other arm more than it does."""
-    table, experiment = _stability(evidence), evidence.experiments[0]
-    counts = {
-        arm: int(of_arm(table, arm, experiment)["signs"].map(len).max()) for arm in [best, *others]
-    }
-    equal = [arm for arm in others if counts[arm] == counts[best]]
-    if min(counts.values()) < counts[best] or counts[best] > most_signs:
-        verdict, end = NOT_REPRODUCED, f"{best} is not the most stable"
-    elif equal:
-        verdict, end = UNDECIDED, f"{best} and {', '.join(equal)} cannot be told apart"
-    else:
-        verdict, end = REPRODUCED, f"{best} is the most stable"
-    said = "Signs of instability: " + ", ".join(f"{arm} {n}" for arm, n in counts.items())
-    numbers: dict[str, float] = {f"signs of {arm}": count for arm, count in counts.items()}
-    return ClaimFinding(verdict, f"{said}: {end}.", numbers, n=len(counts))
-
-
-@claim_test
-def no_difference_over_sizes(
-    evidence: Evidence, metrics: Metrics, arm: str, *, alpha: Fraction, cohen_f: Positive
-) -> ClaimFinding:
-    """No metric differs with training size.
-
-    A difference that is significant in either test (Holm over tests and metrics) refutes it, and
-    equivalence of every metric within `cohen_f` shows it.
-    """
-    sets = evidence.sets(arm=arm)
-    tested: dict[str, dict[str, float]] = {}
-    sizes, chances, gaps, reasons = [], [], [], []
-    for metric in metrics:
-        try:
-            rows = computed(sets, metric)
-            value, size = rows["value"], rows["training_size"]
-            one = compare_groups(value, size)
-            # A block is an epoch; where a training diverged, it lacks a size.
-            by_epoch, concordance = compare_blocked(value, size, rows["epoch"])
-            equal, chance = equivalence_of_groups(value, size, bound=cohen_f, alpha=alpha)
-        except NotTestableError as error:
-            gaps.append(str(error))
-        except UndecidedError as error:
-            reasons.append(f"{measure(metric).label}: {error}")
-        else:
-            sizes.append((len(rows), size.nunique()))
-            chances.append(chance)
-            tested[metric] = {
-                **{"p one-way": one.anova_p, "p Kruskal-Wallis": one.kruskal_p},
-                **{"p blocked": by_epoch, "p equivalence": equal},
-                **{"eta squared": one.eta_squared, "Kendall W": concordance},
-            }
-    if not tested:
-        raise UndecidedError("; ".join(reasons)) if reasons else NotTestableError("; ".join(gaps))
-    table = pd.DataFrame.from_dict(tested, orient="index")
-    p_values = table[["p one-way", "p blocked"]].to_numpy()
-    table["p Holm"] = holm(p_values.ravel()).reshape(-1, 2).min(axis=1)
-    n, groups = sizes[0]
-    power = anova_power(n, groups, cohen_f, alpha=alpha)
-    smallest = smallest_anova_effect(n, groups, alpha=alpha)
-    numbers = {"smallest Cohen f found": smallest, "power of equivalence": min(chances)}
-    for which, row in table.iterrows():
-        numbers |= {f"{which} {name}": value for name, value in row.items()}
-    differ = [metric for metric in tested if numbers[f"{metric} p Holm"] < alpha]
-    left = "; ".join([*gaps, *reasons])
-    bound = f"Cohen's f = {cohen_f:g}"
-    if differ:
-        verb = "differs" if len(differ) == 1 else "differ"
-        verdict, end = NOT_REPRODUCED, f"{labels(differ)} {verb} with training size"
-    elif not left and (table["p equivalence"] < alpha).all():
-        verdict, end = REPRODUCED, f"the sizes are equivalent within {bound}"
-    else:
-        verdict = UNDECIDED
-        end = (
-            f"no difference is significant after Holm, and equivalence within {bound} is not "
-            f"shown; the power to find such a difference is {number(power, 2)}"
-        )
-    said = "; ".join(
-        f"{measure(metric).label} one-way {p_text(p['p one-way'])}, by epoch "
-        f"{p_text(p['p blocked'])}"
-        for metric, p in tested.items()
-    )
-    reason = f"{said} ({n} sets){f'; without {left}' if left else ''}: {end}."
-    return ClaimFinding(verdict, reason, numbers, power=power, n=n)
-
-
-@claim_test
-def design_is_weak(
-    evidence: Evidence, *, alpha: Fraction, cohen_f: Positive, power: Fraction
-) -> ClaimFinding:
-    """The study's own numbers of sets and sizes find the effect with less than that power."""
-    facts = evidence.facts()
-    n, groups = int(facts["sets"]), int(facts["training_sizes"])
-    found = anova_power(n, groups, cohen_f, alpha=alpha)
-    smallest = smallest_anova_effect(n, groups, power=power, alpha=alpha)
-    return ClaimFinding(
-        decide(found < power),
-        f"{n} sets of {groups} sizes find an effect of Cohen's f = {cohen_f:g} with a "
-        f"power of {number(found, 2)}, and f = {number(smallest, 2)} with {power:g}.",
-        {"smallest Cohen f found": smallest},
-        power=found,
-        n=n,
-    )
-
-
-@claim_test
-def spread_is_wider(
-    evidence: Evidence,
-    metrics: Metrics,
-    wide: Runs,
-    narrow: Runs,
+    distance: Metrics,
+    neither: str,
+    flip: str,
+    rotation: str,
+    both: str,
     *,
     alpha: Fraction,
-    variance_ratio: Annotated[float, Field(gt=1)],
-    power: Fraction,
 ) -> ClaimFinding:
-    """The variance over some runs' last sets exceeds that over other runs' (one-sided F test).
+    """Augmented trainings give closer images than those that are not: flip by rotation, 2 x 2.
 
-    The first metric that was computed decides; the test should find `variance_ratio` with `power`.
+    Ordinary least squares with both main effects and their interaction, every training once, the
+    seeds of the text's settings in the cell `both`. The sum of the main effects is the difference
+    between both and neither, and decides (one-sided at alpha either way); each main effect and the
+    interaction are told. The error is what trainings of one cell vary by, most often the seeds of
+    `both`. Of `distance` the first that sees anatomy decides.
     """
-    tables = [evidence.sets(runs.experiment, runs.arm) for runs in (wide, narrow)]
-    metric = nearest_computed(tables, metrics)
-    # Of each run its last set, as several sets of one run vary too little.
-    more, less = (
-        computed(table, metric).sort_values("epoch").groupby(["arm", "run"])["value"].last()
-        for table in tables
+    sets, seeds = evidence.sets(), evidence.sets(SEEDS)
+    cells = {(0, 0): neither, (1, 0): flip, (0, 1): rotation, (1, 1): both}
+    arms = {place: of_arm(sets, arm, evidence.experiments[0]) for place, arm in cells.items()}
+    metric, blind = deciding_distance([arms[1, 1], seeds], distance)
+    if failed := [cells[place] for place in cells if not has_computed(arms[place], metric)]:
+        raise UndecidedError(f"{', '.join(failed)} gave no images")
+    last = {place: _last(rows, metric) for place, rows in arms.items()}
+    epoch = last[1, 1]["epoch"].iloc[0]
+    last[1, 1] = _with_seeds(last[1, 1], seeds, metric)
+    value = np.concatenate([rows["value"].to_numpy() for rows in last.values()])
+    signs = np.repeat(np.array(list(last), dtype=float) - 0.5, [*map(len, last.values())], axis=0)
+    # The difference between the means of two levels is the coefficient of a factor of +-1/2.
+    model = OLS(value, np.column_stack([np.ones(len(value)), signs, 2 * signs.prod(axis=1)])).fit()
+    if model.df_resid < 1 or is_constant(model.resid, scale=float(np.abs(value).max())):
+        raise UndecidedError("no cell has trainings with several seeds that vary")
+    names = ("flip", "rotation", "interaction")
+    effects = dict(zip(names, model.params[1:], strict=True))
+    p_values = dict(zip(names, model.pvalues[1:], strict=True))
+    augmented = model.t_test([0, 1, 1, 0])
+    change, p = float(augmented.effect[0]), float(augmented.pvalue)
+    if blind:
+        verdict, end = UNDECIDED, blind
+    elif p < 2 * alpha:
+        verdict, end = decide(change < 0), f"{'closer' if change < 0 else 'farther'} if augmented"
+    else:
+        verdict, end = UNDECIDED, f"{len(value)} trainings cannot tell them apart"
+    told = ", ".join(f"{name} {number(effects[name])} ({p_text(p_values[name])})" for name in names)
+    label = measure(metric).label
+    reason = (
+        f"At epoch {epoch} both flip and rotation change {label} by {number(change)} against "
+        f"neither, one-sided {p_text(p / 2)}; main effects and interaction: {told}. The error is "
+        f"what {len(last[1, 1])} seeds of {both} vary by, on {model.df_resid:g} degrees of freedom"
     )
-    if min(len(more), len(less)) < 2:
-        raise UndecidedError(f"{len(more)} and {len(less)} runs, at least 2 are needed of each")
-    if not less.var() > 0:
-        raise UndecidedError("the runs compared with do not vary")
-    ratio = more.var() / less.var()
-    freedom = (len(more) - 1, len(less) - 1)
-    p = stats.f.sf(ratio, *freedom)
-    critical = stats.f.isf(alpha, *freedom)
-    found = float(stats.f.sf(critical / variance_ratio, *freedom))
-    names = [" ".join(filter(None, (runs.experiment, runs.arm))) for runs in (wide, narrow)]
     return ClaimFinding(
-        decide(p < alpha, found >= power),
-        f"{measure(metric).label} has a standard deviation of {number(more.std())} over "
-        f"{len(more)} runs ({names[0]}) and {number(less.std())} over {len(less)} "
-        f"({names[1]}), {p_text(p)}; the power to find a variance {variance_ratio:g} "
-        f"times as large is {number(found, 2)}.",
-        {"variance ratio": ratio, "p": p, "critical ratio": critical}
-        | {"deviation wide": more.std(), "deviation narrow": less.std()},
-        power=found,
-        n=len(more) + len(less),
+        verdict,
+        f"{reason}: {end}.",
+        {f"{metric} {arm}": float(last[place]["value"].mean()) for place, arm in cells.items()}
+        | {f"effect of {name}": float(effects[name]) for name in names}
+        | {f"p of {name}": float(p_values[name]) for name in names}
+        | {"both minus neither": change, "p one-sided": p / 2}
+        | {"deviation over seeds": float(np.sqrt(model.scale))},
+        n=len(value),
     )
 
 
@@ -348,11 +202,16 @@ def label_is_truncated(
     )
 
 
-def _stability(evidence: Evidence) -> pd.DataFrame:
-    """The runs of the claim's first experiment; in `signs`, the list of each run's signs."""
-    table = evidence.table("stability")
-    table = table[table["experiment"] == evidence.experiments[0]]
-    if table.empty:
-        raise NotTestableError(f"the experiment {evidence.experiments[0]} (no run of it is there)")
-    signs = table["signs"].str.split("; ").map(lambda each: [sign for sign in each if sign])
-    return table.assign(signs=signs)
+def _last(rows: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """Of an arm's trainings the values at its last epoch, one row each."""
+    found = computed(rows, metric)
+    at_end: pd.DataFrame = found[found["epoch"] == found["epoch"].max()]
+    return at_end.drop_duplicates("run")
+
+
+def _with_seeds(rows: pd.DataFrame, seeds: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """These rows of the text's settings with those of its other seeds at the same place."""
+    place = ["epoch", "training_size", "preparation"]
+    more = computed(seeds, metric)
+    same = more.loc[(more[place] == rows[place].iloc[0]).all(axis=1)]
+    return pd.concat([rows, same]).drop_duplicates("set")

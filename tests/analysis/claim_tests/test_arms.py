@@ -1,4 +1,4 @@
-"""Which arm is best or most stable, by more than seeds do."""
+"""Which arm is best, by more than seeds do, and what augmentation does."""
 
 import math
 from types import SimpleNamespace
@@ -6,117 +6,155 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
+from statsmodels.formula.api import ols
+from statsmodels.stats.anova import anova_lm
 
 from miua.analysis.claim_tests.base import TESTS
-from tests.analysis.claim_tests.world import (
-    MISSING_FID,
-    row,
-)
+from miua.metrics.registry import measure
+from tests.analysis.claim_tests.world import MISSING_FID, row
 
-BEST = {"distance": ["fid", "fd_lbp"], "best": "both", "others": ["none", "flip"]}
+BEST = {
+    "distance": ["fid", "fd_efficientnet", "fd_lbp"],
+    "best": "both",
+    "others": ["none", "flip"],
+}
+GIVEN = ("best-arm", BEST, {"alpha": 0.05})
+BOTH_EXPERIMENTS = {"experiments": ("augmentation", "seeds")}
+DIVERGED = "not computed: the training diverged"
 
 
-def arms(world, *, both, none=100.0, flip=120.0, seeds=(99.0, 100.0, 101.0), fid=MISSING_FID):
+def arms(world, *, both, none=100.0, flip=120.0, seeds=(-1.0, 0.0, 1.0), metric="fid"):
+    """Arms with one training each, and the seeds of `both` as they differ from it."""
     values = {"both": both, "none": none, "flip": flip}
-    cells = [
-        (arm, 300, 40, {"fd_lbp": v, "fid": v if fid is None else fid}) for arm, v in values.items()
-    ]
+    cells = [(arm, 300, 40, {metric: v, "fd_lbp": v}) for arm, v in values.items()]
     world.sets("augmentation", cells)
-    repeated = [
-        (f"seed-{i}", 300, epoch, {"fd_lbp": v * epoch / 40, "fid": v if fid is None else fid})
-        for i, v in enumerate(seeds)
-        for epoch in (20, 40)
-    ]
+    repeated = []
+    for i, difference in enumerate(seeds):
+        value = both if isinstance(both, str) else both + difference
+        run = "both_300" if difference == 0 else f"seed-{i}_300"
+        repeated += [
+            (f"seed-{i}", 300, epoch, {metric: value, "fd_lbp": value}, run) for epoch in (20, 40)
+        ]
     world.sets("seeds", repeated)
-    return world.judge("best-arm", BEST, {"alpha": 0.05}, experiments=("augmentation", "seeds"))
-
-
-def test_an_arm_that_is_prepared_otherwise_is_told_and_not_ranked(world):
-    cells = [(arm, 300, 40, {"fd_lbp": v}) for arm, v in (("both", 95.5), ("none", 100.0))]
-    repeated = [(f"seed-{i}", 300, 40, {"fd_lbp": v}) for i, v in enumerate((99.0, 100.0, 101.0))]
-    world.sets("augmentation", [*cells, ("flip", 300, 40, {"fd_lbp": 1.0})])
-    world.sets("seeds", repeated)
-    given = ("best-arm", {**BEST, "distance": ["fd_lbp"]}, {"alpha": 0.05})
-    experiments = ("augmentation", "seeds")
-    assert world.judge(*given, experiments=experiments).verdict == "not reproduced"
-    path = world.folder / "tables" / "augmentation.csv"
-    table = pd.read_csv(path, dtype=str, keep_default_na=False)
-    table.loc[table["arm"] == "flip", "preparation"] = "64_crop500"
-    table.to_csv(path, index=False)
-    finding = world.judge(*given, experiments=experiments)
-    assert finding.verdict == "reproduced"
-    assert "flip has 1.00 to images prepared otherwise" in finding.reason
-    table.loc[table["arm"] == "none", "preparation"] = "64_crop500"
-    table.to_csv(path, index=False)
-    assert world.judge(*given, experiments=experiments).verdict == "undecided"
+    return world.judge(*GIVEN, **BOTH_EXPERIMENTS)
 
 
 # One-sided t on 2 degrees of freedom: 2.92 for the margin to the next, 4.30 to be beaten by one of
-# two; times sqrt(2) for the difference of two runs, times the standard deviation 1 of the seeds.
+# two; times sqrt(1 + 1/3) for the mean of three seeds against one run, times the deviation 1.
 @pytest.mark.parametrize(
     ("both", "verdict"),
     [
-        (95.5, "reproduced"),  # 4.5 > 4.13
-        (96.5, "undecided"),
-        (105.5, "undecided"),
-        (106.5, "not reproduced"),  # 6.5 > 6.08
+        (96.5, "reproduced"),  # 3.5 > 3.37
+        (96.7, "undecided"),
+        (104.9, "undecided"),
+        (105.1, "not reproduced"),  # 5.1 > 4.97
     ],
 )
 def test_an_arm_is_best_only_by_more_than_seeds_do(world, both, verdict):
     finding = arms(world, both=both)
     assert finding.verdict == verdict
-    assert finding.numbers["margin needed"] == pytest.approx(2.92 * math.sqrt(2), abs=0.01)
-    assert finding.numbers["margin to be beaten"] == pytest.approx(4.303 * math.sqrt(2), abs=0.01)
-    assert "FID was not computed" in finding.reason
-    assert "FD-LBP is" in finding.reason
+    assert finding.numbers["margin needed"] == pytest.approx(2.92 * math.sqrt(4 / 3), abs=0.01)
+    beaten = finding.numbers["margin to be beaten"]
+    assert beaten == pytest.approx(4.303 * math.sqrt(4 / 3), abs=0.01)
+    assert finding.n == 5
+
+
+def test_all_seeds_of_the_text_count_and_not_the_worst(world):
+    # Seed 0, the arm's own training, is the worst of three by far: alone it would be beaten.
+    finding = arms(world, both=104.0, none=102.0, seeds=(0.0, -9.0, -9.0))
+    assert finding.numbers["fid both"] == pytest.approx(98.0)
+    assert finding.verdict == "undecided"
+    assert "98.0 for both, the mean of 3 seeds (95.0 to 104)" in finding.reason
+
+
+def test_seeds_of_other_arms_add_to_the_error(world):
+    cells = [("both", 300, 40, {"fid": 96.0})]
+    cells += [("none", 300, 40, {"fid": 100.0 + d}, f"none-{d}") for d in (-1, 0, 1)]
+    cells += [("flip", 300, 40, {"fid": 120.0 + d}, f"flip-{d}") for d in (-1, 0, 1)]
+    world.sets("augmentation", cells)
+    seeds = [(f"seed-{d}", 300, 40, {"fid": 96.0 + d}, f"both_300{d or ''}") for d in (-1, 0, 1)]
+    world.sets("seeds", seeds)
+    finding = world.judge(*GIVEN, **BOTH_EXPERIMENTS)
+    assert finding.n == 9
+    needed = stats.t.isf(0.05, 6) * math.sqrt(2 / 3)
+    assert finding.numbers["margin needed"] == pytest.approx(needed)
+
+
+@pytest.mark.parametrize("metric", ["fid", "fd_efficientnet"])
+def test_a_distance_that_sees_anatomy_decides(world, metric):
+    finding = arms(world, both=90.0, metric=metric)
+    assert finding.verdict == "reproduced"
+    assert f"{metric} both" in finding.numbers
+
+
+def test_a_verdict_by_texture_alone_is_undecided_with_the_reason(world):
+    for both in (50.0, 150.0):
+        finding = arms(world, both=both, metric="fd_lbp")
+        assert finding.verdict == "undecided"
+        assert "FD-LBP does not see anatomy and decides nothing alone" in finding.reason
+        assert f"(FID, {measure('fd_efficientnet').label})" in finding.reason
+        assert finding.numbers["fd_lbp both"] == both
+
+
+def judged_draws(test, names, draws, inputs, **thresholds):
+    """Verdicts on draws, shape (draws, names); names: arms, and the seeds beside seed 0."""
+    table = pd.DataFrame([row("any", name, 300, 40, "fid", 0.0) for name in names])
+    seeded = table["arm"].str.startswith("seed")
+    evidence = SimpleNamespace(experiments=["any"])
+    verdicts = []
+    for values in draws:
+        table["value"] = values
+        seeds = table[seeded]
+        evidence.sets = lambda name="any", seeds=seeds: seeds if name == "seeds" else table
+        finding = TESTS[test].judge(evidence, **inputs, **thresholds)
+        verdicts.append(finding.verdict)
+    return verdicts
 
 
 def test_equal_arms_are_told_apart_no_more_often_than_alpha():
-    draws = np.random.default_rng(4)
-    test = TESTS["best-arm"]
-    inputs = BEST | {"distance": ["fd_lbp"]}
-    names = ["both", "none", "flip", "seed-0", "seed-1", "seed-2"]
-    table = pd.DataFrame([row("any", name, 300, 40, "fd_lbp", 0.0) for name in names])
-    evidence = SimpleNamespace(experiments=["any"], sets=lambda _: table)
-    verdicts = []
-    for values in draws.normal(100, 1, (200, len(names))):
-        table["value"] = values
-        seeds = table[table["arm"].str.startswith("seed")]
-        evidence.sets = lambda name="any", seeds=seeds: seeds if name == "seeds" else table
-        verdicts.append(test.judge(evidence, **inputs, alpha=0.1).verdict)
+    names = ["both", "none", "flip", "seed-1", "seed-2"]
+    draws = np.random.default_rng(4).normal(100, 1, (200, len(names)))
+    verdicts = judged_draws("best-arm", names, draws, BEST | {"distance": ["fid"]}, alpha=0.1)
     assert verdicts.count("reproduced") <= 200 * 0.1 + 13  # three standard errors
     assert 0 < verdicts.count("not reproduced") <= 200 * 0.1 + 13
 
 
-def test_fid_decides_where_it_was_computed(world):
-    finding = arms(world, both=90.0, fid=None)
-    assert finding.verdict == "reproduced"
-    assert "FID is" in finding.reason
-    assert "fid both" in finding.numbers
-
-
-@pytest.mark.parametrize("seeds", [(100.0,), (100.0, 100.0, 100.0)])
-def test_seeds_that_do_not_vary_decide_nothing(world, seeds):
-    assert arms(world, both=50.0, seeds=seeds).verdict == "undecided"
+@pytest.mark.parametrize("seeds", [(), (0.0,), (0.0, 1e-20, -1e-20)])
+def test_seeds_that_are_too_few_or_do_not_vary_decide_nothing(world, seeds):
+    verdict = arms(world, both=50.0, seeds=seeds or (0.0,)).verdict
+    assert verdict == "undecided"
 
 
 def test_an_arm_that_diverged_is_left_out_and_told(world):
-    finding = arms(world, both=95.0, flip="not computed: the training diverged")
+    finding = arms(world, both=95.0, flip=DIVERGED)
     assert finding.verdict == "reproduced"
     assert "flip gave no images" in finding.reason
-    gone = "not computed: the training diverged"
-    assert arms(world, both=95.0, flip=gone, none=gone).verdict == "undecided"
-    assert arms(world, both=gone).verdict == "not testable here"
+    assert arms(world, both=95.0, flip=DIVERGED, none=DIVERGED).verdict == "undecided"
+    assert arms(world, both=DIVERGED).verdict == "not testable here"
+
+
+def test_an_arm_that_is_prepared_otherwise_is_told_and_not_ranked(world):
+    assert arms(world, both=95.5, flip=1.0).verdict == "not reproduced"
+    path = world.folder / "tables" / "augmentation.csv"
+    table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    table.loc[table["arm"] == "flip", "preparation"] = "64_crop500"
+    table.to_csv(path, index=False)
+    finding = world.judge(*GIVEN, **BOTH_EXPERIMENTS)
+    assert finding.verdict == "reproduced"
+    assert "flip has 1.00 to images prepared otherwise" in finding.reason
+    table.loc[table["arm"] == "none", "preparation"] = "64_crop500"
+    table.to_csv(path, index=False)
+    assert world.judge(*GIVEN, **BOTH_EXPERIMENTS).verdict == "undecided"
 
 
 def test_arms_and_seeds_that_were_not_run_are_missing(world):
-    world.sets("augmentation", [("both", 300, 40, {"fd_lbp": 1.0})])
-    given = ("best-arm", BEST, {"alpha": 0.05})
-    without_seeds = world.judge(*given, experiments=("augmentation", "seeds"))
+    world.sets("augmentation", [("both", 300, 40, {"fid": 1.0})])
+    without_seeds = world.judge(*GIVEN, **BOTH_EXPERIMENTS)
     assert without_seeds.verdict == "not testable here"
     assert "seeds" in without_seeds.missing[0]
-    world.sets("seeds", [("seed-0", 300, 40, {"fd_lbp": 1.0})])
-    without_arm = world.judge(*given, experiments=("augmentation", "seeds"))
+    world.sets("seeds", [("seed-0", 300, 40, {"fid": 1.0})])
+    without_arm = world.judge(*GIVEN, **BOTH_EXPERIMENTS)
     assert without_arm.verdict == "not testable here"
     assert "'none'" in without_arm.missing[0]
 
@@ -134,45 +172,76 @@ def test_fid_with_stand_in_weights_is_not_fid(world):
     assert world.judge(*given).verdict == "reproduced"
 
 
-SATURATED = "saturated discriminator"
+# --- augmentation, flip by rotation -----------------------------------------------------------
+
+FACTORS = {
+    "distance": ["fid", "fd_efficientnet", "fd_lbp"],
+    **{"neither": "none", "flip": "flip", "rotation": "rotation", "both": "both"},
+}
+CELLS = ["none", "flip", "rotation", "both", "seed-1", "seed-2"]
 
 
-@pytest.mark.parametrize(
-    ("signs", "epochs", "verdict"),
-    [
-        ({"64": "", "128": SATURATED}, 1000, "reproduced"),
-        ({"64": "", "128": SATURATED}, 20, "undecided"),  # 64 may yet show one
-        ({"64": "", "128": ""}, 1000, "not reproduced"),
-        ({"64": "", "128": ""}, 20, "undecided"),
-        ({"64": SATURATED, "128": SATURATED}, 20, "not reproduced"),
-    ],
-)
-def test_stability_is_contradicted_by_a_sign_and_shown_by_length(world, signs, epochs, verdict):
-    world.stability("image-size", signs, epochs)
-    finding = world.judge(
-        "arms-are-stable",
-        {"stable": ["64"], "unstable": ["128"]},
-        {"most_signs": 0, "least_epochs": 300},
-        experiments=("image-size",),
+def factorial(world, values, metric="fid"):
+    """values: of CELLS, in their order."""
+    cells = zip(CELLS, values, strict=True)
+    rows = [(arm, 300, 40, {metric: value}) for arm, value in cells]
+    world.sets("augmentation", rows[:4])
+    world.sets("seeds", [("seed-0", 300, 40, {metric: values[3]}, "both_300"), *rows[4:]])
+    return world.judge("factors-improve", FACTORS, {"alpha": 0.05}, **BOTH_EXPERIMENTS)
+
+
+def test_the_factorial_is_statsmodels_analysis_of_variance(world):
+    values = [100.0, 97.0, 93.0, 88.0, 91.0, 90.0]
+    finding = factorial(world, values)
+    data = pd.DataFrame(
+        {"value": values, "flip": [0, 1, 0, 1, 1, 1], "rotation": [0, 0, 1, 1, 1, 1]}
     )
-    assert finding.verdict == verdict
-    assert SATURATED in finding.reason or not any(signs.values())
+    model = ols("value ~ C(flip, Sum) * C(rotation, Sum)", data).fit()
+    table = anova_lm(model, typ=3)
+    for name, term in (
+        ("flip", "C(flip, Sum)"),
+        ("rotation", "C(rotation, Sum)"),
+        ("interaction", "C(flip, Sum):C(rotation, Sum)"),
+    ):
+        assert finding.numbers[f"p of {name}"] == pytest.approx(table.loc[term, "PR(>F)"])
+    both = np.mean(values[3:])
+    assert finding.numbers["both minus neither"] == pytest.approx(both - 100)
+    assert finding.numbers["effect of flip"] == pytest.approx((97 + both - 100 - 93) / 2)
+    assert finding.numbers["effect of interaction"] == pytest.approx((both - 97 - 93 + 100) / 2)
+    assert finding.numbers["deviation over seeds"] == pytest.approx(np.std(values[3:], ddof=1))
+    assert finding.n == 6
 
 
 @pytest.mark.parametrize(
-    ("signs", "verdict"),
-    [
-        ({"text": "", "fast": SATURATED}, "reproduced"),
-        ({"text": "", "fast": ""}, "undecided"),
-        ({"text": f"{SATURATED}; collapsed samples", "fast": SATURATED}, "not reproduced"),
-        ({"text": SATURATED, "fast": f"{SATURATED}; collapsed samples"}, "not reproduced"),
-    ],
+    ("change", "verdict"),
+    [(-3.5, "reproduced"), (-3.2, "undecided"), (3.2, "undecided"), (3.5, "not reproduced")],
 )
-def test_the_most_stable_arm_shows_fewest_signs(world, signs, verdict):
-    world.stability("learning-rate", signs)
-    inputs = {"best": "text", "others": ["fast"]}
-    given = {"experiments": ("learning-rate",)}
-    finding = world.judge("most-stable-arm", inputs, {"most_signs": 0}, **given)
+def test_both_against_neither_decides_by_more_than_seeds_do(world, change, verdict):
+    # One-sided t on 2 degrees of freedom, 2.92, times sqrt(1 + 1/3) for three runs against one.
+    finding = factorial(world, [100, 100, 100, 100 + change, 99 + change, 101 + change])
     assert finding.verdict == verdict
-    other = world.judge("most-stable-arm", inputs, {"most_signs": 0}, experiments=("image-size",))
-    assert other.verdict == "not testable here"
+    assert "on 2 degrees of freedom" in finding.reason
+
+
+def test_the_factorial_needs_every_cell_seeds_and_a_distance_that_sees(world):
+    assert factorial(world, [100, DIVERGED, 100, 90, 91, 89]).verdict == "undecided"
+    assert factorial(world, [100, 100, 100, 90, 90, 90]).verdict == "undecided"
+    assert "does not see" in factorial(world, [100, 100, 100, 9, 8, 7], "fd_lbp").reason
+    assert factorial(world, [100, 100, 100, 9, 8, 7], "fd_lbp").verdict == "undecided"
+    world.sets("seeds", [("seed-0", 300, 40, {"fid": 90.0}, "both_300")])
+    alone = factorial(world, [100, 100, 100, 90, MISSING_FID, MISSING_FID])
+    assert alone.verdict == "undecided"
+
+
+def test_the_factorial_keeps_its_level_and_has_the_power_of_its_t_test():
+    count, alpha, effect = 400, 0.1, -4.0
+    draws = np.random.default_rng(5).normal(size=(count, 6))
+    null = judged_draws("factors-improve", CELLS, draws, FACTORS, alpha=alpha)
+    for verdict in ("reproduced", "not reproduced"):
+        assert stats.binomtest(null.count(verdict), count, alpha).pvalue > 0.001
+    draws[:, 1:3] += effect / 2
+    draws[:, 3:] += effect
+    found = judged_draws("factors-improve", CELLS, draws, FACTORS, alpha=alpha)
+    power = stats.nct.sf(stats.t.isf(alpha, 2), 2, -effect / math.sqrt(4 / 3))
+    assert stats.binomtest(found.count("reproduced"), count, power).pvalue > 0.001
+    assert found.count("not reproduced") <= 2

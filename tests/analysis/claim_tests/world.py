@@ -9,12 +9,13 @@ from scipy import stats
 
 from miua.analysis.claim_tests.base import Evidence
 from miua.analysis.claims_table import judge
-from miua.analysis.columns import COLUMNS
+from miua.analysis.columns import COLUMNS, TOO_SHORT
 from miua.analysis.paper_claims import EvidenceRow
 from miua.config import write_config
 from miua.metrics.registry import STUDY_ELEMENTS, element_name
 from miua.study.plan import DataSource, Grid, Profile
 from miua.study.store import EXPERIMENT_COLUMNS, Results
+from miua.training.signs import BURN_IN_UPDATES
 
 STUDY = Path(__file__).parents[3] / "experiments"
 SIZES, EPOCHS = (100, 300, 500, 800, 999), (300, 500, 800, 1000)
@@ -49,10 +50,10 @@ class World:
         frame.to_csv(self.folder / "tables" / f"{name}.csv", index=False)
 
     def sets(self, experiment, cells):
-        """cells: (arm, size, epoch, {metric: value, (value, low, high) or status})."""
+        """cells: (arm, size, epoch, {metric: value, (value, low, high) or status}, *run)."""
         rows = [
-            row(experiment, arm, size, epoch, metric, value)
-            for arm, size, epoch, metrics in cells
+            row(experiment, arm, size, epoch, metric, value, *run)
+            for arm, size, epoch, metrics, *run in cells
             for metric, value in metrics.items()
         ]
         self.write(experiment, rows, EXPERIMENT_COLUMNS)
@@ -64,21 +65,39 @@ class World:
             cells += [("equal updates", s, 60000 // s, updates_value_of(s)) for s in sizes]
         self.sets("training-size", cells)
 
-    def stability(self, experiment, signs, epochs=1000):
-        """signs: {arm: signs of its run}."""
-        rows = [
-            {
-                **dict.fromkeys(COLUMNS["stability"], 0),
-                "experiment": experiment,
-                "arm": arm,
-                "run": arm,
-                "epochs": epochs,
-                "diverged_epoch": "",
-                "signs": seen,
-                "stable": "no" if seen else "yes",
-            }
-            for arm, seen in signs.items()
+    def seeds(self, cells):
+        """cells: (seed, size, epoch, {metric: value}); seed 0 is the grid's own training."""
+        named = [
+            (
+                f"seed-{seed}",
+                size,
+                epoch,
+                metrics,
+                f"equal epochs_{size}" if not seed else f"s{seed}",
+            )
+            for seed, size, epoch, metrics in cells
         ]
+        self.sets("seeds", named)
+
+    def stability(self, experiment, signs, epochs=1000, updates=30000):
+        """signs: {arm: signs of its run}; updates: of all, or by arm."""
+        rows = []
+        for arm, seen in signs.items():
+            trained = updates.get(arm, 30000) if isinstance(updates, dict) else updates
+            stable = "no" if seen else "yes" if trained > BURN_IN_UPDATES else TOO_SHORT
+            rows.append(
+                {
+                    **dict.fromkeys(COLUMNS["stability"], 0),
+                    "experiment": experiment,
+                    "arm": arm,
+                    "run": arm,
+                    "epochs": epochs,
+                    "updates": trained,
+                    "diverged_epoch": "",
+                    "signs": seen,
+                    "stable": stable,
+                }
+            )
         self.write("stability", rows, COLUMNS["stability"])
 
     def floor(self, values, *, images=400, in_order=None):
@@ -134,18 +153,20 @@ class World:
     study = STUDY
 
 
-def row(experiment, arm, size, epoch, metric, value):
+def row(experiment, arm, size, epoch, metric, value, run=None):
     value, low, high = value if isinstance(value, tuple) else (value, math.nan, math.nan)
     status = "computed"
     if isinstance(value, str):
         value, status = math.nan, value
+    run = run or f"{arm}_{size}"
     return {
         **dict.fromkeys(EXPERIMENT_COLUMNS, 1),
         "experiment": experiment,
         "arm": arm,
-        "set": f"{arm}_{size}_{epoch}",
-        "run": f"{arm}_{size}",
+        "set": f"{run}_{epoch}",
+        "run": run,
         "epoch": epoch,
+        "updates": 6000 if arm == "equal updates" else epoch * size // 10,
         "training_size": size,
         "metric": metric,
         "value": value,
