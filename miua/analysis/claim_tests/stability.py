@@ -50,14 +50,14 @@ def arms_are_stable(
     if unstable and control is None:
         raise NotTestableError("a control, that is a smaller image trained as long")
     sign_counts: dict[str, float] = {}
-    told, contradicted, open_ = [], [], []
+    told, contradicted, open_, untrained = [], [], [], []
     for arm in [*stable, *unstable]:
         rows = of_arm(table, arm, experiment)
         shown = int((rows["signs"].map(len) > most_signs).sum())
         sign_counts[f"runs of {arm} with signs"] = shown
         told.append(f"{arm}: {_signs(rows)}")
         if not shown and rows["stable"].eq(TOO_SHORT).any():
-            open_.append(f"{arm} was trained for {rows['updates'].min():g} updates alone")
+            untrained.append(arm)
         elif not shown and rows["epochs"].min() < least_epochs:
             open_.append(f"{arm} may still show a sign before {least_epochs} epochs")
         elif bool(shown) != (arm in unstable) and arm != control:
@@ -68,6 +68,8 @@ def arms_are_stable(
         if problem := _not_free(beside, str(control), most_signs):
             open_.append(problem)
             contradicted = [each for each in contradicted if each != arm]
+    if untrained:
+        open_.insert(0, f"{', '.join(untrained)} not trained beyond it")
     chosen = table[table["arm"].isin([*stable, *unstable])]
     verdict, end = REPRODUCED, "as claimed"
     if contradicted:
@@ -75,7 +77,8 @@ def arms_are_stable(
     elif open_:
         verdict, end = UNDECIDED, "; ".join(dict.fromkeys(open_))
     longest, updates = (int(chosen[name].max()) for name in ("epochs", "updates"))
-    reason = f"Of {longest} epochs or up to {updates} updates, {AFTER}, {', '.join(told)}: {end}."
+    length = f"In {longest} epochs, or {updates} updates"
+    reason = f"{length}, the signs {AFTER} are {', '.join(told)}: {end}."
     numbers = sign_counts | {"epochs": longest, "updates": updates}
     return ClaimFinding(verdict, reason, numbers, n=len(chosen))
 
@@ -94,17 +97,19 @@ def most_stable_arm(
     arms = {arm: of_arm(table, arm, experiment).iloc[0] for arm in [best, *others]}
     own = table[table["run"] == arms[best]["run"]]
     counts = {arm: len(row["signs"]) for arm, row in arms.items()}
-    beaten, fewer, open_ = [], [], []
+    beaten, fewer, open_, untrained = [], [], [], []
     for arm in others:
         beside = _at_updates(own, arms[arm])
         if beside is None:
             open_.append(f"{best} was not judged at the {arms[arm]['updates']:g} updates of {arm}")
         elif TOO_SHORT in (beside["stable"], arms[arm]["stable"]):
-            open_.append(f"{arm} was trained for {arms[arm]['updates']:g} updates alone")
+            untrained.append(arm)
         elif counts[arm] < len(beside["signs"]):
             beaten.append(arm)
         elif counts[arm] > len(beside["signs"]):
             fewer.append(arm)
+    if untrained:
+        open_.insert(0, f"{', '.join(untrained)} not trained beyond it")
     if beaten:
         verdict, end = NOT_REPRODUCED, f"{', '.join(beaten)} with fewer than {best}"
     elif open_ or len(fewer) < least_arms:
@@ -147,7 +152,7 @@ def _not_free(control: Any | None, name: str, most_signs: int) -> str:
     if control is None:
         return f"the control, {name}, has no set at as many updates"
     if control["stable"] == TOO_SHORT:
-        return f"the control, {name}, was trained for {control['updates']:g} updates alone"
+        return f"the control, {name}, was not trained beyond it"
     if len(control["signs"]) > most_signs:
         return f"the control, {name}, is not free of signs itself"
     return ""

@@ -89,8 +89,8 @@ def no_difference_over_sizes(
     else:
         verdict = UNDECIDED if left else REPRODUCED
         end = (
-            "no difference is significant, which shows no equality: the power to find sizes that "
-            f"vary {effect:g} times as much as seeds is {number(power, 2)}"
+            "no difference is significant, which shows no equality: the power to find means that "
+            f"vary by {effect:g} standard deviations of seeds is {number(power, 2)}"
         )
     said = ", ".join(f"{measure(metric).label} {p_text(p)}" for metric, p in p_values.items())
     numbers = {f"{metric} p": p for metric, p in p_values.items()}
@@ -134,7 +134,7 @@ def sizes_are_equivalent(
         end = f"equivalence is not shown; the power to show it is {number(power, 2)}"
     said = "; ".join(
         f"{measure(metric).label} differs most between {test.pair[0]} and {test.pair[1]} images, "
-        f"by {number(abs(test.difference))} ({100 - 200 * alpha:g} % interval {number(test.low)} "
+        f"by {number(test.difference)} ({100 - 200 * alpha:g} % interval {number(test.low)} "
         f"to {number(test.high)}; margin {number(margins[metric])})"
         for metric, test in tests.items()
     )
