@@ -22,8 +22,14 @@ _LISTED = {
     "noise-floor-pairing": "pairing metric value",
     "sensitivity": "degradation level amount unit repeat metric value status",
     "sensitivity-summary": (
-        "degradation metric levels spearman monotone direction first_level_beyond_floor response "
-        "status"
+        "degradation metric levels spearman monotone direction first_level_noticed "
+        "first_level_beyond_floor response status"
+    ),
+    "sensitivity-power": (
+        "degradation level amount unit metric repeats change low high p_value worse better status"
+    ),
+    "sensitivity-ranking": (
+        "rank metric score low high rank_low rank_high best degradations repeats"
     ),
     "stability": (
         "experiment arm run image_size training_size epochs updates diverged_epoch saturated_share "

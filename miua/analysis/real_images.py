@@ -9,7 +9,7 @@ is the reference; the other, of other subjects, is damaged in steps. Level 0 is 
 All damages and levels of a repeat share their halves, so that levels differ by the damage alone.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -20,6 +20,14 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
+from miua.analysis.benchmark import (
+    ALPHA,
+    FEWEST_REPEATS,
+    holm,
+    paired_p,
+    power_table,
+    ranking_table,
+)
 from miua.analysis.columns import AS_IT_SHOULD, COLUMNS, NO_RESPONSE, WRONG_WAY, framed
 from miua.data import ReadingOptions, Skipped, read_stack, subjects_of
 from miua.data import degradation as known
@@ -35,14 +43,12 @@ from miua.progress import Progress
 
 Tables = dict[str, pd.DataFrame]
 PAIRED = ("mutual_information", "psnr")
-# Of which the sensitivity is told, in this order.
-METRICS = (
-    *("mutual_information", "psnr", "fid", "fd_lbp", "diversity"),
-    *map(registry.element_name, registry.STUDY_ELEMENTS),
-    "lbpv_total_difference",
-)
+# What the sensitivity asks of: in the study, and in the benchmark.
+SENSITIVITY_OF = (*PAIRED, "fid", "fd_lbp", "diversity", "lbpv", "lbpv_total_difference")
+BENCHMARK_OF = tuple(name for name, entry in registry.REGISTRY.items() if entry.has_floor)
 ASKED = (*PAIRED, "fid", "fd_lbp", "diversity", "lbpv_total_difference", "lbpv")
 FLOOR_OF = (*ASKED, *registry.DEEP_METRICS)
+BENCHMARK_DAMAGES = (*known.IMAGE_DEGRADATIONS, *known.CLINICAL_DEGRADATIONS)
 PAIRINGS: tuple[Pairing, ...] = ("all", "index", "nearest")
 
 Indices = NDArray[np.int64]
@@ -114,6 +120,31 @@ def sensitivity_tables(real: MeasuredImages, repeats: int, seed: int) -> Tables:
     return {"": found, "-summary": summarise_sensitivity(found)}
 
 
+def benchmark_tables(
+    real: MeasuredImages,
+    repeats: int,
+    seed: int,
+    *,
+    damages: Sequence[known.ImageDegradation] = BENCHMARK_DAMAGES,
+    metrics: Sequence[str] = BENCHMARK_OF,
+) -> Tables:
+    """The sensitivity of these metrics to these damages, to collapse and to copies, with detection
+    power and ranking: by the ending of the file's name, "" for the long table.
+
+    Three repeats or more. ValueError: fewer, or an unknown metric.
+    """
+    if repeats < FEWEST_REPEATS:
+        raise ValueError(f"there must be {FEWEST_REPEATS} repeats or more, not {repeats}")
+    with one_blas_thread():
+        found = damage_table(real, repeats, seed, damages=damages, metrics=metrics)
+    return {
+        "": found,
+        "-summary": summarise_sensitivity(found),
+        "-power": power_table(found),
+        "-ranking": ranking_table(found, seed=seed),
+    }
+
+
 def floor_table(real: MeasuredImages, repeats: int, seed: int) -> pd.DataFrame:
     """The floor by subject, by image and in the order of the files, one row a split and metric.
 
@@ -151,38 +182,50 @@ def pairing_table(real: MeasuredImages, repeats: int, seed: int) -> pd.DataFrame
     return framed("noise-floor-pairing", rows)
 
 
-def damage_table(real: MeasuredImages, repeats: int, seed: int) -> pd.DataFrame:
+def damage_table(
+    real: MeasuredImages,
+    repeats: int,
+    seed: int,
+    *,
+    damages: Sequence[known.ImageDegradation] = known.IMAGE_DEGRADATIONS,
+    metrics: Sequence[str] = SENSITIVITY_OF,
+) -> pd.DataFrame:
     """Every metric for every damage, level and repeat: one row each, tables/sensitivity.csv.
 
     Damages and their amounts are those of `miua.data.degradation`; collapse leaves out amounts
     that are no fewer images than a half has. amount is nan where level 0 has none on its scale.
-    All damages share `repeats` splits, two or more, for the spread that level 0 shows.
+    All damages share `repeats` splits, two or more, for the spread that level 0 shows. metrics: as
+    the registry names them; of the LBP vector the study's elements are told.
     """
-    whole, entries = real.whole, registry.entries_of(ASKED)
+    whole, entries = real.whole, registry.entries_of(metrics)
+    told = told_of(metrics)
     splits = draw_splits(real.subjects, real.half, repeats, seed)
     halves = [split.second for split in splits]
+    used = np.unique(np.concatenate(halves))
 
     def readings(comparison: Comparison, others: list[Indices]) -> list[list[Reading]]:
         """Of every split's first half against the other images: each metric."""
         make_features((comparison.reference, comparison.synthetic), entries)
+        pairs = len(comparison.reference) * len(comparison.synthetic)
         for entry in entries:
-            if entry.of_pair is not None:
+            # Tables hold all pairs; few and small halves are measured sooner without.
+            if entry.of_pair is not None and pairs <= len(splits) * real.half**2:
                 comparison.make_table(entry.of_pair)
 
         def of_split(pair: tuple[Split, Indices]) -> list[Reading]:
             split, other = pair
             found = measured(comparison.subset(split.first, other), entries)
             by_metric = {record.metric: record for record in found}
-            return [_reading(by_metric[metric]) for metric in METRICS]
+            return [_reading(by_metric[metric]) for metric in told]
 
         return list(in_threads(of_split, zip(splits, others, strict=True), real.workers))
 
     def damaged(damage: known.ImageDegradation, amount: float) -> list[list[Reading]]:
-        images = damage.apply(whole.reference.images, amount, seed)
+        images = damage.apply(whole.reference.images, amount, seed)[used]
         extractors, threads = whole.reference.extractors, whole.threads
         side = Side(images, extractors, threads=threads, keep=False)
         of_side = Comparison(whole.reference, side, resamples=0, seed=seed, threads=threads)
-        return readings(of_side, halves)
+        return readings(of_side, [np.searchsorted(used, half) for half in halves])
 
     # These two rearrange images whose tables are there: no image is measured anew.
     def collapsed(kept: float) -> list[list[Reading]]:
@@ -193,25 +236,36 @@ def damage_table(real: MeasuredImages, repeats: int, seed: int) -> pd.DataFrame:
         return readings(whole, others)
 
     # Name and unit, amounts from level 0 on, and what measures all splits at an amount.
-    damages: list[tuple[str, str, list[float], Callable[[float], list[list[Reading]]]]] = [
+    steps: list[tuple[str, str, list[float], Callable[[float], list[list[Reading]]]]] = [
         (each.name, each.unit, [each.untouched, *each.amounts], partial(damaged, each))
-        for each in known.IMAGE_DEGRADATIONS
+        for each in damages
     ]
     fewer = [amount for amount in known.COLLAPSE_AMOUNTS if amount < real.half]
     copied = [0, *known.MEMORISATION_AMOUNTS]
-    damages.append((known.COLLAPSE, known.COLLAPSE_UNIT, [real.half, *fewer], collapsed))
-    damages.append((known.MEMORISATION, known.MEMORISATION_UNIT, copied, memorised))
+    steps.append((known.COLLAPSE, known.COLLAPSE_UNIT, [real.half, *fewer], collapsed))
+    steps.append((known.MEMORISATION, known.MEMORISATION_UNIT, copied, memorised))
     rows: list[tuple[object, ...]] = []
-    count = sum(len(amounts) for _, _, amounts, _ in damages)
+    count = sum(len(amounts) for _, _, amounts, _ in steps)
     with Progress("Sensitivity", count, "levels") as shown:
         untouched = readings(whole, halves)
-        for name, unit, amounts, measure_at in damages:
+        for name, unit, amounts, measure_at in steps:
             for level, amount in enumerate(amounts):
                 found = measure_at(amount) if level else untouched
                 for split, each in zip(splits, found, strict=True):
                     rows += [(name, level, amount, unit, split.repeat, *one) for one in each]
                 shown.advance(note=name)
     return framed("sensitivity", rows)
+
+
+def told_of(metrics: Sequence[str]) -> tuple[str, ...]:
+    """The names in the tables of these entries' metrics, of the LBP vector the study's alone."""
+    chosen = set(map(registry.element_name, registry.STUDY_ELEMENTS))
+    return tuple(
+        shown.name
+        for entry in registry.entries_of(metrics)
+        for shown in entry.shows
+        if entry.name != "lbpv" or shown.name in chosen
+    )
 
 
 def summarise_noise_floor(table: pd.DataFrame) -> pd.DataFrame:
@@ -239,15 +293,18 @@ def summarise_noise_floor(table: pd.DataFrame) -> pd.DataFrame:
 def summarise_sensitivity(table: pd.DataFrame) -> pd.DataFrame:
     """One row for each damage and metric, in the table's order: sensitivity-summary.
 
-    All of it follows from each level's mean over the repeats. spearman: rank correlation of
-    level and mean. monotone: "yes" if every level's mean is above, or every one below, that of
-    the level before. direction: "rises" or "falls", by the sign of spearman.
-    first_level_beyond_floor: the first level whose mean lies outside the range of level 0's
-    single values.
+    spearman, monotone and direction follow from each level's mean over the repeats. spearman: rank
+    correlation of level and mean. monotone: "yes" if every level's mean is above, or every one
+    below, that of the level before. direction: "rises" or "falls", by the sign of spearman.
 
-    response: "as it should" where the metric calls every level beyond that floor worse than level
-    0, as the registry says what is worse; "wrong way" where it calls one better; "none" without
-    any. The same holds of memorised copies, which are no improvement: there "wrong way" says that
+    Levels share their halves, so each is compared with level 0 in pairs, by a t test at 5 % with
+    Holm's adjustment over the levels. first_level_noticed: the first level that differs so.
+    first_level_beyond_floor: the first whose mean also lies outside the range of level 0's single
+    values, so that one set could show it.
+
+    response: "as it should" where the metric calls every level that differs worse than level 0, as
+    the registry says what is worse; "wrong way" where it calls one better; "none" without any. The
+    same holds of memorised copies, which are no improvement: there "wrong way" says that
     the metric rewards copying, and "none" that it is blind to it.
 
     Where a metric was not computed, status says why. MiuaError: the table holds one repeat only.
@@ -259,25 +316,31 @@ def summarise_sensitivity(table: pd.DataFrame) -> pd.DataFrame:
         for (damage, metric), group in table.groupby(["degradation", "metric"], sort=False)
     ]
     summary = framed("sensitivity-summary", rows)
-    return summary.astype({"first_level_beyond_floor": "Int64"})
+    return summary.astype({"first_level_noticed": "Int64", "first_level_beyond_floor": "Int64"})
 
 
 def _summary(metric: str, group: pd.DataFrame) -> tuple[object, ...]:
     means = group.groupby("level")["value"].mean()
     levels = len(means)
     if missing := [status for status in group["status"] if status != COMPUTED]:
-        return levels, np.nan, "", "", None, "", missing[0]
+        return levels, np.nan, "", "", None, None, "", missing[0]
     steps = np.diff(means)
     spearman = float(stats.spearmanr(means.index, means).statistic) if steps.any() else np.nan
     direction = "rises" if spearman > 0 else "falls" if spearman < 0 else ""
     monotone = "yes" if levels > 1 and ((steps > 0).all() or (steps < 0).all()) else "no"
     floor = group.loc[group["level"] == 0, "value"]
     beyond = means[(means < floor.min()) | (means > floor.max())]
-    first = int(beyond.index[0]) if len(beyond) else None
+    wide = group.pivot(index="repeat", columns="level", values="value").to_numpy()
+    p_values = holm(np.array([paired_p(of_level, wide[:, 0]) for of_level in wide.T[1:]]))
+    noticed = means.iloc[1:][p_values <= ALPHA]
     better = registry.measure(metric).better
-    worse = [registry.badness(mean, better) > registry.badness(means[0], better) for mean in beyond]
+    worse = [
+        badness > registry.badness(means[0], better)
+        for badness in registry.badness(noticed.to_numpy(), better)
+    ]
     response = (AS_IT_SHOULD if all(worse) else WRONG_WAY) if worse else NO_RESPONSE
-    return levels, spearman, monotone, direction, first, response, COMPUTED
+    first = (int(each.index[0]) if len(each) else None for each in (noticed, beyond))
+    return levels, spearman, monotone, direction, *first, response, COMPUTED
 
 
 def _splits(real: MeasuredImages, repeats: int, seed: int, by: SplitBy = "subject") -> list[Split]:

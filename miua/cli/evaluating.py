@@ -408,16 +408,26 @@ def sensitivity_command(
     reading: ReadingOptions,
     images: Half = None,
     repeats: Annotated[int, option("How many splits.", min=2)] = 20,
+    benchmark: Annotated[
+        bool, option("All metrics, clinical damages too, detection power, ranking, a figure.")
+    ] = False,
     seed: Annotated[int, option("Seed of the splits and the damage.", min=0)] = 0,
     inception_weights: options.Weights = None,
     threads: options.Threads = None,
 ) -> list[Path]:
     """Measure real images that were damaged in known steps."""
-    from miua.analysis.real_images import measure_images, sensitivity_tables
+    from miua.analysis.real_images import benchmark_tables, measure_images, sensitivity_tables
 
     measured = measure_images(real, reading, images, inception_weights, threads)
-    tables = sensitivity_tables(measured, repeats, seed)
-    return _write_measured(out, measured, tables, reading, repeats=repeats, seed=seed)
+    tables_of = benchmark_tables if benchmark else sensitivity_tables
+    tables = tables_of(measured, repeats, seed)
+    paths = _write_measured(out, measured, tables, reading, repeats=repeats, seed=seed)
+    if benchmark:
+        need("The figure of the benchmark", "matplotlib")
+        from miua.charts.benchmark import write_benchmark
+
+        paths += write_benchmark(tables["-power"], tables["-ranking"], out.parent, out.stem)
+    return paths
 
 
 def _write_measured(

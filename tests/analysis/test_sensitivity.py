@@ -7,13 +7,19 @@ import pandas as pd
 import pytest
 
 from miua.analysis.columns import COLUMNS
-from miua.analysis.real_images import METRICS, damage_table, summarise_sensitivity
+from miua.analysis.real_images import (
+    SENSITIVITY_OF,
+    damage_table,
+    summarise_sensitivity,
+    told_of,
+)
 from miua.data.degradation import IMAGE_DEGRADATIONS
 from miua.errors import MiuaError
 from miua.metrics.registry import measure
 from tests.analysis.test_noise_floor import real, textures
 
-HALF, REPEATS = 40, 4
+HALF, REPEATS = 40, 8
+METRICS = told_of(SENSITIVITY_OF)
 
 
 @pytest.fixture(scope="module")
@@ -98,33 +104,61 @@ def planted(metric, levels, status="computed", noise=0.1):
 
 
 @pytest.mark.parametrize(
-    ("metric", "means", "spearman", "monotone", "direction", "first", "response"),
+    ("metric", "means", "spearman", "monotone", "direction", "noticed", "beyond", "response"),
     [
-        ("fd_lbp", [1, 2, 3], 1, "yes", "rises", 1, "as it should"),
-        ("fd_lbp", [3, 2, 1], -1, "yes", "falls", 1, "wrong way"),
-        ("fid", [1, 1.05, 1.01], 0.5, "no", "rises", None, "none"),
-        ("psnr", [20, 19.95, 18], -1, "yes", "falls", 2, "as it should"),
-        ("psnr", [20, 19, 21], 0.5, "no", "rises", 1, "wrong way"),
-        ("mutual_information", [1, 1, 2], math.sqrt(0.75), "no", "rises", 2, "wrong way"),
-        ("diversity", [1, 0.5, 0], -1, "yes", "falls", 1, "as it should"),
-        ("diversity", [1, 1.5, 2], 1, "yes", "rises", 1, "as it should"),
-        ("diversity", [0.7, 0.8, 1], 1, "yes", "rises", 2, "wrong way"),
-        ("lbpv_008_difference", [0, -1, -2], -1, "yes", "falls", 1, "as it should"),
-        ("lbpv_008_difference", [-2, -1, 0], 1, "yes", "rises", 1, "wrong way"),
-        ("lbpv_total_difference", [5, 5, 5], math.nan, "no", "", None, "none"),
+        ("fd_lbp", [1, 2, 3], 1, "yes", "rises", 1, 1, "as it should"),
+        ("fd_lbp", [3, 2, 1], -1, "yes", "falls", 1, 1, "wrong way"),
+        ("fid", [1, 1.05, 1.01], 0.5, "no", "rises", 1, None, "as it should"),
+        ("psnr", [20, 19.95, 18], -1, "yes", "falls", 1, 2, "as it should"),
+        ("psnr", [20, 20.01, 20.05], 1, "yes", "rises", 1, None, "wrong way"),
+        ("psnr", [20, 19, 21], 0.5, "no", "rises", 1, 1, "wrong way"),
+        ("mutual_information", [1, 1, 2], math.sqrt(0.75), "no", "rises", 2, 2, "wrong way"),
+        ("diversity", [1, 0.5, 0], -1, "yes", "falls", 1, 1, "as it should"),
+        ("diversity", [1, 1.5, 2], 1, "yes", "rises", 1, 1, "as it should"),
+        ("diversity", [0.7, 0.8, 1], 1, "yes", "rises", 1, 2, "wrong way"),
+        ("lbpv_008_difference", [0, -1, -2], -1, "yes", "falls", 1, 1, "as it should"),
+        ("lbpv_008_difference", [-2, -1, 0], 1, "yes", "rises", 1, 1, "wrong way"),
+        ("lbpv_total_difference", [5, 5, 5], math.nan, "no", "", None, None, "none"),
     ],
 )
-def test_summary_of_planted_means(metric, means, spearman, monotone, direction, first, response):
+def test_summary_of_planted_means(
+    metric, means, spearman, monotone, direction, noticed, beyond, response
+):
+    """The repeats scatter alike at every level, so every change is seen in pairs."""
     (row,) = summarise_sensitivity(planted(metric, means, noise=0.125)).to_dict("records")
     assert (row["degradation"], row["metric"], row["levels"]) == ("d", metric, 3)
     assert row["spearman"] == pytest.approx(spearman, nan_ok=True)
     assert (row["monotone"], row["direction"], row["response"]) == (monotone, direction, response)
-    assert (
-        pd.isna(row["first_level_beyond_floor"])
-        if first is None
-        else (row["first_level_beyond_floor"] == first)
-    )
+    for column, level in (("first_level_noticed", noticed), ("first_level_beyond_floor", beyond)):
+        assert pd.isna(row[column]) if level is None else row[column] == level, column
     assert row["status"] == "computed"
+
+
+def drawn(tables, change, repeats=8, levels=5):
+    """Tables of one metric, in which levels share most of what varies between the repeats."""
+    generator = np.random.default_rng(4)
+    shared = generator.normal(0, 1, (tables, 1, repeats))
+    own = generator.normal(0, 0.05, (tables, levels + 1, repeats))
+    values = 20 + shared + own + change * (np.arange(levels + 1) > 0)[:, None]
+    table, level, repeat = np.indices(values.shape).reshape(3, -1)
+    return pd.DataFrame(
+        {"degradation": table, "level": level, "amount": level, "unit": "", "repeat": repeat}
+        | {"metric": "psnr", "value": values.ravel(), "status": "computed"}
+    )
+
+
+def test_what_does_nothing_is_noticed_in_one_of_twenty_cases():
+    """The level holds over all levels of a damage together, which share the untouched half."""
+    noticed = summarise_sensitivity(drawn(600, 0.0))["response"] != "none"
+    assert 0.01 < noticed.mean() < 0.065
+
+
+@pytest.mark.parametrize(("change", "response"), [(0.2, "wrong way"), (-0.2, "as it should")])
+def test_a_change_far_below_the_spread_of_sets_is_seen_in_pairs(change, response):
+    """As PSNR under JPEG: a fifth of the deviation between sets, four of that between pairs."""
+    summary = summarise_sensitivity(drawn(200, change))
+    assert (summary["response"] == response).mean() > 0.95
+    assert summary["first_level_beyond_floor"].isna().mean() > 0.8
 
 
 def test_what_was_not_computed_has_no_response():

@@ -4,15 +4,22 @@ import numpy as np
 import pytest
 
 from miua.data.degradation import (
+    CLINICAL_DEGRADATIONS,
     COLLAPSE_AMOUNTS,
     IMAGE_DEGRADATIONS,
     MEMORISATION_AMOUNTS,
     blur,
+    coarse_speckle,
     collapse,
     compress,
+    dynamic_range,
     gain,
+    magnify,
     memorise,
     rotate,
+    shadow,
+    shuffle_anatomy,
+    skull_dropout,
     speckle,
 )
 
@@ -158,3 +165,84 @@ def test_amounts_grow_in_severity():
 def test_amounts_out_of_range_are_refused(damage, message):
     with pytest.raises(ValueError, match=message):
         damage(images())
+
+
+@pytest.mark.parametrize("damage", CLINICAL_DEGRADATIONS, ids=lambda each: each.name)
+def test_clinical_damage_leaves_or_changes_images_as_its_amount_says(damage):
+    stack = images(3, size=32)
+    stack[:, 10:20, 10:20] //= 8
+    before = stack.copy()
+    assert np.array_equal(damage.apply(stack, damage.untouched, 0), stack)
+    for amount in damage.amounts:
+        damaged = damage.apply(stack, amount, 5)
+        assert damaged.dtype == np.uint8
+        assert damaged.shape == stack.shape
+        assert not np.array_equal(damaged, stack)
+        assert np.array_equal(damaged, damage.apply(stack, amount, 5))
+    assert np.array_equal(stack, before)
+    assert damage.apply.__doc__
+
+
+def test_grains_of_speckle_grow_and_keep_their_contrast():
+    stack = np.full((20, 64, 64), 100, np.uint8)
+    for grain in (1.0, 3.0):
+        factors = coarse_speckle(stack, grain, seed=1) / 100
+        assert factors.std() == pytest.approx(0.3, rel=0.05)
+        assert factors.mean() == pytest.approx(1, abs=0.02)
+        neighbours = np.corrcoef(factors[:, :, :-1].ravel(), factors[:, :, 1:].ravel())[0, 1]
+        # Of a field smoothed by a Gaussian: exp(-1 / (4 grain^2)).
+        assert neighbours == pytest.approx(np.exp(-1 / (4 * grain**2)), abs=0.04)
+
+
+def test_a_shadow_lies_below_its_top_and_nowhere_else():
+    stack = np.full((8, 40, 40), 200, np.uint8)
+    damaged = shadow(stack, 1.0, 0)
+    assert (damaged[:, :8] == 200).all()
+    assert (damaged[:, -1].min(axis=1) < 10).all()
+    dark = (damaged[:, -1] < 100).mean(axis=1)
+    assert ((dark > 0.1) & (dark < 0.35)).all()
+
+
+def test_a_skull_is_lost_in_the_sector_alone():
+    y, x = np.mgrid[:48, :48] - 23.5
+    ring = np.abs(np.hypot(x, y) - 15) < 1.2
+    stack = np.tile(np.where(ring, 220, 60).astype(np.uint8), (5, 1, 1))
+    for degrees in (90, 360):
+        lost = (skull_dropout(stack, degrees, 2) < 100) & ring
+        assert lost.sum(axis=(1, 2)) / ring.sum() == pytest.approx(degrees / 360, abs=0.03)
+    assert (skull_dropout(stack, 360, 2)[:, ~ring] == 60).all()
+
+
+def test_the_dynamic_range_is_cut_below_and_stretched():
+    stack = np.array([[[0, 51, 102, 255]]], np.uint8)
+    assert dynamic_range(stack, 0.2).tolist() == [[[0, 0, 64, 255]]]
+
+
+def test_shuffled_tiles_come_from_the_same_place_of_other_images():
+    stack = np.repeat(np.arange(12, dtype=np.uint8), 64).reshape(12, 8, 8) * 10
+    for share in (0.25, 1.0):
+        damaged = shuffle_anatomy(stack, share, 1)
+        moved = damaged[:, ::2, ::2] != stack[:, ::2, ::2]
+        assert (moved.sum(axis=(1, 2)) == 16 * share).all()
+    assert set(np.unique(damaged)) <= set(np.unique(stack))
+    assert np.array_equal(shuffle_anatomy(stack[:1], 1.0, 0), stack[:1])  # there is no other
+
+
+def test_magnified_images_are_about_their_centre():
+    stack = np.zeros((1, 41, 41), np.uint8)
+    stack[0, 15:26, 15:26] = 200
+    enlarged = magnify(stack, 2.0)
+    assert (enlarged > 100).sum() == pytest.approx(4 * 121, rel=0.1)
+    assert np.array_equal(enlarged, enlarged[:, ::-1, ::-1])
+
+
+@pytest.mark.parametrize(
+    ("damage", "amount"),
+    [
+        *((coarse_speckle, -1), (shadow, 1.1), (shadow, -0.1), (skull_dropout, 361)),
+        *((dynamic_range, 1), (shuffle_anatomy, 2), (magnify, 0.9)),
+    ],
+)
+def test_clinical_amounts_out_of_range_are_refused(damage, amount):
+    with pytest.raises(ValueError, match=f"not {amount}"):
+        damage(images(), amount, 0)
