@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 
 from miua.cli import app
 from miua.data.degradation import (
+    CLINICAL_DEGRADATIONS,
     COLLAPSE,
     COLLAPSE_AMOUNTS,
     IMAGE_DEGRADATIONS,
@@ -32,6 +33,7 @@ ROOT = Path(__file__).parent.parent
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
 METRICS = ROOT / "docs" / "metrics" / "README.md"
 API = ROOT / "docs" / "python-api.md"
+BENCHMARK = ROOT / "docs" / "benchmark"
 NOT_RUN = re.compile(r"<!-- not run: (.+) -->")
 SIZE, SUBJECTS, IMAGES = 64, 15, 30
 
@@ -139,12 +141,16 @@ def test_blocks_have_a_language_that_is_known(page):
 
 @of_pages([page for page in PAGES if any(b.language == "python" for b in blocks(page))])
 def test_python_examples_run(page, workplace):
-    namespace = {}
-    for block in blocks(page):
-        if block.language == "python" and not block.not_run:
-            # Its line numbers are those of the page, so that a traceback shows the place.
-            code = compile("\n" * block.line + block.text, str(page), "exec")
-            exec(code, namespace)
+    namespace, known = {}, dict(REGISTRY)
+    try:
+        for block in blocks(page):
+            if block.language == "python" and not block.not_run:
+                # Its line numbers are those of the page, so that a traceback shows the place.
+                code = compile("\n" * block.line + block.text, str(page), "exec")
+                exec(code, namespace)
+    finally:  # an example adds a metric of its own
+        REGISTRY.clear()
+        REGISTRY.update(known)
 
 
 EVALUATIONS = [
@@ -281,6 +287,42 @@ def test_known_damage_is_what_was_measured():
             expected = f"{amounts[name][int(level) - 1]:g}" if level else "-"
             wrong = ", **wrong way**" if row["response"] == "wrong way" else ""
             assert cell == expected + wrong, (name, metric)
+
+
+def test_the_benchmark_is_what_was_measured():
+    """Both tables of docs/benchmark.md, from the files beside it."""
+    ranked, cells_of = (
+        [*csv.DictReader((BENCHMARK / f"hc18-{name}.csv").read_text("utf-8").splitlines())]
+        for name in ("ranking", "power")
+    )
+    expected = [
+        [row["rank"], measure(row["metric"]).label, f"{float(row['score']):.2f}",
+         f"{float(row['low']):.2f} to {float(row['high']):.2f}",
+         f"{float(row['rank_low']):.0f} to {float(row['rank_high']):.0f}",
+         f"{100 * float(row['best']):.0f} %"]
+        for row in ranked
+    ]  # fmt: skip
+    page = BENCHMARK.with_suffix(".md")
+    assert rows(page, "rank |") == expected
+    names = {measure(row["metric"]).label: row["metric"] for row in ranked}
+    (head,) = (line for line in page.read_text("utf-8").splitlines() if "| damage, steps" in line)
+    metrics = [
+        names[cell.strip().replace("\\|", "|")] for cell in re.split(r"(?<!\\)\|", head)[2:-1]
+    ]
+    told = rows(page, "damage, steps |")
+    damages = {each.name: each for each in (*IMAGE_DEGRADATIONS, *CLINICAL_DEGRADATIONS)}
+    assert [cells[0].split(",")[0].split(":")[0] for cells in told] == [
+        *damages, COLLAPSE, MEMORISATION,
+    ]  # fmt: skip
+    for cells in told:
+        name = cells[0].split(",")[0].split(":")[0]
+        for metric, cell in zip(metrics, cells[1:], strict=True):
+            at = [r for r in cells_of if (r["degradation"], r["metric"]) == (name, metric)]
+            if name in damages:
+                assert [float(row["amount"]) for row in at] == list(damages[name].amounts)
+            shares = [(float(row["worse"]), float(row["better"])) for row in at]
+            said = [f"{100 * w:.0f}" if b <= w else f"({100 * b:.0f})" for w, b in shares]
+            assert cell == " ".join(said), (name, metric)
 
 
 def test_signatures_are_those_of_the_code():

@@ -424,7 +424,7 @@ def sensitivity_command(
     paths = _write_measured(out, measured, tables, reading, repeats=repeats, seed=seed)
     if benchmark:
         need("The figure of the benchmark", "matplotlib")
-        from miua.charts.benchmark import write_benchmark
+        from miua.charts.damage import write_benchmark
 
         paths += write_benchmark(tables["-power"], tables["-ranking"], out.parent, out.stem)
     return paths

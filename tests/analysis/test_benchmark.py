@@ -8,7 +8,7 @@ from scipy import stats
 from miua.analysis.benchmark import calls, holm, paired_p, power_table, ranking_table
 from miua.analysis.columns import COLUMNS
 from miua.analysis.real_images import BENCHMARK_OF, benchmark_tables, told_of
-from miua.charts.benchmark import write_benchmark
+from miua.charts.damage import write_benchmark
 from miua.data.degradation import CLINICAL_DEGRADATIONS, ImageDegradation
 from miua.metrics import registry
 from miua.metrics.records import MetricValue

@@ -116,7 +116,7 @@ class World:
     def sensitivity(self, responses, spearman=1.0):
         """responses: {(damage, metric): response}."""
         rows = [
-            (damage, metric, 6, spearman, "yes", "rises", 1, response, "computed")
+            (damage, metric, 6, spearman, "yes", "rises", 1, 1, response, "computed")
             for (damage, metric), response in responses.items()
         ]
         self.write("sensitivity-summary", rows, COLUMNS["sensitivity-summary"])
