@@ -51,6 +51,7 @@ ELSEWHERE = (
     Elsewhere("apptainer ", reason=ENGINE),
     Elsewhere("miua evaluate ", test="tests/test_docs.py::test_evaluate_commands_run"),
     Elsewhere("miua fetch hc18 --from", test="tests/data/test_hc18.py"),
+    Elsewhere("miua fetch hc18 --test-from", test="tests/data/test_hc18_test.py"),
     Elsewhere("miua fetch inception", reason="weights that the project may not ship"),
     Elsewhere("miua claims results/", test="tests/test_reproduce.py"),
     Elsewhere("miua trace ", test="tests/report/test_trace.py"),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from miua.cli import options
 from miua.cli.declaring import argument, need, option, takes
 from miua.cli.options import Device, Exclude, SkipBad, Source, Threads, Window
+from miua.errors import MiuaError
 from miua.progress import say
 
 if TYPE_CHECKING:
@@ -22,15 +23,39 @@ def fetch_command(
     source: Annotated[
         Path | None, option("Take it from here instead of downloading.", "--from")
     ] = None,
+    test_source: Annotated[
+        Path | None,
+        option("HC18's test images: test_set.zip or its folder.", "--test-from"),
+    ] = None,
 ) -> Path:
     """Get real images or FID's weights, verified."""
     if what == "hc18":
-        from miua.data import fetch_hc18
-
-        return fetch_hc18(source)
+        return _fetch_images(source, test_source)
+    if test_source is not None:
+        raise MiuaError("--test-from is for hc18: miua fetch hc18 --test-from PATH")
     from miua.metrics.inception_weights import fetch_inception
 
     return fetch_inception(source)
+
+
+def _fetch_images(source: Path | None, test_source: Path | None) -> Path:
+    """HC18's training images; with them the test images, where these are named or can be had."""
+    from miua.data import fetch_hc18, fetch_test_set, hc18_folder
+
+    if test_source is not None:
+        say(f"Test images: {fetch_test_set(test_source)}")
+    try:
+        return hc18_folder() if source is None else fetch_hc18(source)
+    except MiuaError:
+        if source is not None:
+            raise
+    folder = fetch_hc18()
+    if test_source is None:
+        try:
+            say(f"Test images: {fetch_test_set()}")
+        except MiuaError as error:
+            say(f"Without HC18's test images: {error}")
+    return folder
 
 
 def phantom_command(

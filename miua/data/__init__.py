@@ -4,6 +4,7 @@ from miua.data.folder import image_paths as image_paths
 from miua.data.hc18 import fetch_hc18 as fetch_hc18
 from miua.data.hc18 import hc18_folder as hc18_folder
 from miua.data.hc18 import subjects_of as subjects_of
+from miua.data.hc18_test import fetch_test_set as fetch_test_set
 from miua.data.phantom import write_phantoms as write_phantoms
 from miua.data.reading import Fit as Fit
 from miua.data.reading import ReadingOptions as ReadingOptions

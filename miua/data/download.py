@@ -22,7 +22,8 @@ SECONDS_WITHOUT_DATA = 60
 
 class Download(NamedTuple):
     """A published file: its address, its SHA-256 in hexadecimal, its size in bytes (None where
-    unknown), and what to call it."""
+    unknown), and what to call it. Where the SHA-256 is unknown, "", the content has to be checked.
+    """
 
     url: str
     sha256: str
@@ -50,7 +51,7 @@ def download(item: Download, folder: Path, *, attempts: int = 5, pause: float = 
         part.replace(output_file)
 
     try:
-        known = f"sha256:{item.sha256}"
+        known = f"sha256:{item.sha256}" if item.sha256 else None
         return Path(pooch.retrieve(item.url, known, item.name, folder, downloader=fetch))
     except ValueError as error:  # pooch's, where the checksum is another
         raise MiuaError(

@@ -45,15 +45,15 @@ class Release:
     images: int
 
 
-_RECORD = "https://zenodo.org/records/1327317/files"
+RECORD = "https://zenodo.org/records/1327317/files"
 PUBLISHED = Release(
     archive=Download(
-        f"{_RECORD}/training_set.zip",
+        f"{RECORD}/training_set.zip",
         "fd20d7909df892cfbdc0850de18072dbdad4dc3bc0a57202d4cc818d4715de36",
         132_926_838, "training_set.zip", "Downloading HC18's images",
     ),
     table=Download(
-        f"{_RECORD}/{TABLE_NAME}",
+        f"{RECORD}/{TABLE_NAME}",
         "1c08fa81c374c5f9509f3aa6a6568e4dc6cc5434ff82d0df731db7e4f25816b3",
         33_688, TABLE_NAME, "Downloading HC18's table",
     ),
