@@ -115,8 +115,8 @@ def test_real_against_real_and_against_itself_damaged(named_as_hc18, tmp_path):
         assert "miua fetch inception" in record["settings"]["fid"]
         if command == "noise-floor":
             assert head == "split,images,repeat,shared_subjects,metric,value,status"
-            assert len(rows) == (2 + 2 + 1) * (6 + 256)  # there is one order of the files
-            assert all(row.startswith("subject,5,0,0,") for row in rows[: 6 + 256])
+            assert len(rows) == (2 + 2 + 1) * (8 + 256)  # there is one order of the files
+            assert all(row.startswith("subject,5,0,0,") for row in rows[: 8 + 256])
             pairing = (out.parent / f"{out.stem}-pairing.csv").read_text().splitlines()
             assert pairing[0] == "pairing,metric,value"
             assert len(pairing) == 1 + 3 * 2

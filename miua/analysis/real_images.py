@@ -109,7 +109,9 @@ def noise_floor_tables(real: MeasuredImages, repeats: int, seed: int) -> Tables:
     """
     with one_blas_thread():
         found, pairing = floor_table(real, repeats, seed), pairing_table(real, repeats, seed)
-    first = found[found["repeat"] < repeats].reset_index(drop=True)
+    kinds = found[found["repeat"] < repeats].groupby("split", sort=False)
+    by_split = [rows.sort_values("repeat", kind="stable") for _, rows in kinds]
+    first = pd.concat(by_split, ignore_index=True)
     return {"": first, "-summary": summarise_noise_floor(found), "-pairing": pairing}
 
 
