@@ -246,13 +246,14 @@ def run_cmake(session: nox.Session, folder: Path, *options: str) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Time kernels and training loop beside their peers, in one run; count the kernels' cycles."""
+    """Time kernels and training loops beside peers, count cycles, and how often intervals hold."""
     install(session)
     report = ROOT / "results" / "kernels-benchmark.json"
     report.parent.mkdir(exist_ok=True)
     options = ("--quiet", "--benchmark-enable", "--benchmark-quiet", f"--benchmark-json={report}")
     session.run("pytest", "tests/benchmarks", *options, *session.posargs)
     session.run(str(build_kernels(session, "bench") / "kernel_cycles"), external=True)
+    session.run("python", "-m", "tests.benchmarks.interval_coverage")
 
 
 @nox.session(venv_backend="none")

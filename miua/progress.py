@@ -14,6 +14,8 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sized
+from contextlib import contextmanager
+from threading import Event, Thread
 from typing import TYPE_CHECKING, TextIO, TypeVar
 
 from miua.wording import printable
@@ -25,6 +27,7 @@ Item = TypeVar("Item")
 
 SECONDS_BETWEEN_LINES = 5.0
 SECONDS_BETWEEN_DRAWINGS = 0.1
+SECONDS_BETWEEN_LOOKS = 0.5  # at work that other threads do
 
 
 class Progress:
@@ -33,6 +36,7 @@ class Progress:
     `total` is the amount of work in `unit`s (None: not known; may be set later), `done` what was
     there before the start, such as the part of a file that an earlier download left: it counts as
     done, but not towards the rate. The unit "B" is shown as kB, MB or GB (powers of 1000).
+    `uneven`: units take such different times that a rate would mislead; none is shown then.
     Work that ends before the first plain line is due prints nothing.
     """
 
@@ -43,12 +47,14 @@ class Progress:
         unit: str = "",
         *,
         done: int = 0,
+        uneven: bool = False,
         stream: TextIO | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.description, self.total, self.unit = description, total, unit
         self.done = self._before = done
         self.note = ""
+        self._uneven = uneven
         self._stream = sys.stderr if stream is None else stream
         self._terminal = self._stream.isatty()
         self._pause = SECONDS_BETWEEN_DRAWINGS if self._terminal else SECONDS_BETWEEN_LINES
@@ -110,7 +116,7 @@ class Progress:
             done = _amount(self.done, "B" if self.unit == "B" else "")
             share = f"{100 * self.done / self.total:.0f} %"
             parts = [f"{done} of {_amount(self.total, self.unit)} ({share})"]
-        if rate > 0:
+        if rate > 0 and not self._uneven:
             digits = 0 if rate >= 100 else 1 if rate >= 1 else 3
             parts.append(f"{_amount(rate, self.unit, digits)}/s")
             if self.total and self.total > self.done:
@@ -133,6 +139,35 @@ def progress(
         for item in items:
             yield item
             shown.advance()
+
+
+@contextmanager
+def watched(
+    description: str, total: int, unit: str, look: Callable[[], tuple[int, str]]
+) -> Iterator[None]:
+    """Show how far the work in the block is, also where no unit of it ends for minutes.
+
+    look: how many units are done, and a note; it is asked again and again, by another thread.
+    """
+    over = Event()
+    with Progress(description, total, unit, uneven=True) as shown:
+
+        def show() -> None:
+            done, note = look()
+            shown.advance(done - shown.done, note)
+
+        def watch() -> None:
+            while not over.wait(SECONDS_BETWEEN_LOOKS):
+                show()
+
+        watcher = Thread(target=watch, daemon=True)
+        watcher.start()
+        try:
+            yield
+        finally:
+            over.set()
+            watcher.join()
+        show()
 
 
 def _amount(amount: float, unit: str, digits: int = 0) -> str:

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import io
+from threading import Event
 
 import pytest
 
-from miua.progress import Progress, progress
+from miua import progress as module
+from miua.progress import Progress, progress, watched
 
 
 class Clock:
@@ -98,3 +100,26 @@ def test_a_loop_passes_its_items_on(capsys: pytest.CaptureFixture[str]) -> None:
     assert list(progress(range(5), "Counting")) == [0, 1, 2, 3, 4]
     assert list(progress(iter("ab"), "Counting", total=2)) == ["a", "b"]
     assert capsys.readouterr().out == ""
+
+
+def test_work_in_other_threads_is_shown_although_no_unit_of_it_ends(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(module, "SECONDS_BETWEEN_LINES", 0.0)
+    monkeypatch.setattr(module, "SECONDS_BETWEEN_LOOKS", 0.001)
+    looks, seen = [0], Event()
+
+    def look() -> tuple[int, str]:
+        looks[0] += 1
+        if looks[0] > 2:
+            seen.set()
+        return 1, f"look {looks[0]}"
+
+    with watched("Measuring", 4, "metrics", look):
+        assert seen.wait(60)  # two lines were printed by then
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[:2] == [
+        "Measuring: 1 of 4 metrics (25 %), look 1",
+        "Measuring: 1 of 4 metrics (25 %), look 2",
+    ]
+    assert lines[-1].startswith("Measuring: 1 metrics in 0 s, look ")

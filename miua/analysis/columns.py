@@ -72,6 +72,7 @@ ALL, CLINICIAN, ENGINEER = "all", "clinician", "engineer"
 SYNTHETIC_CALLED_REAL, REAL_CALLED_REAL = "synthetic called real", "real called real"
 ACCURACY, D_PRIME, CRITERION, AUC = "accuracy", "d'", "criterion", "area under the ROC"
 EXACT, RESAMPLED, NORMAL = "exact", "images resampled", "normal"
+JACKKNIFE, STUDENT = "jackknife", "Student's, by images"
 NONE = "none: "  # before why there is no interval
 SCORES_OF_OUR_SETS = "a clinician's scores of these sets"  # in words, where there are none
 

@@ -34,7 +34,6 @@ from miua.metrics.inception_weights import InceptionWeights
 from miua.metrics.memorisation import Memorisation, copies_of
 from miua.metrics.mutual_information import BINS
 from miua.metrics.registry import COPIES, REGISTRY, entries_of
-from miua.progress import say
 from miua.provenance import provenance
 
 FARTHEST = 10
@@ -141,8 +140,6 @@ def evaluate(
                 workers=workers,
             )
         for name, (stack, source) in stacks.items():
-            if len(stacks) > 1:
-                say(f"Measuring {name}")
             comparison = Comparison(
                 real_side,
                 Side(stack.images, ready, threads=threads),
@@ -152,7 +149,7 @@ def evaluate(
                 seed=seed,
                 **of_pairs,
             )
-            records = measured(comparison, entries, workers=workers)
+            records = measured(comparison, entries, workers=workers, shown=f"Measuring {name}")
             smaller = at_floor_size(comparison, floor, entries, workers) if floor else {}
             copies = None
             if COPIES.name in asked:

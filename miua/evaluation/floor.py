@@ -224,7 +224,9 @@ def at_floor_size(
         return measured(whole.subset(pool[split.first], index), entries)
 
     found: dict[str, list[float]] = {}
-    for records in in_threads(of_draw, zip(splits, chosen, strict=True), workers):
+    readings = in_threads(of_draw, zip(splits, chosen, strict=True), workers)
+    shown = f"{comparison.name} at the noise floor's size"
+    for records in progress(readings, shown, "draws", total=len(splits)):
         for record in records:
             if record.value is not None:
                 found.setdefault(record.metric, []).append(record.value)

@@ -1,7 +1,7 @@
 """The one engine: the metrics of a comparison, by the registry, as tidy records."""
 
 from collections.abc import Iterable, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from itertools import product
 from typing import Any
@@ -11,24 +11,43 @@ from miua.metrics.comparison import Comparison, Side
 from miua.metrics.inception_weights import NotComputedError
 from miua.metrics.records import NOT_COMPUTED, MetricRecord, MetricValue
 from miua.metrics.registry import Entry
+from miua.progress import watched
 
 
 def measured(
-    comparison: Comparison, entries: Sequence[Entry], *, workers: int = 1
+    comparison: Comparison, entries: Sequence[Entry], *, workers: int = 1, shown: str = ""
 ) -> list[MetricRecord]:
     """The records of these metrics, in their order.
 
     workers: metrics at a time, as some take one core and some all; the records are the same.
+    shown: the name under which the progress is shown; "" shows none.
     """
     make_features((comparison.reference, comparison.synthetic), entries)
     # Before several metrics ask for them at once.
     _ = comparison.drawn
-    if comparison.pairing == "nearest" and any(entry.of_pair for entry in entries):
-        _ = comparison.partners
     # The search for copies takes longest, on one core: it starts first.
     order = sorted(range(len(entries)), key=lambda place: entries[place].name != "copies")
-    found = in_threads(lambda place: _records(comparison, entries[place]), order, workers)
-    by_place = dict(zip(order, found, strict=True))
+    running: dict[str, str] = {}  # what is computed now, and under which name its share is kept
+    done: list[str] = []
+
+    def records_of(place: int) -> list[MetricRecord]:
+        entry = entries[place]
+        running[entry.name] = entry.of_pair.name if entry.of_pair else entry.name
+        found = _records(comparison, entry)
+        done.append(entry.name)
+        del running[entry.name]
+        return found
+
+    def look() -> tuple[int, str]:
+        shares = ((name, comparison.shares_done.get(key)) for name, key in list(running.items()))
+        return len(done), ", ".join(
+            name if share is None else f"{name} {share:.0%}" for name, share in shares
+        )
+
+    with watched(shown, len(entries), "metrics", look) if shown else nullcontext():
+        if comparison.pairing == "nearest" and any(entry.of_pair for entry in entries):
+            _ = comparison.partners
+        by_place = dict(zip(order, in_threads(records_of, order, workers), strict=True))
     return [record for place in range(len(entries)) for record in by_place[place]]
 
 

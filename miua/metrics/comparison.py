@@ -173,10 +173,11 @@ class Comparison:
     """One synthetic set beside the reference.
 
     name: of the set. groups: each reference image's group (subject), (N,), or None.
-    resamples, seed: of the bootstrap; with 0 there are no intervals. The draws of real images
-    depend on the seed alone, as all sets face the same ones; those of synthetic images also on
-    the images, so that sets of equal size are not resampled in step. tables: by the name of what
-    is computed of a pair, the table (N, M) of all pairs, where it is there already.
+    resamples, seed: of the bootstrap of the synthetic images; with 0 there are no intervals. The
+    draws depend on the seed and the images, so that sets of equal size are not resampled in step.
+    tables: by the name of what is computed of a pair, the table (N, M) of all pairs, where it is
+    there already. shares_done: by the same name, or that of a metric, how much of it is done, 0 to
+    1, for whoever shows the progress; written while it is computed.
     """
 
     reference: Side
@@ -190,6 +191,7 @@ class Comparison:
     seed: int = 0
     threads: int = 0
     tables: dict[str, Floats] = field(default_factory=dict)
+    shares_done: dict[str, float] = field(default_factory=dict)
 
     def subset(self, reference: Ints, synthetic: Ints) -> Comparison:
         """Some images of both sides, by index, with what was made of them already. An index that
@@ -201,17 +203,13 @@ class Comparison:
             synthetic=self.synthetic.subset(synthetic),
             groups=None,
             tables={name: table[places] for name, table in self.tables.items()},
+            shares_done={},
         )
 
     @cached_property
     def drawn(self) -> Floats:
         """How often each synthetic image is in each resample: (resamples, M)."""
         return bootstrap_counts(len(self.synthetic), self.resamples, self._own_seed)
-
-    @cached_property
-    def drawn_reference(self) -> Floats:
-        """The same of the real images, for the metrics that are a mean over them."""
-        return bootstrap_counts(len(self.reference), self.resamples, self.seed)
 
     @cached_property
     def halves(self) -> Floats:
@@ -291,6 +289,7 @@ class Comparison:
             yield table
         else:
             for start in range(0, len(self.reference), ROWS_AT_ONCE):
+                self.shares_done[of_pair.name] = start / len(self.reference)
                 rows = self.reference.images[start : start + ROWS_AT_ONCE]
                 yield of_pair.of_all(rows, made, self.bins, self.threads)
 

@@ -17,8 +17,9 @@ subject.
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -110,6 +111,30 @@ def find_copies(
     beside the images. TypeError, ValueError: no uint8 stacks of one size, no reference images,
     groups of another length, no rotations or such as are not numbers.
     """
+    return _find_copies(
+        reference,
+        synthetic,
+        groups,
+        rotations=rotations,
+        flip=flip,
+        seed=seed,
+        threads=threads,
+        progress=lambda share: None,
+    )
+
+
+def _find_copies(
+    reference: Grey,
+    synthetic: Grey,
+    groups: ArrayLike | None,
+    *,
+    rotations: Sequence[float] = ROTATIONS,
+    flip: bool = True,
+    seed: int,
+    threads: int,
+    progress: Callable[[float], None],
+) -> Memorisation:
+    """The same; progress is told from time to time which share of the search is done, 0 to 1."""
     names = ("reference", "synthetic")
     reference, synthetic = stacks_of_one_size(reference, synthetic, names=names)
     codes = _codes(groups, len(reference))
@@ -128,6 +153,7 @@ def find_copies(
         degrees=degrees,
         flip=flip,
         threads=threads or os.cpu_count() or 1,
+        progress=progress,
     )
     distance, further = np.sqrt(found.squared / compared[0].size)
     further[np.isinf(further)] = np.nan
@@ -173,7 +199,9 @@ def copies_of(comparison: Comparison) -> Memorisation:
 
     def search() -> Memorisation:
         sides = comparison.reference.images, comparison.synthetic.images
-        return find_copies(*sides, comparison.groups, seed=comparison.seed, threads=1)
+        progress = partial(comparison.shares_done.__setitem__, "copies")
+        seed, groups = comparison.seed, comparison.groups
+        return _find_copies(*sides, groups, seed=seed, threads=1, progress=progress)
 
     return comparison.synthetic.once("copies", search)
 

@@ -5,6 +5,11 @@ generative models", NeurIPS 2019, arXiv:1904.06991, with k = 3. Density and cove
 al., "Reliable fidelity and diversity metrics for generative models", ICML 2020, arXiv:2002.09797,
 with k = 5. All of them look at balls around images in the space of features, each as wide as the
 distance to the k-th nearest other image of its own set.
+
+Intervals are of another draw of as many synthetic images, the real ones and so their balls being
+fixed. Then precision is the share of a binomial distribution, and density a mean over independent
+images. Recall and coverage are no means over synthetic images, and have no interval: in
+simulations none of those that were tried held (docs/intervals.md).
 """
 
 from collections.abc import Iterator
@@ -16,7 +21,8 @@ from numpy.typing import NDArray
 
 from miua.metrics.comparison import Comparison
 from miua.metrics.frechet import feature_pair
-from miua.metrics.records import MetricValue, interval, mean_of
+from miua.metrics.memorisation import clopper_pearson
+from miua.metrics.records import MetricValue, mean_of
 from miua.metrics.stacks import Floats
 
 NEIGHBOURS = 5
@@ -26,6 +32,9 @@ SHARES = {
     "density": "real neighbourhoods around a synthetic image, over those expected",
     "coverage": "share of real images with a synthetic one in their neighbourhood",
 }
+NO_INTERVAL = (
+    "another draw of synthetic images changes it in a way that one draw does not show reliably"
+)
 BLOCK_BYTES = 64 * 2**20  # of the float64 table of distances held at once
 
 
@@ -101,13 +110,33 @@ def shares(comparison: Comparison, extractor: str) -> list[MetricValue]:
     near = neighbourhood(*sides, k=NEIGHBOURS)
     found = []
     for share, meaning in SHARES.items():
-        terms, resampled_side, drawn = getattr(near, share), "real", comparison.drawn_reference
-        if share in ("precision", "density"):
-            resampled_side, drawn = "synthetic", comparison.drawn
-        value, resampled = mean_of(terms, np.ones_like(terms), drawn)
-        definition = (
-            f"{meaning}, {NEIGHBOURS} nearest neighbours in {comparison.describe(extractor)}; "
-            f"the interval resamples {resampled_side} images"
-        )
-        found.append(MetricValue(value, definition, interval(resampled), resampled))
+        terms, drawn = getattr(near, share), comparison.drawn
+        words = f"{meaning}, {NEIGHBOURS} nearest neighbours in {comparison.describe(extractor)}"
+        if not len(drawn):
+            found.append(MetricValue(float(terms.mean()), words))
+        elif share in ("recall", "coverage"):
+            found.append(MetricValue(float(terms.mean()), words).without_interval(NO_INTERVAL))
+        else:
+            value, resampled = mean_of(terms, np.ones_like(terms), drawn)
+            kind, bounds = "Student's, of its logarithm", _mean_interval(terms)
+            if share == "precision":
+                low, high = clopper_pearson(int(terms.sum()), len(terms))
+                kind, bounds = "Clopper and Pearson's", (float(low), float(high))
+            found.append(MetricValue(value, f"{words}; the interval is {kind}", bounds, resampled))
     return found
+
+
+def _mean_interval(terms: Floats) -> tuple[float, float]:
+    """The 95 % interval of a mean of terms that are 0 or more, by Student's t for its logarithm.
+
+    Terms of density are skewed. In simulations this held the mean in 93 to 98 % of the cases, where
+    percentiles of a bootstrap fell to 84 %.
+    """
+    from scipy.special import stdtrit
+
+    mean = float(terms.mean())
+    if mean == 0:
+        return 0.0, 0.0
+    error = terms.std(ddof=1) / np.sqrt(len(terms)) / mean
+    factor = float(np.exp(stdtrit(len(terms) - 1, 0.975) * error))
+    return mean / factor, mean * factor

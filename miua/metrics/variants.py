@@ -7,7 +7,7 @@ of them.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import NamedTuple
@@ -74,6 +74,7 @@ def nearest_two(
     degrees: Sequence[float],
     flip: bool,
     threads: int,
+    progress: Callable[[float], None] = lambda share: None,
 ) -> NearestTwo:
     """Search N reference images, mirrored or not and rotated, for those nearest to M images.
 
@@ -81,7 +82,7 @@ def nearest_two(
     excluded: (M,) the group that is left out for an image, -1 for none. degrees: the angles, each
     with its opposite. Of equally near ones the first reference image counts, then the image as it
     is, then the smaller angle. Sums of products of bytes are exact in float64, so the result is
-    the same for any number of threads and any block size.
+    the same for any number of threads and any block size. progress: is told the share that is done.
     """
     angles = sorted(degrees, key=lambda angle: (abs(angle), angle))
     pixels = reference[0].size
@@ -111,6 +112,7 @@ def nearest_two(
     parts = [slice(start, start + QUERIES) for start in range(0, len(images), QUERIES)]
     with ThreadPoolExecutor(threads) as pool:
         for start in range(0, len(reference), step):
+            progress(start / len(reference))
             turned = rotations(reference[start : start + step], angles).reshape(-1, pixels)
             list(pool.map(partial(search, start, turned.astype(np.float64)), parts))
     flipped, angle = np.divmod(variant, len(angles))

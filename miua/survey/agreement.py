@@ -1,7 +1,7 @@
 """How far readers agree with themselves and with each other: kappa and ICC.
 
-Kappa is that of statsmodels. ICC is computed here from two-way mean squares, as the maintained
-libraries with an ICC are under licences that this package cannot take on.
+The value of kappa is that of statsmodels. ICC is computed here from two-way mean squares, as the
+maintained libraries with an ICC are under licences that this package cannot take on.
 """
 
 import math
@@ -12,12 +12,12 @@ from typing import Literal, get_args
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 from statsmodels.stats.inter_rater import aggregate_raters, cohens_kappa, fleiss_kappa
 
 from miua.analysis.checks import Numbers, UndecidedError
-from miua.analysis.columns import ALL, NORMAL
+from miua.analysis.columns import ALL, JACKKNIFE
 from miua.analysis.resampling import Estimate, attempt, by_images, undecided, without_interval
 from miua.survey.answers import first_showings
 from miua.survey.study_files import HIGHEST_QUALITY
@@ -26,10 +26,12 @@ INTRA, INTER = "intra-reader", "inter-reader"
 REAL_OR_SYNTHETIC, QUALITY = "real or synthetic", "quality"
 KAPPA, WEIGHTED_KAPPA, FLEISS = "kappa", "quadratic weighted kappa", "Fleiss' kappa"
 UPPER = 0.975  # quantile of a 95 % interval
-NO_VARIANCE = 1e-12  # zero, but for rounding, which can also leave it negative
+NO_VARIANCE = 1e-12  # zero, but for rounding
 NO_DISAGREEMENT = "no disagreement to estimate it from"
-# With fewer repeats kappa's interval spans nearly everything.
+# With fewer repeats kappa says next to nothing.
 FEWEST_REPEATS = 5
+# With fewer images no interval of kappa holds: docs/intervals.md.
+FEWEST_FOR_INTERVAL = 12
 # Each is computed by itself, so that many take long.
 FLEISS_RESAMPLES = 1999
 
@@ -57,8 +59,11 @@ def kappa(
 ) -> Estimate:
     """Cohen's kappa of two series of answers.
 
-    The interval is statsmodels' large-sample one, cut off at -1 and 1 (Fleiss, Cohen and Everitt,
-    Psychological Bulletin 72, 1969).
+    The value is statsmodels'. The 95 % interval is that of the jackknife, which leaves out one
+    image at a time, on Fisher's scale artanh(kappa), with n - 1 degrees of freedom (Efron and
+    Tibshirani, An Introduction to the Bootstrap, 1993, chapter 11). The large-sample interval
+    (Fleiss, Cohen and Everitt, Psychological Bulletin 72, 1969) is too narrow for some dozens of
+    images. From FEWEST_FOR_INTERVAL images on there is an interval.
 
     first, second: a category for each image, shape (n,). categories: all that there are, ascending.
     weighted: whether a disagreement counts by the square of its distance (Cohen 1968).
@@ -70,17 +75,41 @@ def kappa(
     if np.ptp([one, other]) == 0:
         raise UndecidedError("all answers are the same")
     table = np.array([[((one == a) & (other == b)).sum() for b in categories] for a in categories])
-    with np.errstate(invalid="ignore", divide="ignore"):  # of intervals that are not used below
-        found = cohens_kappa(table, wt="quadratic" if weighted else None)
-    value = float(found.kappa)
+    value = _kappa(table, weighted)
+    n = one.size
     if (one == other).all():
         return without_interval(value, NO_DISAGREEMENT)
     if np.ptp(one) == 0 or np.ptp(other) == 0:
         return without_interval(value, "one gave all images the same answer")
-    if not found.var_kappa > NO_VARIANCE:
-        return without_interval(value, "its large-sample variance is zero")
-    low, high = np.clip([found.kappa_low, found.kappa_upp], -1, 1)
-    return Estimate(value, float(low), float(high), NORMAL)
+    if n < FEWEST_FOR_INTERVAL:
+        return without_interval(value, f"{n} images, at least {FEWEST_FOR_INTERVAL} are needed")
+    if value <= -1 + NO_VARIANCE:
+        return without_interval(value, "no agreement to estimate it from")
+    cells = np.argwhere(table)  # images of one cell are alike
+    counts = table[tuple(cells.T)]
+    left_out = np.array([_kappa(table - _one(table, cell), weighted) for cell in cells])
+    spread = counts @ (left_out - counts @ left_out / n) ** 2
+    if math.isnan(spread):
+        return without_interval(value, "without one image all answers are the same")
+    if spread <= NO_VARIANCE:
+        return without_interval(value, "it is the same without any one of the images")
+    half = stats.t.ppf(UPPER, n - 1) * math.sqrt((n - 1) / n * spread) / (1 - value**2)
+    low, high = np.tanh(np.arctanh(value) + np.array([-half, half]))
+    return Estimate(value, float(low), float(high), JACKKNIFE)
+
+
+def _kappa(table: NDArray[np.int_], weighted: bool) -> float:
+    """Of counts of pairs of answers (c, c); NaN where all are the same."""
+    with np.errstate(invalid="ignore"):
+        weights = "quadratic" if weighted else None
+        return float(cohens_kappa(table, wt=weights, return_results=False))
+
+
+def _one(table: NDArray[np.int_], cell: NDArray[np.intp]) -> NDArray[np.int_]:
+    """1 at a cell, 0 elsewhere, in the shape of the table."""
+    found = np.zeros_like(table)
+    found[tuple(cell)] = 1
+    return found
 
 
 def fleiss(answers: ArrayLike) -> float:

@@ -3,8 +3,10 @@
 import csv
 import hashlib
 import json
+import re
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import jsonschema
@@ -16,10 +18,11 @@ import miua
 from miua.cli.evaluation_tables import print_evaluation
 from miua.errors import MiuaError
 from miua.evaluation import evaluate as module
+from miua.evaluation import measure as measure_module
 from miua.evaluation.cautions import about_copies, about_pairs
 from miua.evaluation.evaluate import evaluate
 from miua.evaluation.standing import standing
-from miua.metrics import lbp_vector
+from miua.metrics import lbp_vector, variants
 from miua.metrics.registry import REGISTRY, measure
 from tests.evaluation.measuring import measure_set
 from tests.evaluation.textures import textures, with_noise
@@ -440,7 +443,7 @@ def test_what_resamples_cannot_show_has_no_interval_but_a_reason(images, equal, 
     names = {each.metric for each in records}
     assert {"psnr", "ssim", "mutual_information", "lbpv_255_difference"} <= names
     for each in records:
-        if each.metric in ("copies", "recall_lbp", "coverage_lbp"):
+        if each.metric in ("copies", "precision_lbp", "recall_lbp", "coverage_lbp"):
             continue
         assert (each.low, each.high) == (None, None), each.metric
         halved = f"{images} images to halve, at least 4 are needed"
@@ -456,6 +459,37 @@ def test_three_different_images_have_intervals():
     (psnr,) = evaluate(REAL, SYNTHETIC[:3], metrics=["psnr"], **QUICK).records
     assert psnr.low < psnr.value < psnr.high
     assert psnr.why_no_interval == ""
+
+
+def test_the_long_part_tells_what_runs_and_how_far_it_is(monkeypatch, capsys):
+    """Without a terminal; every look is a line here."""
+    monkeypatch.setattr("miua.progress.SECONDS_BETWEEN_LINES", 0.0)
+    monkeypatch.setattr("miua.progress.SECONDS_BETWEEN_LOOKS", 0.001)
+    looked = threading.Event()
+    whole = measure_module.watched
+
+    def watched(shown, total, unit, look):
+        def looking():
+            done, note = look()
+            if "copies 0%" in note:
+                looked.set()
+            return done, note
+
+        return whole(shown, total, unit, looking)
+
+    monkeypatch.setattr(measure_module, "watched", watched)
+    rotations = variants.rotations
+
+    def slow(*arguments):
+        assert looked.wait(60)  # the search is seen before it goes on
+        return rotations(*arguments)
+
+    monkeypatch.setattr(variants, "rotations", slow)
+    metrics = ["mutual_information", "copies"]
+    evaluate(REAL, {"made": SYNTHETIC}, metrics=metrics, resamples=0, floor_splits=4)
+    said = capsys.readouterr().err
+    assert re.search(r"^Measuring made: [01] of 2 metrics \(.*copies 0%", said, re.MULTILINE)
+    assert "Measuring made: 2 metrics in" in said
 
 
 def test_a_metric_that_is_asked_twice_is_measured_once():

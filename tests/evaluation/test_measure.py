@@ -339,7 +339,11 @@ def test_metrics_in_lbp_features_are_those_of_their_functions():
     for name in ("precision", "recall", "density", "coverage"):
         record = records[f"{name}_lbp"]
         assert record.value == pytest.approx(getattr(near, name).mean(), rel=1e-12)
-        assert record.low <= record.value <= record.high
+        if name in ("recall", "coverage"):
+            assert (record.low, record.high, record.resampled) == (None, None, None)
+            assert record.why_no_interval.startswith("another draw of synthetic images changes it")
+        else:
+            assert record.low < record.value < record.high
     assert records["fd_lbp_infinity"].status == "computed"
     assert records["fd_lbp_infinity"].low is None
     assert "30 images a side, at least" in records["fd_lbp_infinity"].why_no_interval
@@ -378,13 +382,12 @@ def test_without_weights_all_of_inceptions_metrics_say_so():
     assert all("Inception weights have not been fetched" in record.status for record in records)
 
 
-def test_sets_are_resampled_apart_and_face_the_same_real_images():
+def test_sets_are_resampled_apart():
     real, made, other = Side(images(1, 12)), Side(images(2, 9)), Side(images(3, 9))
     first, again, second = (Comparison(real, each) for each in (made, made, other))
     np.testing.assert_array_equal(first.drawn, again.drawn)
     assert (first.drawn != second.drawn).any()
     assert (first.halves != second.halves).any()
-    np.testing.assert_array_equal(first.drawn_reference, second.drawn_reference)
 
 
 def test_the_interval_at_infinitely_many_images_is_not_that_of_the_line_alone():

@@ -6,6 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from miua.metrics import neighbourhood
+from miua.metrics.neighbourhood import shares
+from tests.benchmarks.interval_coverage import in_features
 
 # The function of the same name hides the module as an attribute of the package.
 MODULE = sys.modules["miua.metrics.neighbourhood"]
@@ -157,3 +159,32 @@ def test_clusters_far_from_each_other_keep_their_own_small_distances():
     ):
         assert getattr(found, name).tolist() == values.tolist(), name
     assert found.precision.mean() < 1
+
+
+@pytest.mark.parametrize("kind", ["alike", "half outside"])
+@pytest.mark.parametrize(("real", "synthetic"), [(25, 40), (40, 25)])
+def test_intervals_cover_another_draw_as_often_as_they_say(kind, real, synthetic):
+    rows = {row.what: row for row in in_features(kind, real, synthetic, 60, (shares,))}
+    assert rows["recall"].shown == rows["coverage"].shown == 0
+    assert rows["precision"].shown == 1
+    assert rows["precision"].coverage >= 0.95 - 2 * 0.014  # two deviations of 240 draws
+    assert 0.92 <= rows["density"].coverage <= 0.99
+
+
+def test_precision_of_1_keeps_the_interval_of_a_share():
+    """A bootstrap of images that are all inside would say 1 to 1."""
+    from miua.metrics.comparison import Comparison, Side
+
+    real = features(15, 20, 3)
+    blank = np.zeros((20, 1, 1), np.uint8)
+    sides = [Side(blank, made={"own": each}) for each in (real, real[::-1])]
+    precision, recall, density, coverage = shares(Comparison(*sides, resamples=50), "own")
+    assert precision.value == 1
+    assert precision.bounds == pytest.approx((0.025 ** (1 / 20), 1))
+    assert density.bounds[0] < density.value < density.bounds[1]
+    for each in (recall, coverage):
+        assert each.bounds == (None, None)
+        assert "no interval: another draw" in each.definition
+    for each in shares(Comparison(*sides, resamples=0), "own"):
+        assert each.bounds == (None, None)
+        assert "interval" not in each.definition

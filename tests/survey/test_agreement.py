@@ -8,6 +8,7 @@ import pingouin
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 from sklearn.metrics import cohen_kappa_score
 
 from miua.analysis.checks import UndecidedError
@@ -20,6 +21,7 @@ from miua.survey.agreement import (
     score_agreement,
 )
 from miua.survey.answers import JUDGEMENT_COLUMNS
+from tests.benchmarks.interval_coverage import kappas
 
 # Shrout and Fleiss (1979), table 2: six targets, four judges; table 4: their ICCs.
 SHROUT_FLEISS = [
@@ -161,7 +163,7 @@ def test_kappa_by_its_definition():
     found = kappa(first, second, [0, 1])
     assert found.value == pytest.approx((0.7 - 0.5) / (1 - 0.5))
     assert 0 < found.low < 0.4 < found.high < 1
-    assert found.interval == "normal"
+    assert found.interval == "jackknife"
 
 
 @given(st.lists(st.tuples(grades, grades), min_size=2, max_size=40))
@@ -183,13 +185,42 @@ def test_kappa_is_that_of_a_peer(pairs):
 
 
 @pytest.mark.parametrize(
-    ("first", "second", "weighted"),
-    [([2, 2, 4], [1, 1, 2], True), ([1, 2], [2, 1], False)],  # below zero by rounding; zero
+    ("first", "second", "why"),
+    [
+        ([1, 2] * 100, [2, 3] * 100, "it is the same without any one of the images"),
+        ([1, 5] * 10, [5, 1] * 10, "no agreement to estimate it from"),
+        ([1] * 12 + [2], [1] * 12 + [3], "without one image all answers are the same"),
+        ([1, 2, 3, 4] * 3, [2, 2, 3, 4] * 3, ""),
+        (([1, 2, 3, 4] * 3)[1:], ([2, 2, 3, 4] * 3)[1:], "11 images, at least 12 are needed"),
+    ],
 )
-def test_kappa_whose_variance_is_zero_has_no_interval(first, second, weighted):
-    found = kappa(first, second, range(1, 6), weighted=weighted)
-    assert found.interval == "none: its large-sample variance is zero"
-    assert np.isnan([found.low, found.high]).all()
+def test_kappa_says_why_it_has_no_interval(first, second, why):
+    found = kappa(first, second, range(1, 6), weighted=True)
+    assert found.interval == (f"none: {why}" if why else "jackknife")
+    assert np.isnan([found.low, found.high]).all() == bool(why)
+
+
+def test_the_interval_of_kappa_is_that_of_the_jackknife_on_fishers_scale():
+    draws = np.random.default_rng(7)
+    first = draws.integers(1, 6, 15)
+    second = np.where(draws.random(15) < 0.6, first, draws.integers(1, 6, 15))
+    found = kappa(first, second, range(1, 6), weighted=True)
+    kept = [np.delete(np.arange(15), place) for place in range(15)]
+    left_out = [
+        cohen_kappa_score(first[rows], second[rows], labels=range(1, 6), weights="quadratic")
+        for rows in kept
+    ]
+    error = np.sqrt(14 / 15 * np.square(left_out - np.mean(left_out)).sum())
+    half = stats.t.ppf(0.975, 14) * error / (1 - found.value**2)
+    expected = np.tanh(np.arctanh(found.value) + np.array([-half, half]))
+    assert [found.low, found.high] == pytest.approx(expected)
+
+
+def test_the_interval_of_kappa_covers_as_often_as_it_says():
+    rows = list(kappas(300, (12, 57)))
+    for row in rows:
+        assert 0.91 <= row.coverage <= 0.99, row
+        assert row.shown > 0.8, row
 
 
 def test_kappa_of_three_pairs_by_its_definition():
