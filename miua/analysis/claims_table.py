@@ -1,6 +1,11 @@
-"""The claims table: each claim with its verdict, decided by data and thresholds alone."""
+"""The claims table: each claim of the paper with its verdicts, and the evidence under it.
+
+A test gives each row of evidence its verdict, by data and thresholds alone. A claim has the
+verdict of the row that decides it, of each kind; nothing else is made of verdicts.
+"""
 
 import math
+import re
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -20,19 +25,34 @@ from miua.analysis.claim_tests.base import (
     NotTestableError,
     Verdict,
 )
-from miua.analysis.paper_claims import PEOPLE, REAL_IMAGES, EvidenceRow, read_evidence
+from miua.analysis.paper_claims import (
+    DECIDED_BY,
+    PEOPLE,
+    REAL_IMAGES,
+    Claim,
+    EvidenceRow,
+    read_claims,
+)
 from miua.errors import MiuaError
 from miua.files import read_json, write_json
 from miua.provenance import record_step
 from miua.study.plan import CLAIMS, read_experiments
 from miua.study.store import Results, write_table
 
+EVIDENCE = "evidence"  # the table beside claims.csv
 # Raised by one whenever a key of claims.json changes its name or meaning.
-SCHEMA = 1
+SCHEMA = 2
 
+# What decides a claim, for each kind: keys of claims.json, and columns of claims.csv.
+DECISION = ("verdict", "line", "test", "means", "evidence")
 CLAIMS_COLUMNS = (
-    *("id", "claim", "section", "experiments", "test", "thresholds", "verdict", "reason"),
-    *("missing", "power", "n", "sources"),
+    *("id", "claim", "section"),
+    *(f"{kind}_{key}" for kind in DECIDED_BY for key in DECISION),
+    "evidence",
+)
+EVIDENCE_COLUMNS = (
+    *("id", "of", "basis", "claim", "section", "experiments", "test", "thresholds", "verdict"),
+    *("reason", "missing", "power", "n", "sources"),
 )
 
 
@@ -75,9 +95,11 @@ def at_scale(finding: ClaimFinding, epochs: list[int], published: dict[str, Any]
 
 
 def write_claims(results: Path, study: Path) -> list[Path]:
-    """Judge every claim; returns the files written: claims.json and tables/claims.csv.
+    """Judge every row of evidence, and so the claims.
 
-    MiuaError: `study` is no study's folder, or claims.yaml, the results folder or a table is bad.
+    Returns the files written: claims.json, tables/claims.csv with a row for each claim of the
+    paper, and tables/evidence.csv. MiuaError: `study` is no study's folder, or claims.yaml, the
+    results folder or a table is bad.
     """
     opened = Results.open(results)
     experiments = read_experiments(study)
@@ -85,27 +107,35 @@ def write_claims(results: Path, study: Path) -> list[Path]:
         raise MiuaError(
             f"{study / GRID}.yaml is missing. Name the folder of the study's experiments: --study."
         )
-    entries = []
+    claims, entries = read_claims(study), {}
     plan, published = opened.plan, experiments[GRID].published
-    for row in read_evidence(study):
+    for row in (row for claim in claims for row in claim.evidence):
         evidence = Evidence(opened, study, tuple(row.experiments))
         # Readers judge the sets of the main grid.
         tested = GRID if set(row.needs) & set(PEOPLE) else row.experiments[0]
         epochs = plan.epochs(tested) if REAL_IMAGES in row.needs else []
         finding = at_scale(judge(row, evidence), epochs, published)
-        entries.append(_entry(row, finding, list(dict.fromkeys(evidence.sources))))
+        entries[row.id] = _entry(row, finding, list(dict.fromkeys(evidence.sources)))
+    judged = [_claim_entry(claim, entries) for claim in claims]
     document = {
         "schema": SCHEMA,
         "profile": plan.profile,
         "scientific": plan.scientific,
         "banner": plan.banner,
-        "verdicts": count_verdicts(entries),
-        "claims": entries,
+        "verdicts": {
+            kind: count_verdicts(claim[kind] for claim in judged if claim[kind])
+            for kind in DECIDED_BY
+        },
+        "claims": judged,
+        "evidence": [*entries.values()],
     }
-    paths = [opened.claims_table, opened.table_path(CLAIMS)]
+    paths = [opened.claims_table, opened.table_path(CLAIMS), opened.table_path(EVIDENCE)]
     write_json(paths[0], document)
-    write_table(paths[1], pd.DataFrame([_flat(entry) for entry in entries])[list(CLAIMS_COLUMNS)])
-    sources = sorted({source for entry in entries for source in entry["sources"]})
+    flat = pd.DataFrame(map(_flat_claim, judged, claims))
+    write_table(paths[1], flat[list(CLAIMS_COLUMNS)])
+    flat = pd.DataFrame(map(_flat, entries.values()))
+    write_table(paths[2], flat[list(EVIDENCE_COLUMNS)])
+    sources = sorted({source for entry in entries.values() for source in entry["sources"]})
     # A source is named as seen from the results folder, or from beside the study.
     folders = [results if (results / each).exists() else study.parent for each in sources]
     inputs = [folder / each for folder, each in zip(folders, sources, strict=True)]
@@ -124,16 +154,24 @@ def read_claims_table(results: Results) -> dict[str, Any]:
 
 
 def count_verdicts(entries: Iterable[dict[str, Any]]) -> dict[Verdict, int]:
-    """How many claims have each verdict, also those that none has; entries of claims.json."""
+    """How many entries of claims.json have each verdict, also those that none has."""
     given = [entry["verdict"] for entry in entries]
     return {verdict: given.count(verdict) for verdict in VERDICTS}
 
 
+def in_one_line(finding: ClaimFinding) -> str:
+    """The finding's own line, or the first sentence of its reason."""
+    if finding.line and finding.verdict != NOT_TESTABLE:
+        return finding.line
+    return re.split(r"(?<=[.]) (?=[A-Z])", finding.reason, maxsplit=1)[0]
+
+
 def _entry(row: EvidenceRow, finding: ClaimFinding, sources: list[str]) -> dict[str, Any]:
     return {
-        **row.model_dump(exclude={"of", "basis", "reproduced"}),
+        **row.model_dump(exclude={"reproduced"}),
         "means": row.reproduced,
         "verdict": finding.verdict,
+        "line": in_one_line(finding),
         "reason": finding.reason,
         "missing": list(finding.missing),
         "numbers": {name: _finite(value) for name, value in finding.numbers.items()},
@@ -143,8 +181,25 @@ def _entry(row: EvidenceRow, finding: ClaimFinding, sources: list[str]) -> dict[
     }
 
 
+def _claim_entry(claim: Claim, entries: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """A claim, and for each kind the row that decides it, or None."""
+    decided = dict.fromkeys(DECIDED_BY) | {
+        kind: {key: row.id if key == EVIDENCE else entries[row.id][key] for key in DECISION}
+        for kind, row in claim.deciding.items()
+    }
+    return {"id": claim.id, "claim": claim.claim, "section": claim.section, **decided}
+
+
+def _flat_claim(entry: dict[str, Any], claim: Claim) -> dict[str, Any]:
+    """A claim as a row of a table: empty cells where a kind does not decide it."""
+    cells = {
+        f"{kind}_{key}": (entry[kind] or {}).get(key, "") for kind in DECIDED_BY for key in DECISION
+    }
+    return {**entry, **cells, EVIDENCE: "; ".join(row.id for row in claim.evidence)}
+
+
 def _flat(entry: dict[str, Any]) -> dict[str, Any]:
-    """An entry as a row of a table: lists and mappings become text."""
+    """A row of evidence as a row of a table: lists and mappings become text."""
     thresholds = "; ".join(f"{name} = {value}" for name, value in entry["thresholds"].items())
     lists = {key: "; ".join(entry[key]) for key in ("experiments", "missing", "sources")}
     return {**entry, **lists, "thresholds": thresholds}

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from miua.cli.declaring import argument, need, option, takes
 from miua.cli.options import PAPER, RESULTS, STUDY, Cores, Paper, Results, Study
@@ -60,10 +60,11 @@ def readers_command(results: Results) -> list[Path]:
 def claims_command(results: Results, study: Study = STUDY) -> list[Path]:
     """Judge every claim of the study by the results' tables."""
     from miua.analysis.claims_table import write_claims
+    from miua.cli.claims_printing import print_claims
 
     with _manifest_renewed(results):
         paths = write_claims(results, study)
-    _print_claims(results)
+    print_claims(results, evidence=True)
     return paths
 
 
@@ -190,41 +191,10 @@ def experiment_command(
     return folder and folder / "tables"
 
 
-def _print_claims(results: Path) -> None:
-    from rich.table import Column, Table
-    from rich.text import Text
-
-    from miua.analysis.claims_table import read_claims_table
-    from miua.cli.terminal import terminal
-    from miua.study.store import Results
-
-    judged = read_claims_table(Results.open(results))
-    # The words say it; colours only help to find them.
-    styles = {"reproduced": "green", "not reproduced": "red", "undecided": "yellow"}
-    head = (
-        Column("claim", max_width=18, overflow="fold"),
-        Column("verdict", max_width=14),
-        "reason",
-    )
-    table = Table(*head, title=judged["banner"] or None, box=None, padding=(0, 1, 1, 0))
-    for claim in judged["claims"]:
-        verdict = Text(claim["verdict"], style=styles.get(claim["verdict"], ""))
-        table.add_row(claim["id"], verdict, Text(claim["reason"]))
-    terminal().print(table)
-    terminal().print(_counts(judged))
-
-
-def _counts(judged: dict[str, Any]) -> str:
-    from miua.analysis.claim_tests.base import VERDICTS
-
-    return ", ".join(f"{judged['verdicts'][verdict]} {verdict}" for verdict in VERDICTS)
-
-
 def _print_outcome(folder: Path) -> None:
-    from miua.analysis.claims_table import read_claims_table
+    from miua.cli.claims_printing import print_claims
     from miua.cli.terminal import print_in_full, table, terminal
     from miua.report import results_summary
-    from miua.study.store import Results
 
     summary = results_summary(folder)
     console = terminal()
@@ -232,7 +202,7 @@ def _print_outcome(folder: Path) -> None:
     print_in_full(console, table(summary.rows[0], (row.values() for row in summary.rows)))
     for note in summary.notes:
         console.print(f"{note}\n")
-    console.print(f"Claims: {_counts(read_claims_table(Results.open(folder)))}.")
+    print_claims(folder, evidence=False)
     console.print(f"\npaper   {folder / 'paper' / 'main.pdf'}")
     console.print(f"report  {folder / 'report.html'}")
     console.print(f"claims  {folder / 'tables' / 'claims.csv'}")

@@ -12,7 +12,7 @@ from miua.analysis.columns import READER_REGRESSION, READERS
 from miua.files import write_json, write_text
 from miua.metrics.registry import ALL_MEASURES
 from miua.report import printed_tables as printed
-from miua.report.claims import JudgedClaim, judged_claims
+from miua.report.claims import KIND_TITLES, JudgedClaim, judged_claims
 from miua.report.study_tables import shown_measure
 from miua.report.values import Conditions, Value, macro_name, study_values
 from miua.study.store import Results, read_cells, read_log, read_metrics
@@ -130,6 +130,7 @@ def _sets_and_runs(
 def write_latex(results: Results, study: Path, folder: Path) -> list[Path]:
     """Write numbers.tex, values.json and the tables of the paper into `folder`."""
     values, conditions = study_values(results, study)
+    claims = judged_claims(results, study)
     texts = {
         "numbers.tex": numbers_tex(values, conditions),
         "table_experiments.tex": tabular(
@@ -147,7 +148,8 @@ def write_latex(results: Results, study: Path, folder: Path) -> list[Path]:
         ),
         "table_floor.tex": floor_table(results),
         "table_stability.tex": _stability_table(results),
-        "table_claims.tex": claims_table(judged_claims(results, study)),
+        "table_claims.tex": claims_table(claims),
+        "table_evidence.tex": evidence_table(claims),
     }  # fmt: skip
     for name, text in texts.items():
         write_text(folder / name, text)
@@ -218,27 +220,53 @@ def tabular(
     return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"]) + "\n"
 
 
-def claims_table(claims: list[JudgedClaim]) -> str:
-    r"""Every claim with its verdict and what that rests on, the paper's own claims first.
+def claims_table(claims: Sequence[JudgedClaim]) -> str:
+    """The paper's claims: for each kind the verdict, what was found in a line, and the test."""
+    lines = [
+        "\\begin{tabular}{@{}" + "".join(RAGGED % f"{width}mm" for width in (34, 41, 41)) + "@{}}",
+        r"\toprule",
+        _line(["Claim", *KIND_TITLES.values()]),
+    ]
+    for claim in claims:
+        cells = [rf"\textbf{{{_narrow(claim.id)}}} {escape(claim.claim)}"]
+        for kind in KIND_TITLES:
+            row = claim.deciding.get(kind)
+            cells.append(
+                escape(MISSING)
+                if row is None
+                else rf"\textbf{{{escape(row.verdict.capitalize())}.}} {escape(row.line)} "
+                rf"Test: {_narrow(row.test)}."
+            )
+        lines += [r"\midrule", " & ".join(cells) + r" \\"]
+    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"]) + "\n"
+
+
+def evidence_table(claims: Sequence[JudgedClaim]) -> str:
+    r"""Every row of evidence with its verdict and what that rests on, claim by claim.
 
     Over several pages; its caption and label are the macro \LongTableCaption.
     """
-    head = ["Claim, verdict", "What is claimed, and what was found"]
+    head = ["Evidence, verdict", "What is stated, and what was found"]
     top = [r"\toprule", _line(head), r"\midrule"]
     alignment = RAGGED % "27mm" + RAGGED % "92mm"
     lines = [rf"\begin{{longtable}}{{@{{}}{alignment}@{{}}}}", r"\LongTableCaption\\", *top]
     lines += [r"\endfirsthead", *top, r"\endhead", r"\bottomrule", r"\endfoot"]
-    titles = {True: "Claims of the paper", False: "What a careful reader finds or asks"}
-    for of_the_paper, title in titles.items():
-        lines += [] if of_the_paper else [r"\midrule"]
-        lines.append(rf"\multicolumn{{2}}{{@{{}}l}}{{\textbf{{{title}}}}} \\*")
-        for claim in (claim for claim in claims if claim.of_the_paper == of_the_paper):
-            # A hyphen may end a line in the narrow column.
-            name = escape(claim.id).replace("{-}", r"{-}\allowbreak{}")
-            verdict = rf"{name}\newline\textbf{{{escape(claim.verdict)}}}"
-            found = rf"\textit{{{escape(claim.claim)}}} {escape(claim.reason)}"
+    for place, claim in enumerate(claims):
+        title = rf"{place + 1}. {escape(claim.claim)}"
+        lines += [r"\midrule"] if place else []
+        lines.append(
+            rf"\multicolumn{{2}}{{@{{}}p{{119mm}}@{{}}}}{{\raggedright\textbf{{{title}}}}} \\*"
+        )
+        for row in claim.evidence:
+            verdict = rf"{_narrow(row.id)}\newline\textbf{{{escape(row.verdict)}}}"
+            found = rf"\textit{{{escape(row.claim)}}} {escape(row.reason)}"
             lines += [r"\addlinespace[1pt]", rf"{verdict} & {found} \\"]
     return "\n".join([*lines, r"\end{longtable}"]) + "\n"
+
+
+def _narrow(name: str) -> str:
+    """An identifier of which a hyphen may end a line in a narrow column."""
+    return escape(name).replace("{-}", r"{-}\allowbreak{}")
 
 
 def _line(cells: Sequence[str]) -> str:

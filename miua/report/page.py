@@ -55,7 +55,7 @@ def page_content(results: Results, study: Path) -> dict[str, Any]:
     values, conditions = study_values(results, study)
     texts = {value.name: value.text for value in values}
     claims = judged.judged_claims(results, study)
-    paper, reader = judged.groups(claims)
+    decided = {kind: judged.deciding(claims, kind) for kind in judged.KIND_TITLES}
     scale = ("study sets", "study images_per_set", "study most_epochs")
     published = judged.grid_in_words(*(texts[name] for name in scale))
     full_scale = conditions["full scale"][0]
@@ -76,8 +76,13 @@ def page_content(results: Results, study: Path) -> dict[str, Any]:
         "values": texts,
         "training_sizes": results.training_sizes,
         "epochs": results.epochs,
-        "answer": judged.answer(results.plan, paper, full_scale, published),
-        "groups": (paper, reader),
+        "answer": judged.answer(results.plan, claims, full_scale, published),
+        "claims": claims,
+        "evidence_rows": len(judged.all_evidence(claims)),
+        "kinds": judged.KIND_TITLES,
+        "bases": judged.BASES,
+        "counts": {kind: judged.counts_of(rows) for kind, rows in decided.items()},
+        "totals": {kind: len(rows) for kind, rows in decided.items()},
         "meanings": judged.MEANINGS,
         "signs": judged.SIGNS,
         "fid_missing": not_computed(read_metrics(results), FID.name),

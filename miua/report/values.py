@@ -16,11 +16,17 @@ import pandas as pd
 from miua.analysis import clinician
 from miua.analysis.claim_tests.base import REPRODUCED, VERDICTS
 from miua.analysis.columns import READERS
-from miua.analysis.paper_claims import when_fixed
+from miua.analysis.paper_claims import DECIDED_BY, when_fixed
 from miua.config import TrainingConfig
 from miua.metrics.registry import ALL_MEASURES, FID, MUTUAL_INFORMATION, PSNR, measure
 from miua.report import study_tables as tables
-from miua.report.claims import CLAIMS_TABLE, JudgedClaim, judged_claims
+from miua.report.claims import (
+    CLAIMS_TABLE,
+    JudgedClaim,
+    all_evidence,
+    deciding,
+    judged_claims,
+)
 from miua.study import store
 from miua.study.plan import EQUAL_UPDATES
 from miua.study.store import COMPUTED, Results, read_metrics
@@ -305,17 +311,20 @@ def _response_values(results: Results) -> Iterator[Value]:
 
 
 def _claim_values(claims: Sequence[JudgedClaim]) -> Iterator[Value]:
-    """Verdict and reason of every claim, and how many have which verdict."""
-    paper = [claim for claim in claims if claim.of_the_paper]
-    for kind, chosen in (("", claims), ("of the paper ", paper)):
-        yield Value(f"claims {kind}number", str(len(chosen)), CLAIMS_TABLE)
+    """How many claims have which verdict, by kind; verdict and reason of every row of evidence."""
+    yield Value("claims number", str(len(claims)), CLAIMS_TABLE)
+    for kind in DECIDED_BY:
+        rows = deciding(claims, kind)
+        yield Value(f"claims {kind} number", str(len(rows)), CLAIMS_TABLE)
         for verdict in VERDICTS:
-            count = sum(claim.verdict == verdict for claim in chosen)
-            yield Value(f"claims {kind}{verdict}", str(count), CLAIMS_TABLE)
-    for claim in claims:
-        for column, text in (("verdict", claim.verdict), ("reason", claim.reason)):
-            name, row = f"claim {claim.id} {column}", {"id": claim.id}
-            yield Value(name, text, CLAIMS_TABLE, row, column, claim.sources)
+            count = sum(row.verdict == verdict for row in rows)
+            yield Value(f"claims {kind} {verdict}", str(count), CLAIMS_TABLE)
+    evidence = all_evidence(claims)
+    yield Value("evidence number", str(len(evidence)), CLAIMS_TABLE)
+    for row in evidence:
+        for column, text in (("verdict", row.verdict), ("reason", row.reason)):
+            name, place = f"claim {row.id} {column}", {"id": row.id}
+            yield Value(name, text, CLAIMS_TABLE, place, column, row.sources)
 
 
 def _conditions(
@@ -326,7 +335,7 @@ def _conditions(
     above = fitted["pearson_r"] > float(facts["claimed_correlation"])
     slope = fitted.loc[fitted["metric"] == FID.name, "a"]
     sizes = store.read_experiment(results, tables.TRAINING_SIZE)
-    held = {claim.id for claim in claims if claim.verdict == REPRODUCED}
+    held = {row.id for row in all_evidence(claims) if row.verdict == REPRODUCED}
     files = {
         "augmentation": tables.AUGMENTATION,
         "learning rate": tables.LEARNING_RATE,

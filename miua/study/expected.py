@@ -53,7 +53,7 @@ class _Table(NamedTuple):
 # Reasons, sources and events are words about these numbers, and not compared; summary.csv shows
 # numbers of the sets a second time.
 COMPARED: dict[str, _Table] = {
-    "claims": _Table(CHAOTIC, ("id",), ("power", "n"), ("verdict",)),
+    "evidence": _Table(CHAOTIC, ("id",), ("power", "n"), ("verdict",)),
     "clinician": _Table(EXACT, ("metric",)),
     "regression": _Table(EXACT, ("metric",), words=("agrees",)),
     "noise-floor-summary": _Table(
@@ -74,10 +74,11 @@ COMPARED: dict[str, _Table] = {
         CHAOTIC, ("experiment", "arm", "training_size", "epoch", "metric"), ("value", "low", "high")
     ),
 }  # fmt: skip
-# The claims that rest on published data alone, and the halves of real images that no seed draws.
-_EXACT_ROWS = {"claims": ("experiments", "clinician"), "noise-floor-summary": ("split", "order")}
-# Copied whole where the results hold them: what is compared, and what sums it up for people.
-COPIED = sorted(f"{name}.csv" for name in {*COMPARED, "summary"} - {"sets"})
+# Evidence that rests on published data alone, and the halves of real images that no seed draws.
+_EXACT_ROWS = {"evidence": ("experiments", "clinician"), "noise-floor-summary": ("split", "order")}
+# Copied whole where the results hold them: what is compared, and what sums it up for people. The
+# verdicts of the claims are those of the evidence.
+COPIED = sorted(f"{name}.csv" for name in {*COMPARED, "claims", "summary"} - {"sets"})
 
 
 class Expected(NamedTuple):
@@ -155,10 +156,10 @@ def read_expected(folder: Path, plan: Profile | None = None, whose: Path | None 
 def results_tables(results: Results) -> dict[str, pd.DataFrame]:
     """The tables that are compared, by name, as text. MiuaError: one is damaged, or all missing."""
     tables = _read_tables(results.tables, {*COMPARED} - {"sets"})
-    if "sources" in tables.get("claims", ()):
+    if "sources" in tables.get("evidence", ()):
         # No other run has the answers of this study's own readers.
-        by_readers = tables["claims"]["sources"].str.contains(f"tables/{READER}", regex=False)
-        tables["claims"] = tables["claims"][~by_readers]
+        by_readers = tables["evidence"]["sources"].str.contains(f"tables/{READER}", regex=False)
+        tables["evidence"] = tables["evidence"][~by_readers]
     return {**tables, "sets": _sets(results)}
 
 

@@ -188,7 +188,8 @@ STEPS = (
         modules=("miua.survey.into_claims_table",), local=True,
     ),
     _of_tables(
-        "claims", ("claims.json", "tables/claims.csv"), "miua claims . --study {study}",
+        "claims", ("claims.json", "tables/claims.csv", "tables/evidence.csv"),
+        "miua claims . --study {study}",
         ("tables/{readers_tables}", "tables/{trainings}.csv", "tables/{measured}-summary.csv",
          "tables/clinician.csv", "tables/regression.csv", "tables/metrics.csv", "{claims}"),
         modules=("miua.analysis.claims_table",),

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from miua.analysis.claims_table import read_claims_table
 from miua.analysis.columns import READER, READERS
+from miua.analysis.paper_claims import DECIDED_BY
 from miua.errors import MiuaError
 from miua.files import read_array, read_json, sha256_array, sha256_file
 from miua.provenance import PROVENANCE
@@ -35,20 +36,21 @@ class Link(NamedTuple):
 def trace(results: Path, name: str) -> list[Link]:
     """The chain of a value or claim, from the printed text to the training images.
 
-    name: a value's id, its macro with or without the backslash, or a claim's id. MiuaError: there
-    is no paper in the results, no such value, or a file of the chain is missing.
+    name: a value's id, its macro with or without the backslash, or the id of a claim or of a row of
+    evidence. MiuaError: there is no paper in the results, no such value, or a file of the chain is
+    missing.
     """
     opened = Results.open(results)
     values = read_values(opened)
-    entry, claim = _find(opened, values, name)
+    entry, row = _find(opened, values, name)
     sets, runs = entry.get("sets", []), entry.get("runs", [])
     epoch = None
-    if claim is not None:
-        steps = [*_claim_steps(claim)]
+    if row is not None:
+        steps = [*_evidence_steps(opened, row)]
     else:
         steps = [Link("text", f"\\{entry['macro']}", (f"prints: {entry['text']}",))]
         steps += _source_steps(opened, entry)
-    steps += _reader_steps(opened, (claim or entry)["sources"])
+    steps += _reader_steps(opened, (row or entry)["sources"])
     if len(sets) == 1:
         steps.append(_set_step(opened, sets[0]))
         epoch = int(read_json(opened.set(sets[0]) / PROVENANCE)["settings"]["epoch"])
@@ -73,15 +75,20 @@ def read_values(results: Results) -> dict[str, Any]:
 
 
 def _find(results: Results, values: dict[str, Any], name: str) -> tuple[Any, Any]:
-    """The entry of a value, or that of a claim's reason together with the claim."""
-    claims = _claims(results)
+    """The entry of a value, or that of the reason of a row of evidence together with the row.
+
+    A claim of which no row has the name is found by the row that decides it.
+    """
+    claims, rows = _claims(results)
     wanted = name.removeprefix("\\")
-    if wanted in {*claims} - {*values} and (reason := values.get(f"claim-{wanted}-reason")):
-        return reason, claims[wanted]
+    if wanted in {*claims} - {*rows}:
+        wanted = next(iter(_decisions(claims[wanted]).values()))["evidence"]
+    if wanted in {*rows} - {*values} and (reason := values.get(f"claim-{wanted}-reason")):
+        return reason, rows[wanted]
     names = {entry["macro"]: entry for entry in reversed(values.values())} | values
     if wanted in names:
         return names[wanted], None
-    known = [*names, *claims]
+    known = [*names, *rows]
     near = difflib.get_close_matches(wanted, known, n=LIKE_THE_UNKNOWN, cutoff=0.5)
     hint = f" Did you mean {', '.join(near)}?" if near else ""
     raise MiuaError(
@@ -90,19 +97,31 @@ def _find(results: Results, values: dict[str, Any], name: str) -> tuple[Any, Any
     )
 
 
-def _claims(results: Results) -> dict[str, dict[str, Any]]:
-    """The claims by id; none if they were not judged."""
-    claims = read_claims_table(results)["claims"] if results.claims_table.exists() else []
-    return {claim["id"]: claim for claim in claims}
+def _claims(results: Results) -> tuple[dict[str, dict[str, Any]], dict[str, dict[str, Any]]]:
+    """The paper's claims and the rows of evidence, by id; none if they were not judged."""
+    if not results.claims_table.exists():
+        return {}, {}
+    document = read_claims_table(results)
+    claims, rows = ({each["id"]: each for each in document[k]} for k in ("claims", "evidence"))
+    return claims, rows
 
 
-def _claim_steps(claim: dict[str, Any]) -> Iterator[Link]:
-    verdict = f"verdict: {claim['verdict']}"
-    facts = (claim["claim"], verdict, f"reason: {claim['reason']}")
-    yield Link("claim", f"claims.json, {claim['id']}", facts)
-    test = f"{claim['test']}, thresholds {_pairs(claim['thresholds'])}"
-    numbers = [f"{word} = {value}" for word, value in claim["numbers"].items()]
-    yield Link("test", test, (*numbers, f"read from: {', '.join(claim['sources']) or 'no table'}"))
+def _decisions(claim: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """What decides a claim, by kind."""
+    return {kind: claim[kind] for kind in DECIDED_BY if claim[kind]}
+
+
+def _evidence_steps(results: Results, row: dict[str, Any]) -> Iterator[Link]:
+    """From the paper's claim to the row of evidence and its test."""
+    claim = _claims(results)[0][row["of"]]
+    told = [f"{k}: {d['verdict']}, by {d['evidence']}" for k, d in _decisions(claim).items()]
+    yield Link("claim", f"claims.json, {claim['id']}", (claim["claim"], *told))
+    verdict = f"verdict: {row['verdict']}"
+    facts = (row["claim"], verdict, f"reason: {row['reason']}", f"rests on: {row['basis']}")
+    yield Link("row", f"claims.json, {row['id']}", facts)
+    test = f"{row['test']}, thresholds {_pairs(row['thresholds'])}"
+    numbers = [f"{word} = {value}" for word, value in row["numbers"].items()]
+    yield Link("test", test, (*numbers, f"read from: {', '.join(row['sources']) or 'no table'}"))
 
 
 def _source_steps(results: Results, entry: dict[str, Any]) -> Iterator[Link]:
@@ -189,8 +208,8 @@ def as_lines(steps: Sequence[Link]) -> list[str]:
 
 
 def listing(results: Path) -> list[str]:
-    """Every value that can be traced, one a line: its id and what is printed, claims first."""
+    """Every value that can be traced, one a line: its id and what is printed, evidence first."""
     opened = Results.open(results)
     values = read_values(opened)
-    claims = [f"{name}: {claim['verdict']}" for name, claim in _claims(opened).items()]
-    return claims + [f"{name}: {entry['text']}" for name, entry in values.items()]
+    rows = [f"{name}: {row['verdict']}" for name, row in _claims(opened)[1].items()]
+    return rows + [f"{name}: {entry['text']}" for name, entry in values.items()]

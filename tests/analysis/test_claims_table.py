@@ -15,8 +15,10 @@ import yaml
 from miua.analysis.claim_tests.base import TESTS, VERDICTS, ClaimFinding, ClaimTest, Evidence
 from miua.analysis.claims_table import (
     CLAIMS_COLUMNS,
+    EVIDENCE_COLUMNS,
     at_scale,
     count_verdicts,
+    in_one_line,
     judge,
     read_claims_table,
     write_claims,
@@ -115,11 +117,11 @@ def smoke(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def both(real, smoke):
-    """claims.json of both, by claim."""
+    """The evidence of claims.json of both, by id."""
     for folder in (real, smoke):
         write_claims(folder, STUDY)
     documents = [read_claims_table(Results.open(folder)) for folder in (real, smoke)]
-    return [{entry["id"]: entry for entry in document["claims"]} for document in documents]
+    return [{entry["id"]: entry for entry in document["evidence"]} for document in documents]
 
 
 # --- claims.yaml ------------------------------------------------------------------------------
@@ -365,9 +367,13 @@ def test_a_folder_that_holds_no_study_is_named_with_the_option(copy, tmp_path):
             write_claims(copy, study)
 
 
-def verdicts(folder, study=STUDY):
+def judged(folder, study=STUDY):
     write_claims(folder, study)
-    return {entry["id"]: entry for entry in read_claims_table(Results.open(folder))["claims"]}
+    return read_claims_table(Results.open(folder))
+
+
+def verdicts(folder):
+    return {entry["id"]: entry for entry in judged(folder)["evidence"]}
 
 
 def test_without_any_table_nothing_that_needs_one_is_decided(copy):
@@ -416,23 +422,77 @@ def test_an_empty_table_is_an_error_that_names_it(copy):
 # --- what is written --------------------------------------------------------------------------
 
 
-def test_json_and_table_hold_the_same(real, both):
+def test_json_and_tables_hold_the_same(real, both):
     document = json.loads((real / "claims.json").read_text(encoding="utf-8"))
-    assert document["schema"] == 1
+    assert document["schema"] == 2
     assert document["scientific"] is True
-    assert document["verdicts"] == count_verdicts(document["claims"])
-    assert sum(document["verdicts"].values()) == len(EVIDENCE)
-    assert set(document["verdicts"]) == set(VERDICTS)
-    table = pd.read_csv(real / "tables" / "claims.csv", keep_default_na=False)
-    assert tuple(table.columns) == CLAIMS_COLUMNS
-    assert table["id"].tolist() == NAMES == [entry["id"] for entry in document["claims"]]
-    assert table["verdict"].tolist() == [entry["verdict"] for entry in document["claims"]]
-    for entry in document["claims"]:
+    table = pd.read_csv(real / "tables" / "evidence.csv", keep_default_na=False)
+    assert tuple(table.columns) == EVIDENCE_COLUMNS
+    assert table["id"].tolist() == NAMES == [entry["id"] for entry in document["evidence"]]
+    for key in ("verdict", "of", "basis"):
+        assert table[key].tolist() == [entry[key] for entry in document["evidence"]]
+    for entry in document["evidence"]:
         assert entry["reason"].strip().endswith(".")
         assert not re.search(r"nan|inf\b", entry["reason"])
+        assert entry["reason"].startswith(entry["line"]) or entry["verdict"] != "not testable here"
         for source in entry["sources"]:
             there = STUDY.parent / source if source.startswith("experiments") else real / source
             assert there.is_file()
+
+
+def test_the_claims_come_first_each_with_the_verdict_of_the_row_that_decides_it(real, both):
+    document = json.loads((real / "claims.json").read_text(encoding="utf-8"))
+    evidence = {entry["id"]: entry for entry in document["evidence"]}
+    assert tuple(entry["id"] for entry in document["claims"]) == PAPER_IDS
+    for entry, claim in zip(document["claims"], CLAIMS, strict=True):
+        assert {kind for kind in DECIDED_BY if entry[kind]} == set(claim.deciding)
+        for kind, row in claim.deciding.items():
+            assert entry[kind] == {
+                "evidence": row.id, "test": row.test, "means": row.reproduced,
+                "verdict": evidence[row.id]["verdict"], "line": evidence[row.id]["line"],
+            }  # fmt: skip
+    for kind, counts in document["verdicts"].items():
+        assert counts == count_verdicts(entry[kind] for entry in document["claims"] if entry[kind])
+        assert set(counts) == set(VERDICTS)
+        assert sum(counts.values()) == sum(kind in claim.deciding for claim in CLAIMS)
+    assert set(document["verdicts"]) == set(DECIDED_BY)
+    assert sum(document["verdicts"]["replicated"].values()) == len(PAPER_IDS)
+    table = pd.read_csv(real / "tables" / "claims.csv", keep_default_na=False)
+    assert tuple(table.columns) == CLAIMS_COLUMNS
+    assert tuple(table["id"]) == PAPER_IDS
+    for row, entry, claim in zip(
+        table.to_dict(orient="records"), document["claims"], CLAIMS, strict=True
+    ):
+        assert row["evidence"].split("; ") == [each.id for each in claim.evidence]
+        for kind in DECIDED_BY:
+            cells = {key: row[f"{kind}_{key}"] for key in ("verdict", "line", "evidence")}
+            assert cells == {key: (entry[kind] or {}).get(key, "") for key in cells}
+
+
+def test_another_row_that_decides_gives_another_verdict(copy, study):
+    for name in ("correlation", "correlation-significance"):
+        damaged(study, "correlation", "claims", published=name)
+        document = judged(copy, study)
+        (claim,) = [each for each in document["claims"] if each["id"] == "correlation"]
+        (row,) = [each for each in document["evidence"] if each["id"] == name]
+        assert claim["published"]["verdict"] == row["verdict"]
+        assert claim["published"]["evidence"] == name
+    assert row["verdict"] == "undecided"
+
+
+@pytest.mark.parametrize(
+    ("finding", "line"),
+    [
+        (ClaimFinding("reproduced", "It has 0.5 %. More is said."), "It has 0.5 %."),
+        (ClaimFinding("undecided", "It has 0.5. 3 of 5 are.", line="Short."), "Short."),
+        (
+            ClaimFinding("not testable here", "Missing: a. What phantoms give: b.", line="Short."),
+            "Missing: a.",
+        ),
+    ],
+)
+def test_a_line_is_the_first_sentence_or_what_the_test_says_in_short(finding, line):
+    assert in_one_line(finding) == line
 
 
 def test_counting_verdicts_tells_also_what_none_has():
@@ -450,7 +510,7 @@ def test_judging_twice_writes_the_same_bytes(real, both, copy):
 
 def test_a_claims_table_of_another_schema_is_refused(copy):
     (copy / "claims.json").write_text('{"schema": 0}')
-    with pytest.raises(MiuaError, match="schema 1"):
+    with pytest.raises(MiuaError, match="schema 2"):
         read_claims_table(Results.open(copy))
 
 
@@ -472,6 +532,13 @@ def test_the_command_prints_every_claim_at_80_columns(smoke):
     assert "notascientificresult" in text
     assert "nottestablehere" in text
     assert "claims.json" in text
+    # The claims come before the evidence, and what is counted is claims.
+    first = result.stdout.index("Evidence for ")
+    for claim in CLAIMS:
+        assert re.search(rf"^{claim.id}: ", result.stdout[:first], re.MULTILINE)
+        assert f"Evidence for {claim.id}: " in result.stdout[first:]
+    assert "replicated, 9 of 9 claims: 0 reproduced" in result.stdout
+    assert f"evidence: {len(EVIDENCE)} rows" in result.stdout
 
 
 def test_a_claim_is_judged_by_its_thresholds(real, study):

@@ -283,10 +283,10 @@ def test_a_link_to_a_run_opens_its_record(open_page, report):
     page.locator("#run-n0020 dl").wait_for()  # visible; it opens after the jump
 
 
-def test_a_link_to_a_claim_opens_what_it_folds(open_page, report):
+def test_a_link_to_evidence_opens_what_it_folds(open_page, report):
     page = open_page(report, offline=True)
-    page.evaluate("location.hash = 'claim-closeness'")
-    page.locator("#claim-closeness details[open]").wait_for()
+    page.evaluate("location.hash = 'evidence-closeness'")
+    page.locator("#evidence-closeness details[open]").wait_for()
     assert page.locator("#claims details[open]").count() == 1
 
 

@@ -61,15 +61,15 @@ def test_the_paper_says_what_it_is_and_holds_the_numbers(paper):
 def test_another_verdict_prints_another_sentence(folder):
     path = folder / "claims.json"
     claims_table = json.loads(path.read_text(encoding="utf-8"))
-    for claim in claims_table["claims"]:
-        if claim["id"] == "augmentation":
-            claim.update(verdict="not reproduced", reason="Flips alone came closest of all.")
-    claims_table["claims"] = [c for c in claims_table["claims"] if c["id"] != "collapse"]
+    for row in claims_table["evidence"]:
+        if row["id"] == "augmentation":
+            row.update(verdict="not reproduced", reason="Flips alone came closest of all.")
+    claims_table["evidence"] = [r for r in claims_table["evidence"] if r["id"] != "collapse"]
     path.write_text(json.dumps(claims_table), encoding="utf-8")
     text = text_of(make_paper(folder, STUDY, PAPER))
     assert text.count("Flips alone came closest of all. [not reproduced]") == 1
-    assert "These results do not hold the claim collapse" not in text
-    assert "does not hold the claim collapse. [not judged]" in text
+    assert "These results do not hold the evidence collapse" not in text
+    assert "does not hold the evidence collapse. [not judged]" in text
 
 
 def test_the_paper_of_a_run_without_the_other_experiments_says_so(few):

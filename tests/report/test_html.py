@@ -9,6 +9,7 @@ from html.parser import HTMLParser
 import pytest
 import yaml
 
+from miua.analysis.claim_tests.base import VERDICTS
 from miua.cli import study
 from miua.errors import MiuaError
 from miua.metrics.registry import ALL_MEASURES, DIRECTIONS
@@ -185,15 +186,30 @@ def test_what_ran_is_told_with_commit_and_questions(page):
 
 def test_every_claim_is_there_with_its_verdict(smoke, page):
     claims_table = json.loads((smoke / "claims.json").read_text(encoding="utf-8"))
+    for row in claims_table["evidence"]:
+        (item,) = re.findall(rf'<li id="evidence-{row["id"]}">.*?</li>', page, re.DOTALL)
+        assert f"</i>{row['verdict'].capitalize()}</b>" in item
+        assert html.escape(row["reason"], quote=False) in item.replace("&#39;", "'")
+        for source in row["sources"]:
+            assert (f'href="{source}"' in item) == (smoke / source).exists()
+    first = section(page, "answer").replace("&#39;", "'")
     for claim in claims_table["claims"]:
-        (row,) = re.findall(rf'<li id="claim-{claim["id"]}">.*?</li>', page, re.DOTALL)
-        assert f"</i>{claim['verdict']}</b>" in row
-        assert html.escape(claim["reason"], quote=False) in row.replace("&#39;", "'")
-        for source in claim["sources"]:
-            assert (f'href="{source}"' in row) == (smoke / source).exists()
-    keys = re.findall(r"</i>(\d+) ([a-z ]+)</li>", section(page, "answer"))
-    for verdict, count in claims_table["verdicts"].items():
-        assert sum(int(number) for number, name in keys if name == verdict) == count
+        assert page.count(f'<h3 id="claim-{claim["id"]}">') == 1
+        (item,) = re.findall(rf'<tr><th scope="row"><a href="#claim-{claim["id"]}">.*?</tr>', first,
+                             re.DOTALL)  # fmt: skip
+        for kind in ("published", "replicated"):
+            decided = claim[kind]
+            if decided is None:
+                assert "No test of this kind." in item
+                continue
+            assert f"</i>{decided['verdict'].capitalize()}</b>" in item
+            assert html.escape(decided["line"], quote=False) in item
+            assert f'<a href="#evidence-{decided["evidence"]}">{decided["test"]}</a>' in item
+    keys = re.findall(r"</i>(\d+) ([a-z ]+)</li>", first)
+    told = [(str(claims_table["verdicts"][kind][verdict]), verdict)
+            for kind in ("published", "replicated") for verdict in VERDICTS]  # fmt: skip
+    assert keys == told
+    assert f"{len(claims_table['evidence'])} rows of evidence" in first
 
 
 def test_every_metric_is_explained_before_its_values(page):

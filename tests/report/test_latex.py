@@ -8,11 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from miua.files import read_json
-from miua.report.claims import judged_claims
+from miua.report.claims import all_evidence, judged_claims
 from miua.report.latex import (
     VALUES,
     claims_table,
     escape,
+    evidence_table,
     floor_table,
     numbers_tex,
     regression_table,
@@ -156,18 +157,30 @@ def test_what_the_paper_uses_is_made_and_nothing_else(generated):
 
 def test_every_claim_can_be_traced_though_the_text_quotes_few(smoke, generated):
     known = read_json(generated / VALUES)["values"]
-    for claim in judged_claims(Results.open(smoke), STUDY):
-        assert known[f"claim-{claim.id}-reason"]["text"] == claim.reason
+    for row in all_evidence(judged_claims(Results.open(smoke), STUDY)):
+        assert known[f"claim-{row.id}-reason"]["text"] == row.reason
 
 
-def test_every_claim_stands_in_the_claims_table_with_verdict_and_reason(real):
+def test_every_row_of_evidence_stands_under_its_claim_with_verdict_and_reason(real):
     claims = judged_claims(Results.open(real), STUDY)
-    table = claims_table(claims)
-    assert len(claims) > 40
-    for claim in claims:
-        assert escape(claim.reason) in table
-        assert escape(claim.id).replace("{-}", r"{-}\allowbreak{}") in table
-    assert table.index("Claims of the paper") < table.index("careful reader")
+    parts = evidence_table(claims).split(r"\multicolumn")[1:]
+    for part, claim in zip(parts, claims, strict=True):
+        assert escape(claim.claim) in part
+        for row in claim.evidence:
+            assert escape(row.reason) in part
+            assert escape(row.id).replace("{-}", r"{-}\allowbreak{}") in part
+            assert rf"\textbf{{{row.verdict}}}" in part
+
+
+def test_the_claims_table_has_a_row_a_claim_with_both_kinds_of_verdict(real):
+    claims = judged_claims(Results.open(real), STUDY)
+    rows = claims_table(claims).split(r"\midrule")[1:]
+    assert len(rows) == len(claims) == 9
+    for row, claim in zip(rows, claims, strict=True):
+        for decided in claim.deciding.values():
+            assert rf"\textbf{{{decided.verdict.capitalize()}.}} {escape(decided.line)}" in row
+        assert row.count("Test: ") == len(claim.deciding)
+        assert row.count(r"\textendash{}") >= 2 - len(claim.deciding)
 
 
 def test_the_noise_floor_stands_beside_the_sets_and_says_what_is_missing(smoke, single):

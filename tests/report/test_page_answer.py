@@ -2,22 +2,38 @@
 
 import pytest
 
-from miua.report.claims import MEANINGS, JudgedClaim, answer, groups
+from miua.report.claims import (
+    MEANINGS,
+    JudgedClaim,
+    JudgedEvidence,
+    answer,
+    counts_of,
+    deciding,
+    judged_claims,
+)
 from miua.study.store import Results
+from tests.analysis.claim_tests.world import STUDY
 
-NEEDS = ("real_images",)
-# It comes out the same whatever a run makes.
-PUBLISHED = JudgedClaim("points", "Points agree.", "Results", "so", "reproduced", "")
+PUBLISHED = "Recomputed from published numbers"
 
 
-def claims_of(**verdicts):
-    """Claims of the paper with the verdicts' underlines read as spaces, and one of a reader."""
-    made = [
-        JudgedClaim(f"{name}-{n}", "So.", "Results", "so", name.replace("_", " "), "", needs=NEEDS)
-        for name, count in verdicts.items()
-        for n in range(count)
-    ]
-    return [*made, JudgedClaim("other", "So it is.", "reader", "so", "not reproduced", "")]
+def row(verdict, basis="training"):
+    return JudgedEvidence("row", "So.", "reader", basis, "test", "so", verdict, "So.", "So.")
+
+
+def claims_of(published=(), **verdicts):
+    """Claims, replicated with the verdicts whose underlines are read as spaces.
+
+    Each has evidence besides that decides nothing. published: verdicts of further claims.
+    """
+    other, made = row("not reproduced", "method"), []
+    for name, count in verdicts.items():
+        decided = row(name.replace("_", " "))
+        made += count * [JudgedClaim("c", "", "", {"replicated": decided}, (decided, other))]
+    for verdict in published:
+        decided = row(verdict, "published")
+        made.append(JudgedClaim("p", "", "", {"published": decided}, (decided, other)))
+    return made
 
 
 @pytest.fixture(scope="module")
@@ -36,21 +52,19 @@ def scientific(real):
         ({"not_judged": 2}, "It stays open."),
     ],
 )
-def test_the_word_follows_from_the_papers_claims_alone(scientific, verdicts, word):
-    paper, _ = groups(claims_of(**verdicts))
-    assert answer(scientific, paper, True, "1000").word == word
+def test_the_word_follows_from_what_decides_the_claims_alone(scientific, verdicts, word):
+    assert answer(scientific, claims_of(**verdicts), True, "1000").word == word
 
 
 def test_the_counts_are_told_and_add_up(scientific):
-    paper, reader = groups(claims_of(reproduced=2, undecided=3, not_judged=1))
-    said = answer(scientific, paper, True, "1000").sentence
-    assert said == (
-        "Of the paper's 6 main claims, 6 are for a rerun to decide: "
+    claims = claims_of(reproduced=2, undecided=3, not_judged=1)
+    assert answer(scientific, claims, True, "1000").sentence == (
+        "Of the paper's 6 claims, 6 are for new training or new readers to replicate: "
         "2 reproduced, 3 undecided and 1 not judged."
     )
-    assert sum(paper.counts.values()) == 6
-    assert list(reader.counts) == list(MEANINGS)
-    assert reader.counts["not reproduced"] == 1
+    assert sum(counts_of(deciding(claims, "replicated")).values()) == 6
+    assert list(counts_of(claims_of(undecided=1)[0].evidence)) == list(MEANINGS)
+    assert deciding(claims, "published") == []
 
 
 @pytest.mark.parametrize(
@@ -62,32 +76,38 @@ def test_the_counts_are_told_and_add_up(scientific):
     ],
 )
 def test_what_published_numbers_give_anyway_makes_no_answer(scientific, verdicts, word):
-    paper, _ = groups([PUBLISHED, *claims_of(**verdicts)])
-    told = answer(scientific, paper, True, "1000")
+    told = answer(scientific, claims_of(["reproduced"], **verdicts), True, "1000")
     assert told.word == word
-    assert told.sentence.endswith("The other one rests on published numbers alone: reproduced.")
+    assert told.sentence.endswith(f" {PUBLISHED}, 1 of them: 1 reproduced.")
 
 
 def test_another_scale_is_told(scientific):
-    paper, _ = groups(claims_of(reproduced=1))
+    claims = claims_of(reproduced=1)
     own = "20 sets of 24 images, after up to 1000 epochs"
-    assert answer(scientific, paper, True, "more").scale == f"At the study's own scale: {own}."
-    said = answer(scientific, paper, False, "20 sets of 800").scale
+    assert answer(scientific, claims, True, "more").scale == f"At the study's own scale: {own}."
+    said = answer(scientific, claims, False, "20 sets of 800").scale
     assert said == f"At another scale than the study's: {own}; the study has 20 sets of 800."
 
 
 def test_phantoms_decide_nothing_whatever_the_claims_table_says(smoke):
     plan = Results.open(smoke).plan
-    paper, _ = groups([PUBLISHED, *claims_of(not_testable_here=4)])
-    told = answer(plan, paper, True, "1000")
+    told = answer(plan, claims_of(["reproduced"], not_testable_here=4), True, "1000")
     assert told.word == "This run cannot tell."
-    assert "Of the paper's 5 main claims, 4 need" in told.sentence
-    assert told.sentence.endswith("The other one rests on published numbers alone: reproduced.")
+    assert told.sentence == (
+        "Of the paper's 5 claims, a run on phantoms replicates none: it lacks above all real "
+        f"images. {PUBLISHED}, 1 of them: 1 reproduced."
+    )
     assert "cannot decide a claim about real images" in told.scale
 
 
-def test_the_main_claims_are_those_that_are_no_part_of_another(smoke):
-    ids = ["stability", "stability-64", "stab", "fid-range", "lbpv-range", "stability-larger"]
-    claims = [JudgedClaim(name, "", "Results", "", "undecided", "") for name in ids]
-    paper, _ = groups(claims)
-    assert [claim.id for claim in paper.main] == ["stability", "stab", "fid-range", "lbpv-range"]
+def test_a_row_that_the_claims_table_lacks_is_not_judged(smoke, tmp_path):
+    results = Results.open(smoke)
+    judged = judged_claims(results, STUDY)
+    assert len(judged) == 9
+    assert all(claim.evidence for claim in judged)
+    # Nothing was judged in an empty folder.
+    (tmp_path / "plan.yaml").write_bytes((smoke / "plan.yaml").read_bytes())
+    for claim in judged_claims(Results.open(tmp_path), STUDY):
+        for decided in claim.deciding.values():
+            assert decided.verdict == "not judged"
+            assert decided.line.endswith(f"does not hold the evidence {decided.id}.")

@@ -39,7 +39,7 @@ def test_places_go_from_the_closest_to_the_farthest(elements):
 
 def test_the_claims_table_gives_the_same_places(results, elements):
     claims_table = json.loads((results.folder / "claims.json").read_text(encoding="utf-8"))
-    (closeness,) = [claim for claim in claims_table["claims"] if claim["id"] == "closeness"]
+    (closeness,) = [claim for claim in claims_table["evidence"] if claim["id"] == "closeness"]
     for element in STUDY_ELEMENTS:
         assert closeness["numbers"][f"V{element} rank of all"] == elements.place[element]
 

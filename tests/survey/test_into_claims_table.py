@@ -77,7 +77,7 @@ def add(folder, made, numbers=(1, 2, 3)):
 
 def claims(folder):
     write_claims(folder, STUDY)
-    return {entry["id"]: entry for entry in read_claims_table(Results.open(folder))["claims"]}
+    return {entry["id"]: entry for entry in read_claims_table(Results.open(folder))["evidence"]}
 
 
 def test_study_key_and_answers_are_copied_as_they_are(scored, made):

@@ -32,7 +32,7 @@ def test_a_study_is_built_judged_and_decides_claims(main_grid, tmp_path):
     told = call("survey", "score", study, *paths, "--results", results)
     assert "of 114" in told  # two engineers, 57 synthetic images each
     write_claims(results, STUDY)
-    claims = read_claims_table(Results.open(results))["claims"]
+    claims = read_claims_table(Results.open(results))["evidence"]
     claims_table = {entry["id"]: entry for entry in claims}
     assert claims_table["indistinguishable"]["n"] == 114
     assert claims_table["clinician"]["verdict"] == "not reproduced"

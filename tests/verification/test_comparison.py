@@ -176,11 +176,11 @@ def test_a_collapsed_set_is_never_outside_by_itself_but_many_are_a_trend(expecte
 
 
 @pytest.mark.parametrize(
-    ("table", "column"), [("clinician", "pearson_r"), ("regression", "a"), ("claims", "verdict")]
+    ("table", "column"), [("clinician", "pearson_r"), ("regression", "a"), ("evidence", "verdict")]
 )
 def test_what_is_promised_exactly_must_be_the_same(folder, table, column):
     def change(rows):
-        last = rows.index[rows["id"] == "indistinguishable-counts"][0] if table == "claims" else 0
+        last = rows.index[rows["id"] == "indistinguishable-counts"][0] if table == "evidence" else 0
         old = rows.at[last, column]
         rows.at[last, column] = "undecided" if column == "verdict" else str(float(old) * 1.0001)
         return rows
@@ -219,8 +219,8 @@ def test_a_verdict_that_no_repeat_gave_is_undecided_and_says_what_they_gave(fold
         rows.loc[rows["id"] == "training-size", "verdict"] = "reproduced"
         return rows
 
-    edit_table(folder, "claims", change)
-    found = the(compare_with_expected(folder, SMOKE), "claims: training-size; verdict")
+    edit_table(folder, "evidence", change)
+    found = the(compare_with_expected(folder, SMOKE), "evidence: training-size; verdict")
     assert found.verdict == "undecided"
     assert "times 'not testable here'" in found.detail
 
@@ -232,7 +232,7 @@ def test_too_few_repeats_decide_nothing_that_was_trained(expected):
     open_ones = [finding for finding in findings if finding.verdict == "undecided"]
     assert any("9 repeats are too few: 10 are needed" in finding.detail for finding in open_ones)
     within = {f.subject.split(":")[0] for f in findings if f.verdict == "within"}
-    assert within == {"claims", "clinician", "regression", "noise-floor-summary"}
+    assert within == {"clinician", "evidence", "regression", "noise-floor-summary"}
     assert not outside(findings)
 
 

@@ -110,7 +110,7 @@ def test_readers_of_other_images_are_found(judged):
 
 
 def test_no_other_run_is_expected_to_have_these_answers(judged):
-    claims = results_tables(Results.open(judged.results))["claims"]
+    claims = results_tables(Results.open(judged.results))["evidence"]
     assert not {"indistinguishable", "clinician"} & set(claims["id"])
     assert {"indistinguishable-chance", "clinician-information"} <= set(claims["id"])
 

@@ -42,7 +42,8 @@ class ClaimFinding:
 
     reason: one sentence with the numbers, ready to print. numbers: those that the verdict rests on,
     by name. power: of the test at the effect that was sought, where the verdict depends on it. n:
-    number of values, sets or images that were tested. missing: what a verdict would need.
+    number of values, sets or images that were tested. missing: what a verdict would need. line: the
+    reason in short, at most about 150 characters, where its first sentence is longer.
     """
 
     verdict: Verdict
@@ -51,6 +52,7 @@ class ClaimFinding:
     power: float | None = None
     n: int | None = None
     missing: tuple[str, ...] = ()
+    line: str = ""
 
 
 @dataclass
