@@ -53,7 +53,9 @@ def _evidence(rows: Iterator[dict[str, Any]]) -> Table:
 def _without_lines(*widths: int) -> Table:
     """A table without head and lines: columns of these widths, and one for what is said."""
     columns = (Column(width=width, overflow="fold") for width in widths)
-    return Table(*columns, "", box=None, padding=(0, 2, 0, 0), show_header=False)
+    return Table(
+        *columns, Column(overflow="fold"), box=None, padding=(0, 2, 0, 0), show_header=False
+    )
 
 
 def _verdict(row: dict[str, Any]) -> Text:

@@ -76,9 +76,8 @@ COMPARED: dict[str, _Table] = {
 }  # fmt: skip
 # Evidence that rests on published data alone, and the halves of real images that no seed draws.
 _EXACT_ROWS = {"evidence": ("experiments", "clinician"), "noise-floor-summary": ("split", "order")}
-# Copied whole where the results hold them: what is compared, and what sums it up for people. The
-# verdicts of the claims are those of the evidence.
-COPIED = sorted(f"{name}.csv" for name in {*COMPARED, "claims", "summary"} - {"sets"})
+# Copied whole where the results hold them: what is compared, and what sums it up for people.
+COPIED = sorted(f"{name}.csv" for name in {*COMPARED, "summary"} - {"sets"})
 
 
 class Expected(NamedTuple):
@@ -101,7 +100,7 @@ def write_expected(results: Results, out: Path, repeats: Sequence[Results] = ())
     judged yet, `out` is no folder that this made, or a repeat is of another plan, shares a seed,
     lacks numbers, or breaks a promise.
     """
-    if not results.table_path("claims").exists():
+    if not results.table_path("evidence").exists():
         raise MiuaError(f"{results.folder} holds no claims table yet. Make it with: miua claims")
     if out.exists() and not (out / PLAN).exists() and any(out.iterdir()):
         raise MiuaError(f"{out} holds other files. Choose an empty or new folder for --out.")

@@ -64,7 +64,7 @@ def test_a_forged_summary_without_its_table_is_found(world):
 
 
 def test_tables_without_what_they_are_made_of_are_found(world):
-    for name in ("training-size.csv", "training-size-stability.csv", "claims.csv"):
+    for name in ("training-size.csv", "training-size-stability.csv", "claims.csv", "evidence.csv"):
         (world.results / "tables" / name).unlink()
     (world.results / "claims.json").unlink()
     world.sign_anew()

@@ -51,7 +51,7 @@ def test_it_replaces_nothing_else_and_needs_a_claims_table(results, tmp_path):
     with pytest.raises(MiuaError, match="holds other files"):
         write_expected(results, other)
     assert (other / "precious.txt").exists()
-    (results.tables / "claims.csv").unlink()
+    (results.tables / "evidence.csv").unlink()
     with pytest.raises(MiuaError, match="holds no claims table yet"):
         write_expected(results, tmp_path / "new")
     assert not (tmp_path / "new").exists()

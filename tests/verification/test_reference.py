@@ -69,7 +69,7 @@ def test_it_says_of_each_repeat_where_it_comes_from(kept, names, tmp_path):
     assert origin["seed"] == repeat.plan.seed
     assert origin["commit"] == ["abc"]
     assert origin["packages"] == ["numpy 2.0"]
-    assert origin["tables"]["claims.csv"] == sha256_file(repeat.tables / "claims.csv")
+    assert origin["tables"]["evidence.csv"] == sha256_file(repeat.tables / "evidence.csv")
 
 
 def test_the_repeats_on_file_have_seeds_of_their_own_and_one_plan(names):
