@@ -6,13 +6,13 @@ Trainings are no such steps: they make whole what they can themselves (`miua.tra
 import os
 import shutil
 from contextlib import suppress
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from miua.errors import MiuaError
 from miua.files import read_array, read_json, sha256_array, sha256_file
 from miua.progress import say
-from miua.provenance import FILES, PROVENANCE
-from miua.study.belonging import RECORDS
+from miua.provenance import FILES
+from miua.study.belonging import record_of
 from miua.study.manifest import read_manifest
 from miua.study.steps import Job, Study
 
@@ -45,15 +45,6 @@ def remove_damaged(study: Study) -> list[str]:
                     path.unlink(missing_ok=True)
             found.append(job.name)
     return found
-
-
-def record_of(job: Job) -> str:
-    """The record of what a step made, by its path in the results folder."""
-    place = PurePosixPath(job.name)
-    if job.step.name in RECORDS:
-        return RECORDS[job.step.name]
-    with_others = place.parts[0] in ("tables", "metrics") or len(place.parts) == 1
-    return str(place.with_suffix(".json") if with_others else place.with_name(PROVENANCE))
 
 
 def _damaged(folder: Path, job: Job) -> Path | None:

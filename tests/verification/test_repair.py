@@ -4,8 +4,9 @@ import json
 
 import pytest
 
+from miua.study.belonging import record_of
 from miua.study.plan import make_plan, read_experiments, read_profile
-from miua.study.repair import record_of, remove_damaged
+from miua.study.repair import remove_damaged
 from miua.study.steps import Study
 
 
