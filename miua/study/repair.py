@@ -30,10 +30,12 @@ def remove_damaged(study: Study) -> list[str]:
         outputs = [study.folder / name for name in job.outputs]
         record = study.folder / record_of(job)
         signs = [*outputs, record, *([record.parent] if job.step.name in OF_A_FOLDER else [])]
-        if job.step.name == "train" or not any(os.path.lexists(path) for path in signs):
+        damaged = next((path for path in outputs if path.is_symlink()), None)
+        there = job.step.name != "train" and any(os.path.lexists(path) for path in signs)
+        if not damaged and not there:
             continue
         try:
-            damaged = _damaged(study.folder, job)
+            damaged = damaged or _damaged(study.folder, job)
         except (MiuaError, OSError, LookupError, TypeError, AttributeError):
             damaged = record
         if damaged:
