@@ -114,7 +114,7 @@ def remove_checkpoint(run: Path, position: Position) -> None:
 
 def remove_unfinished_checkpoints(run: Path) -> None:
     """Forget what a kill or a full disk has left half-written; only for who holds the run."""
-    remove_partial_files(run / "checkpoints")
+    remove_partial_files(run)
     for path in (run / "checkpoints").glob("*.safetensors"):
         if not path.with_suffix(".json").exists():
             path.unlink()

@@ -178,7 +178,9 @@ def locked(path: Path, busy: str | None = None) -> Iterator[int]:
     it: MiuaError with the message `busy`, or, without one, wait.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a") as lock:  # not "w": what a link of this name points to stays as it is
+    if path.is_symlink():
+        raise MiuaError(f"{path} is a link, and a lock must not lead elsewhere. Remove it.")
+    with path.open("a") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | (fcntl.LOCK_NB if busy else 0))
         except BlockingIOError:

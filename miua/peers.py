@@ -103,7 +103,7 @@ def stacks_of(source: Path, options: ReadingOptions) -> Iterator[Grey]:
     else:
         stack = read_stack(source, **vars(options))
         images = iter(stack.images)
-        _tell(stack.notes, stack.skipped)
+        _tell(*stack.notes, *stack.skipped)
     for _, alike in groupby(images, key=np.shape):
         while some := list(islice(alike, IMAGES_AT_ONCE)):
             yield np.stack(some)
@@ -122,14 +122,14 @@ def _one_by_one(source: Path, options: ReadingOptions) -> Iterator[NDArray[Any]]
             skipped.append(Skipped(image_name(path, source), str(refused)))
         else:
             yield from made
-    _tell([*notes, *sentences(done, options)], skipped)
+    _tell(*notes, *sentences(done, options), *skipped)
     if len(skipped) == len(paths):
         raise MiuaError(f"No image is left in {source}.")
 
 
-def _tell(notes: Iterable[str], skipped: Iterable[Skipped]) -> None:
-    for line in (*notes, *(f"left out {each.name}: {each.reason}" for each in skipped)):
-        say(line)
+def _tell(*lines: str | Skipped) -> None:
+    for line in lines:
+        say(str(line))
 
 
 def phantoms() -> Iterator[Grey]:

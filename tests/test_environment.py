@@ -131,8 +131,8 @@ def test_the_light_install_says_what_is_missing():
         ({"container": "podman"}, "another container"),
     ],
 )
-def test_a_container_is_told(variables, told, monkeypatch):
-    monkeypatch.setattr(module, "_CONTAINER_MARKS", (Path("/nowhere"),))
+def test_a_container_is_told(variables, told, tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "_CONTAINER_MARKS", (tmp_path / "absent",))
     for name in ("MIUA_CONTAINER", "container"):
         monkeypatch.delenv(name, raising=False)
     assert module._container() is None

@@ -96,4 +96,4 @@ def say_read(read: Read) -> None:
 
 def read_lines(read: Read) -> list[str]:
     """What was done to the files, and each that was left out."""
-    return [*read.notes, *(f"left out {each.name}: {each.reason}" for each in read.skipped)]
+    return [*read.notes, *map(str, read.skipped)]

@@ -3,6 +3,7 @@
 An .npz file with several arrays needs the name of one: STACK.npz:NAME.
 """
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,10 @@ def open_array(path: Path, name: str | None, window: Window | None) -> tuple[NDA
             name, array = _of_npz(path, name)
             shown, digest = f"{path}:{name}", sha256_array(np.asarray(array))
         else:
-            array = np.load(path, mmap_mode="r", allow_pickle=False)
+            with warnings.catch_warnings():
+                # A header that Python 2 wrote is read like others; numpy says that it took longer.
+                warnings.simplefilter("ignore", UserWarning)
+                array = np.load(path, mmap_mode="r", allow_pickle=False)
             shown, digest = str(path), sha256_file(path)
         if not isinstance(array, np.ndarray):  # numpy goes by the content, not by the name
             raise ValueError("it holds no array")

@@ -52,6 +52,9 @@ class Skipped:
     name: str
     reason: str
 
+    def __str__(self) -> str:
+        return f"left out {self.name}: {self.reason}"
+
 
 @dataclass(frozen=True)
 class ImageStack:

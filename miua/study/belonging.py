@@ -41,19 +41,26 @@ def check_belonging(plan: Plan, jobs: Iterable[Job], names: Iterable[str]) -> It
         yield Finding(FILES_CHECK, "places", "passed", "Every file is one that the study makes.")
 
 
+def record_of(job: Job) -> str:
+    """The record of what a step made, by its path in the results folder."""
+    place = PurePosixPath(job.name)
+    if job.step.name in RECORDS:
+        return RECORDS[job.step.name]
+    with_others = place.parts[0] in ("tables", "metrics") or len(place.parts) == 1
+    return str(place.with_suffix(".json") if with_others else place.with_name(PROVENANCE))
+
+
 def _known(plan: Plan, jobs: Iterable[Job]) -> set[str]:
     known = {"plan.yaml", "sets.csv", PROVENANCE, f"data/{PROVENANCE}", "data/phantoms.json"}
-    known |= {f"figures/{PROVENANCE}", f"paper/{PROVENANCE}", f"paper/{GENERATED}/values.json"}
+    known |= {f"paper/{GENERATED}/values.json"}
     known |= {f"readers/{name}" for name in (PROVENANCE, STUDY_FILE, KEY_FILE)}
     for job in jobs:
         place = PurePosixPath(job.name)
         known |= {*job.outputs}
-        if job.step.name in RECORDS:
-            known.add(RECORDS[job.step.name])
-        elif place.parts[0] in ("tables", "metrics", "report.html"):
-            known.add(str(place.with_suffix(".json")))
+        if job.step.name != "train":  # whose record lies in its run folder
+            known.add(record_of(job))
         if place.parts[0] in ("real", "reference", "sets"):
-            known |= {str(place.with_name(each)) for each in ("images.npy", PROVENANCE)}
+            known.add(str(place.with_name("images.npy")))
         if place.parts[0] in ("real", "reference"):
             known.add(str(place.with_name("names.json")))
     for run, config in plan.runs.items():
@@ -69,10 +76,8 @@ def _known(plan: Plan, jobs: Iterable[Job]) -> set[str]:
 def _is_checkpoint(plan: Plan, name: str, names: Collection[str]) -> bool:
     """Of an epoch that was asked for; where a training diverged, the newest were kept as well."""
     path = PurePosixPath(name)
-    run, found = (
-        path.parts[1] if path.match("runs/*/checkpoints/*") else "",
-        NAME.fullmatch(path.stem),
-    )
+    run = path.parts[1] if path.match("runs/*/checkpoints/*") else ""
+    found = NAME.fullmatch(path.stem)
     if run not in plan.runs or path.suffix not in (".json", ".safetensors") or not found:
         return False
     asked = found[2] is None and int(found[1]) in plan.runs[run].epochs

@@ -6,13 +6,13 @@ Trainings are no such steps: they make whole what they can themselves (`miua.tra
 import os
 import shutil
 from contextlib import suppress
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from miua.errors import MiuaError
 from miua.files import read_array, read_json, sha256_array, sha256_file
 from miua.progress import say
-from miua.provenance import FILES, PROVENANCE
-from miua.study.belonging import RECORDS
+from miua.provenance import FILES
+from miua.study.belonging import record_of
 from miua.study.manifest import read_manifest
 from miua.study.steps import Job, Study
 
@@ -30,10 +30,12 @@ def remove_damaged(study: Study) -> list[str]:
         outputs = [study.folder / name for name in job.outputs]
         record = study.folder / record_of(job)
         signs = [*outputs, record, *([record.parent] if job.step.name in OF_A_FOLDER else [])]
-        if job.step.name == "train" or not any(os.path.lexists(path) for path in signs):
+        damaged = next((path for path in outputs if path.is_symlink()), None)
+        there = job.step.name != "train" and any(os.path.lexists(path) for path in signs)
+        if not damaged and not there:
             continue
         try:
-            damaged = _damaged(study.folder, job)
+            damaged = damaged or _damaged(study.folder, job)
         except (MiuaError, OSError, LookupError, TypeError, AttributeError):
             damaged = record
         if damaged:
@@ -45,15 +47,6 @@ def remove_damaged(study: Study) -> list[str]:
                     path.unlink(missing_ok=True)
             found.append(job.name)
     return found
-
-
-def record_of(job: Job) -> str:
-    """The record of what a step made, by its path in the results folder."""
-    place = PurePosixPath(job.name)
-    if job.step.name in RECORDS:
-        return RECORDS[job.step.name]
-    with_others = place.parts[0] in ("tables", "metrics") or len(place.parts) == 1
-    return str(place.with_suffix(".json") if with_others else place.with_name(PROVENANCE))
 
 
 def _damaged(folder: Path, job: Job) -> Path | None:

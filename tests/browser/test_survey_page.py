@@ -187,6 +187,7 @@ def test_the_whole_study_needs_no_mouse(open_page, small):
     tab_to("ready")
     page.keyboard.press("Enter")
     page.locator("#judging").wait_for()
+    page.locator("#picture").wait_for()
     # With Tab and space alone, as some assistive devices do.
     tab_to("real")
     page.keyboard.press("Space")
@@ -196,6 +197,8 @@ def test_the_whole_study_needs_no_mouse(open_page, small):
     page.locator('[name="quality"][value="2"]:checked').wait_for(state="attached")
     tab_to("confidence")
     page.keyboard.press("Space")
+    # Each answer is saved before the page goes on; until then Tab passes this button.
+    page.locator("#next:enabled").wait_for()
     tab_to("next")
     page.keyboard.press("Enter")
     page.locator("#progress", has_text="Practice 2").wait_for()

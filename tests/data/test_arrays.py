@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,16 @@ def refused(source: Path, size: int | None = 4, **options: object) -> str:
     with pytest.raises(MiuaError) as caught:
         read_stack(source, size, **options)  # type: ignore[arg-type]
     return str(caught.value)
+
+
+def test_a_header_of_python_2_is_read_without_a_word(tmp_path: Path) -> None:
+    path = tmp_path / "old.npy"
+    header = "{'descr': '|u1', 'fortran_order': False, 'shape': (2L, 4L, 4L), }".ljust(117) + "\n"
+    path.write_bytes(b"\x93NUMPY\x01\x00v\x00" + header.encode() + bytes(range(32)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        stack = read_stack(path, None)
+    assert stack.images.ravel().tolist() == list(range(32))
 
 
 def test_an_npy_stack_is_a_source_too(tmp_path: Path) -> None:

@@ -271,10 +271,12 @@ def test_a_tar_archive_is_not_unpacked(tmp_path, own_data_folder):
     assert [each.name for each in (own_data_folder / "hc18").iterdir()] == [".lock"]
 
 
-def test_a_lock_that_is_a_link_harms_nothing(tmp_path):
-    precious = tmp_path / "precious"
-    precious.write_text("mine")
-    (tmp_path / ".lock").symlink_to(precious)
-    with locked(tmp_path / ".lock", "busy"):
+@pytest.mark.parametrize("there", [True, False])
+def test_a_lock_that_is_a_link_is_refused_and_leads_to_nothing(there, tmp_path):
+    elsewhere = tmp_path / "elsewhere"
+    if there:
+        elsewhere.write_text("mine")
+    (tmp_path / ".lock").symlink_to(elsewhere)
+    with pytest.raises(MiuaError, match="is a link"), locked(tmp_path / ".lock", "busy"):
         pass
-    assert precious.read_text() == "mine"
+    assert elsewhere.read_text() == "mine" if there else not elsewhere.exists()

@@ -4,8 +4,9 @@ import json
 
 import pytest
 
+from miua.study.belonging import record_of
 from miua.study.plan import make_plan, read_experiments, read_profile
-from miua.study.repair import record_of, remove_damaged
+from miua.study.repair import remove_damaged
 from miua.study.steps import Study
 
 
@@ -38,7 +39,7 @@ WAYS = {
     "noise": lambda path: path.write_bytes(bytes(range(256))),
     "missing": lambda path: path.unlink(),
     "folder": lambda path: (path.unlink(), path.mkdir()),
-    "link": lambda path: (path.unlink(), path.symlink_to("/nowhere")),
+    "link": lambda path: (path.unlink(), path.symlink_to(path.parent / "absent")),
     "deep": lambda path: path.write_text("[" * 100_000),
 }
 
@@ -68,6 +69,17 @@ def test_a_step_is_made_again_whose_file_is_damaged(world, study, capsys, way, n
     (job,) = (job for job in study.jobs() if output in job.outputs)
     assert gone <= {name, *job.outputs}, "no other step is touched"
     assert f"{world.results / name} is missing, or not what was made" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["figures/.done", "runs/n0004.done"])
+def test_a_mark_that_is_a_link_is_removed_and_leads_to_nothing(world, study, name):
+    mark, elsewhere = world.results / name, world.results.parent / "elsewhere"
+    mark.parent.mkdir(exist_ok=True)
+    mark.unlink(missing_ok=True)
+    mark.symlink_to(elsewhere)
+    remove_damaged(study)
+    assert not mark.is_symlink()
+    assert not elsewhere.exists()
 
 
 def test_a_record_that_names_nothing_is_made_again(world, study):
