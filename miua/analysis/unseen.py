@@ -88,7 +88,8 @@ def unseen_tables(results: Results, threads: int = 0) -> tuple[pd.DataFrame, pd.
                 made = read_stack(results.set_stack(cell.set))
                 if cell.preparation not in sides:
                     sides[cell.preparation] = Side(unseen[0], extractors, threads)
-                near = _nearer(results, cell, read(results.real(cell.preparation)), unseen, made)
+                real = read(results.real(cell.preparation))
+                near = _nearer(results, cell, real, unseen, made, threads)
                 comparison = Comparison(
                     sides[cell.preparation],
                     Side(made, extractors, threads),
@@ -159,7 +160,12 @@ def _reason(results: Results, cell: Cell) -> str:
 
 
 def _nearer(
-    results: Results, cell: Cell, real: Named, unseen: Named, made: NDArray[np.uint8]
+    results: Results,
+    cell: Cell,
+    real: Named,
+    unseen: Named,
+    made: NDArray[np.uint8],
+    threads: int,
 ) -> NearerToTraining:
     config = read_config(results.run(cell.run) / "config.yaml", TrainingConfig)
     training, names = training_images(results, cell, config, real)
@@ -171,4 +177,5 @@ def _nearer(
         subjects_of(unseen[1]),
         **orientations(config),
         seed=results.plan.seed,
+        threads=threads,
     )
