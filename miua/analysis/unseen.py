@@ -16,22 +16,25 @@ from collections.abc import Iterable
 from dataclasses import astuple
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from miua.analysis.columns import COLUMNS, UNSEEN, UNSEEN_COPIES, framed
+from miua.analysis.training_images import (
+    Named,
+    orientations,
+    read_named,
+    read_stack,
+    training_images,
+)
 from miua.config import TrainingConfig, read_config
 from miua.data.hc18 import subjects_of
-from miua.data.stack import subset
 from miua.data.threads import usable_cores
-from miua.errors import MiuaError
 from miua.evaluation.measure import measured, one_blas_thread
-from miua.files import read_array, read_json
 from miua.metrics.comparison import Comparison, Extractors, Side
-from miua.metrics.memorisation import ROTATIONS, NearerToTraining, nearer_to_training
+from miua.metrics.memorisation import NearerToTraining, nearer_to_training
 from miua.metrics.records import NOT_COMPUTED, MetricRecord
 from miua.metrics.registry import STUDY_METRICS, entries_of, not_computed_records
 from miua.progress import Progress
@@ -44,7 +47,6 @@ NO_TEST_IMAGES = (
     "then run the study again"
 )
 UNSEEN_TABLES = (UNSEEN, UNSEEN_COPIES)
-Named = tuple[NDArray[np.uint8], list[str]]  # images and the names of their files
 
 
 def measure_unseen(results: Path, threads: int | None = None) -> list[Path]:
@@ -105,46 +107,6 @@ def unseen_tables(results: Results, threads: int = 0) -> tuple[pd.DataFrame, pd.
             copies.append((cell.set, cell.training_size, *astuple(near)))
             shown.advance(note=cell.set)
     return framed(UNSEEN, records), framed(UNSEEN_COPIES, copies)
-
-
-def read_stack(path: Path) -> NDArray[np.uint8]:
-    """An image stack, checked: uint8 (N, H, W). MiuaError: it is none."""
-    stack = read_array(path)
-    if stack.dtype != np.uint8 or stack.ndim != 3 or not len(stack):
-        raise MiuaError(f"{path} holds {stack.dtype} {stack.shape}, not a uint8 (N, H, W) stack.")
-    return stack
-
-
-def read_named(folder: Path) -> Named:
-    """The images of a folder of real/ or unseen/, and their names. MiuaError: it is damaged."""
-    stack, names = read_stack(folder / "images.npy"), read_json(folder / "names.json")
-    if not isinstance(names, list) or len(names) != len(stack):
-        raise MiuaError(
-            f"{folder / 'names.json'} does not name {len(stack)} images. Make it again."
-        )
-    return stack, [str(name) for name in names]
-
-
-def training_images(results: Results, chosen: Cell, config: TrainingConfig, real: Named) -> Named:
-    """What a set's training learned from. MiuaError: there are too few images."""
-    stack, names = real
-    size = len(stack) if config.training_size is None else config.training_size
-    if size > len(stack):
-        folder = results.real(chosen.preparation)
-        raise MiuaError(
-            f"{folder} holds {len(stack)} images, but {chosen.set} learned from {size}."
-        )
-    order = subset(len(stack), size, config.seed)
-    return stack[order], [names[index] for index in order]
-
-
-def orientations(config: TrainingConfig) -> dict[str, Any]:
-    """How a training may have shown its images: rotations and flip, as the search takes them."""
-    turned = config.augmentation
-    return {
-        "rotations": [each for each in ROTATIONS if abs(each) <= turned.rotation],
-        "flip": turned.flip,
-    }
 
 
 def _reason(results: Results, cell: Cell) -> str:

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image, UnidentifiedImageError
 
-from miua.analysis.unseen import read_stack as read_stack
+from miua.analysis.training_images import read_stack as read_stack
 from miua.charts import style
 from miua.charts.pictures import WHITE, Picture, Stack, evenly, picture, tile
 from miua.errors import MiuaError

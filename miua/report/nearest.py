@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from miua.analysis.columns import UNSEEN_COPIES, study_table
-from miua.analysis.unseen import orientations, read_named, training_images
+from miua.analysis.training_images import orientations, read_named, training_images
 from miua.charts.pictures import Picture, picture
 from miua.config import TrainingConfig, read_config
 from miua.data.hc18 import subjects_of

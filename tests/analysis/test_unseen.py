@@ -11,6 +11,7 @@ from miua.errors import MiuaError
 from miua.evaluation.evaluate import evaluate
 from miua.files import read_json, write_json
 from miua.metrics.registry import STUDY_METRICS
+from miua.study.plan import DataSource
 from miua.study.store import Results, read_cells
 
 SET = "n0004_e0002"
@@ -44,12 +45,12 @@ def test_no_training_saw_these_images(folder):
     assert not {each.tobytes() for each in unseen} & {each.tobytes() for each in real}
 
 
-def test_without_test_images_or_a_set_the_tables_say_so(folder, monkeypatch):
+def test_without_test_images_or_a_set_the_tables_say_so(folder):
     shutil.rmtree(folder / "unseen")
     record = folder / "sets" / SET / "provenance.json"
     write_json(record, {**read_json(record), "not_made": "the training diverged."})
-    results = Results.open(folder)
-    monkeypatch.setattr(results.plan.data, "source", "hc18")
+    plan = Results.open(folder).plan.model_copy(update={"data": DataSource(source="hc18")})
+    results = Results(folder, plan)
     for table in unseen_tables(results):
         of_set = table["set"] == SET
         assert {*table[of_set]["status"]} == {"not computed: the training diverged."}

@@ -67,7 +67,7 @@ def reported(smoke, tmp_path_factory):
     """The full grid with its page; nearest pairs at one angle, as all nine take half a minute."""
     folder = shutil.copytree(smoke, tmp_path_factory.mktemp("page") / "results")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("miua.analysis.unseen.ROTATIONS", (0.0,))
+        patch.setattr("miua.analysis.training_images.ROTATIONS", (0.0,))
         make_report(folder, STUDY)
     return folder
 
