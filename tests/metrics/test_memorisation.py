@@ -396,8 +396,8 @@ def by_chance(found) -> tuple[float, float, float]:
 
 
 def test_a_generator_that_leans_on_its_images_is_noticed_where_none_is_a_copy():
-    training, unseen, other = (noise(30, seed) for seed in range(3))
-    blended = (0.2 * training + 0.8 * other).astype(np.uint8)
+    training, unseen, other = (noise(100, seed) for seed in range(3))
+    blended = (0.25 * training + 0.75 * other).astype(np.uint8)
     found = nearer_to_training(training, unseen, blended, rotations=[0], flip=False)
     assert found.share > found.high
     assert found.p_value < 0.01
