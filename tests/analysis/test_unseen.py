@@ -13,6 +13,7 @@ from miua.files import read_json, write_json
 from miua.metrics.registry import STUDY_METRICS
 from miua.study.plan import DataSource
 from miua.study.store import Results, read_cells
+from miua.study.trace import trace
 
 SET = "n0004_e0002"
 
@@ -63,3 +64,10 @@ def test_a_damaged_stack_is_named(folder):
     write_json(folder / "unseen" / "32" / "names.json", ["001_HC.png"] * 3)
     with pytest.raises(MiuaError, match=r"unseen/32/names.json does not name 2 images"):
         unseen_tables(Results.open(folder))
+
+
+def test_a_value_of_a_set_is_traced_to_these_images_too(folder):
+    chain = trace(folder, f"set-{SET.replace('_', '-')}-mi")
+    (of_set,) = [link for link in chain if link.kind == "set"]
+    digest = read_json(folder / "unseen" / "32" / "provenance.json")["outputs"]["images"]
+    assert of_set.facts[-1] == f"and against those that no training saw, of sha256: {digest}"
