@@ -35,7 +35,7 @@ from miua.data.threads import usable_cores
 from miua.evaluation.measure import measured, one_blas_thread
 from miua.metrics.comparison import Comparison, Extractors, Side
 from miua.metrics.memorisation import NearerToTraining, nearer_to_training
-from miua.metrics.records import NOT_COMPUTED, MetricRecord
+from miua.metrics.records import MetricRecord
 from miua.metrics.registry import STUDY_METRICS, entries_of, not_computed_records
 from miua.progress import Progress
 from miua.provenance import PROVENANCE, read_provenance, record_step
@@ -69,7 +69,8 @@ def measure_unseen(results: Path, threads: int | None = None) -> list[Path]:
 def unseen_tables(results: Results, threads: int = 0) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The two tables: the metrics of every set, and whether it lies nearer to its training."""
     cells = [
-        Cell(**row) for row in read_cells(results).drop_duplicates("set").to_dict(orient="records")
+        Cell(**{str(name): value for name, value in row.items()})
+        for row in read_cells(results).drop_duplicates("set").to_dict(orient="records")
     ]
     phantoms = results.plan.data.source == "phantom"
     reference = "unseen phantoms" if phantoms else "HC18's test images"
@@ -84,7 +85,7 @@ def unseen_tables(results: Results, threads: int = 0) -> tuple[pd.DataFrame, pd.
         for cell in cells:
             if reason := _reason(results, cell):
                 rows: Iterable[MetricRecord] = not_computed_records(cell.set, reason)
-                near = NearerToTraining(*[np.nan] * 4, 0, f"{NOT_COMPUTED}{reason}")
+                near = NearerToTraining.missing(reason)
             else:
                 unseen = read(results.unseen(cell.preparation))
                 made = read_stack(results.set_stack(cell.set))

@@ -202,6 +202,12 @@ class NearerToTraining:
     images: int
     status: str = COMPUTED
 
+    @classmethod
+    def missing(cls, why: str, images: int = 0) -> "NearerToTraining":
+        """What stands where nothing was compared."""
+        nan = float("nan")
+        return cls(nan, nan, nan, nan, images, f"{NOT_COMPUTED}{why}")
+
 
 def nearer_to_training(
     training: Grey,
@@ -237,7 +243,7 @@ def nearer_to_training(
     images = min(map(len, chosen))
     if images < FEWEST_GROUPS or not len(synthetic):
         why = f"it needs {FEWEST_GROUPS} training and unseen images of different subjects or more"
-        return NearerToTraining(*[np.nan] * 4, images, f"{NOT_COMPUTED}{why}")
+        return NearerToTraining.missing(why, images)
     both = [stack[index[:images]] for (stack, _), index in zip(kinds, chosen, strict=True)]
     pool, trained = np.concatenate(both), np.arange(2 * images) < images
     order = order_by_content(pool, seed)  # of equally near ones the first counts
