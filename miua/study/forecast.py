@@ -312,8 +312,8 @@ def _as_earlier(study: Study, left: Sequence[Job], notes: list[str]) -> dict[str
             break
     if any(job.name not in costs for job in left):
         notes.append(
-            "Images, noise floor, sensitivity, tables, figures, paper, report: not predicted where "
-            "there is no finished run here whose times could be taken."
+            "Images, unseen images, noise floor, sensitivity, tables, figures, paper, report: not "
+            "predicted where there is no finished run here whose times could be taken."
         )
     return costs
 
