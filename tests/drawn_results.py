@@ -15,6 +15,7 @@ from PIL import Image
 
 from miua.analysis.claims_table import write_claims
 from miua.analysis.clinician import refit_clinician
+from miua.analysis.columns import COLUMNS
 from miua.analysis.real_images import MeasuredImages, noise_floor_tables, sensitivity_tables
 from miua.analysis.tables import analyse, collect
 from miua.config import TrainingConfig, write_config
@@ -81,6 +82,7 @@ def make_results(
     for experiment in dict.fromkeys(cell.experiment for cell in plan.cells):
         collect(folder, experiment)
     refit_clinician(folder, STUDY)
+    _write_unseen(folder, draws)
     analyse(folder)
     write_claims(folder, STUDY)
     if figures:
@@ -268,6 +270,20 @@ def _row(name: str, metric: str, value: float, half: float, unit: str) -> dict[s
         "definition": "drawn at random for tests",
         "status": "computed",
     }
+
+
+def _write_unseen(folder: Path, draws: Draws) -> None:
+    """The sets once more, as far from unseen images as from the reference."""
+    tables = [pd.read_csv(path) for path in sorted((folder / "metrics").glob("*.csv"))]
+    found = pd.concat(tables).assign(reference="unseen phantoms", low=np.nan, high=np.nan)
+    found["n_reference"] = REFERENCE_IMAGES // 2
+    write_table(folder / "tables" / "unseen.csv", found[list(COLUMNS["unseen"])])
+    near = pd.read_csv(folder / "sets.csv").drop_duplicates("set").assign(low=0.4, high=0.6)
+    lacking = near["run"] == DIVERGED
+    near = near.assign(share=draws.uniform(0.4, 0.6, len(near)), p_value=0.5, images=40)
+    near["status"] = np.where(lacking, f"not computed: {DIVERGED_REASON}", "computed")
+    near.loc[lacking, ["share", "low", "high", "p_value"]] = np.nan
+    write_table(folder / "tables" / "unseen-copies.csv", near[list(COLUMNS["unseen-copies"])])
 
 
 def _write_real_against_real(tables: Path, draws: Draws) -> None:

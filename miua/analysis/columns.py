@@ -41,6 +41,13 @@ _LISTED = {
         "published_highest status"
     ),
     "clinician": _STRENGTHS,
+    # All sets a second time, against images that no training saw; reference says which.
+    "unseen": (
+        "set reference metric value low high unit n_reference n_synthetic definition status"
+    ),
+    # share: of the images, those nearer to a training image than to an unseen one, of so many
+    # `images` of both. low, high: the middle 95 % of what chance gives; p_value: of as many.
+    "unseen-copies": "set training_size share low high p_value images status",
     # role, reader: the reader's number, or "all". readers: how many answered. score: which one.
     # count, n: of a share, the answers that count, out of so many; else n alone, all answers.
     # value, low, high: the score and its 95 % interval. interval: how it was made, or "none: why".
@@ -55,12 +62,15 @@ _LISTED = {
 COLUMNS = {name: tuple(listed.split()) for name, listed in _LISTED.items()}
 _TEXT = (
     "split metric status pairing degradation unit monotone direction response agrees experiment "
-    "arm run signs stable events role reader score interval kind set"
+    "arm run signs stable events role reader score interval kind set reference "
+    "definition"
 )
 # What sensitivity-summary says of a response.
 AS_IT_SHOULD, WRONG_WAY, NO_RESPONSE = "as it should", "wrong way", "none"
 # What stability says of a training that ended within its burn-in, before signs count.
 TOO_SHORT = "too short"
+
+UNSEEN, UNSEEN_COPIES = "unseen", "unseen-copies"
 
 # The tables of this study's own readers: what all of their names begin with, and their names.
 READER = "reader"

@@ -15,6 +15,7 @@ from miua.analysis.claim_tests import (  # noqa: F401  (importing them registers
     stability,
     training_size,
     trainings,
+    unseen_images,
 )
 from miua.analysis.claim_tests.base import TESTS
 from miua.analysis.columns import READER_REGRESSION, READERS, SCORES_OF_OUR_SETS

@@ -1,7 +1,7 @@
 """From metrics to the printed paper, and the whole way at once.
 
-`miua collect`, `clinician`, `analyse`, `readers`, `claims`, `figures`, `report`, `paper`, `trace`,
-`expected`, `repeat`, and `reproduce`, `experiment`, which run all steps.
+`miua unseen`, `collect`, `clinician`, `analyse`, `readers`, `claims`, `figures`, `report`, `paper`,
+`trace`, `expected`, `repeat`, and `reproduce`, `experiment`, which run all steps.
 """
 
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated
 
 from miua.cli.declaring import argument, need, option, takes
-from miua.cli.options import PAPER, RESULTS, STUDY, Cores, Paper, Results, Study
+from miua.cli.options import PAPER, RESULTS, STUDY, Cores, Paper, Results, Study, Threads
 from miua.errors import MiuaError
 from miua.wording import printable
 
@@ -20,6 +20,14 @@ def _manifest_renewed(results: Path) -> AbstractContextManager[None]:
     from miua.study.manifest import renewed
 
     return renewed(results)
+
+
+def unseen_command(results: Results, threads: Threads = None) -> list[Path]:
+    """Measure all sets again, against images that no training saw."""
+    from miua.analysis.unseen import measure_unseen
+
+    with _manifest_renewed(results):
+        return measure_unseen(results, threads)
 
 
 def collect_command(

@@ -36,6 +36,7 @@ COMPARED_SIDE = 64  # Larger images are reduced for the comparison, as far as th
 CALIBRATED = 400  # At most so many reference images are judged for the threshold.
 FEWEST_GROUPS = 10
 RATE = 1e-5  # of images of new subjects that fall below the threshold
+RELABELLED = 1999  # times that it is drawn anew which images were trained on
 
 
 @dataclass(frozen=True)
@@ -181,6 +182,96 @@ def _find_copies(
         definition=_definition(codes, degrees, flip, reduction, len(calibrated), threshold),
         status=status,
     )
+
+
+@dataclass(frozen=True)
+class NearerToTraining:
+    """Of M synthetic images, how many lie nearer to training images than to unseen ones.
+
+    share: of the synthetic images, those whose nearest image among equally many of both kinds is a
+    training image; 1/2 is expected of a generator that learned no image by heart. low, high: the
+    middle 95 % of the shares if chance alone decided which images were trained on. p_value: of a
+    share as large by chance. images: of each kind, one a subject. All numbers are nan where the
+    status is not "computed" but "not computed: <why>".
+    """
+
+    share: float
+    low: float
+    high: float
+    p_value: float
+    images: int
+    status: str = COMPUTED
+
+    @classmethod
+    def missing(cls, why: str, images: int = 0) -> "NearerToTraining":
+        """What stands where nothing was compared."""
+        nan = float("nan")
+        return cls(nan, nan, nan, nan, images, f"{NOT_COMPUTED}{why}")
+
+
+def nearer_to_training(
+    training: Grey,
+    unseen: Grey,
+    synthetic: Grey,
+    training_groups: ArrayLike | None = None,
+    unseen_groups: ArrayLike | None = None,
+    *,
+    rotations: Sequence[float] = ROTATIONS,
+    flip: bool = True,
+    seed: int = 0,
+    threads: int = 0,
+) -> NearerToTraining:
+    """Whether synthetic images lie nearer to training images than to images no training saw.
+
+    A generator that knows its subject and no single image is as near to both. Of each kind one
+    image a subject is taken, and of the larger kind as many as of the smaller, drawn by `seed`.
+    Then all of them are exchangeable if nothing was copied: p is that of a permutation test with
+    RELABELLED draws, after the test of data copying by Meehan, Chaudhuri and Dasgupta (AISTATS
+    2020, arXiv:2004.05675). It notices a generator that leans on its images where `find_copies`
+    calls none a copy, and says of no single image that it is one.
+
+    Images are compared as `find_copies` does; the arguments are its own. training, unseen: uint8
+    (N, H, W) and (K, H, W), of other subjects. TypeError, ValueError: as there.
+    """
+    names = ("training", "unseen")
+    training, unseen = stacks_of_one_size(training, unseen, names=names)
+    synthetic = stacks_of_one_size(training, synthetic, names=("training", "synthetic"))[1]
+    if not len(rotations) or not np.isfinite(rotations).all():
+        raise ValueError(f"rotations must be one or more angles in degrees, not {rotations!r}")
+    kinds = (training, training_groups), (unseen, unseen_groups)
+    chosen = [_one_a_subject(stack, _codes(groups, len(stack)), seed) for stack, groups in kinds]
+    images = min(map(len, chosen))
+    if images < FEWEST_GROUPS or not len(synthetic):
+        why = f"it needs {FEWEST_GROUPS} training and unseen images of different subjects or more"
+        return NearerToTraining.missing(why, images)
+    both = [stack[index[:images]] for (stack, _), index in zip(kinds, chosen, strict=True)]
+    pool, trained = np.concatenate(both), np.arange(2 * images) < images
+    order = order_by_content(pool, seed)  # of equally near ones the first counts
+    reduction = max(1, min(pool.shape[1:]) // COMPARED_SIDE)
+    found = nearest_two(
+        _reduced(synthetic, reduction),
+        _reduced(pool[order], reduction),
+        np.arange(len(pool)),
+        excluded=np.full(len(synthetic), -1),
+        degrees=sorted({sign * abs(float(each)) + 0.0 for each in rotations for sign in (-1, 1)}),
+        flip=flip,
+        threads=threads or os.cpu_count() or 1,
+    )
+    nearest = np.bincount(found.nearest, minlength=len(pool)) / len(synthetic)
+    share = float(nearest @ trained[order])
+    labels = np.tile(trained, (RELABELLED, 1))
+    shares = np.random.default_rng(seed).permuted(labels, axis=1) @ nearest
+    low, high = np.quantile(shares, (0.025, 0.975))
+    # Shares are sums of fractions: what differs by rounding alone is as large.
+    p = (1 + np.count_nonzero(shares >= share - 1e-12)) / (1 + RELABELLED)
+    return NearerToTraining(share, float(low), float(high), float(p), images)
+
+
+def _one_a_subject(stack: Grey, codes: Ints, seed: int) -> Ints:
+    """The index of one image of each group, in random order."""
+    order = order_by_content(stack, seed)
+    first = np.unique(codes[order], return_index=True)[1]
+    return np.asarray(order[np.sort(first)])
 
 
 def copied_share(comparison: Comparison) -> list[MetricValue]:

@@ -9,10 +9,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image, UnidentifiedImageError
 
+from miua.analysis.training_images import read_stack as read_stack
 from miua.charts import style
 from miua.charts.pictures import WHITE, Picture, Stack, evenly, picture, tile
 from miua.errors import MiuaError
-from miua.files import read_array
 from miua.provenance import PROVENANCE, read_provenance
 from miua.study.store import Results, poster_epochs, poster_sizes
 
@@ -21,14 +21,6 @@ SHOWN_PIXELS = 64  # of a side, at most: larger images are shown reduced by a wh
 IN_A_ROW = 10  # images of the figure of real and synthetic ones
 MAKE_SET_AGAIN = "Make the set again."
 _NAME = re.compile(r"epoch_(\d{4,})\.png")
-
-
-def read_stack(path: Path) -> Stack:
-    """An image stack, checked: uint8 (N, H, W)."""
-    stack = read_array(path)
-    if stack.dtype != np.uint8 or stack.ndim != 3 or not len(stack):
-        raise MiuaError(f"{path} holds {stack.dtype} {stack.shape}, not a uint8 (N, H, W) stack.")
-    return stack
 
 
 def read_set(results: Results, name: str) -> Stack | None:

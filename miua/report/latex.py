@@ -116,7 +116,7 @@ def _sets_and_runs(
             found += [("", chosen.run) for chosen in results.sets]
         elif folder == "runs":
             found.append(("", rest.partition("/")[0]))
-        elif file == "tables/stability.csv":
+        elif file in ("tables/stability.csv", "tables/unseen.csv"):
             rows = cells
         elif folder == "tables":
             rows = cells[cells["experiment"] == rest.removesuffix(".csv")]
@@ -147,6 +147,11 @@ def write_latex(results: Results, study: Path, folder: Path) -> list[Path]:
             printed.correlation_rows(results),
         ),
         "table_floor.tex": floor_table(results),
+        "table_unseen.tex": tabular(
+            "ll" + "r" * len(results.training_sizes),
+            [["Metric", "Reference", *map(str, results.training_sizes)]],
+            printed.unseen_rows(results),
+        ),
         "table_stability.tex": _stability_table(results),
         "table_claims.tex": claims_table(claims),
         "table_evidence.tex": evidence_table(claims),

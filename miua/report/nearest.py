@@ -2,24 +2,20 @@
 
 from typing import NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
+from miua.analysis.columns import UNSEEN_COPIES, study_table
+from miua.analysis.training_images import orientations, read_named, training_images
 from miua.charts.pictures import Picture, picture
 from miua.config import TrainingConfig, read_config
 from miua.data.hc18 import subjects_of
-from miua.data.stack import subset
-from miua.errors import MiuaError
-from miua.files import read_json
 from miua.metrics.contact_sheet import in_words
-from miua.metrics.memorisation import ROTATIONS, Memorisation, find_copies
+from miua.metrics.memorisation import Memorisation, find_copies
 from miua.metrics.registry import COMPUTED
 from miua.metrics.variants import transformed
 from miua.progress import progress
-from miua.report.image_figures import read_set, read_stack
+from miua.report.image_figures import read_set
 from miua.study.plan import Cell
 from miua.study.store import Results
-from miua.wording import number
+from miua.wording import number, p_value
 
 PAIRS = 6  # of a set, the likeliest copies first
 
@@ -59,14 +55,9 @@ def _of_set(results: Results, chosen: Cell) -> SetPairs:
     if synthetic is None:
         return SetPairs(chosen, [], "The training diverged: there is no set.")
     config = read_config(results.run(chosen.run) / "config.yaml", TrainingConfig)
-    training, names = _training_images(results, chosen, config)
-    found = find_copies(
-        training,
-        synthetic,
-        subjects_of(names),
-        rotations=[each for each in ROTATIONS if abs(each) <= config.augmentation.rotation],
-        flip=config.augmentation.flip,
-    )
+    real = read_named(results.real(chosen.preparation))
+    training, names = training_images(results, chosen, config, real)
+    found = find_copies(training, synthetic, subjects_of(names), **orientations(config))
     pairs = []
     for index in found.closest[:PAIRS].tolist():
         nearest = int(found.index[index])
@@ -82,26 +73,7 @@ def _of_set(results: Results, chosen: Cell) -> SetPairs:
             copied=index in found.flagged,
         )
         pairs.append(pair)
-    return SetPairs(chosen, pairs, _sentence(found))
-
-
-def _training_images(
-    results: Results, chosen: Cell, config: TrainingConfig
-) -> tuple[NDArray[np.uint8], list[str]]:
-    """What the run learned from, and the files' names."""
-    folder = results.real(chosen.preparation)
-    stack, names = read_stack(folder / "images.npy"), read_json(folder / "names.json")
-    if not isinstance(names, list) or len(names) != len(stack):
-        raise MiuaError(
-            f"{folder / 'names.json'} does not name {len(stack)} images. Make it again."
-        )
-    size = len(stack) if config.training_size is None else config.training_size
-    if size > len(stack):
-        raise MiuaError(
-            f"{folder} holds {len(stack)} images, but {chosen.set} learned from {size}."
-        )
-    order = subset(len(stack), size, config.seed)
-    return stack[order], [str(names[index]) for index in order]
+    return SetPairs(chosen, pairs, f"{_sentence(found)} {_beside_unseen(results, chosen)}")
 
 
 def _sentence(found: Memorisation) -> str:
@@ -112,4 +84,19 @@ def _sentence(found: Memorisation) -> str:
         f"{len(found.flagged)} of {images} images are copies; chance alone would make "
         f"{found.expected_false_alarms:.2g}. A copy has a relative distance below "
         f"{number(found.threshold, 2)}."
+    )
+
+
+def _beside_unseen(results: Results, chosen: Cell) -> str:
+    """How many images of a set lie nearer to its training images than to unseen ones."""
+    table = study_table(results, UNSEEN_COPIES)
+    row = None if table is None else table[table["set"] == chosen.set].iloc[0]
+    if row is None or row["status"] != COMPUTED:
+        why = "not computed: no set was measured so" if row is None else row["status"]
+        return f"Whether they lie nearer to training images than to unseen ones was {why}."
+    by_chance = f"{number(100 * row['low'], 0)} to {number(100 * row['high'], 0)} %"
+    return (
+        f"Of {int(row['images'])} training images and as many that no training saw, the nearest is "
+        f"a training image for {number(100 * row['share'], 0)} % of the images; chance gives "
+        f"{by_chance} (p {'' if row['p_value'] < 0.001 else '= '}{p_value(row['p_value'])})."
     )

@@ -109,6 +109,8 @@ def page_content(results: Results, study: Path) -> dict[str, Any]:
         "reader_tables": printed.reader_tables(results),
         "scale_table": printed.scale_table(results, study),
         "nearest": nearest_pairs(results),
+        "unseen": printed.unseen_table(results),
+        "unseen_missing": printed.unseen_missing(results),
         "figures": _figures(results, study),
         "runs": runs,
         "commits": page_runs.commits(runs),

@@ -143,6 +143,45 @@ def _arms(results: Results, experiment: str) -> tuple[Rows, list[str]]:
     return rows, runs
 
 
+def unseen_rows(results: Results) -> Rows:
+    """The last set of each training size: each metric by the study's reference, then by images
+    that no training saw. No rows where there are no such images."""
+    table = study_table(results, columns.UNSEEN)
+    if table is None or not (table["status"] == COMPUTED).any():
+        return []
+    sets = [results.cell(size, results.epochs[-1]).set for size in results.training_sizes]
+    rows, sources = [], {"the study's": read_metrics(results), "unseen": table}
+    for shown in (shown_measure(results, each.name) for each in ALL_MEASURES):
+        for word, source in sources.items():
+            images = source["n_reference"].max()
+            cells = [value_or_not(source[source["set"] == name], shown) for name in sets]
+            rows.append([shown.axis_label, f"{word}, {number(images)} images", *cells])
+    return rows
+
+
+def unseen_table(results: Results) -> PrintedTable:
+    """The same as a table of the report."""
+    title = (
+        "Metrics of the last set of each training size by the study's reference, which shares "
+        "images with the trainings, and by images that no training saw. Fréchet distances also "
+        "depend on the number of images: compare how they change from size to size"
+    )
+    head = ["Metric", "Reference", *(f"{size} images" for size in results.training_sizes)]
+    source = f"tables/{columns.UNSEEN}.csv"
+    return PrintedTable("Unseen images", title, head, unseen_rows(results), source)
+
+
+def unseen_missing(results: Results) -> str:
+    """Why no set was measured against images that no training saw, or ""."""
+    table = study_table(results, columns.UNSEEN)
+    if table is None:
+        return "No set was measured against images that no training saw."
+    lacking = table[table["status"] != COMPUTED]
+    if len(lacking) < len(table):
+        return ""
+    return f"Against images that no training saw: {lacking['status'].iloc[0]}."
+
+
 def value_or_not(rows: pd.DataFrame, shown: Measure) -> str:
     """A metric of one set as text, or that it was not computed."""
     values = computed(rows, shown.name)["value"]

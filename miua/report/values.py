@@ -15,7 +15,7 @@ import pandas as pd
 
 from miua.analysis import clinician
 from miua.analysis.claim_tests.base import REPRODUCED, VERDICTS
-from miua.analysis.columns import READERS
+from miua.analysis.columns import READERS, UNSEEN
 from miua.analysis.paper_claims import DECIDED_BY, when_fixed
 from miua.config import TrainingConfig
 from miua.metrics.registry import ALL_MEASURES, FID, MUTUAL_INFORMATION, PSNR, measure
@@ -345,6 +345,8 @@ def _conditions(
         "sensitivity": tables.RESPONSES,
         "clinician": tables.CLINICIAN,
     }
+    unseen = tables.study_table(results, UNSEEN)
+    measured = unseen is not None and bool((unseen["status"] == COMPUTED).any())
     equal_updates = sizes is not None and EQUAL_UPDATES in set(sizes["arm"])
     return {
         "scientific": (results.plan.scientific, PLAN),
@@ -362,5 +364,6 @@ def _conditions(
             for name, each in files.items()
         },
         "ran equal updates": (equal_updates, "tables/"),
+        "ran unseen": (measured, "tables/unseen.csv"),
         "holds training-size-power": ("training-size-power" in held, CLAIMS_TABLE),
     }

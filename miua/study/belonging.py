@@ -16,7 +16,7 @@ from miua.survey.study_files import KEY_FILE, STUDY_FILE
 from miua.training.run_folder import DIVERGED, LOG, SPEED, has_sample_grid, sample_grid_name
 
 # In these every file is made again or found; only records, which are not, could be hidden there.
-MADE_AGAIN = ("data/", "figures/", f"paper/{GENERATED}/", "tables/")
+MADE_AGAIN = ("data/", "unseen_data/", "figures/", f"paper/{GENERATED}/", "tables/")
 RECORDS = {"analyse": "tables/analysis.json", "claims": "tables/claims.json"}
 ANSWERS = re.compile(rf"readers/{ANSWERS_FOLDER}/reader-\d+\.json")
 
@@ -24,7 +24,7 @@ ANSWERS = re.compile(rf"readers/{ANSWERS_FOLDER}/reader-\d+\.json")
 def check_belonging(plan: Plan, jobs: Iterable[Job], names: Iterable[str]) -> Iterator[Finding]:
     """A finding for each file of a results folder, by its path, that nothing of the study makes."""
     known, names = _known(plan, jobs), {*names}
-    made_again = MADE_AGAIN if plan.profile.data.source == "phantom" else MADE_AGAIN[1:]
+    made_again = MADE_AGAIN if plan.profile.data.source == "phantom" else MADE_AGAIN[2:]
     found = [
         name
         for name in sorted(names)
@@ -52,6 +52,7 @@ def record_of(job: Job) -> str:
 
 def _known(plan: Plan, jobs: Iterable[Job]) -> set[str]:
     known = {"plan.yaml", "sets.csv", PROVENANCE, f"data/{PROVENANCE}", "data/phantoms.json"}
+    known |= {f"unseen_data/{PROVENANCE}", "unseen_data/phantoms.json"}
     known |= {f"paper/{GENERATED}/values.json"}
     known |= {f"readers/{name}" for name in (PROVENANCE, STUDY_FILE, KEY_FILE)}
     for job in jobs:
@@ -59,9 +60,9 @@ def _known(plan: Plan, jobs: Iterable[Job]) -> set[str]:
         known |= {*job.outputs}
         if job.step.name != "train":  # whose record lies in its run folder
             known.add(record_of(job))
-        if place.parts[0] in ("real", "reference", "sets"):
+        if place.parts[0] in ("real", "reference", "unseen", "sets"):
             known.add(str(place.with_name("images.npy")))
-        if place.parts[0] in ("real", "reference"):
+        if place.parts[0] in ("real", "reference", "unseen"):
             known.add(str(place.with_name("names.json")))
     for run, config in plan.runs.items():
         known |= {f"configs/{run}.yaml", f"runs/{run}.done"}

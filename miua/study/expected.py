@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from miua.analysis.columns import READER
+from miua.analysis.columns import READER, UNSEEN
 from miua.config import config_hash, read_config
 from miua.errors import MiuaError
 from miua.files import atomic_folder, read_json, sha256_file, write_json
@@ -70,6 +70,9 @@ COMPARED: dict[str, _Table] = {
          "generator_loss_last", "discriminator_loss_last", "diversity"),
         ("diverged_epoch", "signs", "stable"),
     ),
+    "unseen": _Table(
+        CHAOTIC, ("experiment", "arm", "training_size", "epoch", "metric"), ("value",)
+    ),
     "sets": _Table(
         CHAOTIC, ("experiment", "arm", "training_size", "epoch", "metric"), ("value", "low", "high")
     ),
@@ -77,7 +80,7 @@ COMPARED: dict[str, _Table] = {
 # Evidence that rests on published data alone, and the halves of real images that no seed draws.
 _EXACT_ROWS = {"evidence": ("experiments", "clinician"), "noise-floor-summary": ("split", "order")}
 # Copied whole where the results hold them: what is compared, and what sums it up for people.
-COPIED = sorted(f"{name}.csv" for name in {*COMPARED, "summary"} - {"sets"})
+COPIED = sorted(f"{name}.csv" for name in {*COMPARED, "summary"} - {"sets", UNSEEN})
 
 
 class Expected(NamedTuple):
@@ -109,6 +112,8 @@ def write_expected(results: Results, out: Path, repeats: Sequence[Results] = ())
             if path.exists():
                 shutil.copyfile(path, made / path.name)
         write_table(made / "sets.csv", _sets(results))
+        if (unseen := _unseen(results)) is not None:
+            write_table(made / f"{UNSEEN}.csv", unseen)
         runs = (results.folder / "runs").glob("*/provenance.json")
         records = {run.parent.name: run for run in runs}
         records |= {n: results.tables / f"{n}.json" for n in ("noise-floor", "sensitivity")}
@@ -154,11 +159,13 @@ def read_expected(folder: Path, plan: Profile | None = None, whose: Path | None 
 
 def results_tables(results: Results) -> dict[str, pd.DataFrame]:
     """The tables that are compared, by name, as text. MiuaError: one is damaged, or all missing."""
-    tables = _read_tables(results.tables, {*COMPARED} - {"sets"})
+    tables = _read_tables(results.tables, {*COMPARED} - {"sets", UNSEEN})
     if "sources" in tables.get("evidence", ()):
         # No other run has the answers of this study's own readers.
         by_readers = tables["evidence"]["sources"].str.contains(f"tables/{READER}", regex=False)
         tables["evidence"] = tables["evidence"][~by_readers]
+    if (unseen := _unseen(results)) is not None:
+        tables[UNSEEN] = unseen
     return {**tables, "sets": _sets(results)}
 
 
@@ -211,6 +218,18 @@ def _sets(results: Results) -> pd.DataFrame:
     if not tables:
         raise MiuaError(f"{results.tables} holds the table of no experiment.")
     return pd.concat(tables, ignore_index=True)
+
+
+def _unseen(results: Results) -> pd.DataFrame | None:
+    """The named measures of all experiments' sets against unseen images; None without them."""
+    path = results.table_path(UNSEEN)
+    if not path.exists():
+        return None
+    table = read_as_text(path)
+    table = table[table["metric"].isin([known.name for known in ALL_MEASURES])]
+    key = ["experiment", "arm", "set", "training_size", "epoch"]
+    cells = read_as_text(results.folder / "sets.csv")[key]
+    return cells.merge(table.drop(columns=LEFT_OUT, errors="ignore"), on="set")
 
 
 def _cells_of(name: str, table: pd.DataFrame, arms: dict[str, str]) -> pd.DataFrame:

@@ -32,10 +32,11 @@ from miua.training.run_folder import divergence, start_of
 TRIED = TRAIN, GENERATE, EVALUATE = "train", "generate", "evaluate"
 # In the order in which a person reads them.
 ROWS = {
-    "images": ("phantoms", "real_images", "reference"),
+    "images": ("phantoms", "real_images", "reference", "unseen_phantoms", "unseen_images"),
     "trainings": (TRAIN,),
     "synthetic sets": (GENERATE,),
     "metrics of sets": (EVALUATE,),
+    "unseen images": ("unseen",),
     "noise floor": ("noise_floor",),
     "sensitivity": ("sensitivity",),
     "tables, claims": (
@@ -47,6 +48,7 @@ ROWS = {
 ROW_OF = {step: row for row, steps in ROWS.items() for step in steps}
 # These take as long at any scale; all others only in a run of the same images and numbers.
 OF_ANY_SCALE = (*ROWS["tables, claims"], *ROWS["figures"], *ROWS["paper, report"])
+WHOLE_FOLDERS = ("data", "unseen_data", "real", "reference", "unseen", "figures", "paper")
 BUSY = 0.25  # a share of the cores: if others take more, it is said
 NOT_PREDICTED = "not predicted"
 
@@ -310,8 +312,8 @@ def _as_earlier(study: Study, left: Sequence[Job], notes: list[str]) -> dict[str
             break
     if any(job.name not in costs for job in left):
         notes.append(
-            "Images, noise floor, sensitivity, tables, figures, paper, report: not predicted where "
-            "there is no finished run here whose times could be taken."
+            "Images, unseen images, noise floor, sensitivity, tables, figures, paper, report: not "
+            "predicted where there is no finished run here whose times could be taken."
         )
     return costs
 
@@ -341,7 +343,7 @@ def _benchmarked(folder: Path, job: Job) -> Cost | None:
     seconds, memory = float(measured["s"].mean()), float(measured["max_rss"].max()) * 2**20
     places = [folder / output for output in job.outputs]
     # Its whole folder, or its files in one of many.
-    whole = job.name.split("/")[0] in ("data", "real", "reference", "figures", "paper")
+    whole = job.name.split("/")[0] in WHOLE_FOLDERS
     files = places[0].parent.rglob("*") if whole else places
     disk = sum(path.stat().st_size for path in files if path.is_file())
     return Cost(seconds, None if pd.isna(memory) else memory, disk=float(disk))

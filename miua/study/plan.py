@@ -39,6 +39,14 @@ class DataSource(Strict):
             raise ValueError("images is how many phantoms to make: needed for phantom alone")
         return self
 
+    @property
+    def unseen(self) -> tuple[int, int]:
+        """How many phantoms there are that no training sees, and the seed of their heads.
+
+        A sixth of the others: they show that everything works, and nothing else.
+        """
+        return max(2, (self.images or 0) // 6), self.seed + 1
+
 
 def _rising(values: list[int]) -> list[int]:
     if any(later <= earlier for earlier, later in pairwise([0, *values])):

@@ -22,9 +22,11 @@ from miua.analysis import real_images
 from miua.analysis.claims_table import write_claims
 from miua.analysis.clinician import refit_clinician
 from miua.analysis.tables import analyse, collect
+from miua.analysis.unseen import UNSEEN_TABLES, unseen_tables
 from miua.checkpoint import Position, load_checkpoint, saved_epochs
 from miua.data import ReadingOptions, write_phantoms
 from miua.data.hc18 import hc18_folder
+from miua.data.hc18_test import folder_of_test_set
 from miua.data.stack import save_stack
 from miua.data.threads import usable_cores
 from miua.environment import hardware
@@ -64,6 +66,7 @@ from miua.training.run_folder import (
 IMAGES, METRICS, TABLES, FIGURES = "images", "metrics", "tables", "figures"
 CHECK_OF = {
     "phantoms": IMAGES, "real_images": IMAGES, "reference": IMAGES, "generate": IMAGES,
+    "unseen_phantoms": IMAGES, "unseen_images": IMAGES, "unseen": METRICS,
     "evaluate": METRICS, "reference_lbpv": METRICS, "noise_floor": METRICS, "sensitivity": METRICS,
     "experiment": TABLES, "clinician": TABLES, "analyse": TABLES, "readers": TABLES,
     "claims": TABLES, "paper": TABLES, "report": TABLES, "figures": FIGURES,
@@ -105,7 +108,10 @@ class Remake:
     def __init__(self, results: Results, plan: Plan, study: Path) -> None:
         self.results, self.plan, self.study = results, plan, study
         self.folder = results.folder
-        steps = Study(plan.profile, tuple(plan.cells), study, study, folder=results.folder)
+        # Whoever made the results may have had the test images, or not: then the tables say so.
+        measured = "unseen" if (results.folder / "unseen").exists() else ""
+        cells, folder = tuple(plan.cells), results.folder
+        steps = Study(plan.profile, cells, study, study, folder=folder, test_images=measured)
         self.known = steps.jobs()
         made = (job.name for job in self.known if self._is_there(job))
         self._jobs = steps.jobs(made)  # all that is there, and what it is made from
@@ -238,6 +244,13 @@ class Remake:
                 config = self.plan.preparations()[chosen["preparation"]]
                 how = ReadingOptions(config.image_size, config.fit, config.crop_size)
                 save_stack(self._real_images, results.real(chosen["preparation"]), how, cache=False)
+            case "unseen_phantoms":
+                write_phantoms(at / "unseen_data", *profile.data.unseen)
+            case "unseen_images":
+                config = self.plan.preparations()[chosen["preparation"]]
+                how = ReadingOptions(config.image_size, config.fit, config.crop_size)
+                out = results.unseen(chosen["preparation"])
+                save_stack(self._unseen_images, out, how, cache=False)
             case "reference":
                 name, drawn = chosen["preparation"], profile.reference_images
                 source, out = results.real(name) / "images.npy", results.reference(name)
@@ -246,6 +259,9 @@ class Remake:
                 self._generate(chosen["run"], chosen["epoch"], results)
             case "evaluate":
                 self._evaluate(f"{chosen['run']}_e{chosen['epoch']}", results)
+            case "unseen":
+                for name, table in zip(UNSEEN_TABLES, unseen_tables(results), strict=True):
+                    write_table(results.table_path(name), table)
             case "reference_lbpv":
                 write_array(results.reference_lbpv, lbp_vector(read_array(results.reference_stack)))
             case "noise_floor":
@@ -318,6 +334,16 @@ class Remake:
         except MiuaError as error:
             raise _NotHereError(f"The real images are not at hand. {error}") from None
 
+    @cached_property
+    def _unseen_images(self) -> Path:
+        """The folder of the images that no training saw."""
+        if self.plan.profile.data.source == "phantom":
+            return self.folder / "unseen_data" / "training_set"
+        try:
+            return folder_of_test_set()
+        except MiuaError as error:
+            raise _NotHereError(str(error)) from None
+
     def _record(self, name: str) -> dict[str, Any]:
         return read_record(self.results.set(name) / PROVENANCE)
 
@@ -332,7 +358,7 @@ class Remake:
         match job.step.name:
             case "noise_floor" | "sensitivity":
                 return replace(usual, metrics=LOOSE)
-            case "evaluate":  # the LBP vectors come from integer counts
+            case "evaluate" | "unseen":  # the LBP vectors come from integer counts
                 return replace(usual, metrics=LOOSE, exact=frozenset(LBPV_DIFFERENCES))
             case "generate":
                 return self._of_network(self._record("{run}_e{epoch}".format(**job.wildcards)))

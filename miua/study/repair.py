@@ -6,7 +6,7 @@ Trainings are no such steps: they make whole what they can themselves (`miua.tra
 import os
 import shutil
 from contextlib import suppress
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from miua.errors import MiuaError
 from miua.files import read_array, read_json, sha256_array, sha256_file
@@ -16,7 +16,8 @@ from miua.study.belonging import record_of
 from miua.study.manifest import read_manifest
 from miua.study.steps import Job, Study
 
-OF_A_FOLDER = ("real_images", "reference", "generate")  # whose record speaks for a whole folder
+# Steps whose record speaks for a whole folder.
+OF_A_FOLDER = ("real_images", "reference", "unseen_images", "generate")
 
 
 def remove_damaged(study: Study) -> list[str]:
@@ -58,10 +59,10 @@ def _damaged(folder: Path, job: Job) -> Path | None:
             os.path.normpath(place.parent / name): digest for name, digest in record[FILES].items()
         }
         return _other_than(named)
-    if job.step.name == "phantoms":
+    if job.step.name.endswith("phantoms"):
         with suppress(MiuaError):
-            listed = read_manifest(folder)["files"]
-            of_data = {name: entry for name, entry in listed.items() if name.startswith("data/")}
+            listed, within = read_manifest(folder)["files"], f"{PurePosixPath(job.name).parent}/"
+            of_data = {name: entry for name, entry in listed.items() if name.startswith(within)}
             return _other_than({str(folder / n): it["sha256"] for n, it in of_data.items()})
         return None
     images, names = place.with_name("images.npy"), place.with_name("names.json")

@@ -15,6 +15,7 @@ from pathlib import Path
 import yaml
 
 from miua.config import Strict, TrainingConfig, config_text, differences, read_config
+from miua.data.hc18_test import folder_of_test_set
 from miua.data.threads import usable_cores
 from miua.errors import MiuaError
 from miua.files import locked, remove_partial_files, write_text
@@ -210,9 +211,15 @@ def study_of(plan: Plan, folder: Path, study: Path, paper: Path, cores: int) -> 
         weights = find_inception_weights().sha256
     except NotComputedError:
         weights = NO_WEIGHTS
+    try:
+        test_images = str(folder_of_test_set())
+    except MiuaError:
+        test_images = ""
     code = {step.name: code_hash(step.modules) for step in STEPS}
     places = study.resolve(), paper.resolve()
-    return Study(plan.profile, tuple(plan.cells), *places, cores, weights, code, folder)
+    return Study(
+        plan.profile, tuple(plan.cells), *places, cores, weights, code, folder, test_images
+    )
 
 
 def _snakemake_command(study: Study, place: Path, targets: Iterable[str]) -> list[str]:

@@ -25,10 +25,12 @@ from miua.study.plan import CLAIMS, GRID, Cell, Profile, RealImages
 
 FINAL = ("paper/main.pdf", "report.html", "tables/claims.csv")  # what a reproduction ends with
 BENCHMARKS = ".snakemake/benchmarks"
+UNSEEN_PHANTOMS = "unseen_data/training_set_pixel_size_and_HC.csv"
 NO_WEIGHTS = "absent"
 FIRST = 10_000  # the priority of images: all trainings wait for them
 # What a command may name without being made again for it: where things are, and how fast.
-_NO_REASON = {"threads", "study", "paper", "real"}
+_NO_REASON = {"threads", "study", "paper", "real", "unseen"}
+_SAID = ("cores", "weights", "code", "test_images")  # what Snakemake is told beside the places
 _GREY_AS_RECORDED, _ROUNDING = 0.0, 1e-9
 
 
@@ -111,6 +113,18 @@ STEPS = (
         " --size {size} --out reference/{preparation}",
         ("real/{preparation}/images.npy",), modules=("miua.data.stack",),
     ),
+    # Phantoms of other heads stand for HC18's test images, which no training sees.
+    _of_images(
+        "unseen_phantoms", (UNSEEN_PHANTOMS,),
+        "rm -rf unseen_data && miua phantom --out unseen_data --images {unseen_images}"
+        " --seed {unseen_seed}",
+        modules=("miua.data.phantom",), threads="cores",
+    ),
+    _of_images(
+        "unseen_images", ("unseen/{preparation}/images.npy",),
+        "miua stack {unseen} --size {size}{crop} --out unseen/{preparation}",
+        ("{unseen_phantoms}",), modules=("miua.data.stack", "miua.data.hc18"), threads="cores",
+    ),
     Step(
         "train",
         # Only a mark: Snakemake removes the outputs of an interrupted job, and a run must survive.
@@ -143,6 +157,14 @@ STEPS = (
         ("reference/{preparation}/images.npy", "sets/{run}_e{epoch}/provenance.json"),
         modules=("miua.evaluation.measure", "miua.data.stack"), also=("weights",), gpu="training",
         megabytes=8000, minutes=20, group="sets_{run}",
+    ),
+    # Of all sets at once: a start of Python for each would take longer than measuring it.
+    Step(
+        "unseen", ("tables/unseen.csv", "tables/unseen-copies.csv"),
+        "miua unseen . --threads {threads}",
+        ("{unseen_stacks}", "sets/{sets}/provenance.json"),
+        modules=("miua.analysis.unseen",), also=("plan", "weights"), threads="cores", gpu="fid",
+        megabytes=16000, minutes=240,
     ),
     Step(
         "reference_lbpv", ("metrics/reference.npy",),
@@ -191,7 +213,8 @@ STEPS = (
         "claims", ("claims.json", "tables/claims.csv", "tables/evidence.csv"),
         "miua claims . --study {study}",
         ("tables/{readers_tables}", "tables/{trainings}.csv", "tables/{measured}-summary.csv",
-         "tables/clinician.csv", "tables/regression.csv", "tables/metrics.csv", "{claims}"),
+         "tables/clinician.csv", "tables/regression.csv", "tables/metrics.csv",
+         "tables/unseen.csv", "{claims}"),
         modules=("miua.analysis.claims_table",),
     ),
     _of_tables(
@@ -235,6 +258,7 @@ class Study:
         weights: which weights FID is computed with, or NO_WEIGHTS.
         code: the hash of each step's code; empty where nothing is to be made.
         folder: the results folder, to look for readers in.
+        test_images: the folder of HC18's test images, "" where they are not here.
     """
 
     profile: Profile
@@ -245,6 +269,7 @@ class Study:
     weights: str = NO_WEIGHTS
     code: Mapping[str, str] = field(default_factory=dict)
     folder: Path = Path()
+    test_images: str = ""
 
     @classmethod
     def of(cls, config: dict[str, Any]) -> Study:
@@ -253,13 +278,13 @@ class Study:
         with Path(config["sets"]).open(newline="", encoding="utf-8") as file:
             cells = TypeAdapter(tuple[Cell, ...]).validate_python([*csv.DictReader(file)])
         places = Path(config["study"]), Path(config["paper"])
-        others = {name: config[name] for name in ("cores", "weights", "code")}
+        others = {name: config[name] for name in _SAID}
         return cls(Profile.model_validate(profile), cells, *places, **others)
 
     def as_config(self, sets: Path) -> dict[str, object]:
         """All but the profile; the cells are in the file `sets`."""
         places = {"sets": sets, "study": self.study, "paper": self.paper}
-        others = {"cores": self.cores, "weights": self.weights, "code": dict(self.code)}
+        others = {name: getattr(self, name) for name in _SAID} | {"code": dict(self.code)}
         return {name: str(place.resolve()) for name, place in places.items()} | others
 
     def inputs(self, step: Step, wildcards: Mapping[str, str]) -> list[str]:
@@ -349,6 +374,8 @@ class Study:
         readers = sorted(self.folder.glob("readers/**/*.json"))
         scales = profile.experiments.items()
         measured = {name: scale for name, scale in scales if isinstance(scale, RealImages)}
+        stacks = [f"unseen/{c.preparation}/images.npy" for c in self.cells]
+        unseen = list(dict.fromkeys(stacks)) if phantoms or self.test_images else []
         found = {
             "study": self.study,
             "paper": self.paper,
@@ -360,6 +387,10 @@ class Study:
             "phantom_images": profile.data.images,
             "phantom_seed": profile.data.seed,
             "phantoms": list(STEPS[0].outputs) if phantoms else [],
+            "unseen": Shell("unseen_data/training_set") if phantoms else self.test_images,
+            "unseen_phantoms": [UNSEEN_PHANTOMS] if phantoms else [],
+            "unseen_stacks": unseen,
+            "sets": list(dict.fromkeys(cell.set for cell in self.cells)),
             "real": Shell("data/training_set" if phantoms else '"$(miua fetch hc18)"'),
             "study_files": sorted(str(path) for path in self.study.glob("data/*.csv")),
             "claims": str(self.study / f"{CLAIMS}.yaml"),
@@ -370,6 +401,7 @@ class Study:
             "readers_files": [str(path.relative_to(self.folder)) for path in readers],
             "readers_tables": ["readers.csv", "readers.json"] if readers else [],
         }
+        found["unseen_images"], found["unseen_seed"] = profile.data.unseen
         for name, scale in measured.items():
             found |= {f"{name.replace('-', '_')}_{k}": v for k, v in scale.model_dump().items()}
         return found

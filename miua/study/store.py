@@ -84,6 +84,7 @@ class Results:
     reference_lbpv = _Place("metrics/reference.npy")
     # By how the images became square: all real ones, and those that sets are measured against.
     real = _NamedPlace("real/{}")
+    unseen = _NamedPlace("unseen/{}")  # real ones that no training sees
     reference = _NamedPlace("reference/{}")
     run = _NamedPlace("runs/{}")
     set = _NamedPlace("sets/{}")

@@ -18,7 +18,7 @@ from miua.provenance import PROVENANCE
 from miua.report.document import GENERATED
 from miua.report.latex import SCHEMA, VALUES
 from miua.study.compare import read_as_text
-from miua.study.store import Results
+from miua.study.store import Results, read_cells
 
 # A value of a whole table rests on many runs; this many are told in full.
 SHOWN_IN_FULL = 3
@@ -171,10 +171,16 @@ def _set_step(results: Results, name: str) -> Link:
         f"checkpoint sha256: {record['inputs']['checkpoint']}",
         f"images sha256: {digest} ({agrees})",
     ]
+    cells = read_cells(results)
+    preparation = str(cells.loc[cells["set"] == name, "preparation"].iloc[0])
     measured = results.set_metrics(name).with_suffix(".json")
     if measured.exists():
         reference = read_json(measured)["inputs"]["real"]
         facts.append(f"measured against the images of sha256: {reference}")
+    unseen = results.unseen(preparation) / PROVENANCE
+    if unseen.exists():
+        digest = read_json(unseen)["outputs"]["images"]
+        facts.append(f"and against those that no training saw, of sha256: {digest}")
     return Link("set", f"sets/{name}", tuple(facts))
 
 

@@ -14,6 +14,7 @@ from miua.data.phantom import phantom
 from miua.metrics import Memorisation, find_copies
 from miua.metrics import memorisation as module
 from miua.metrics import variants as search
+from miua.metrics.memorisation import FEWEST_GROUPS, nearer_to_training
 from miua.metrics.variants import transformed
 
 HC18 = Path(__file__).parents[3] / "shared" / "data" / "hc18"
@@ -370,3 +371,56 @@ def test_halves_of_real_images_by_subject():
     assert sorted(found.flagged) == list(range(len(others), len(others) + len(planted)))
     names = np.array(stack.names)[first]
     assert list(subjects_of(names[found.index[len(others) :]])) == list(subjects_of(names[sources]))
+
+
+def noise(images: int, seed: int) -> np.ndarray:
+    """Images that have nothing in common."""
+    return np.random.default_rng(seed).integers(0, 256, (images, 8, 8), dtype=np.uint8)
+
+
+def test_by_chance_a_generator_that_copies_nothing_is_called_one_that_does_as_rarely_as_stated():
+    """Each repeat has other training, unseen and synthetic images of one distribution."""
+    found = [
+        nearer_to_training(*(noise(30, 3 * repeat + kind) for kind in range(3)), rotations=[0])
+        for repeat in range(300)
+    ]
+    p = np.array([each.p_value for each in found])
+    assert np.mean([each.share for each in found]) == pytest.approx(0.5, abs=0.02)
+    assert np.mean(p <= 0.05) == pytest.approx(0.05, abs=0.04)
+    assert np.mean(p <= 0.5) == pytest.approx(0.5, abs=0.1)
+    assert np.mean([low <= share <= high for share, low, high in map(by_chance, found)]) > 0.9
+
+
+def by_chance(found) -> tuple[float, float, float]:
+    return found.share, found.low, found.high
+
+
+def test_a_generator_that_leans_on_its_images_is_noticed_where_none_is_a_copy():
+    training, unseen, other = (noise(100, seed) for seed in range(3))
+    blended = (0.25 * training + 0.75 * other).astype(np.uint8)
+    found = nearer_to_training(training, unseen, blended, rotations=[0], flip=False)
+    assert found.share > found.high
+    assert found.p_value < 0.01
+    assert not len(find_copies(training, blended, rotations=[0], flip=False).flagged)
+    turned = nearer_to_training(unseen, training, blended, rotations=[0], flip=False)
+    assert turned.share == pytest.approx(1 - found.share)
+
+
+def test_equally_many_subjects_of_both_kinds_are_compared_in_any_order(phantoms):
+    reference, subjects, others = phantoms
+    unseen = np.concatenate([others, noise(20, 1).repeat(8, 1).repeat(8, 2)])
+    made = copies(reference[:6], 5)
+    found = nearer_to_training(reference, unseen, made, subjects, rotations=[0, 8])
+    assert found.images == len(unseen)  # of 37 images, 34 subjects
+    order = np.random.default_rng(0).permutation(len(reference))
+    again = nearer_to_training(reference[order], unseen, made, subjects[order], rotations=[0, 8])
+    assert again == found
+
+
+def test_few_images_are_no_ground_for_a_comparison():
+    few = noise(FEWEST_GROUPS - 1, 0)
+    found = nearer_to_training(noise(30, 1), few, noise(5, 2))
+    assert np.isnan([found.share, found.low, found.high, found.p_value]).all()
+    assert found.status.startswith("not computed: ")
+    with pytest.raises(ValueError, match="rotations"):
+        nearer_to_training(noise(30, 1), few, noise(5, 2), rotations=[])

@@ -6,15 +6,19 @@ import re
 import shutil
 from html.parser import HTMLParser
 
+import pandas as pd
 import pytest
 import yaml
 
 from miua.analysis.claim_tests.base import VERDICTS
+from miua.analysis.unseen import NO_TEST_IMAGES
 from miua.cli import study
 from miua.errors import MiuaError
 from miua.metrics.registry import ALL_MEASURES, DIRECTIONS
 from miua.provenance import FILES
 from miua.report import make_report, results_summary
+from miua.report.printed_tables import unseen_missing, unseen_rows
+from miua.report.values import study_values
 from miua.study.plan import make_plan, read_experiments
 from miua.study.remake import TABLES, Remake
 from miua.study.store import Results
@@ -67,7 +71,7 @@ def reported(smoke, tmp_path_factory):
     """The full grid with its page; nearest pairs at one angle, as all nine take half a minute."""
     folder = shutil.copytree(smoke, tmp_path_factory.mktemp("page") / "results")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("miua.report.nearest.ROTATIONS", (0.0,))
+        patch.setattr("miua.analysis.training_images.ROTATIONS", (0.0,))
         make_report(folder, STUDY)
     return folder
 
@@ -331,3 +335,28 @@ def test_the_summary_for_the_terminal(smoke, single):
     assert "5 of 5 agree" in notes
     assert "not a scientific result" in notes
     assert "not computed" not in " ".join(results_summary(single).notes)
+
+
+def test_sets_by_unseen_images_stand_beside_those_by_the_study_s_reference(page, reported):
+    table = pd.read_csv(reported / "tables" / "unseen.csv").set_index(["set", "metric"])
+    cells = re.findall(
+        r"<t[hd][^>]*>(.*?)</t[hd]>", section(page, "sets").split("Unseen images")[-1]
+    )
+    place = cells.index("unseen, 10 images")
+    assert cells[place - 1].startswith("MI")
+    assert cells[place - 6 - 1] == "the study&#39;s, 20 images"
+    value = table.loc[("n0100_e1000", "mutual_information"), "value"]
+    assert cells[place + 1] == f"{value:.3f}"
+    assert "the nearest is a training image for" in section(page, "nearest")
+
+
+def test_without_unseen_images_the_page_and_the_paper_say_so(single, tmp_path):
+    folder = shutil.copytree(single, tmp_path / "results")
+    path = folder / "tables" / "unseen.csv"
+    table = pd.read_csv(path).assign(value="", status=f"not computed: {NO_TEST_IMAGES}")
+    table.to_csv(path, index=False)
+    results = Results.open(folder)
+    assert NO_TEST_IMAGES in unseen_missing(results)
+    assert unseen_rows(results) == []
+    assert not study_values(results, STUDY)[1]["ran unseen"][0]
+    assert study_values(Results.open(single), STUDY)[1]["ran unseen"][0]

@@ -13,8 +13,8 @@ from miua.study.steps import FINAL, STEPS, Study
 ROOT = Path(__file__).parents[2]
 STUDY = ROOT / "experiments"
 PROFILES = sorted(path.stem for path in (STUDY / "profiles").glob("*.yaml"))
-STACKS = {"real_images", "reference"}
-IMAGES = {"phantoms", *STACKS}
+STACKS = {"real_images", "reference", "unseen_images"}
+IMAGES = {"phantoms", "unseen_phantoms", *STACKS}
 ON_REAL = {"noise_floor", "sensitivity"}
 TABLES = {"experiment", "analyse"}
 SHOWN = {"figures", "paper", "report"}
@@ -44,6 +44,9 @@ def test_there_is_a_job_for_all_that_is_planned_and_it_follows_what_it_needs(nam
     assert counts["real_images"] == counts["reference"] == len(plan.preparations())
     assert counts["experiment"] == len({cell.experiment for cell in plan.cells})
     assert counts.get("phantoms", 0) == (plan.profile.data.source == "phantom")
+    phantoms = plan.profile.data.source == "phantom"
+    assert counts.get("unseen_images", 0) == (len(plan.preparations()) if phantoms else 0)
+    assert counts["unseen"] == 1  # it says that there are no such images
     made = set()
     everything = {output for job in jobs for output in job.outputs}
     for job in jobs:
@@ -60,6 +63,30 @@ def test_an_experiment_alone_needs_its_own_trainings_only():
     assert not {"claims", "noise_floor", *SHOWN} & set(counted(jobs))
     assert set(counted(study.jobs(["tables/clinician.csv"]))) == {"clinician"}
     assert counted(study.jobs(["tables/noise-floor.csv"])) == {"phantoms": 1, "noise_floor": 1}
+
+
+def test_sets_are_measured_against_the_test_images_where_these_are():
+    plan, study = study_of("cpu", test_images="a place/of images")
+    jobs = study.jobs()
+    (unseen,) = (job for job in jobs if job.step.name == "unseen")
+    stacks = [job for job in jobs if job.step.name == "unseen_images"]
+    assert {job.name for job in stacks} == {f"unseen/{n}/images.npy" for n in plan.preparations()}
+    assert {job.name for job in stacks} < {*unseen.inputs}
+    assert {f"sets/{cell.set}/provenance.json" for cell in plan.cells} < {*unseen.inputs}
+    command = study.command(stacks[0].step, stacks[0].wildcards, 1)
+    assert command.startswith("miua stack 'a place/of images' --size ")
+    # Elsewhere the images lie elsewhere, and are the same.
+    _, other = study_of("cpu", test_images="b")
+    reasons = [each.reasons(stacks[0].step, stacks[0].wildcards) for each in (study, other)]
+    assert reasons[0] == reasons[1]
+    assert other.as_config(Path("sets.csv"))["test_images"] == "b"
+
+
+def test_phantoms_that_no_training_sees_have_heads_of_their_own():
+    _, study = study_of("smoke")
+    (made, unseen) = (job for job in study.jobs() if job.step.name.endswith("phantoms"))
+    assert "--seed 2022" in study.command(made.step, {}, 1)
+    assert "--images 40 --seed 2023" in study.command(unseen.step, {}, 1)
 
 
 def test_readers_are_scored_only_where_any_answered(tmp_path):
@@ -129,16 +156,21 @@ def test_exactly_the_right_steps_become_stale(stale, name, steps):
 @pytest.mark.parametrize(
     ("name", "steps", "others"),
     [
-        ("data/resize.py", {*STACKS, *ON_REAL, "evaluate"}, {"claims", *TABLES}),
-        ("data/stack.py", {*STACKS, *ON_REAL, "evaluate"}, {"claims", *TABLES}),
+        ("data/resize.py", {*STACKS, *ON_REAL, "evaluate", "unseen"}, {"claims", *TABLES}),
+        ("data/stack.py", {*STACKS, *ON_REAL, "evaluate", "unseen"}, {"claims", *TABLES}),
         ("training/draws.py", {"generate"}, {*IMAGES, "evaluate", "claims"}),
         ("dcgan.py", {"generate", *SHOWN}, {*IMAGES, "evaluate", "claims"}),
         ("config.py", {"generate", "experiment", "claims", *SHOWN}, {"phantoms", "evaluate"}),
-        ("metrics/lbp.py", {"evaluate", "reference_lbpv", *ON_REAL}, {*IMAGES, "generate"}),
+        (
+            "metrics/lbp.py",
+            {"evaluate", "reference_lbpv", "unseen", *ON_REAL},
+            {*IMAGES, "generate"},
+        ),
         ("metrics/registry.py", {"evaluate", "claims", *TABLES, *SHOWN}, {*IMAGES, "generate"}),
         ("study/store.py", {"claims", *TABLES, *SHOWN}, {*IMAGES, "evaluate", "generate"}),
         ("analysis/real_images.py", ON_REAL, {*IMAGES, "evaluate", "experiment", "claims"}),
         ("data/degradation.py", ON_REAL, {*IMAGES, "evaluate", "experiment", "claims"}),
+        ("analysis/unseen.py", {"unseen"}, {*IMAGES, "evaluate", "claims", *SHOWN}),
         ("analysis/tables.py", {*TABLES, "report"}, {*IMAGES, "evaluate", "clinician", "claims"}),
         ("files.py", {step.name for step in STEPS} - {"train", "reference_lbpv"}, {"train"}),
     ],

@@ -21,7 +21,8 @@ SMOKE = STUDY / "expected" / "smoke"
 def make_results(folder: Path, repeat: str | None = None) -> Path:
     """A results folder with the tables of the kept run, or with the numbers of one repeat."""
     kept_plan = read_config(SMOKE / "plan.yaml", Profile)
-    tables = {name: read_as_text(SMOKE / f"{name}.csv") for name in COMPARED}
+    paths = {name: SMOKE / f"{name}.csv" for name in COMPARED}
+    tables = {name: read_as_text(path) for name, path in paths.items() if path.exists()}
     plan = kept_plan
     if repeat is not None:
         plan = kept_plan.with_seeds_moved(int(repeat.removeprefix("seed-")) - kept_plan.seed)
@@ -29,6 +30,11 @@ def make_results(folder: Path, repeat: str | None = None) -> Path:
     write_config(folder / "plan.yaml", plan)
     write_text(folder / "sets.csv", cells_csv(make_plan(plan, read_experiments(STUDY)).cells))
     sets = tables.pop("sets")
+    if "unseen" in tables:  # kept by experiment and arm, as the names of sets hold seeds
+        key = ["experiment", "arm", "training_size", "epoch"]
+        cells = read_as_text(folder / "sets.csv")[[*key, "set"]]
+        of_sets = tables["unseen"].drop(columns="set").merge(cells, on=key).drop(columns=key)
+        tables["unseen"] = of_sets.drop_duplicates(["set", "metric"])
     for name, table in [*tables.items(), *sets.groupby("experiment")]:
         path = folder / "tables" / f"{name}.csv"
         path.parent.mkdir(exist_ok=True)

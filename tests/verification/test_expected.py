@@ -5,7 +5,16 @@ import pytest
 
 from miua.errors import MiuaError
 from miua.files import read_json, write_json, write_text
-from miua.study.expected import COPIED, PLAN, REFERENCE, REPEATS, write_expected
+from miua.study.expected import (
+    COPIED,
+    NAMED_MEASURES,
+    PLAN,
+    REFERENCE,
+    REPEATS,
+    numbers,
+    results_tables,
+    write_expected,
+)
 from miua.study.store import Results
 from tests.verification.kept_results import make_results
 
@@ -34,6 +43,28 @@ def test_it_holds_the_named_measures_and_where_they_come_from(results, tmp_path)
     kept = read_json(out / "provenance" / "n0024.json")
     assert kept["command"] == ["miua", "train", "--images", "images.npy"]
     assert kept["resumed"][0]["command"][-1] == "run"
+
+
+def test_numbers_of_unseen_images_are_kept_by_experiment_and_arm(results, tmp_path):
+    """The names of sets hold seeds, which repeats move."""
+    seeds = pd.read_csv(results.tables / "seeds.csv", dtype=str, keep_default_na=False)
+    unseen = seeds[["set", "metric", "value", "status"]].assign(value="7.5")
+    unseen.to_csv(results.tables / "unseen.csv", index=False)
+    write_expected(results, tmp_path / "expected")
+    kept = pd.read_csv(tmp_path / "expected" / "unseen.csv")
+    assert {*kept["metric"]} == {*seeds["metric"]} & {*NAMED_MEASURES}
+    assert {*kept[kept["experiment"] == "seeds"]["arm"]} == {"seed-0", "seed-1", "seed-2"}
+    moved = results.plan.with_seeds_moved(1000)
+    own = numbers(results_tables(results), results.plan, results.plan)
+    own = own[own["table"] == "unseen"]
+    assert {*own["value"]} <= {"7.5", "not computed"}
+    assert not own.duplicated(["key", "column"]).any()
+    repeat = Results(results.folder, moved)
+    renamed = {f"seed-{seed}": f"seed-{1000 + seed}" for seed in range(3)}
+    cells = pd.read_csv(results.folder / "sets.csv").replace({"arm": renamed})
+    cells.to_csv(results.folder / "sets.csv", index=False)
+    again = numbers({"unseen": results_tables(repeat)["unseen"]}, moved, results.plan)
+    assert [*again["key"]] == [*own["key"]]
 
 
 def test_without_repeats_an_older_reference_goes(results, tmp_path):

@@ -118,6 +118,33 @@ def test_an_edited_table_of_real_images_is_found(world, anew):
     assert ("metrics", "tables/noise-floor-summary.csv") in world.wrong("metrics")
 
 
+@anew
+@pytest.mark.parametrize(
+    ("name", "before"), [("unseen", "mutual_information,"), ("unseen-copies", "n0004_e0002,4,")]
+)
+def test_an_edited_table_of_unseen_images_is_found(world, anew, name, before):
+    path = world.results / "tables" / f"{name}.csv"
+    replace_in(path, before, f"{before}1")
+    if anew:
+        restate(world, path)
+        world.sign_anew()
+    assert ("metrics", f"tables/{name}.csv") in world.wrong("metrics")
+
+
+def test_other_unseen_images_are_found_though_every_hash_was_made_anew(world):
+    path = world.results / "unseen" / "32" / "images.npy"
+    images = np.load(path)[::-1].copy()
+    np.save(path, images)
+    record = path.with_name("provenance.json")
+    write_json(record, read_json(record) | {"outputs": {"images": sha256_array(images)}})
+    (world.results / "unseen" / "33").mkdir()
+    (world.results / "unseen" / "33" / "images.npy").write_bytes(path.read_bytes())
+    world.sign_anew()
+    wrong = world.wrong("files", "images")
+    assert ("images", "unseen/32") in wrong
+    assert ("files", "unseen/33/images.npy") in wrong
+
+
 def swap_checkpoints(world, *, restated):
     """The weights of another training, with the facts that belong to them if `restated`."""
     checkpoints = world.results / "runs" / "n0004" / "checkpoints"
