@@ -55,14 +55,17 @@ def make_results(
     epochs: list[int] = EPOCHS,
     everything: bool = True,
     equal_updates: int = 30000,
+    several: bool = False,
     figures: bool = False,
 ) -> Path:
     """Write plan, runs, sets, metrics and tables, and figures where they are asked for.
 
     fid: which weights FID is said to be computed with; "" for none. everything: all experiments,
     not training-size and clinician alone. equal_updates: of the second arm of training-size.
+    several: some arms of every experiment have trainings with two seeds.
     """
     profile = _profile(scientific, training_sizes, epochs, everything, equal_updates)
+    profile = _with_two_seeds(profile) if several else profile
     plan = make_plan(profile, read_experiments(STUDY))
     write_config(folder / "plan.yaml", profile)
     write_text(folder / "sets.csv", cells_csv(plan.cells))
@@ -146,6 +149,14 @@ def _profile(
             "experiments": experiments,
         }
     )
+
+
+def _with_two_seeds(profile: Profile) -> Profile:
+    values = profile.model_dump()
+    values["experiments"]["training-size"]["seeds_at_equal_updates"] = {100: [0, 1]}
+    values["experiments"]["augmentation"]["seeds"] = {"none": [0, 1], "both": [0, 1]}
+    values["experiments"]["image-size"]["seeds"] = {"128": [0, 1]}
+    return Profile.model_validate(values)
 
 
 def _write_stack(place: Path, stack: Stack, record: dict[str, object]) -> None:

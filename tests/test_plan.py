@@ -89,7 +89,8 @@ def test_the_equal_epochs_arm_is_the_grid(plan):
 
 def test_the_arms_of_the_study_are_what_its_sources_say(plan):
     def config(experiment, arm):
-        (run,) = {c.run for c in plan.cells if (c.experiment, c.arm) == (experiment, arm)}
+        runs = {c.run: c.seed for c in plan.cells if (c.experiment, c.arm) == (experiment, arm)}
+        (run,) = (run for run, seed in runs.items() if seed == plan.profile.seed)
         return plan.runs[run]
 
     text = config("learning-rate", "text")
@@ -144,6 +145,103 @@ def test_equal_updates_that_are_no_whole_epochs_are_refused():
         )
 
 
+def arms_plan(**scale):
+    """The plan of a grid and of an experiment with the arms both, none and few-updates."""
+    none = {"settings": {"augmentation": {"flip": False}}}
+    arms = {"both": {}, "none": none, "few-updates": {"updates_of": "none"}}
+    grid = {**GRID, "equal_updates": 8, "seeds_at_equal_updates": {40: [0, 3]}}
+    scales = {
+        "training-size": grid,
+        "augmentation": {"training_size": 20, "epochs": [3], **scale},
+        "seeds": {"training_size": 20, "epochs": [4], "seeds": [0, 1]},
+    }
+    known = {name: experiment(name) for name in scales}
+    known["augmentation"] = experiment("augmentation", **arms)
+    return make_plan(profile(experiments=scales), known)
+
+
+def of_experiment(plan, name):
+    return [(c.arm, c.run, c.epoch, c.seed) for c in plan.cells if c.experiment == name]
+
+
+def test_an_arm_has_a_training_for_each_of_its_seeds():
+    plan = arms_plan(seeds={"both": [0, 1], "none": [0, 2]})
+    assert of_experiment(plan, "augmentation") == [
+        ("both", "n0020", 3, 0),
+        ("both", "n0020_seed-1", 3, 1),
+        ("none", "augmentation_none_seed-0", 3, 0),
+        ("none", "augmentation_none_seed-2", 3, 2),
+        ("few-updates", "n0020", 3, 0),
+    ]
+    # Trained once for two experiments, and kept at the epochs of both.
+    assert of_experiment(plan, "seeds")[1] == ("seed-1", "n0020_seed-1", 4, 1)
+    assert plan.runs["n0020_seed-1"].epochs == [3, 4]
+    assert plan.runs["augmentation_none_seed-2"].seed == 2
+
+
+def test_one_list_of_seeds_is_for_all_arms():
+    found = of_experiment(arms_plan(seeds=[0, 1], arms=["none", "few-updates"]), "augmentation")
+    assert [(arm, seed) for arm, _, _, seed in found] == [
+        ("none", 0), ("none", 1), ("few-updates", 0), ("few-updates", 1),
+    ]  # fmt: skip
+
+
+def test_sizes_have_their_own_seeds_at_equal_updates():
+    found = [
+        each for each in of_experiment(arms_plan(), "training-size") if each[0] == EQUAL_UPDATES
+    ]
+    assert [each[1:] for each in found] == [
+        ("n0020", 4, 0), ("n0040", 2, 0), ("n0040_seed-3", 2, 3),
+    ]  # fmt: skip
+
+
+def test_all_seeds_move_alike_and_shared_trainings_stay_shared():
+    plan = arms_plan(seeds={"both": [0, 1], "none": [0, 2]})
+    assert sorted(set(plan.profile.seeds)) == [0, 1, 2, 3]
+    moved = plan.profile.with_seeds_moved(1000)
+    assert sorted(set(moved.seeds)) == [1000, 1001, 1002, 1003]
+    assert moved.experiments["augmentation"].seeds == {"both": [1000, 1001], "none": [1000, 1002]}
+    assert moved.grid.seeds_at_equal_updates == {40: [1000, 1003]}
+    assert moved.with_seeds_moved(-1000) == plan.profile
+    text = yaml.safe_dump(moved.model_dump())
+    assert Profile.model_validate(yaml.safe_load(text)) == moved
+
+
+@pytest.mark.parametrize(
+    ("scale", "said"),
+    [
+        ({"arms": ["both", "blur"]}, "augmentation a scale for 'blur', which is none of its arms"),
+        ({"seeds": {"blur": [0]}}, "none of its arms. They are both, none, few-updates"),
+        ({"arms": ["both"], "seeds": {"none": [0]}}, "none of its arms. They are both"),
+    ],
+)
+def test_a_scale_for_an_arm_that_is_not_trained_is_refused(scale, said):
+    with pytest.raises(MiuaError, match=said):
+        arms_plan(**scale)
+
+
+# The long trainings at the published scale go by these names; seed 0 is the profile's.
+def test_the_published_scale_names_its_trainings_by_size_arm_and_seed():
+    found = read_config(STUDY / "profiles" / "paper.yaml", Profile)
+    plan = make_plan(found, read_experiments(STUDY))
+    sizes = [f"n{size:04d}" for size in (100, 300, 500, 800, 999)]
+    again = [f"n{size:04d}_seed-{seed}" for size in (100, 300, 999) for seed in (1, 2)]
+    arms = ("none", "flip", "rotation")
+    factors = [f"augmentation_{arm}_seed-{seed}" for arm in arms for seed in (0, 1, 2)]
+    rates = [f"learning-rate_{arm}" for arm in ("rate-times-10", "rate-by-10", "batch-64")]
+    rates += [f"learning-rate_notebook-{side}" for side in (128, 256)]
+    others = ["augmentation_both-grey-corners_seed-0", "image-size_128", "image-size_256"]
+    assert sorted(plan.runs) == sorted([*sizes, *again, *factors, *rates, *others])
+    updates = [cell for cell in plan.cells if cell.arm == EQUAL_UPDATES]
+    assert {cell.updates for cell in updates} == {30000}
+    seeds = {size: [c.seed for c in updates if c.training_size == size] for size in (100, 300, 999)}
+    assert seeds == {100: [0, 1, 2], 300: [0], 999: [0, 1, 2]}
+    both = [c.run for c in plan.cells if (c.experiment, c.arm) == ("augmentation", "both")]
+    assert both == ["n0300", "n0300_seed-1", "n0300_seed-2"]
+    assert plan.runs["n0100_seed-1"].epochs == [3000]
+    assert found.threads_per_training == 1
+
+
 def test_an_arm_with_an_unknown_setting_is_refused_by_name():
     scales = {"training-size": GRID, "augmentation": {"training_size": 20, "epochs": [3]}}
     known = {
@@ -169,6 +267,15 @@ def test_a_scale_without_its_experiment_is_refused():
         ({"training-size": {**GRID, "training_sizes": [41]}}, "40 at most"),
         ({"training-size": GRID, "noise-floor": {"images": 21, "repeats": 2}}, "two halves of 21"),
         ({"training-size": GRID, "seeds": {"training_size": 9, "epochs": [1]}}, "seeds"),
+        ({"training-size": {**GRID, "seeds_at_equal_updates": {20: [1]}}}, "20 is none of the"),
+        (
+            {"training-size": {**GRID, "equal_updates": 8, "seeds_at_equal_updates": {30: [1]}}},
+            "30 is none of the training sizes at equal updates",
+        ),
+        (
+            {"training-size": GRID, "seeds": {"training_size": 9, "epochs": [1], "seeds": [3, 3]}},
+            "names a seed twice",
+        ),
     ],
 )
 def test_an_impossible_scale_is_named(scales, said):

@@ -175,7 +175,8 @@ def _draw_by_size(
 ) -> None:
     """A metric against training size with 95 % intervals, one line for each table of sets.
 
-    Lines stand a little apart, so that their intervals can be told apart.
+    Lines stand a little apart, so that their intervals can be told apart. They go through the mean
+    where a size has several trainings.
     """
     places = {size: place for place, size in enumerate(results.training_sizes)}
     there = [computed(line, shown.name).sort_values("training_size") for line in lines]
@@ -184,7 +185,10 @@ def _draw_by_size(
         return
     for index, line in enumerate(there):
         x = line["training_size"].map(places) + apart * (index - (len(there) - 1) / 2)
-        axes.plot(x, line["value"], **style.series(index), linewidth=0.8, markersize=2.6)
+        look = style.series(index)
+        means = line["value"].groupby(x).mean()
+        axes.plot(means.index, means, color=look["color"], linestyle=look["linestyle"], lw=0.8)
+        axes.plot(x, line["value"], **{**look, "linestyle": ""}, markersize=2.6)
         axes.vlines(x, line["low"], line["high"], color=style.series(index)["color"], linewidth=0.8)
     axes.xaxis.set_major_locator(FixedLocator(list(places.values())))
     axes.xaxis.set_minor_locator(NullLocator())
@@ -235,7 +239,10 @@ def _draw_strip(axes: Axes, values: pd.Series[float], place: int, colour: str, m
 
 
 def draw_arms(results: Results, experiment: str) -> Figure:
-    """First images of each arm, and below them the metrics, with the seeds' range as a band."""
+    """First images of each arm, and below them the metrics, with the seeds' range as a band.
+
+    An arm with several trainings shows the images of the first, and a mark for each.
+    """
     table = read_experiment(results, experiment)
     if table is None:
         return style.empty_figure(tables.not_run(experiment))
@@ -251,7 +258,7 @@ def draw_arms(results: Results, experiment: str) -> Figure:
         axes.set_title(_arm_label(arm, 11), fontsize=6, pad=3)
     for row, each in enumerate(COMPARED, start=1):
         axes = figure.add_subplot(grid[row, :])
-        values = computed(last, each.name).drop_duplicates("arm").set_index("arm")
+        values = computed(last, each.name).drop_duplicates(["arm", "run"])
         _draw_arm_values(axes, results, each.name, arms, values)
         label = each.axis_label.replace(" (", "\n(")
         axes.set_ylabel(label, fontsize=6, rotation=0, ha="right", va="center")
@@ -270,13 +277,14 @@ def _draw_arm_values(
     if spread is not None:
         axes.axhspan(spread.low, spread.high, color=style.SKY, alpha=0.3, linewidth=0)
     for place, arm in enumerate(arms):
-        if arm not in values.index:
+        of_arm = values[values["arm"] == arm]
+        if of_arm.empty:
             axes.text(place, 0.5, "–", transform=axes.get_xaxis_transform(), ha="center",
                       va="center", color=style.GREY)  # fmt: skip
             continue
-        row = values.loc[arm]
-        axes.plot(place, row["value"], "o", color=style.SYNTHETIC_COLOUR, markersize=3)
-        axes.vlines(place, row["low"], row["high"], color=style.SYNTHETIC_COLOUR, linewidth=1)
+        x = place + 0.08 * (np.arange(len(of_arm)) - (len(of_arm) - 1) / 2)
+        axes.plot(x, of_arm["value"], "o", color=style.SYNTHETIC_COLOUR, markersize=3)
+        axes.vlines(x, of_arm["low"], of_arm["high"], color=style.SYNTHETIC_COLOUR, linewidth=1)
     axes.set_xlim(-0.42, len(arms) - 0.58)  # so that points stand below their arm's images
     axes.margins(y=0.15)
     axes.set_xticks(range(len(arms)), [""] * len(arms))
@@ -292,11 +300,11 @@ def draw_stability(results: Results) -> Figure:
     signs = study_table(results, tables.STABILITY)
     if table is None or signs is None:
         return style.empty_figure(tables.not_run(tables.IMAGE_SIZE))
-    signs = signs[signs["experiment"] == tables.IMAGE_SIZE].set_index("arm")
-    cells = last_sets(table).drop_duplicates("arm").set_index("arm")
+    labels = tables.trainings_of(table)
+    signs = signs[signs["experiment"] == tables.IMAGE_SIZE].set_index(["arm", "run"])
+    cells = last_sets(table).drop_duplicates(["arm", "run"]).set_index(["arm", "run"])
     logs = {
-        str(arm): store.read_run_log(results.run(cell["run"]), cell["epoch"])
-        for arm, cell in cells.iterrows()
+        each: store.read_run_log(results.run(each[1]), cells.loc[each, "epoch"]) for each in labels
     }
     side = style.TEXT_WIDTH / (len(logs) + 0.8)
     figure = style.new_figure(height=side + 47 * style.MILLIMETRE)
@@ -304,12 +312,13 @@ def draw_stability(results: Results) -> Figure:
     highest = 1.3 * max(1.0, float(np.nanmax(np.where(np.isfinite(losses_seen), losses_seen, 0))))
     ratios = [side / style.MILLIMETRE, 14, 14]
     panels = figure.subplots(3, len(logs), height_ratios=ratios, squeeze=False)
-    for column, (arm, log) in enumerate(logs.items()):
+    for column, (each, log) in enumerate(logs.items()):
+        label = labels[each]
         pictures, losses, accuracies = panels[:, column]
-        show_set(pictures, results, str(cells.loc[arm, "set"]), 2, 2)
-        pictures.set_title(f"{arm} pixels" if arm.isdigit() else _arm_label(arm, 16), pad=3)
-        none = "too short to judge" if signs.loc[arm, "stable"] == TOO_SHORT else "no sign"
-        found = textwrap.fill(str(signs.loc[arm, "signs"]) or none, 15)
+        show_set(pictures, results, str(cells.loc[each, "set"]), 2, 2)
+        pictures.set_title(f"{label} pixels" if label.isdigit() else _arm_label(label, 16), pad=3)
+        none = "too short to judge" if signs.loc[each, "stable"] == TOO_SHORT else "no sign"
+        found = textwrap.fill(str(signs.loc[each, "signs"]) or none, 15)
         pictures.set_xlabel(found, fontsize=SMALL)
         _draw_curves(losses, log, LOSSES)
         _draw_curves(accuracies, log, ACCURACIES)

@@ -92,7 +92,7 @@ def study_figures(results: Results, study: Path) -> list[StudyFigure]:
             "equal_updates",
             "Training size at equal epochs and at equal updates",
             "Where the two lines differ, what looks like an effect of training size is one of "
-            "training length.",
+            "training length. Every mark is one training; the lines go through their means.",
             partial(charts.draw_equal_updates, results),
         ),
         StudyFigure(
@@ -112,7 +112,8 @@ def study_figures(results: Results, study: Path) -> list[StudyFigure]:
         StudyFigure(
             "arms_augmentation",
             "Augmentation: none, flip, rotation, both, and both with mid-grey corners",
-            "Compare points with the blue band, the range of repeated seeds.",
+            "Compare points with the blue band, the range of repeated seeds. Every point is one "
+            "training; an arm with several shows images of the first.",
             partial(charts.draw_arms, results, tables.AUGMENTATION),
         ),
         StudyFigure(

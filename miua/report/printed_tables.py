@@ -97,24 +97,27 @@ def _floor_row(floor: pd.DataFrame | None, split: str, shown: Measure) -> list[s
 
 
 def stability_rows(results: Results) -> dict[str, Rows]:
-    """What shows how stable each arm was, by experiment; without those that were not run."""
+    """What shows how stable each training was, by experiment; without those not run."""
     table = study_table(results, tables.STABILITY)
     planned = {experiment: read_experiment(results, experiment) for experiment in ARMED}
     if table is None:
         return {}
-    by_arm = table.set_index(["experiment", "arm"], drop=False)
+    by_run = table.set_index(["experiment", "arm", "run"], drop=False)
     return {
-        experiment: [_stability_row(by_arm.loc[experiment, arm]) for arm in tables.arms_of(sets)]
+        experiment: [
+            _stability_row(by_run.loc[(experiment, arm, run)], label)
+            for (arm, run), label in tables.trainings_of(sets).items()
+        ]
         for experiment, sets in planned.items()
         if sets is not None
     }
 
 
-def _stability_row(row: Any) -> list[str]:
+def _stability_row(row: Any, label: str) -> list[str]:
     shares = (row["accuracy_real_last"], row["accuracy_synthetic_last"], row["saturated_share"])
     signs = row["signs"].replace(" discriminator", " D").replace(" samples", "")
     return [
-        str(row["arm"]),
+        label,
         *(number(row[column]) for column in ("image_size", "epochs", "updates")),
         *(number(share, 2) for share in (*shares, row["diversity"])),
         signs.replace("; ", ", ")
@@ -133,14 +136,18 @@ def _event_rows(results: Results) -> Rows:
 
 
 def _arms(results: Results, experiment: str) -> tuple[Rows, list[str]]:
-    """The metrics of every arm's last set, and its run; nothing if the experiment was not run."""
+    """The metrics of every training's last set, and its run; nothing if it was not run."""
     table = read_experiment(results, experiment)
-    rows, runs = [], []
-    for arm, part in [] if table is None else last_sets(table).groupby("arm", sort=False):
-        row = [str(arm), str(part["epoch"].iloc[0]), number(part["updates"].iloc[0])]
+    if table is None:
+        return [], []
+    labels = tables.trainings_of(table)
+    last = dict(tuple(last_sets(table).groupby(["arm", "run"])))
+    rows = []
+    for training, label in labels.items():
+        part = last[training]
+        row = [label, str(part["epoch"].iloc[0]), number(part["updates"].iloc[0])]
         rows.append([*row, *(value_or_not(part, shown) for shown in ALL_MEASURES)])
-        runs.append(str(part["run"].iloc[0]))
-    return rows, runs
+    return rows, [run for _, run in labels]
 
 
 def unseen_rows(results: Results) -> Rows:

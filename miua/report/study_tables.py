@@ -42,6 +42,17 @@ def arms_of(table: pd.DataFrame) -> list[str]:
     return list(dict.fromkeys(table["arm"]))
 
 
+def trainings_of(table: pd.DataFrame) -> dict[tuple[str, str], str]:
+    """Every arm and run of an experiment in the order of its plan, and what to call it.
+
+    That is the arm's name, with the seed where the arm has several trainings.
+    """
+    each = table.drop_duplicates(["arm", "run"])
+    several = each["arm"].duplicated(keep=False)
+    called = each["arm"].mask(several, each["arm"] + ", seed " + each["seed"].astype(str))
+    return dict(zip(zip(each["arm"], each["run"], strict=True), called, strict=True))
+
+
 def last_sets(table: pd.DataFrame) -> pd.DataFrame:
     """The rows of each run's last set within each arm."""
     last = table.groupby(["arm", "run"])["epoch"].transform("max")

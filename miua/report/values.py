@@ -195,16 +195,18 @@ def _metric_values(results: Results) -> Iterator[Value]:
 
 def _set_values(results: Results) -> Iterator[Value]:
     """Every metric of every set and of every arm's last set: tables print them, no sentence."""
-    found = [("set", METRICS, "set", read_metrics(results))]
+    metrics = read_metrics(results)
+    found = [("set", METRICS, "set", metrics.assign(label=metrics["set"]))]
     for name in (tables.AUGMENTATION, tables.LEARNING_RATE, tables.IMAGE_SIZE):
         if (table := store.read_experiment(results, name)) is not None:
-            last = tables.last_sets(table).drop_duplicates(["arm", "metric"])
-            found.append((f"arm {name}", f"tables/{name}.csv", "arm", last))
+            last, labels = tables.last_sets(table), tables.trainings_of(table)
+            of_each = [labels[each] for each in zip(last["arm"], last["run"], strict=True)]
+            found.append((f"arm {name}", f"tables/{name}.csv", "arm", last.assign(label=of_each)))
     for kind, source, key, table in found:
         for shown in ALL_MEASURES:
             for _, row in table[table["metric"] == shown.name].iterrows():
                 at = {column: str(row[column]) for column in (key, "set", "metric")}
-                name = f"{kind} {row[key]} {shown.label}"
+                name = f"{kind} {row['label']} {shown.label}"
                 text = number(row["value"], shown.decimals)
                 yield Value(name, text, source, at, "value")
 

@@ -5,6 +5,8 @@ What should be there is read from the study, never from the results.
 
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -86,10 +88,11 @@ def verify(
         return Verification(
             tuple(Finding(FILES_CHECK, str(path), "failed", said) for path in endless)
         )
-    again = Remake(results, plan, study)
+    kept = _as_kept(results, plan)
+    again = Remake(results, kept, study)
     finders: dict[str, Callable[[], Iterable[Finding]]] = {
-        FILES_CHECK: partial(_check_files, folder, plan, again),
-        PLAN: partial(_check_plan, results, plan),
+        FILES_CHECK: partial(_check_files, folder, kept, again),
+        PLAN: partial(_check_plan, results, plan, kept),
         **{check: partial(again.check, check) for check in (IMAGES, METRICS, TABLES, FIGURES)},
         KERNELS: _check_kernels,
         EXPECTED: partial(_check_expected, results, study, expected),
@@ -128,7 +131,20 @@ def _check_expected(results: Results, study: Path, expected: Path | None) -> Ite
     return compare_with_expected(results.folder, place)
 
 
-def _check_plan(results: Results, plan: Plan) -> Iterator[Finding]:
+def _as_kept(results: Results, plan: Plan) -> Plan:
+    """The plan, with the epochs at which trainings of the results were kept for another."""
+    runs = {}
+    for run, config in plan.runs.items():
+        runs[run] = config
+        with suppress(MiuaError, OSError):
+            found = read_config(results.run(run) / "config.yaml", TrainingConfig)
+            if not differences(found, config):
+                epochs = sorted({*found.epochs, *config.epochs})
+                runs[run] = config.model_copy(update={"epochs": epochs})
+    return replace(plan, runs=runs)
+
+
+def _check_plan(results: Results, plan: Plan, kept: Plan) -> Iterator[Finding]:
     """Findings on the plan's files, every training, every checkpoint, every set and seed."""
     profile = plan.profile
     planned = _apart(results.plan.model_dump(), profile.model_dump())
@@ -154,7 +170,8 @@ def _check_plan(results: Results, plan: Plan) -> Iterator[Finding]:
         yield from guarded(PLAN, f"runs/{run}/log.jsonl", _log, results, run, diverged is not None)
         name = f"runs/{run}/{SPEED}"
         yield from guarded(PLAN, name, _speed, results.folder / name, name)
-        for epoch in sorted({cell.epoch for cell in cells if cell.run == run}):
+        wanted = {cell.epoch for cell in cells if cell.run == run}
+        for epoch in sorted(wanted | ({*kept.runs[run].epochs} - {*config.epochs})):
             if diverged is None or epoch < diverged["epoch"]:
                 name = f"runs/{run}/checkpoints/epoch_{epoch:04d}"
                 yield from guarded(PLAN, name, _checkpoint, results, name, epoch, config, seen)

@@ -2,7 +2,8 @@
 
 Of each synthetic set it holds the measures that have a name, not all 256 LBPv elements; of every
 run the provenance. The same numbers are read from a results folder and from what was kept of one,
-under the names of the kept plan: an arm named after its seed has the name of the kept run's arm.
+under the names of the kept plan: an arm named after its seed has the name of the kept run's arm,
+and of an arm with several trainings each is named with its seed in the kept plan.
 """
 
 import shutil
@@ -180,7 +181,8 @@ def numbers(tables: dict[str, pd.DataFrame], plan: Profile, kept_plan: Profile) 
     known = [each.seeds for each in seeds if isinstance(each, Seeds)]
     pairs = zip(*known, strict=True) if len(known) == 2 else ()
     arms = {f"seed-{own}": f"seed-{kept}" for own, kept in pairs}
-    found = pd.concat([_cells_of(*each, arms) for each in tables.items()], ignore_index=True)
+    named = _with_seeds(tables, kept_plan.seed - plan.seed)
+    found = pd.concat([_cells_of(*each, arms) for each in named.items()], ignore_index=True)
     twice = found[found.duplicated(PLACE)]
     if not twice.empty:
         first = twice.iloc[0]
@@ -227,9 +229,25 @@ def _unseen(results: Results) -> pd.DataFrame | None:
         return None
     table = read_as_text(path)
     table = table[table["metric"].isin([known.name for known in ALL_MEASURES])]
-    key = ["experiment", "arm", "set", "training_size", "epoch"]
+    key = ["experiment", "arm", "set", "run", "training_size", "epoch"]
     cells = read_as_text(results.folder / "sets.csv")[key]
     return cells.merge(table.drop(columns=LEFT_OUT, errors="ignore"), on="set")
+
+
+def _with_seeds(tables: dict[str, pd.DataFrame], offset: int) -> dict[str, pd.DataFrame]:
+    """The same, with the seed, so much higher, behind the name of an arm with several trainings."""
+    if "seed" not in tables.get("sets", ()):
+        return tables
+    found, seeds = {}, tables["sets"].drop_duplicates("run").set_index("run")["seed"]
+    for name, table in tables.items():
+        place = [key for key in COMPARED[name].key if key != "metric"]
+        if "run" in table and "arm" in place and {*place} <= {*table}:
+            several = table.groupby(place)["run"].transform("nunique") > 1
+            own = table.loc[several, "run"].map(seeds).astype(float).astype(int) + offset
+            label = table.loc[several, "arm"] + ", seed " + own.astype(str)
+            table = table.assign(arm=label.reindex(table.index).fillna(table["arm"]))
+        found[name] = table
+    return found
 
 
 def _cells_of(name: str, table: pd.DataFrame, arms: dict[str, str]) -> pd.DataFrame:

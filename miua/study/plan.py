@@ -10,94 +10,24 @@ import io
 from collections.abc import Iterable, Iterator
 from dataclasses import astuple, dataclass, fields
 from functools import partial
-from itertools import pairwise
+from itertools import product
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Self
 
-from pydantic import AfterValidator, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from miua.config import ImageSize, Strict, TrainingConfig, config_hash, read_config
 from miua.errors import MiuaError
+from miua.study.scales import GRID as GRID
+from miua.study.scales import SCALES as SCALES
+from miua.study.scales import SEED_KEYS, Arms, Name, Scale, Trainings, by_name
+from miua.study.scales import DataSource as DataSource
+from miua.study.scales import Grid as Grid
+from miua.study.scales import RealImages as RealImages
+from miua.study.scales import Seeds as Seeds
 
 HC18_IMAGES = 999
-# What names folders, files and jobs: neither a path nor anything that a shell reads as its own.
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9.-]*$")]
-GRID = "training-size"  # the experiment that every profile has: its sets are the main grid
 CLAIMS = "claims"  # the one file of experiments/ that is no experiment
-
-
-class DataSource(Strict):
-    """Where the images to learn from come from: the HC18 data, or phantoms made on the spot."""
-
-    source: Literal["hc18", "phantom"]
-    images: int | None = Field(None, ge=2, description="phantoms to make")
-    seed: int = Field(0, ge=0)
-
-    @model_validator(mode="after")
-    def _phantoms_are_counted(self) -> Self:
-        if (self.source == "phantom") != (self.images is not None):
-            raise ValueError("images is how many phantoms to make: needed for phantom alone")
-        return self
-
-    @property
-    def unseen(self) -> tuple[int, int]:
-        """How many phantoms there are that no training sees, and the seed of their heads.
-
-        A sixth of the others: they show that everything works, and nothing else.
-        """
-        return max(2, (self.images or 0) // 6), self.seed + 1
-
-
-def _rising(values: list[int]) -> list[int]:
-    if any(later <= earlier for earlier, later in pairwise([0, *values])):
-        raise ValueError(f"must be positive and rising, not {values}")
-    return values
-
-
-Rising = Annotated[list[int], Field(min_length=1), AfterValidator(_rising)]
-
-
-class Grid(Strict):
-    """The scale of training-size: one run for each size, one set for each epoch of it."""
-
-    training_sizes: Rising
-    epochs: Rising
-    equal_updates: int | None = Field(
-        None, ge=1, description="a second arm: every size for so many updates instead"
-    )
-
-
-class Trainings(Strict):
-    """The scale of an experiment whose arms train on one number of images."""
-
-    training_size: int = Field(ge=2)
-    epochs: Rising
-
-
-class Seeds(Trainings):
-    """The scale of the experiment that repeats one cell: a seed changes every random draw."""
-
-    seeds: list[int] = Field(min_length=2)
-
-
-class RealImages(Strict):
-    """The scale of an experiment that trains nothing and measures real images."""
-
-    images: int = Field(ge=2, description="images in each half")
-    repeats: int = Field(ge=2)
-
-
-Scale = Grid | Trainings | Seeds | RealImages
-# In this order everywhere. The first run that two experiments share bears the first one's name.
-SCALES: dict[str, type[Scale]] = {
-    GRID: Grid,
-    "augmentation": Trainings,
-    "learning-rate": Trainings,
-    "seeds": Seeds,
-    "image-size": Trainings,
-    "noise-floor": RealImages,
-    "sensitivity": RealImages,
-}
 
 
 class Arm(Strict):
@@ -162,8 +92,10 @@ class Profile(Strict):
     @property
     def seeds(self) -> list[int]:
         """Every seed but that of the phantoms."""
-        scales = self.experiments.values()
-        return [self.seed, *(s for each in scales if isinstance(each, Seeds) for s in each.seeds)]
+        scales = self.model_dump()["experiments"].values()
+        given = [scale[key] for scale in scales for key in SEED_KEYS if key in scale]
+        lists = [part for each in given for part in (each.values() if by_name(each) else [each])]
+        return [self.seed, *(seed for part in lists for seed in part)]
 
     def epochs(self, experiment: str) -> list[int]:
         """The epochs at which an experiment's sets are made; none if it trains nothing."""
@@ -175,9 +107,12 @@ class Profile(Strict):
             raise MiuaError(f"Seeds moved by {offset} leave the range of 0 to {2**32 - 1}.")
         values = self.model_dump()
         values["seed"] += offset
-        for scale in values["experiments"].values():
-            if "seeds" in scale:
-                scale["seeds"] = [seed + offset for seed in scale["seeds"]]
+        for scale, key in product(values["experiments"].values(), SEED_KEYS):
+            if by_name(given := scale.get(key, [])):
+                moved = {n: [seed + offset for seed in seeds] for n, seeds in given.items()}
+                scale[key] = moved
+            elif key in scale:
+                scale[key] = [seed + offset for seed in given]
         return Profile.model_validate(values)
 
     @field_validator("experiments", mode="before")
@@ -291,7 +226,7 @@ def make_plan(profile: Profile, experiments: dict[str, Experiment]) -> Plan:
             raise MiuaError(f"{problem}, but there is no such experiment. Known: {known}.")
         for arm, wanted, config in _arms(profile, experiments[name], scale):
             same = config_hash(config.model_copy(update={"epochs": [1]}))
-            run = names.setdefault(same, wanted)
+            run = names.setdefault(same, _of_the_text(profile, config) or wanted)
             epochs = {*config.epochs, *(runs[run].epochs if run in runs else ())}
             runs[run] = config.model_copy(update={"epochs": sorted(epochs)})
             cells += [cell(name, arm, run, config, epoch) for epoch in config.epochs]
@@ -330,31 +265,69 @@ def cells_csv(cells: Iterable[Cell]) -> str:
 def _arms(
     profile: Profile, experiment: Experiment, scale: Scale
 ) -> Iterator[tuple[str, str, TrainingConfig]]:
-    """Arm, the name of its run unless it is shared, and its configuration."""
+    """Arm, the name of its run if the text's settings do not name it, and its configuration."""
+    make = partial(_config, profile, experiment.name)
     if isinstance(scale, Grid):
-        configs = _grid_trainings(profile)
-        for run, config in configs.items():
+        for run, config in _grid_trainings(profile).items():
             yield EQUAL_EPOCHS, run, config
-        for run, config in configs.items() if scale.equal_updates else ():
-            size, an_epoch = config.training_size, updates_per_epoch(config)
-            epochs, rest = divmod(scale.equal_updates or 0, an_epoch)
-            if rest or not epochs:
-                asked = f"Profile {profile.profile!r}: equal_updates {scale.equal_updates}"
-                images = f"{size} images ({an_epoch} an epoch)"
-                raise MiuaError(f"{asked} is no whole number of epochs for {images}.")
-            yield EQUAL_UPDATES, run, config.model_copy(update={"epochs": [epochs]})
-    elif isinstance(scale, Trainings):
-        arms = experiment.arms
-        if isinstance(scale, Seeds):
-            arms = {f"seed-{seed}": Arm(settings={"seed": seed}) for seed in scale.seeds}
-        make = partial(_config, profile, experiment.name, scale.training_size, scale.epochs)
-        configs = {arm: make(chosen.settings) for arm, chosen in arms.items()}
-        for arm, config in configs.items():
-            if other := arms[arm].updates_of:
-                updates = configs[other].epochs[-1] * updates_per_epoch(configs[other])
-                epochs = max(1, round(updates / updates_per_epoch(config)))
-                config = config.model_copy(update={"epochs": [epochs]})
-            yield arm, f"{experiment.name}_{arm}", config
+        for size in scale.training_sizes if scale.equal_updates else ():
+            for seed in scale.seeds_at_equal_updates.get(size, [profile.seed]):
+                config = make(size, [1], {"seed": seed})
+                epochs = [_epochs_of(profile, scale.equal_updates or 0, config)]
+                yield EQUAL_UPDATES, "", config.model_copy(update={"epochs": epochs})
+    elif isinstance(scale, Seeds):
+        for seed in scale.seeds:
+            config = make(scale.training_size, scale.epochs, {"seed": seed})
+            yield f"seed-{seed}", "", config
+    elif isinstance(scale, Arms):
+        yield from _arms_of(profile, experiment, scale)
+
+
+def _arms_of(
+    profile: Profile, experiment: Experiment, scale: Arms
+) -> Iterator[tuple[str, str, TrainingConfig]]:
+    """As `_arms`, of an experiment that compares arms."""
+    arms, make = experiment.arms, partial(_config, profile, experiment.name, scale.training_size)
+    named = [*(scale.arms or ()), *(scale.seeds if isinstance(scale.seeds, dict) else ())]
+    chosen = [arm for arm in arms if scale.arms is None or arm in scale.arms]
+    if unknown := [arm for arm in named if arm not in chosen]:
+        raise MiuaError(
+            f"Profile {profile.profile!r} gives {experiment.name} a scale for {unknown[0]!r}, "
+            f"which is none of its arms. They are {', '.join(chosen or arms)}."
+        )
+    for arm in chosen:
+        epochs = scale.epochs
+        if other := arms[arm].updates_of:
+            updates = epochs[-1] * updates_per_epoch(make(epochs, arms[other].settings))
+            an_epoch = updates_per_epoch(make(epochs, arms[arm].settings))
+            epochs = [max(1, round(updates / an_epoch))]
+        name, seeds = f"{experiment.name}_{arm}", scale.seeds_of(arm)
+        for seed in seeds:
+            yield arm, f"{name}_seed-{seed}", make(epochs, {**arms[arm].settings, "seed": seed})
+        if not seeds:
+            yield arm, name, make(epochs, arms[arm].settings)
+
+
+def _epochs_of(profile: Profile, updates: int, config: TrainingConfig) -> int:
+    """Epochs that take so many updates. MiuaError: that is no whole number."""
+    an_epoch = updates_per_epoch(config)
+    epochs, rest = divmod(updates, an_epoch)
+    if rest or not epochs:
+        asked = f"Profile {profile.profile!r}: equal_updates {updates}"
+        images = f"{config.training_size} images ({an_epoch} an epoch)"
+        raise MiuaError(f"{asked} is no whole number of epochs for {images}.")
+    return epochs
+
+
+def _of_the_text(profile: Profile, config: TrainingConfig) -> str:
+    """The name of a training whose settings are the text's but for the seed; "" of any other.
+
+    Such trainings are shared between experiments, so they are named after none.
+    """
+    size, seed = config.training_size or 0, config.seed
+    if config != _config(profile, GRID, size, config.epochs, {"seed": seed}):
+        return ""
+    return f"n{size:04d}" + ("" if seed == profile.seed else f"_seed-{seed}")
 
 
 def _grid_trainings(profile: Profile) -> dict[str, TrainingConfig]:

@@ -20,6 +20,12 @@ def smoke(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def several(tmp_path_factory):
+    """As smoke, with trainings of two seeds in some arms, and without figures."""
+    return made_once(tmp_path_factory, "report-several", partial(make_results, several=True))
+
+
+@pytest.fixture(scope="session")
 def real(tmp_path_factory):
     """A scientific run with FID, without figures."""
     make = partial(make_results, scientific=True, fid=PUBLISHED_WEIGHTS)

@@ -175,7 +175,7 @@ def test_the_events_of_every_training_are_told(page):
 
 def test_the_numbers_of_an_arm_lead_to_its_run_and_its_table(page):
     told = section(page, "experiments")
-    assert '<th scope="row"><a href="#run-seeds_seed-2">seed-2</a></th>' in told
+    assert '<th scope="row"><a href="#run-n0300_seed-2">seed-2</a></th>' in told
     assert '<th scope="row"><a href="#run-n0300">text</a></th>' in told
     for name in ("clinician", "noise-floor-summary", "learning-rate", "seeds"):
         assert f'From <a href="tables/{name}.csv">' in told

@@ -31,7 +31,7 @@ def test_every_run_of_the_plan_is_there_with_all_its_sets(results, records):
 
 
 def test_a_run_tells_configuration_seed_device_and_hashes(records):
-    record = next(record for record in records if record.name == "seeds_seed-2")
+    record = next(record for record in records if record.name == "n0300_seed-2")
     assert ("seed", "2") in record.settings
     assert ("augmentation.corners", "black") in record.settings
     made = dict(record.made)

@@ -156,6 +156,23 @@ def test_a_checkpoint_that_was_not_asked_for_is_found(world):
     assert wrong == {"epoch_0003.json", "epoch_0003.safetensors"}
 
 
+def test_a_training_kept_at_more_epochs_than_asked_is_checked_like_any_other(world):
+    run = world.results / "runs" / "n0004_seed-1"
+    asked = read_config(run / "config.yaml", TrainingConfig)
+    assert asked.epochs == [2]
+    more = world.folder / "more.yaml"
+    write_config(more, asked.model_copy(update={"epochs": [1, 2]}))
+    images = world.results / "real" / "32" / "images.npy"
+    call("train", "--config", more, "--images", images, "--out", run, "--threads", 1)
+    world.sign_anew()
+    assert world.wrong("files", "plan", "figures") == set()
+    for ending in ("json", "safetensors"):
+        other = world.results / "runs" / "n0006" / "checkpoints" / f"epoch_0001.{ending}"
+        shutil.copy(other, run / "checkpoints" / f"epoch_0001.{ending}")
+    world.sign_anew()
+    assert ("plan", "runs/n0004_seed-1/checkpoints/epoch_0001") in world.wrong("plan")
+
+
 def test_logs_of_checkpoints_that_do_not_agree_are_found(world):
     facts = world.results / "runs" / "n0004" / "checkpoints" / "epoch_0002.json"
     content = read_json(facts)
@@ -243,10 +260,10 @@ def pass_off_as(world, original, copy, change):
 
 
 def test_a_copied_training_with_its_seed_edited_is_found(world):
-    pass_off_as(world, "n0004", "seeds_seed-1", lambda tensors: tensors)
+    pass_off_as(world, "n0004", "n0004_seed-1", lambda tensors: tensors)
     assert world.wrong("plan") == {
-        ("plan", "runs/seeds_seed-1/checkpoints/epoch_0002"),
-        ("plan", "sets/seeds_seed-1_e0002"),
+        ("plan", "runs/n0004_seed-1/checkpoints/epoch_0002"),
+        ("plan", "sets/n0004_seed-1_e0002"),
     }
 
 
@@ -254,10 +271,10 @@ def test_a_copied_set_is_found_though_the_weights_were_changed_a_little(world):
     def change(tensors):
         return {name: 1.0000002 * tensor for name, tensor in tensors.items()}
 
-    pass_off_as(world, "n0004", "seeds_seed-1", change)
+    pass_off_as(world, "n0004", "n0004_seed-1", change)
     weights, images = world.verify("plan").of("failed")
-    assert weights.subject == "runs/seeds_seed-1/checkpoints/epoch_0002"
-    assert images.subject == "sets/seeds_seed-1_e0002"
+    assert weights.subject == "runs/n0004_seed-1/checkpoints/epoch_0002"
+    assert images.subject == "sets/n0004_seed-1_e0002"
     said = "it has images of sets/n0004_e0002, which is of another training."
     assert images.detail == said
 
@@ -271,15 +288,15 @@ def test_a_copied_training_is_found_though_weights_and_images_were_changed_a_lit
 
         return {n: noisy(t) if t.ndim > 1 else t for n, t in tensors.items()}
 
-    pass_off_as(world, "n0004", "seeds_seed-1", change)
-    stack = world.results / "sets" / "seeds_seed-1_e0002"
+    pass_off_as(world, "n0004", "n0004_seed-1", change)
+    stack = world.results / "sets" / "n0004_seed-1_e0002"
     images = read_array(stack / "images.npy") ^ 1
     write_array(stack / "images.npy", images)
     record = stack / "provenance.json"
     write_json(record, read_json(record) | {"outputs": {"images": sha256_array(images)}})
     world.sign_anew()
     (finding,) = world.verify("plan").of("failed")
-    assert finding.subject == "runs/seeds_seed-1/checkpoints/epoch_0002"
+    assert finding.subject == "runs/n0004_seed-1/checkpoints/epoch_0002"
     said = "its weights are those of runs/n0004/checkpoints/epoch_000"
     assert finding.detail.startswith(said)
     assert "changed a little (correlation 0.7" in finding.detail

@@ -333,7 +333,7 @@ def test_damaged_records_are_findings_and_no_crash(world):
 def test_an_experiment_that_was_not_run_is_not_checked(world):
     for place in ("tables/seeds.csv", "tables/seeds-stability.csv", "tables/seeds.json"):
         (world.results / place).unlink()
-    for run in ("runs/seeds_seed-1", "sets/seeds_seed-1_e0002"):
+    for run in ("runs/n0004_seed-1", "sets/n0004_seed-1_e0002"):
         shutil.rmtree(world.results / run)
     world.sign_anew()
     open_ones = {(f.check, f.subject) for f in world.verify("plan").of("not checked")}

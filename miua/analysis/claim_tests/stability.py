@@ -89,24 +89,27 @@ def most_stable_arm(
 ) -> ClaimFinding:
     """An arm shows no more signs than any other arm, and fewer than at least `least_arms` of them.
 
+    Of an arm with several trainings the mean counts.
+
     Each other arm is compared with the training of `best` at the same number of updates, within one
     epoch; where there is no such comparison, as for a training within the burn-in, the claim is not
     reproduced by the rest.
     """
     table, experiment = _stability(evidence), evidence.experiments[0]
-    arms = {arm: of_arm(table, arm, experiment).iloc[0] for arm in [best, *others]}
-    own = table[table["run"] == arms[best]["run"]]
-    counts = {arm: len(row["signs"]) for arm, row in arms.items()}
+    arms = {arm: of_arm(table, arm, experiment) for arm in [best, *others]}
+    own = table[table["run"].isin(arms[best]["run"])]
+    counts = {arm: _mean_signs(rows) for arm, rows in arms.items()}
     beaten, fewer, open_, untrained = [], [], [], []
     for arm in others:
-        beside = _at_updates(own, arms[arm])
-        if beside is None:
-            open_.append(f"{best} was not judged at the {arms[arm]['updates']:g} updates of {arm}")
-        elif TOO_SHORT in (beside["stable"], arms[arm]["stable"]):
+        row = arms[arm].iloc[0]
+        beside = _at_updates(own, row)
+        if beside.empty:
+            open_.append(f"{best} was not judged at the {row['updates']:g} updates of {arm}")
+        elif TOO_SHORT in {*beside["stable"], *arms[arm]["stable"]}:
             untrained.append(arm)
-        elif counts[arm] < len(beside["signs"]):
+        elif counts[arm] < _mean_signs(beside):
             beaten.append(arm)
-        elif counts[arm] > len(beside["signs"]):
+        elif counts[arm] > _mean_signs(beside):
             fewer.append(arm)
     if untrained:
         open_.insert(0, f"{', '.join(untrained)} not trained beyond it")
@@ -118,10 +121,10 @@ def most_stable_arm(
     else:
         verdict = REPRODUCED
         end = f"no arm has fewer than {best}, and {', '.join(fewer)} more"
-    said = ", ".join(f"{arm} {count}" for arm, count in counts.items())
+    said = ", ".join(f"{arm} {count:.3g}" for arm, count in counts.items())
     numbers: dict[str, float] = {f"signs of {arm}": count for arm, count in counts.items()}
     reason = f"Signs of instability {AFTER}: {said}: {end}."
-    return ClaimFinding(verdict, reason, numbers, n=len(counts))
+    return ClaimFinding(verdict, reason, numbers, n=sum(map(len, arms.values())))
 
 
 def _stability(evidence: Evidence) -> pd.DataFrame:
@@ -140,19 +143,23 @@ def _signs(rows: pd.DataFrame) -> str:
     return "; ".join(seen) or ("not judged" if rows["stable"].eq(TOO_SHORT).all() else "no sign")
 
 
-def _at_updates(control: pd.DataFrame, row: Any) -> Any | None:
-    """Of a control's rows that with as many updates as `row`, within one epoch; None: none has."""
+def _mean_signs(rows: pd.DataFrame) -> float:
+    """How many signs a training shows, on average."""
+    return float(rows["signs"].map(len).mean())
+
+
+def _at_updates(control: pd.DataFrame, row: Any) -> pd.DataFrame:
+    """Of a control's rows those with as many updates as `row`, within one epoch."""
     apart = (control["updates"] - row["updates"]).abs()
-    nearest = control.loc[apart.idxmin()]
-    return nearest if apart.min() <= nearest["updates"] / nearest["epochs"] else None
+    return control[(apart == apart.min()) & (apart <= control["updates"] / control["epochs"])]
 
 
-def _not_free(control: Any | None, name: str, most_signs: int) -> str:
+def _not_free(control: pd.DataFrame, name: str, most_signs: int) -> str:
     """Why a control says nothing, or ""."""
-    if control is None:
+    if control.empty:
         return f"the control, {name}, has no set at as many updates"
-    if control["stable"] == TOO_SHORT:
+    if control["stable"].eq(TOO_SHORT).any():
         return f"the control, {name}, was not trained beyond it"
-    if len(control["signs"]) > most_signs:
+    if control["signs"].map(len).max() > most_signs:
         return f"the control, {name}, is not free of signs itself"
     return ""

@@ -184,13 +184,18 @@ def spread_is_wider(
 ) -> ClaimFinding:
     """The variance over some runs' last sets exceeds that over other runs' (one-sided F test).
 
+    Of an arm's trainings of one size the first counts, as more seeds would give it more weight.
     The first metric that was computed decides; the test should find `variance_ratio` with `power`.
     """
     tables = [evidence.sets(runs.experiment, runs.arm) for runs in (wide, narrow)]
     metric = nearest_computed(tables, metrics)
     # Of each run its last set, as several sets of one run vary too little.
     more, less = (
-        computed(table, metric).sort_values("epoch").groupby(["arm", "run"])["value"].last()
+        computed(table, metric)
+        .sort_values("epoch", kind="stable")
+        .drop_duplicates(["arm", "run"], keep="last")
+        .sort_index()
+        .drop_duplicates(["arm", "training_size"])["value"]
         for table in tables
     )
     if min(len(more), len(less)) < 2:

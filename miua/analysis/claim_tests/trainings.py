@@ -172,7 +172,7 @@ def factors_improve(
     reason = (
         f"At epoch {epoch} both flip and rotation change {label} by {number(change)} against "
         f"neither, one-sided {p_text(p / 2)}; main effects and interaction: {told}. The error is "
-        f"what {len(last[1, 1])} seeds of {both} vary by, on {model.df_resid:g} degrees of freedom"
+        f"what trainings of one cell vary by, on {model.df_resid:g} degrees of freedom"
     )
     return ClaimFinding(
         verdict,

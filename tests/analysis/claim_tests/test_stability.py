@@ -1,5 +1,6 @@
 """Which trainings are stable, after the burn-in and beside a control."""
 
+import pandas as pd
 import pytest
 
 SATURATED, COLLAPSED = "saturated discriminator", "collapsed samples"
@@ -66,6 +67,38 @@ def test_unstable_arms_need_a_control_and_stable_ones_none(world):
     )
     unstable = world.judge("arms-are-stable", {"stable": ["128"]}, thresholds, **given)
     assert unstable.verdict == "not reproduced"
+
+
+def add_training(world, arm, signs):
+    """One more training of an arm that is in the table already."""
+    path = world.folder / "tables" / "stability.csv"
+    table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    more = table[table["arm"] == arm].iloc[[0]]
+    more = more.assign(run=f"{arm}_seed-1", signs=signs, stable="no" if signs else "yes")
+    pd.concat([table, more]).to_csv(path, index=False)
+
+
+def test_a_control_with_several_trainings_is_free_of_signs_if_all_are(world):
+    thresholds = {"most_signs": 0, "least_epochs": 300}
+    for signs, verdict in (("", "reproduced"), (SATURATED, "undecided")):
+        world.stability("image-size", {"64": "", "128": SATURATED})
+        add_training(world, "64", signs)
+        inputs = {"unstable": ["128"], "control": "64"}
+        found = world.judge("arms-are-stable", inputs, thresholds, experiments=("image-size",))
+        assert found.verdict == verdict
+    assert "the control, 64, is not free of signs itself" in found.reason
+
+
+def test_the_most_stable_arm_has_the_fewest_signs_on_average_over_its_trainings(world):
+    given = ("most-stable-arm", {"best": "text", "others": ["fast"]}, {"least_arms": 1})
+    for text, fast, verdict in (("", SATURATED, "reproduced"), (BOTH, "", "not reproduced")):
+        world.stability("learning-rate", {"text": SATURATED, "fast": SATURATED})
+        add_training(world, "text", text)
+        add_training(world, "fast", fast)
+        found = world.judge(*given, experiments=("learning-rate",))
+        assert found.verdict == verdict
+        assert found.n == 4
+    assert found.numbers == {"signs of text": 1.5, "signs of fast": 0.5}
 
 
 def most_stable(world, signs, *, others=("fast",), updates=30000):

@@ -257,6 +257,21 @@ def test_spread_of_runs_is_compared_at_their_last_epoch(world, wide, narrow, rat
         assert finding.n == 10
 
 
+def test_more_seeds_of_a_size_do_not_change_the_spread_over_sizes(world):
+    cells = [("equal epochs", s, 1000, {"fd_lbp": 2.0 * s}) for s in SIZES]
+    cells += [("equal updates", s, 60000 // s, {"fd_lbp": 1.0 * s}) for s in SIZES]
+    again = ("equal updates", 100, 600, {"fd_lbp": 5000.0}, "n0100_seed-1")
+    found = []
+    for more in ([], [again]):
+        world.sets("training-size", [*cells, *more])
+        arms = [{"experiment": "training-size", "arm": f"equal {e}"} for e in ("epochs", "updates")]
+        inputs = {"metrics": ["fd_lbp"], **dict(zip(("wide", "narrow"), arms, strict=True))}
+        thresholds = {"alpha": 0.05, "variance_ratio": 10, "power": 0.8}
+        found.append(world.judge("spread-is-wider", inputs, thresholds))
+    assert found[0] == found[1]
+    assert found[0].numbers["variance ratio"] == pytest.approx(4)
+
+
 def test_a_missing_experiment_is_named(world):
     finding = world.judge(
         "spread-is-wider",
