@@ -63,7 +63,7 @@ def print_evaluation(evaluation: Evaluation) -> None:
 
 def _print_source(console: Console, source: Source) -> None:
     where = f" from {source.path}" if source.path else ""
-    size = f"{source.images} images of {source.width} x {source.height}"
+    size = f"{counted(source.images, 'image')} of {source.width} x {source.height}"
     console.print(f"{source.name}: {size}{where}", soft_wrap=True)
     left_out = (f"left out: {each.name}: {each.reason}" for each in source.skipped)
     for note in (*source.notes, *left_out):
