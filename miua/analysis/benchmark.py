@@ -41,15 +41,6 @@ def paired_p(damaged: Floats, untouched: Floats) -> float:
     return float(stats.ttest_1samp(moved, 0.0).pvalue)
 
 
-def holm(p_values: Floats) -> Floats:
-    """Holm's adjustment of the p values (L,) of one damage's levels."""
-    order = np.argsort(p_values)
-    steps = p_values[order] * np.arange(len(p_values), 0, -1)
-    adjusted = np.empty_like(p_values)
-    adjusted[order] = np.minimum(1.0, np.maximum.accumulate(steps))
-    return adjusted
-
-
 def calls(damaged: Floats, untouched: Floats, better: Better) -> Floats:
     """What a metric says of each damaged set (R,): 1 worse, -1 better, 0 neither.
 

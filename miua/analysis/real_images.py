@@ -23,11 +23,11 @@ from scipy import stats
 from miua.analysis.benchmark import (
     ALPHA,
     FEWEST_REPEATS,
-    holm,
     paired_p,
     power_table,
     ranking_table,
 )
+from miua.analysis.clinician import holm
 from miua.analysis.columns import AS_IT_SHOULD, COLUMNS, NO_RESPONSE, WRONG_WAY, framed
 from miua.data import ReadingOptions, Skipped, read_stack, subjects_of
 from miua.data import degradation as known

@@ -69,8 +69,9 @@ def find_images(folder: Path, exclude: Sequence[str] | None) -> tuple[list[Path]
         # They would move the cursor of a terminal, break lines of a table, or have no bytes to be
         # written as.
         raise MiuaError(
-            f"{len(strange)} images in {folder} have names or folders with control characters, "
-            f"such as {printable(strange[0]).replace(chr(10), chr(92) + 'n')}. Rename them."
+            f"The name or folder of {counted(len(strange), 'image')} in {folder} has control "
+            f"characters, such as {printable(strange[0]).replace(chr(10), chr(92) + 'n')}. Rename "
+            "what has them."
         )
     notes += without
     notes += unmatched([pattern for pattern in exclude if pattern not in named])

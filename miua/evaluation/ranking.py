@@ -36,7 +36,10 @@ def _ranking(records: Sequence[MetricRecord]) -> Ranking | None:
     drawn = [r.resampled if r.resampled is not None else np.empty(0) for r in records]
     resamples = min(map(len, drawn))
     ranges: list[tuple[Any, Any, Any]] = [(None, None, None)] * len(records)
-    if resamples and all(np.isfinite(each[:resamples]).all() for each in drawn):
+    # Resamples that are all equal, such as those of a precision of 1, say nothing of another draw.
+    if resamples and all(
+        np.isfinite(each[:resamples]).all() and np.ptp(each[:resamples]) for each in drawn
+    ):
         # Distances are biased upwards in a resample, all of them: each is moved to its value.
         kept = np.stack([each[:resamples] for each in drawn])
         centred = kept - kept.mean(axis=1, keepdims=True) + values[:, None]

@@ -3,7 +3,7 @@
 Each reader's first judgement of each image counts; repeats are for agreement alone. Answers of
 several readers to one image are not independent: over readers, counts are pooled as published
 studies do, and beside the exact interval, which takes them as independent, stands one that
-resamples whole images.
+resamples whole images, where there is one.
 
 d', the criterion and the area under the ROC are those of `miua.analysis.detection`.
 """
@@ -157,7 +157,9 @@ def _scores(answers: pd.DataFrame) -> Iterator[Row]:
         yield _row(score, Estimate(count / n, low, high, columns.EXACT), n, count, p_value)
         if several:
             mean = partial(_mean, hits[among].astype(float))
-            yield _row(score, attempt(by_images, mean, images[among]), n, count)
+            resampled = attempt(by_images, mean, images[among])
+            if not resampled.interval.startswith(columns.NONE):
+                yield _row(score, resampled, n, count)
     for place, score in enumerate((columns.D_PRIME, columns.CRITERION)):
         # One reader's with normal intervals, several readers' by images.
         found = attempt(lambda chosen: detection(real, called)[chosen], place)

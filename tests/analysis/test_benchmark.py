@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from miua.analysis.benchmark import calls, holm, paired_p, power_table, ranking_table
+from miua.analysis.benchmark import calls, paired_p, power_table, ranking_table
 from miua.analysis.columns import COLUMNS
 from miua.analysis.real_images import BENCHMARK_OF, benchmark_tables, told_of
 from miua.charts.damage import write_benchmark
@@ -70,13 +70,6 @@ def test_pairs_are_tested_as_scipy_does_and_without_spread_by_sight():
     assert paired_p(untouched, untouched) == 1
     assert paired_p(untouched * (1 + 1e-12), untouched) == 1  # rounding
     assert paired_p(untouched + 0.5, untouched) == 0
-
-
-def test_holm_is_statsmodels():
-    from statsmodels.stats.multitest import multipletests
-
-    p_values = np.random.default_rng(1).random(7) ** 3
-    assert holm(p_values) == pytest.approx(multipletests(p_values, method="holm")[1])
 
 
 def planted(draw, effects, metrics=("fd_lbp",)):

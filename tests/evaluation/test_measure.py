@@ -238,7 +238,7 @@ def test_records_on_disk(tmp_path):
         "set,metric,value,low,high,unit,n_reference,n_synthetic,definition,status"
     )
     assert path.read_text().splitlines()[0] == ",".join(COLUMNS)
-    assert len(rows) == len(evaluation) == 2 + 1 + 256 + 2
+    assert len(rows) == len(evaluation) == 2 + 1 + 256 + 4
     for row, record in zip(rows, evaluation, strict=True):
         assert row["set"] == "a set, with a comma"
         assert row["status"] == record.status

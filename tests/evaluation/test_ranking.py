@@ -77,9 +77,18 @@ def test_values_without_resamples_are_ranked_without_certainty():
     assert not ranking.decided
 
 
+def test_resamples_that_are_all_equal_make_no_place_certain():
+    """Each resample of a precision of 1 is 1, and another draw of images may still give less."""
+    sets = [measured("full", 1.0, 0.0), measured("nearly", 0.98, 0.001)]
+    (ranking,) = rankings(sets)
+    assert [place.set for place in ranking.places] == ["full", "nearly"]
+    assert ranking.places[0].first is None
+    assert not ranking.decided
+
+
 def test_the_first_place_is_certain_only_where_no_other_is_in_its_range():
     """First in 96 % of the resamples is not enough: the range of its places is 1 to 2."""
-    first, second = measured("a", 1.0, 0.0), measured("bb", 0.9, 0.0)
+    first, second = measured("a", 1.0, 1e-6), measured("bb", 0.9, 1e-6)
     second[0].resampled[:12] += 1  # of 400
     second[0].resampled[:] -= second[0].resampled.mean() - 0.9
     (ranking,) = rankings([first, second])
@@ -89,7 +98,7 @@ def test_the_first_place_is_certain_only_where_no_other_is_in_its_range():
 
 
 def test_of_equal_sets_none_is_first_for_sure():
-    twins = [measured("a", 1.0, 0.0), measured("b", 1.0, 0.0), measured("ccc", 0.0, 0.0)]
+    twins = [measured("a", 1.0), measured("b", 1.0), measured("ccc", 0.0)]
     (ranking,) = rankings(twins)
     assert [place.rank for place in ranking.places] == [1, 1, 3]
     assert ranking.places[0].first == 1

@@ -107,6 +107,13 @@ def test_readers_who_answer_alike_know_no_more_than_one():
     assert width == pytest.approx(alone.high - alone.low, rel=0.15)
 
 
+def test_a_pooled_share_stands_once_where_images_cannot_be_resampled():
+    alike = [answers(n, "clinician", KINDS, [False] * 68) for n in (1, 2, 3)]
+    together = score_readers(pd.concat(alike)).query("reader == @ALL")
+    shares = together[together["score"] == "synthetic called real"]
+    assert list(shares["interval"]) == [EXACT]
+
+
 def test_one_reader_of_a_role_needs_no_resampling(two):
     clinician = two[two["role"] == "clinician"]
     one, all_of_them = (clinician[clinician["reader"] == who] for who in ("3", ALL))

@@ -180,12 +180,12 @@ def spread_is_wider(
     *,
     alpha: Fraction,
     variance_ratio: Annotated[float, Field(gt=1)],
-    power: Fraction,
 ) -> ClaimFinding:
     """The variance over some runs' last sets exceeds that over other runs' (one-sided F test).
 
     Of an arm's trainings of one size the first counts, as more seeds would give it more weight.
-    The first metric that was computed decides; the test should find `variance_ratio` with `power`.
+    Refuted if it is shown to be less than `variance_ratio` times as large (the F test the other
+    way). The first metric that was computed decides. The power to find this ratio is told.
     """
     tables = [evidence.sets(runs.experiment, runs.arm) for runs in (wide, narrow)]
     metric = nearest_computed(tables, metrics)
@@ -207,14 +207,15 @@ def spread_is_wider(
     p = stats.f.sf(ratio, *freedom)
     critical = stats.f.isf(alpha, *freedom)
     found = float(stats.f.sf(critical / variance_ratio, *freedom))
+    smaller = float(stats.f.cdf(ratio / variance_ratio, *freedom))
     names = [" ".join(filter(None, (runs.experiment, runs.arm))) for runs in (wide, narrow)]
     return ClaimFinding(
-        decide(p < alpha, found >= power),
+        decide(p < alpha, smaller < alpha),
         f"{measure(metric).label} has a standard deviation of {number(more.std())} over "
         f"{len(more)} runs ({names[0]}) and {number(less.std())} over {len(less)} "
         f"({names[1]}), {p_text(p)}; the power to find a variance {variance_ratio:g} "
         f"times as large is {number(found, 2)}.",
-        {"variance ratio": ratio, "p": p, "critical ratio": critical}
+        {"variance ratio": ratio, "p": p, "critical ratio": critical, "p smaller": smaller}
         | {"deviation wide": more.std(), "deviation narrow": less.std()},
         power=found,
         n=len(more) + len(less),
