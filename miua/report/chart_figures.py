@@ -303,8 +303,9 @@ def draw_stability(results: Results) -> Figure:
     labels = tables.trainings_of(table)
     signs = signs[signs["experiment"] == tables.IMAGE_SIZE].set_index(["arm", "run"])
     cells = last_sets(table).drop_duplicates(["arm", "run"]).set_index(["arm", "run"])
+    epochs = cells["epoch"].to_dict()
     logs = {
-        each: store.read_run_log(results.run(each[1]), cells.loc[each, "epoch"]) for each in labels
+        each: store.read_run_log(results.run(each[1]), epochs[each]) for each in labels
     }
     side = style.TEXT_WIDTH / (len(logs) + 0.8)
     figure = style.new_figure(height=side + 47 * style.MILLIMETRE)

@@ -105,7 +105,7 @@ def stability_rows(results: Results) -> dict[str, Rows]:
     by_run = table.set_index(["experiment", "arm", "run"], drop=False)
     return {
         experiment: [
-            _stability_row(by_run.loc[(experiment, arm, run)], label)
+            _stability_row(by_run.loc[[(experiment, arm, run)]].squeeze(axis=0), label)
             for (arm, run), label in tables.trainings_of(sets).items()
         ]
         for experiment, sets in planned.items()

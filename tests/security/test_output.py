@@ -55,7 +55,7 @@ def test_image_names_with_control_characters_are_refused(name, tmp_path):
     path = tmp_path / "a.png"
     Image.fromarray(IMAGE).save(path)
     path.rename(tmp_path / name)
-    with pytest.raises(MiuaError, match="of 1 image in .* has control characters") as caught:
+    with pytest.raises(MiuaError, match=r"of 1 image in .* has control characters") as caught:
         read_stack(tmp_path, None)
     assert printable(str(caught.value)) == str(caught.value)
 

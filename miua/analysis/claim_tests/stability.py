@@ -151,7 +151,9 @@ def _mean_signs(rows: pd.DataFrame) -> float:
 def _at_updates(control: pd.DataFrame, row: Any) -> pd.DataFrame:
     """Of a control's rows those with as many updates as `row`, within one epoch."""
     apart = (control["updates"] - row["updates"]).abs()
-    return control[(apart == apart.min()) & (apart <= control["updates"] / control["epochs"])]
+    near = (apart == apart.min()) & (apart <= control["updates"] / control["epochs"])
+    found: pd.DataFrame = control.loc[near]
+    return found
 
 
 def _not_free(control: pd.DataFrame, name: str, most_signs: int) -> str:
