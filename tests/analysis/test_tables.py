@@ -25,7 +25,7 @@ def test_all_sets_are_joined_with_size_and_epoch_and_exact_values(pristine):
     table = read_metrics(Results.open(pristine))
     assert tuple(table.columns) == METRICS_COLUMNS
     assert list(table["set"].unique()) == SETS
-    assert len(table) == 6 * 261
+    assert len(table) == 6 * 263
     names = [
         f"n{size:04d}_e{epoch:04d}" for size, epoch in table[["training_size", "epoch"]].values
     ]

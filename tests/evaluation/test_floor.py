@@ -30,7 +30,8 @@ GROUPS = np.repeat(np.arange(12), 2)
 
 
 def floor_of(stack, groups, metrics=LIGHT, pairing="all", splits=3):
-    side = Side(stack, Extractors(missing={"inception": "the weights have not been fetched"}))
+    missing = dict.fromkeys(("inception", "efficientnet"), "the weights have not been fetched")
+    side = Side(stack, Extractors(missing=missing))
     whole = Comparison(side, side, pairing=pairing, resamples=0, seed=5)
     entries = entries_of(metrics)
     return noise_floor_of(whole, groups, "as given", entries, most=400, splits=splits, workers=1)

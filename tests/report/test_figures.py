@@ -119,7 +119,7 @@ def test_a_missing_fid_leaves_a_panel_that_says_so(smoke, single, stand_in):
     assert len(panel.get_xticks()) == len(panel.get_yticks()) == 0
     results = Results.open(single)
     panel = draw_metrics(results).axes[2]
-    assert len(panel.lines) == 1
+    assert len(panel.lines) == 2  # the means, and each training
     assert "computed" not in texts(panel)
     for folder, title in ((single, "FID"), (stand_in, "FID (stand-in)")):
         results = Results.open(folder)

@@ -239,7 +239,7 @@ def test_stand_in_weights_are_said(stand_in, page, tmp_path):
 
 
 def test_a_missing_fid_is_said_with_its_reason(page, scientific):
-    assert section(page, "sets").count("<td>not computed</td>") == 20 + 2
+    assert section(page, "sets").count("<td>not computed</td>") == 20 + 1
     assert "n. c.: not computed</caption>" in section(page, "experiments")
     assert "n. c." not in scientific
     assert "FID not computed: the Inception weights are missing" in page

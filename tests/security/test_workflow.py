@@ -14,6 +14,7 @@ import pytest
 from miua.config import read_config
 from miua.data.download import Download
 from miua.data.hc18 import PUBLISHED
+from miua.data.hc18_test import PUBLISHED_TEST
 from miua.errors import MiuaError
 from miua.metrics import inception_weights
 from miua.study.plan import Cell, Profile, make_plan, read_experiments
@@ -78,7 +79,7 @@ def test_every_name_in_a_command_of_a_step_is_quoted():
     cell = Cell(bad, "arm", f"{bad}_e0001", bad, 1, 1, 4, 4, 64, 0, bad)
     study = Study(profile, (cell,), study=Path(bad), paper=Path(bad))
     plain = {name for name, value in study.values({"run": bad}).items() if isinstance(value, Shell)}
-    assert plain == {"real", "crop"}  # words of our own, and numbers
+    assert plain == {"real", "crop", "unseen"}  # words of our own, and numbers
     for step in STEPS:
         names = {"run": bad, "epoch": "0001", "preparation": bad, "experiment": bad}
         chosen = {name: names[name] for name in step.wildcards}
@@ -160,11 +161,14 @@ def test_every_download_has_a_whole_checksum_and_comes_over_tls():
         assert re.fullmatch(r"[0-9a-f]{64}", item.sha256)
         assert item.size
         assert item.url.startswith("https://")
+    # No checksum of this archive is known; tests/data/test_hc18_test.py shows what stands for it.
+    assert PUBLISHED_TEST.archive.url.startswith("https://")
+    assert re.fullmatch(r"[0-9a-f]{64}", PUBLISHED_TEST.digest)
     # There is no other: all go through one function, and nothing else opens connections.
     users = {path.name for path in SOURCES if re.search(r"\bimport requests", path.read_text())}
     assert users == {"download.py"}
     makers = {path.name for path in SOURCES for name, _ in calls(path) if name == "Download"}
-    assert makers == {"hc18.py", "inception_weights.py"}
+    assert makers == {"hc18.py", "hc18_test.py", "inception_weights.py"}
 
 
 def test_an_audit_that_was_told_nothing_is_no_audit():

@@ -111,7 +111,7 @@ def test_edited_metrics_are_found(world, anew):
 @anew
 def test_an_edited_table_of_real_images_is_found(world, anew):
     path = world.results / "tables" / "noise-floor-summary.csv"
-    replace_in(path, "psnr,3,1", "psnr,3,2")
+    replace_in(path, "3,psnr,39,", "3,psnr,38,")
     if anew:
         restate(world, path)
         world.sign_anew()
