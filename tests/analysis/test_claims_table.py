@@ -30,6 +30,7 @@ from miua.config import read_config
 from miua.errors import MiuaError
 from miua.metrics.registry import element_name
 from miua.study.plan import Profile, make_plan, read_experiments
+from miua.study.scales import Arms
 from miua.study.store import Results
 from tests.analysis.claim_tests.world import DAMAGES, FIVE, FOUR, STUDY, World, drawn
 
@@ -160,9 +161,11 @@ def test_every_registered_test_judges_a_claim():
 
 @pytest.mark.parametrize("profile", ["smoke", "cpu", "paper"])
 def test_every_arm_of_a_claim_is_one_of_its_experiment(profile):
-    plan = make_plan(
-        read_config(STUDY / "profiles" / f"{profile}.yaml", Profile), read_experiments(STUDY)
-    )
+    settings = read_config(STUDY / "profiles" / f"{profile}.yaml", Profile)
+    for scale in settings.experiments.values():
+        if isinstance(scale, Arms):
+            scale.arms = None  # a profile may leave arms out, and their claims untested
+    plan = make_plan(settings, read_experiments(STUDY))
     known = {(cell.experiment, cell.arm) for cell in plan.cells}
     for claim in EVIDENCE:
         experiment, inputs = claim.experiments[0], claim.inputs
