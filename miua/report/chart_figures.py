@@ -304,9 +304,7 @@ def draw_stability(results: Results) -> Figure:
     signs = signs[signs["experiment"] == tables.IMAGE_SIZE].set_index(["arm", "run"])
     cells = last_sets(table).drop_duplicates(["arm", "run"]).set_index(["arm", "run"])
     epochs = cells["epoch"].to_dict()
-    logs = {
-        each: store.read_run_log(results.run(each[1]), epochs[each]) for each in labels
-    }
+    logs = {each: store.read_run_log(results.run(each[1]), epochs[each]) for each in labels}
     side = style.TEXT_WIDTH / (len(logs) + 0.8)
     figure = style.new_figure(height=side + 47 * style.MILLIMETRE)
     losses_seen = pd.concat(logs.values())[[curve.column for curve in LOSSES]].to_numpy()

@@ -17,6 +17,7 @@ from statsmodels.stats.power import TTestPower
 
 from miua.analysis.checks import FEWEST_POINTS, Numbers, UndecidedError, check_varied
 from miua.analysis.claim_tests.base import (
+    UNDECIDED,
     ClaimFinding,
     Evidence,
     Fraction,
@@ -27,11 +28,11 @@ from miua.analysis.claim_tests.base import (
     computed,
     decide,
     labels,
-    nearest_computed,
     number,
     p_text,
     percent,
 )
+from miua.analysis.claim_tests.runs import deciding_distance
 from miua.analysis.clinician import holm
 from miua.metrics.registry import measure
 
@@ -97,13 +98,13 @@ def longer_training_gains_nothing(
 ) -> ClaimFinding:
     """Sets come no closer with more epochs: a fall of the distance by `margin` is excluded.
 
-    Of the first distance that was computed, by its logarithm, so relative to its size, with each
+    Of the first distance that sees anatomy, by its logarithm, so relative to its size, with each
     doubling of the epochs. Refuted if it falls significantly and the margin is not excluded. Both
     are one-sided t tests over trainings at the level alpha. The power is for trends without a fall
     that scatter by the margin.
     """
     table = evidence.sets(arm=arm)
-    metric = nearest_computed([table], distance)
+    metric, blind = deciding_distance([table], distance)
     rows = computed(table, metric)
     if not (rows["value"] > 0).all():
         raise UndecidedError(f"{measure(metric).label} is not above 0 in every set")
@@ -113,11 +114,12 @@ def longer_training_gains_nothing(
     found = float(TTestPower().power(1.0, n, alpha, alternative="larger"))
     change, least, most = (math.expm1(each) for each in (mean, low, high))
     return ClaimFinding(
-        decide(least > -margin, most < 0),
+        UNDECIDED if blind else decide(least > -margin, most < 0),
         f"{measure(metric).label} changes by {percent(change)} with each doubling of the epochs, "
         f"over {n} trainings ({percent(1 - 2 * alpha)} interval {percent(least)} to "
         f"{percent(most)}; a fall of {percent(margin)} would matter); the power is "
-        f"{number(found, 2)} if the trainings' trends scatter by that much.",
+        f"{number(found, 2)} if the trainings' trends scatter by that much"
+        f"{f'; {blind}' if blind else ''}.",
         {"change": change, "low": least, "high": most},
         power=found,
         n=n,

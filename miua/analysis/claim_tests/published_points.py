@@ -161,8 +161,8 @@ def closeness_predicts(
         ),
         f"r of |value| with ln(score) is {', '.join(told)}. The strongest is "
         f"{measure(best).label}: {p_text(p[best])}, {p_text(adjusted[best])} after Holm over "
-        f"{len(p)}. It belongs to elements that were picked out of {LBPV_ELEMENTS}, and the best "
-        f"of so many reaches it by chance in {often} of draws. The power at r = {r:g} is "
+        f"{len(p)}. The study picked its four elements out of {LBPV_ELEMENTS}, and the best of so "
+        f"many reaches this p by chance in {often} of draws. The power at r = {r:g} is "
         f"{number(detects, 2)}.",
         numbers,
         power=detects,
@@ -181,7 +181,8 @@ def published_sets_within_floor(
 
     floor: the difference of each element, in counts per image, that 95 % of splits of real images
     into halves stay within. The study compares 800 images with 800, so that the floor of smaller
-    halves is generous to it.
+    halves is generous to it. This is a rule and no test: a mean over sets is held against the limit
+    of a single split, which is generous again.
     """
     points = evidence.scores()
     if absent := [metric for metric in floor if metric not in set(points["metric"])]:

@@ -32,9 +32,9 @@ from miua.analysis.claim_tests.base import (
     computed,
     decide,
     labels,
-    nearest_computed,
     number,
     p_text,
+    percent,
 )
 from miua.analysis.claim_tests.images import floor_of
 from miua.analysis.claim_tests.runs import deciding_distance, one_value_a_run
@@ -183,21 +183,25 @@ def spread_is_wider(
 ) -> ClaimFinding:
     """The variance over some runs' last sets exceeds that over other runs' (one-sided F test).
 
-    Of an arm's trainings of one size the first counts, as more seeds would give it more weight.
-    Refuted if it is shown to be less than `variance_ratio` times as large (the F test the other
-    way). The first metric that was computed decides. The power to find this ratio is told.
+    Of an arm's trainings of one size the first counts, as more seeds would give it more weight, and
+    a training that both have counts among the narrow ones alone, as the F test takes its two
+    samples for independent. Refuted if the variance is shown to be less than `variance_ratio` times
+    as large (the F test the other way). The power to find this ratio is told. Of `metrics` the
+    first that sees anatomy decides.
     """
     tables = [evidence.sets(runs.experiment, runs.arm) for runs in (wide, narrow)]
-    metric = nearest_computed(tables, metrics)
+    metric, blind = deciding_distance(tables, metrics)
     # Of each run its last set, as several sets of one run vary too little.
-    more, less = (
+    last = [
         computed(table, metric)
         .sort_values("epoch", kind="stable")
         .drop_duplicates(["arm", "run"], keep="last")
         .sort_index()
-        .drop_duplicates(["arm", "training_size"])["value"]
+        .drop_duplicates(["arm", "training_size"])
         for table in tables
-    )
+    ]
+    shared = last[0]["run"].isin(last[1]["run"])
+    more, less = last[0].loc[~shared, "value"], last[1]["value"]
     if min(len(more), len(less)) < 2:
         raise UndecidedError(f"{len(more)} and {len(less)} runs, at least 2 are needed of each")
     if not less.var() > 0:
@@ -210,11 +214,11 @@ def spread_is_wider(
     smaller = float(stats.f.cdf(ratio / variance_ratio, *freedom))
     names = [" ".join(filter(None, (runs.experiment, runs.arm))) for runs in (wide, narrow)]
     return ClaimFinding(
-        decide(p < alpha, smaller < alpha),
+        UNDECIDED if blind else decide(p < alpha, smaller < alpha),
         f"{measure(metric).label} has a standard deviation of {number(more.std())} over "
         f"{len(more)} runs ({names[0]}) and {number(less.std())} over {len(less)} "
         f"({names[1]}), {p_text(p)}; the power to find a variance {variance_ratio:g} "
-        f"times as large is {number(found, 2)}.",
+        f"times as large is {number(found, 2)}{f'; {blind}' if blind else ''}.",
         {"variance ratio": ratio, "p": p, "critical ratio": critical, "p smaller": smaller}
         | {"deviation wide": more.std(), "deviation narrow": less.std()},
         power=found,
@@ -275,7 +279,7 @@ def updates_not_images(
     error = groups.deviation * sum(1 / counts[1][size] for size in (few, many)) ** 0.5
     needed = float(stats.t.isf(alpha, groups.freedom)) * (share * error + at_equal.error)
     left = share * abs(gap_epochs) - abs(gap_updates)
-    end = f"at equal updates {number(abs(gap_updates / gap_epochs), 2)} of the difference is left"
+    end = f"{percent(abs(gap_updates / gap_epochs))} of the difference is left at equal updates"
     if blind:
         verdict, end = UNDECIDED, f"{end}; {blind}"
     else:
@@ -283,7 +287,9 @@ def updates_not_images(
         shown, refuted = left > needed and gap_epochs > 0, -left > needed
         verdict = decide(shown, refuted)
         end += (
-            f", where {share:g} is allowed; {runs[0]} and {runs[1]} seeds explain {number(needed)}"
+            f", and {percent(share)} is allowed: {number(abs(left))} "
+            f"{'less' if left > 0 else 'more'} than that, where chance explains {number(needed)} "
+            f"with {runs[0]} and {runs[1]} trainings"
         )
     numbers |= {"margin": left, "margin needed": needed, "deviation over seeds": groups.deviation}
     return ClaimFinding(verdict, f"{told}: {end}.", numbers, n=len(rows))

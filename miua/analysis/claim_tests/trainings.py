@@ -9,6 +9,7 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 from statsmodels.regression.linear_model import OLS
 
 from miua.analysis.checks import UndecidedError, is_constant
@@ -54,8 +55,9 @@ def best_arm(
     adjusted); that another arm is closer is found at alpha over all of them (Bonferroni).
 
     An arm whose images are prepared otherwise, such as cropped, has another reference: its distance
-    is told and decides nothing, as that of the arms `beside`. Of `distance` the first that sees
-    anatomy decides; without one the claim stays undecided.
+    is told and decides nothing, as that of the arms `beside`; with one among `others` nothing is
+    reproduced. Of `distance` the first that sees anatomy decides; without one the claim stays
+    undecided.
     """
     sets, seeds = evidence.sets(), evidence.sets(SEEDS)
     arms = {arm: of_arm(sets, arm, evidence.experiments[0]) for arm in [best, *others, *beside]}
@@ -90,6 +92,8 @@ def best_arm(
         verdict, end = UNDECIDED, blind
     elif all(each.value > each.reach(alpha) for each in margins.values()):
         verdict, end = REPRODUCED, f"the margin exceeds what {repeated} seeds explain"
+        if elsewhere:
+            verdict, end = UNDECIDED, f"{end}, but not every arm can be compared"
     elif closer := [arm for arm, each in margins.items() if -each.value > each.reach(strict)]:
         verdict, end = NOT_REPRODUCED, f"{', '.join(closer)} closer by more than seeds explain"
     else:
@@ -135,11 +139,12 @@ def factors_improve(
 ) -> ClaimFinding:
     """Augmented trainings give closer images than those that are not: flip by rotation, 2 x 2.
 
-    Ordinary least squares with both main effects and their interaction, every training once, the
-    seeds of the text's settings in the cell `both`. The sum of the main effects is the difference
-    between both and neither, and decides (one-sided at alpha either way); each main effect and the
-    interaction are told. The error is what trainings of one cell vary by, most often the seeds of
-    `both`. Of `distance` the first that sees anatomy decides.
+    Ordinary least squares with both main effects, so that all trainings of all cells count, the
+    seeds of the text's settings in the cell `both`. The sum of the two effects, which is what both
+    change against neither, decides (one-sided at alpha either way). Where the interaction is
+    significant at alpha the effects do not add up, and the claim stays undecided. The error is what
+    trainings of one cell vary by, most often the seeds of `both`. Of `distance` the first that sees
+    anatomy decides.
     """
     sets, seeds = evidence.sets(), evidence.sets(SEEDS)
     cells = {(0, 0): neither, (1, 0): flip, (0, 1): rotation, (1, 1): both}
@@ -153,35 +158,47 @@ def factors_improve(
     value = np.concatenate([rows["value"].to_numpy() for rows in last.values()])
     signs = np.repeat(np.array(list(last), dtype=float) - 0.5, [*map(len, last.values())], axis=0)
     # The difference between the means of two levels is the coefficient of a factor of +-1/2.
-    model = OLS(value, np.column_stack([np.ones(len(value)), signs, 2 * signs.prod(axis=1)])).fit()
-    if model.df_resid < 1 or is_constant(model.resid, scale=float(np.abs(value).max())):
+    factors = np.column_stack([np.ones(len(value)), signs])
+    crossed = OLS(value, np.column_stack([factors, 2 * signs.prod(axis=1)])).fit()
+    if crossed.df_resid < 1 or is_constant(crossed.resid, scale=float(np.abs(value).max())):
         raise UndecidedError("no cell has trainings with several seeds that vary")
-    names = ("flip", "rotation", "interaction")
-    effects = dict(zip(names, model.params[1:], strict=True))
-    p_values = dict(zip(names, model.pvalues[1:], strict=True))
-    augmented = model.t_test([0, 1, 1, 0])
-    change, p = float(augmented.effect[0]), float(augmented.pvalue)
+    added = OLS(value, factors).fit(
+        cov_type="fixed scale", cov_kwds={"scale": crossed.scale}, use_t=False
+    )
+    contrasts = {"flip": [0, 1, 0], "rotation": [0, 0, 1], "both": [0, 1, 1]}
+    effects, p_values = {}, {}
+    for name, contrast in contrasts.items():
+        tested = added.t_test(contrast)
+        effects[name] = float(tested.effect[0])
+        t = effects[name] / float(tested.sd.item())
+        p_values[name] = float(2 * stats.t.sf(abs(t), crossed.df_resid))
+    effects["interaction"], p_values["interaction"] = crossed.params[3], crossed.pvalues[3]
+    change, p = effects.pop("both"), p_values.pop("both")
     if blind:
         verdict, end = UNDECIDED, blind
+    elif p_values["interaction"] < alpha:
+        verdict, end = UNDECIDED, "the effects of flip and of rotation do not add up"
     elif p < 2 * alpha:
         verdict, end = decide(change < 0), f"{'closer' if change < 0 else 'farther'} if augmented"
     else:
         verdict, end = UNDECIDED, f"{len(value)} trainings cannot tell them apart"
-    told = ", ".join(f"{name} {number(effects[name])} ({p_text(p_values[name])})" for name in names)
+    told = ", ".join(
+        f"{name} {number(effects[name])} ({p_text(p_values[name])})" for name in effects
+    )
     label = measure(metric).label
     reason = (
-        f"At epoch {epoch} both flip and rotation change {label} by {number(change)} against "
-        f"neither, one-sided {p_text(p / 2)}; main effects and interaction: {told}. The error is "
-        f"what trainings of one cell vary by, on {model.df_resid:g} degrees of freedom"
+        f"At epoch {epoch} flip and rotation together change {label} by {number(change)}, the sum "
+        f"of their effects, one-sided {p_text(p / 2)}; effects and interaction: {told}. The error "
+        f"is what trainings of one cell vary by, on {crossed.df_resid:g} degrees of freedom"
     )
     return ClaimFinding(
         verdict,
         f"{reason}: {end}.",
         {f"{metric} {arm}": float(last[place]["value"].mean()) for place, arm in cells.items()}
-        | {f"effect of {name}": float(effects[name]) for name in names}
-        | {f"p of {name}": float(p_values[name]) for name in names}
+        | {f"effect of {name}": float(each) for name, each in effects.items()}
+        | {f"p of {name}": float(each) for name, each in p_values.items()}
         | {"both minus neither": change, "p one-sided": p / 2}
-        | {"deviation over seeds": float(np.sqrt(model.scale))},
+        | {"deviation over seeds": float(np.sqrt(crossed.scale))},
         n=len(value),
     )
 

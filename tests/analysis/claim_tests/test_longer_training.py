@@ -7,21 +7,24 @@ import pytest
 from scipy import stats
 
 from miua.analysis.claim_tests.longer_training import equivalence_of_trend, slopes_over_doublings
+from miua.metrics.registry import measure
 from tests.analysis.claim_tests.world import EPOCHS, MISSING_FID, SIZES
 
 CHANGES = {"alpha": 0.05, "effect": 2.0}
+DISTANCES = {"distance": ["fid", "fd_efficientnet", "fd_lbp"], "arm": "equal epochs"}
 GAIN = {"alpha": 0.05, "margin": 0.1}
 
 
-def planted(world, slope, *, scatter=0.05, seed=0):
-    """Sets whose PSNR and logarithm of FD-LBP have a trend over doublings of the epochs."""
+def planted(world, slope, *, scatter=0.05, seed=0, seen="fd_efficientnet"):
+    """Sets whose PSNR and logarithm of a distance have a trend over doublings of the epochs."""
     draw = np.random.default_rng(seed)
     own = {size: (draw.normal(), draw.normal(slope, scatter)) for size in SIZES}
 
     def value(size, epoch):
         start, trend = own[size]
         change = start + trend * math.log2(epoch / EPOCHS[0])
-        return {"psnr": 14 + change, "fd_lbp": 1000 * math.exp(change), "fid": MISSING_FID}
+        distance = 1000 * math.exp(change)
+        return {"psnr": 14 + change, seen: distance, "fid": MISSING_FID}
 
     world.grid(value)
 
@@ -64,10 +67,17 @@ def test_a_missing_metric_is_told_and_leaves_what_was_not_found_open(world):
 )
 def test_longer_training_gains_nothing_something_or_is_open(world, slope, scatter, verdict):
     planted(world, slope, scatter=scatter)
-    inputs = {"distance": ["fid", "fd_lbp"], "arm": "equal epochs"}
-    finding = world.judge("longer-training-gains-nothing", inputs, GAIN)
+    finding = world.judge("longer-training-gains-nothing", DISTANCES, GAIN)
     assert (finding.verdict, finding.n) == (verdict, 5)
+    assert finding.reason.startswith(f"{measure('fd_efficientnet').label} changes by")
+
+
+def test_texture_alone_says_nothing_of_an_upper_limit(world):
+    planted(world, 0.0, scatter=0.03, seen="fd_lbp")
+    finding = world.judge("longer-training-gains-nothing", DISTANCES, GAIN)
+    assert finding.verdict == "undecided"
     assert finding.reason.startswith("FD-LBP changes by")
+    assert "FD-LBP does not see anatomy" in finding.reason
 
 
 def test_two_trainings_and_one_epoch_give_no_answer(world):

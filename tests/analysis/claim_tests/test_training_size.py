@@ -227,12 +227,12 @@ def test_the_design_is_weak_for_a_small_effect_and_not_for_a_huge_one(world):
 # --- spreads, updates -------------------------------------------------------------------------
 
 
-def spread(world, wide, narrow, ratio=10):
-    world.grid(lambda s, _: {"fd_lbp": wide * s}, updates_value_of=lambda s: {"fd_lbp": narrow * s})
+def spread(world, wide, narrow, ratio=10, metric="fd_efficientnet"):
+    world.grid(lambda s, _: {metric: wide * s}, updates_value_of=lambda s: {metric: narrow * s})
     return world.judge(
         "spread-is-wider",
         {
-            "metrics": ["fid", "fd_lbp"],
+            "metrics": ["fid", "fd_efficientnet", "fd_lbp"],
             "wide": {"experiment": "training-size", "arm": "equal epochs"},
             "narrow": {"experiment": "training-size", "arm": "equal updates"},
         },
@@ -259,18 +259,40 @@ def test_spread_of_runs_is_compared_at_their_last_epoch(world, wide, narrow, rat
 
 
 def test_more_seeds_of_a_size_do_not_change_the_spread_over_sizes(world):
-    cells = [("equal epochs", s, 1000, {"fd_lbp": 2.0 * s}) for s in SIZES]
-    cells += [("equal updates", s, 60000 // s, {"fd_lbp": 1.0 * s}) for s in SIZES]
-    again = ("equal updates", 100, 600, {"fd_lbp": 5000.0}, "n0100_seed-1")
+    cells = [("equal epochs", s, 1000, {"fid": 2.0 * s}) for s in SIZES]
+    cells += [("equal updates", s, 60000 // s, {"fid": 1.0 * s}) for s in SIZES]
+    again = ("equal updates", 100, 600, {"fid": 5000.0}, "n0100_seed-1")
     found = []
     for more in ([], [again]):
         world.sets("training-size", [*cells, *more])
         arms = [{"experiment": "training-size", "arm": f"equal {e}"} for e in ("epochs", "updates")]
-        inputs = {"metrics": ["fd_lbp"], **dict(zip(("wide", "narrow"), arms, strict=True))}
-        thresholds = {"alpha": 0.05, "variance_ratio": 10, "power": 0.8}
+        inputs = {"metrics": ["fid"], **dict(zip(("wide", "narrow"), arms, strict=True))}
+        thresholds = {"alpha": 0.05, "variance_ratio": 10}
         found.append(world.judge("spread-is-wider", inputs, thresholds))
     assert found[0] == found[1]
     assert found[0].numbers["variance ratio"] == pytest.approx(4)
+
+
+def test_a_training_that_both_have_counts_once(world):
+    cells = [("equal epochs", s, 1000, {"fid": 2.0 * s}, f"n{s}") for s in SIZES]
+    world.sets("training-size", cells)
+    seeds = [(f"seed-{s}", 300, 1000, {"fid": 600.0 + s}, f"n300{s or ''}") for s in range(3)]
+    world.sets("seeds", seeds)
+    inputs = {"metrics": ["fid"], "wide": {"experiment": "training-size", "arm": "equal epochs"}}
+    inputs["narrow"] = {"experiment": "seeds"}
+    thresholds = {"alpha": 0.05, "variance_ratio": 4}
+    finding = world.judge(
+        "spread-is-wider", inputs, thresholds, experiments=("training-size", "seeds")
+    )
+    own = np.var([2.0 * s for s in SIZES if s != 300], ddof=1)
+    assert finding.numbers["variance ratio"] == pytest.approx(own / 1.0)
+    assert finding.n == len(SIZES) - 1 + 3
+
+
+def test_a_spread_of_texture_alone_decides_nothing(world):
+    finding = spread(world, 10, 1, metric="fd_lbp")
+    assert finding.verdict == "undecided"
+    assert "FD-LBP does not see anatomy" in finding.reason
 
 
 def test_a_missing_experiment_is_named(world):
@@ -331,7 +353,7 @@ def test_updates_and_not_images_decide_if_little_is_left_at_equal_updates(
     assert finding.verdict == verdict
     needed = stats.t.isf(0.05, 4) * 8 * (math.sqrt(2 / 3) + 0.25 * math.sqrt(2))
     assert finding.numbers["margin needed"] == pytest.approx(needed)
-    assert "3 and 3 seeds explain 20.0" in finding.reason
+    assert "where chance explains 20.0 with 3 and 3 trainings" in finding.reason
 
 
 def test_updates_or_images_takes_three_seeds_of_both_and_a_distance_that_sees(world):
