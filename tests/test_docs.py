@@ -283,7 +283,7 @@ def test_known_damage_is_what_was_measured():
     for name, cells in zip(amounts, found, strict=True):
         for metric, cell in zip(metrics, cells[1:], strict=True):
             row = measured[name, metric]
-            level = row["first_level_beyond_floor"]
+            level = row["first_level_noticed"]
             expected = f"{amounts[name][int(level) - 1]:g}" if level else "-"
             wrong = ", **wrong way**" if row["response"] == "wrong way" else ""
             assert cell == expected + wrong, (name, metric)
