@@ -11,7 +11,7 @@ from miua.config import read_config, write_config
 from miua.files import write_text
 from miua.study.compare import read_as_text
 from miua.study.expected import COMPARED, NAMED_MEASURES, PLACE, REFERENCE, numbers
-from miua.study.plan import Profile, Seeds, cells_csv, make_plan, read_experiments
+from miua.study.plan import Profile, cells_csv, make_plan, read_experiments
 from miua.study.store import NOT_COMPUTED
 
 STUDY = Path(__file__).parents[2] / "experiments"
@@ -30,11 +30,9 @@ def make_results(folder: Path, repeat: str | None = None) -> Path:
     write_config(folder / "plan.yaml", plan)
     write_text(folder / "sets.csv", cells_csv(make_plan(plan, read_experiments(STUDY)).cells))
     sets = tables.pop("sets")
-    if "unseen" in tables:  # kept by experiment and arm, as the names of sets hold seeds
-        key = ["experiment", "arm", "training_size", "epoch"]
-        cells = read_as_text(folder / "sets.csv")[[*key, "set"]]
-        of_sets = tables["unseen"].drop(columns="set").merge(cells, on=key).drop(columns=key)
-        tables["unseen"] = of_sets.drop_duplicates(["set", "metric"])
+    if "unseen" in tables:  # kept by experiment and arm, in a results folder by set
+        key = ["experiment", "arm", "run", "training_size", "epoch"]
+        tables["unseen"] = tables["unseen"].drop(columns=key).drop_duplicates(["set", "metric"])
     for name, table in [*tables.items(), *sets.groupby("experiment")]:
         path = folder / "tables" / f"{name}.csv"
         path.parent.mkdir(exist_ok=True)
@@ -74,7 +72,12 @@ def _with_numbers_of(repeat, tables, kept_plan, plan):
 
 
 def _renamed(table, kept_plan, plan):
-    seeds = [profile.experiments["seeds"] for profile in (kept_plan, plan)]
-    assert all(isinstance(each, Seeds) for each in seeds)
-    arms = {f"seed-{a}": f"seed-{b}" for a, b in zip(*(each.seeds for each in seeds), strict=True)}
-    return table.assign(arm=table["arm"].replace(arms)) if "arm" in table else table
+    """The table with the names and seeds of the same cells in another plan."""
+    cells = [make_plan(each, read_experiments(STUDY)).cells for each in (kept_plan, plan)]
+    pairs = [*zip(*cells, strict=True)]
+    names = {
+        column: {str(getattr(a, column)): str(getattr(b, column)) for a, b in pairs}
+        for column in ("arm", "set", "run", "seed")
+        if column in table
+    }
+    return table.replace(names)
