@@ -177,7 +177,10 @@ def factors_improve(
     if blind:
         verdict, end = UNDECIDED, blind
     elif p_values["interaction"] < alpha:
-        verdict, end = UNDECIDED, "the effects of flip and of rotation do not add up"
+        verdict, end = (
+            UNDECIDED,
+            ("the effects of flip and of rotation do not add up, so the data allow no answer"),
+        )
     elif p < 2 * alpha:
         verdict, end = decide(change < 0), f"{'closer' if change < 0 else 'farther'} if augmented"
     else:
