@@ -60,11 +60,12 @@ def plant(folder, *, scientific):
 
     world.grid(metrics, updates_value_of=lambda _: {"fid": draw(245, 0.1), "fd_lbp": draw(100)})
     study = read_experiments(STUDY)
-    for name, best in (("augmentation", "both"), ("learning-rate", "text")):
-        cells = [
-            (arm, 300, 1000, {"fid": 200.0 if arm == best else 300.0}) for arm in study[name].arms
-        ]
-        world.sets(name, cells)
+    # Flip and rotation add up.
+    distances = {("learning-rate", "text"): 200.0, ("augmentation", "both"): 200.0}
+    distances["augmentation", "none"] = 400.0
+    for name in ("augmentation", "learning-rate"):
+        arms = study[name].arms
+        world.sets(name, [(a, 300, 1000, {"fid": distances.get((name, a), 300.0)}) for a in arms])
     world.sets(
         "seeds",
         [(f"seed-{i}", 300, 1000, metrics() | {"fid": 200.0 + 0.1 * i}) for i in range(3)],
