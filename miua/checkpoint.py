@@ -15,7 +15,7 @@ from torch import Tensor
 
 from miua.config import TrainingConfig, differences
 from miua.errors import MiuaError
-from miua.files import atomic_path, read_json, remove_partial_files, sha256_file, write_json
+from miua.files import atomic_path, read_json, sha256_file, write_json
 
 NAME = re.compile(r"epoch_(\d{4,})(?:_batch_(\d{4,}))?")
 
@@ -113,8 +113,8 @@ def remove_checkpoint(run: Path, position: Position) -> None:
 
 
 def remove_unfinished_checkpoints(run: Path) -> None:
-    """Forget what a kill or a full disk has left half-written; only for who holds the run."""
-    remove_partial_files(run)
+    """Remove weights that a kill or a full disk left without their position; only for who holds
+    the run."""
     for path in (run / "checkpoints").glob("*.safetensors"):
         if not path.with_suffix(".json").exists():
             path.unlink()

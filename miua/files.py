@@ -175,7 +175,7 @@ def locked(path: Path, busy: str | None = None) -> Iterator[int]:
     """Hold the lock file `path`; yields its descriptor, which child processes may hold too.
 
     The lock ends with the last process that holds it, however that ends. If another process has
-    it: MiuaError with the message `busy`, or, without one, wait.
+    it: MiuaError with the message `busy`, or, without one, wait. MiuaError: the path is a link.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.is_symlink():

@@ -1,6 +1,7 @@
 """Files of a results folder that are not what their step made: they go, to be made again.
 
-Trainings are no such steps: they make whole what they can themselves (`miua.training.run_folder`).
+Of a training only the mark is looked at: it makes whole what it can by itself
+(`miua.training.run_folder`).
 """
 
 import os
@@ -23,6 +24,8 @@ OF_A_FOLDER = ("real_images", "reference", "unseen_images", "generate")
 def remove_damaged(study: Study) -> list[str]:
     """Remove the outputs of each step whose files or record are damaged or missing, and say so.
 
+    So are those with an output that is a link: Snakemake would make its mark where the link leads.
+
     Returns the name of each such job: Snakemake makes what lies in between only if it is asked.
     Only for who holds the results folder.
     """
@@ -31,12 +34,12 @@ def remove_damaged(study: Study) -> list[str]:
         outputs = [study.folder / name for name in job.outputs]
         record = study.folder / record_of(job)
         signs = [*outputs, record, *([record.parent] if job.step.name in OF_A_FOLDER else [])]
-        damaged = next((path for path in outputs if path.is_symlink()), None)
+        link = next((path for path in outputs if path.is_symlink()), None)
         there = job.step.name != "train" and any(os.path.lexists(path) for path in signs)
-        if not damaged and not there:
+        if not (link or there):
             continue
         try:
-            damaged = damaged or _damaged(study.folder, job)
+            damaged = link or _damaged(study.folder, job)
         except (MiuaError, OSError, LookupError, TypeError, AttributeError):
             damaged = record
         if damaged:

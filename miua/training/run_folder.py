@@ -313,6 +313,7 @@ class Run:
         training.
         """
         run = self.folder
+        files.remove_partial_files(run)
         checkpoint.remove_unfinished_checkpoints(run)
         for position in saved_positions(run):
             try:
