@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
+from statsmodels.stats.multitest import multipletests
 
 from miua.analysis.checks import UndecidedError
 from miua.analysis.clinician import (
@@ -152,6 +153,8 @@ def test_holm_multiplies_the_smallest_by_their_number_and_keeps_the_order():
     assert holm([0.9, 0.01, 0.03, 0.02]) == pytest.approx([0.9, 0.04, 0.06, 0.06])
     assert holm([0.7, 0.6]) == pytest.approx([1.0, 1.0])
     assert holm([]).size == 0
+    for row in np.random.default_rng(1).uniform(size=(9, 7)).round(1):  # ties, too
+        assert (holm(row) == multipletests(row, method="holm")[1]).all()
     # The smallest is Bonferroni's: any of five is below alpha with a probability of alpha at most.
     for row in np.random.default_rng(0).uniform(size=(5, 5)):
         assert holm(row).min() == pytest.approx(min(1.0, 5 * row.min()))
