@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import BaseModel, Field, ValidationError
 
 from miua.analysis.claim_tests import (  # noqa: F401  (importing them registers their tests)
+    arms,
     clinician_scores,
     human_judgements,
     images,
@@ -14,7 +15,6 @@ from miua.analysis.claim_tests import (  # noqa: F401  (importing them registers
     published_points,
     stability,
     training_size,
-    trainings,
     unseen_images,
 )
 from miua.analysis.claim_tests.base import TESTS
@@ -150,11 +150,6 @@ def when_fixed(study: Path) -> str:
         f"Claims, tests and thresholds were fixed in commit {commit[:12]}, before the recorded "
         f"results of the published-scale run were first judged. {before}"
     )
-
-
-def read_evidence(study: Path) -> list[EvidenceRow]:
-    """All rows of evidence, claim by claim; MiuaError as by `read_claims`."""
-    return [row for claim in read_claims(study) for row in claim.evidence]
 
 
 def _with_evidence(row: _ClaimRow, evidence: dict[str, EvidenceRow], where: str) -> Claim:

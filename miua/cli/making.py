@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -44,11 +45,10 @@ def _fetch_images(source: Path | None, test_source: Path | None) -> Path:
 
     if test_source is not None:
         say(f"Test images: {fetch_test_set(test_source)}")
-    try:
-        return hc18_folder() if source is None else fetch_hc18(source)
-    except MiuaError:
-        if source is not None:
-            raise
+    if source is not None:
+        return fetch_hc18(source)
+    with suppress(MiuaError):
+        return hc18_folder()
     folder = fetch_hc18()
     if test_source is None:
         try:

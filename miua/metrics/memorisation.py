@@ -97,6 +97,7 @@ def find_copies(
     flip: bool = True,
     seed: int = 0,
     threads: int = 0,
+    progress: Callable[[float], None] | None = None,
 ) -> Memorisation:
     """Find copies of N reference images among M synthetic ones; the method is the module's.
 
@@ -105,37 +106,14 @@ def find_copies(
     degrees, each taken in both directions. flip: whether mirrored images count as well. seed: of
     the choice of 400 reference images for the calibration, if there are more; the choice depends
     on the images, not on their order. threads: Python threads, 0 for the cores at hand; the result
-    is the same for any number. (Matrix products use the threads of numpy's BLAS library.)
+    is the same for any number. (Matrix products use the threads of numpy's BLAS library.) progress:
+    is called from time to time with the share of the search that is done, 0 to 1.
 
     Images whose shorter side is 128 pixels or more are compared reduced by a whole factor (means
     of squares of pixels) to 64 to 127. The search is exact. Memory is bounded: about 0.2 GB
     beside the images. TypeError, ValueError: no uint8 stacks of one size, no reference images,
     groups of another length, no rotations or such as are not numbers.
     """
-    return _find_copies(
-        reference,
-        synthetic,
-        groups,
-        rotations=rotations,
-        flip=flip,
-        seed=seed,
-        threads=threads,
-        progress=lambda share: None,
-    )
-
-
-def _find_copies(
-    reference: Grey,
-    synthetic: Grey,
-    groups: ArrayLike | None,
-    *,
-    rotations: Sequence[float] = ROTATIONS,
-    flip: bool = True,
-    seed: int,
-    threads: int,
-    progress: Callable[[float], None],
-) -> Memorisation:
-    """The same; progress is told from time to time which share of the search is done, 0 to 1."""
     names = ("reference", "synthetic")
     reference, synthetic = stacks_of_one_size(reference, synthetic, names=names)
     codes = _codes(groups, len(reference))
@@ -292,7 +270,7 @@ def copies_of(comparison: Comparison) -> Memorisation:
         sides = comparison.reference.images, comparison.synthetic.images
         progress = partial(comparison.shares_done.__setitem__, "copies")
         seed, groups = comparison.seed, comparison.groups
-        return _find_copies(*sides, groups, seed=seed, threads=1, progress=progress)
+        return find_copies(*sides, groups, seed=seed, threads=1, progress=progress)
 
     return comparison.synthetic.once("copies", search)
 

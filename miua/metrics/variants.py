@@ -74,7 +74,7 @@ def nearest_two(
     degrees: Sequence[float],
     flip: bool,
     threads: int,
-    progress: Callable[[float], None] = lambda share: None,
+    progress: Callable[[float], None] | None = None,
 ) -> NearestTwo:
     """Search N reference images, mirrored or not and rotated, for those nearest to M images.
 
@@ -112,7 +112,8 @@ def nearest_two(
     parts = [slice(start, start + QUERIES) for start in range(0, len(images), QUERIES)]
     with ThreadPoolExecutor(threads) as pool:
         for start in range(0, len(reference), step):
-            progress(start / len(reference))
+            if progress is not None:
+                progress(start / len(reference))
             turned = rotations(reference[start : start + step], angles).reshape(-1, pixels)
             list(pool.map(partial(search, start, turned.astype(np.float64)), parts))
     flipped, angle = np.divmod(variant, len(angles))

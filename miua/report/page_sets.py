@@ -95,7 +95,8 @@ def floor_sentence(results: Results) -> str:
             f"{number(factor**0.5, 2)}; they are shown as measured. "
         )
     return said + (
-        "FID and FD-LBP change with the number of images, so hold them against the range with care."
+        "Fréchet distances change with the number of images, so hold them against the range with "
+        "care."
     )
 
 

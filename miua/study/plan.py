@@ -20,7 +20,7 @@ from miua.config import ImageSize, Strict, TrainingConfig, config_hash, read_con
 from miua.errors import MiuaError
 from miua.study.scales import GRID as GRID
 from miua.study.scales import SCALES as SCALES
-from miua.study.scales import SEED_KEYS, Arms, Name, Scale, Trainings, by_name
+from miua.study.scales import SEED_KEYS, Arms, Name, Scale, Trainings
 from miua.study.scales import DataSource as DataSource
 from miua.study.scales import Grid as Grid
 from miua.study.scales import RealImages as RealImages
@@ -94,7 +94,8 @@ class Profile(Strict):
         """Every seed but that of the phantoms."""
         scales = self.model_dump()["experiments"].values()
         given = [scale[key] for scale in scales for key in SEED_KEYS if key in scale]
-        lists = [part for each in given for part in (each.values() if by_name(each) else [each])]
+        by_name = [each if isinstance(each, dict) else {"": each} for each in given]
+        lists = [seeds for each in by_name for seeds in each.values()]
         return [self.seed, *(seed for part in lists for seed in part)]
 
     def epochs(self, experiment: str) -> list[int]:
@@ -108,7 +109,7 @@ class Profile(Strict):
         values = self.model_dump()
         values["seed"] += offset
         for scale, key in product(values["experiments"].values(), SEED_KEYS):
-            if by_name(given := scale.get(key, [])):
+            if isinstance(given := scale.get(key, []), dict):
                 moved = {n: [seed + offset for seed in seeds] for n, seeds in given.items()}
                 scale[key] = moved
             elif key in scale:

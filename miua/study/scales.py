@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -124,8 +124,3 @@ SCALES: dict[str, type[Scale]] = {
 }
 
 SEED_KEYS = ("seeds", "seeds_at_equal_updates")  # of scales: a list, or lists by name
-
-
-def by_name(seeds: Any) -> bool:
-    """Whether these are several lists of seeds, each with its name."""
-    return isinstance(seeds, dict)

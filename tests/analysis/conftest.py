@@ -5,6 +5,7 @@ from functools import partial
 
 import pytest
 
+from tests.analysis.claim_tests.world import STUDY
 from tests.drawn_results import make_results
 from tests.shared import made_once
 
@@ -19,3 +20,10 @@ def pristine(tmp_path_factory):
 def folder(pristine, tmp_path):
     shutil.copytree(pristine, tmp_path / "results")
     return tmp_path / "results"
+
+
+@pytest.fixture
+def study(tmp_path):
+    """The folder of experiments, to be changed."""
+    shutil.copytree(STUDY, tmp_path / "experiments")
+    return tmp_path / "experiments"

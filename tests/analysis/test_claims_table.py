@@ -10,7 +10,6 @@ import sys
 
 import pandas as pd
 import pytest
-import yaml
 
 from miua.analysis.claim_tests.base import TESTS, VERDICTS, ClaimFinding, ClaimTest, Evidence
 from miua.analysis.claims_table import (
@@ -25,22 +24,24 @@ from miua.analysis.claims_table import (
 )
 from miua.analysis.clinician import read_scores, refit, strengths
 from miua.analysis.columns import COLUMNS
-from miua.analysis.paper_claims import DECIDED_BY, read_claims, read_evidence
-from miua.config import read_config
+from miua.analysis.paper_claims import DECIDED_BY, read_claims
 from miua.errors import MiuaError
 from miua.metrics.registry import element_name
-from miua.study.plan import Profile, make_plan, read_experiments
-from miua.study.scales import Arms
+from miua.study.plan import read_experiments
 from miua.study.store import Results
-from tests.analysis.claim_tests.world import DAMAGES, FIVE, FOUR, STUDY, World, drawn
+from tests.analysis.claim_tests.world import (
+    DAMAGES,
+    FIVE,
+    FOUR,
+    PAPER_IDS,
+    STUDY,
+    World,
+    damaged,
+    drawn,
+)
 
-PAPER_IDS = (
-    "stability", "hyperparameters", "augmentation", "training-size", "indistinguishable",
-    "clinician", "correlation", "closeness", "collapse",
-)  # fmt: skip
 CLAIMS = read_claims(STUDY)
-EVIDENCE = read_evidence(STUDY)
-BY_ID = {row.id: row for row in EVIDENCE}
+BY_ID = {row.id: row for claim in CLAIMS for row in claim.evidence}
 NAMES = list(BY_ID)
 
 
@@ -129,166 +130,6 @@ def both(real, smoke):
         write_claims(folder, STUDY)
     documents = [read_claims_table(Results.open(folder)) for folder in (real, smoke)]
     return [{entry["id"]: entry for entry in document["evidence"]} for document in documents]
-
-
-# --- claims.yaml ------------------------------------------------------------------------------
-
-
-def test_the_claims_are_the_nine_of_the_paper_and_hold_all_the_evidence():
-    assert tuple(claim.id for claim in CLAIMS) == PAPER_IDS
-    document = yaml.safe_load((STUDY / "claims.yaml").read_text(encoding="utf-8"))
-    assert sorted(NAMES) == sorted(row["id"] for row in document["evidence"])
-    for claim in CLAIMS:
-        assert {row.of for row in claim.evidence} == {claim.id}
-        for kind, row in claim.deciding.items():
-            assert row in claim.evidence
-            assert row.basis in DECIDED_BY[kind]
-
-
-def test_what_a_row_rests_on_agrees_with_what_it_needs():
-    people = {"readers", "clinician_scores_of_our_sets"}
-    for row in EVIDENCE:
-        assert (row.basis == "readers") == bool(people & set(row.needs)), row.id
-        if row.basis == "training":
-            assert "real_images" in row.needs, row.id
-        if row.basis == "published":
-            assert row.needs == [], row.id
-            assert row.experiments == ["clinician"], row.id
-
-
-def test_every_registered_test_judges_a_claim():
-    assert {claim.test for claim in EVIDENCE} == set(TESTS)
-
-
-@pytest.mark.parametrize("profile", ["smoke", "cpu", "paper"])
-def test_every_arm_of_a_claim_is_one_of_its_experiment(profile):
-    settings = read_config(STUDY / "profiles" / f"{profile}.yaml", Profile)
-    # A profile may leave arms out, and their claims untested.
-    scales = {
-        name: scale.model_copy(update={"arms": None}) if isinstance(scale, Arms) else scale
-        for name, scale in settings.experiments.items()
-    }
-    settings = settings.model_copy(update={"experiments": scales})
-    plan = make_plan(settings, read_experiments(STUDY))
-    known = {(cell.experiment, cell.arm) for cell in plan.cells}
-    for claim in EVIDENCE:
-        experiment, inputs = claim.experiments[0], claim.inputs
-        # sets-within-floor takes its sets from the grid, whatever the experiment of the claim.
-        one = ("arm", "best", "control", "neither", "flip", "rotation", "both")
-        named = [inputs.get(key) for key in (*one, "equal_updates", "equal_epochs")]
-        for key in ("others", "beside", "stable", "unstable"):
-            named += inputs.get(key, [])
-        assert {(experiment, arm) for arm in named if arm} <= known, claim.id
-        for runs in (inputs.get("wide"), inputs.get("narrow")):
-            if runs and "arm" in runs:
-                assert (runs["experiment"], runs["arm"]) in known
-
-
-@pytest.fixture
-def study(tmp_path):
-    shutil.copytree(STUDY, tmp_path / "experiments")
-    return tmp_path / "experiments"
-
-
-def damaged(study, row_id, kind="evidence", **changes):
-    """claims.yaml with one row changed; None removes a key."""
-    path = study / "claims.yaml"
-    document = yaml.safe_load(path.read_text(encoding="utf-8"))
-    (row,) = [row for row in document[kind] if row["id"] == row_id]
-    row.update(changes)
-    for key in [key for key, value in changes.items() if value is None]:
-        del row[key]
-    path.write_text(yaml.safe_dump(document), encoding="utf-8")
-
-
-@pytest.mark.parametrize(
-    ("changes", "said"),
-    [
-        ({"experiments": ["training-sizes"]}, r"unknown experiment 'training-sizes'.*seeds"),
-        ({"test": "t-test"}, r"unknown test 't-test'.*best-arm"),
-        ({"inputs": {"metrics": ["vif"], "arm": "equal epochs"}}, r"'vif' is no metric.*fd_lbp"),
-        ({"inputs": {"metrics": ["psnr"], "arm": "a", "arms": 1}}, r"arms: unknown key.*metrics"),
-        ({"needs": ["money"]}, r"needs\.0.*'real_images', 'fid', 'readers'"),
-        ({"thresholds": {"alpha": 1.5, "effect": 1.0}}, r"thresholds.*alpha.*less than 1"),
-        ({"thresholds": {"alpha": 0.05}}, r"effect: Field required"),
-        ({"verdict": "reproduced"}, r"verdict: unknown key. Known keys: id, claim"),
-        ({"claim": None}, r"claim: Field required"),
-        ({"of": "size"}, r"unknown claim 'size'. Known: stability, .*collapse\."),
-        ({"of": None}, r"of: Field required"),
-        ({"basis": "hearsay"}, r"basis.*'published', 'training', 'readers' or 'method'"),
-    ],
-)
-def test_a_wrong_row_is_named_with_what_is_known(study, changes, said):
-    damaged(study, "training-size-psnr", **changes)
-    with pytest.raises(MiuaError, match=said) as caught:
-        read_claims(study)
-    assert "claims.yaml: evidence training-size-psnr" in str(caught.value)
-
-
-def test_an_id_given_twice_is_an_error(study):
-    damaged(study, "training-size-psnr", id="training-size-fid")
-    with pytest.raises(MiuaError, match=r"evidence training-size-fid is there twice"):
-        read_claims(study)
-
-
-FITTING = "Evidence of this claim that may decide it: "
-
-
-@pytest.mark.parametrize(
-    ("changes", "said"),
-    [
-        (
-            {"published": "guess"},
-            r"published names no row of evidence: 'guess'\. " + FITTING + "correlation, .*holm",
-        ),
-        (
-            {"replicated": "closeness"},
-            r"replicated names closeness, which is evidence of closeness\. " + FITTING,
-        ),
-        (
-            {"published": "own-correlation"},
-            r"published names own-correlation, whose basis is readers, not published\. " + FITTING,
-        ),
-        (
-            {"replicated": "pairing"},
-            r"replicated names pairing, whose basis is method, not training or readers\. "
-            + FITTING,
-        ),
-        (
-            {"published": None, "replicated": None},
-            r"has nothing that decides it\. Give it published or replicated\.",
-        ),
-        ({"verdict": "reproduced"}, r"verdict: unknown key"),
-    ],
-)
-def test_a_claim_that_no_fitting_row_decides_is_named(study, changes, said):
-    damaged(study, "correlation", "claims", **changes)
-    with pytest.raises(MiuaError, match=r"claims\.yaml: claim correlation:? " + said):
-        read_claims(study)
-
-
-def test_a_claim_without_evidence_and_one_given_twice_are_errors(study):
-    path = study / "claims.yaml"
-    document = yaml.safe_load(path.read_text(encoding="utf-8"))
-    bare = {"id": "speed", "claim": "It is fast.", "section": "Results", "published": "speed"}
-    path.write_text(yaml.safe_dump(document | {"claims": [*document["claims"], bare]}))
-    with pytest.raises(MiuaError, match=r"claim speed has no evidence\. Add .* of: speed\."):
-        read_claims(study)
-    path.write_text(yaml.safe_dump(document | {"claims": document["claims"] * 2}))
-    with pytest.raises(MiuaError, match=r"claim stability is there twice"):
-        read_claims(study)
-
-
-def test_a_missing_and_an_empty_file_are_named(study):
-    (study / "claims.yaml").write_text("claims: []\n", encoding="utf-8")
-    with pytest.raises(MiuaError, match=r"claims\.yaml"):
-        read_claims(study)
-    (study / "claims.yaml").unlink()
-    with pytest.raises(MiuaError, match=r"claims\.yaml: no such"):
-        read_claims(study)
-
-
-# --- verdicts ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("claim_id", NAMES)
@@ -416,7 +257,7 @@ def test_without_fid_no_claim_on_fid_is_decided(copy):
         table.loc[fid, [c for c in ("value", "mean", "low", "high") if c in table]] = ""
         table.to_csv(path, index=False)
     claims_table = verdicts(copy)
-    for claim in EVIDENCE:
+    for claim in BY_ID.values():
         if "fid" in claim.needs:
             assert claims_table[claim.id]["verdict"] == "not testable here"
             assert "no Inception weights" in claims_table[claim.id]["missing"][0]
@@ -550,16 +391,16 @@ def test_the_command_prints_every_claim_at_80_columns(smoke):
         assert re.search(rf"^{claim.id}: ", result.stdout[:first], re.MULTILINE)
         assert f"Evidence for {claim.id}: " in result.stdout[first:]
     assert "replicated, 9 of 9 claims: 0 reproduced" in result.stdout
-    assert f"evidence: {len(EVIDENCE)} rows" in result.stdout
+    assert f"evidence: {len(BY_ID)} rows" in result.stdout
 
 
 def test_a_claim_is_judged_by_its_thresholds(real, study):
     damaged(study, "collapse", thresholds={"ratio": 0.5, "margin": 0.05, "share": 0.5})
     found = {}
     for folder in (STUDY, study):
-        (claim,) = [claim for claim in read_evidence(folder) if claim.id == "collapse"]
-        evidence = Evidence(Results.open(real), folder, tuple(claim.experiments))
-        found[folder] = judge(claim, evidence).verdict
+        rows = {row.id: row for claim in read_claims(folder) for row in claim.evidence}
+        evidence = Evidence(Results.open(real), folder, tuple(rows["collapse"].experiments))
+        found[folder] = judge(rows["collapse"], evidence).verdict
     assert found == {STUDY: "reproduced", study: "not reproduced"}
 
 

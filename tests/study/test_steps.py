@@ -141,7 +141,7 @@ def stale(package):
         ("report/page.py", {"report"}),
         ("report/templates/report.css", {"report"}),
         ("report/document.py", {"paper"}),
-        ("analysis/claim_tests/trainings.py", {"claims", "paper", "report"}),
+        ("analysis/claim_tests/arms.py", {"claims", "paper", "report"}),
         ("survey/score.py", {"readers"}),
         ("sampling.py", {"generate"}),
         ("training/loop.py", set()),

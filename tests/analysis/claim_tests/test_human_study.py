@@ -64,7 +64,7 @@ def test_a_label_below_one_is_truncated_to_fake(world, monkeypatch):
     given = ("label-is-truncated", {"variant": "notebook-128"}, {"accuracy": 0})
     assert world.judge(*given).verdict == "reproduced"
     monkeypatch.setattr(
-        "miua.analysis.claim_tests.trainings.VARIANTS", {"notebook-128": {"real_label": 1.0}}
+        "miua.analysis.claim_tests.arms.VARIANTS", {"notebook-128": {"real_label": 1.0}}
     )
     assert world.judge(*given).verdict == "not reproduced"
 

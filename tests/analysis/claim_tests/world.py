@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import yaml
 from scipy import stats
 
 from miua.analysis.claim_tests.base import Evidence
@@ -18,6 +19,10 @@ from miua.study.store import EXPERIMENT_COLUMNS, Results
 from miua.training.signs import BURN_IN_UPDATES
 
 STUDY = Path(__file__).parents[3] / "experiments"
+PAPER_IDS = (
+    "stability", "hyperparameters", "augmentation", "training-size", "indistinguishable",
+    "clinician", "correlation", "closeness", "collapse",
+)  # fmt: skip
 SIZES, EPOCHS = (100, 300, 500, 800, 999), (300, 500, 800, 1000)
 FOUR = [element_name(element) for element in STUDY_ELEMENTS]
 FIVE = ["fid", *FOUR]
@@ -181,3 +186,14 @@ def drawn(seed=0):
     """A function that gives the next number of a normal distribution."""
     draws = np.random.default_rng(seed)
     return lambda mean=0.0, deviation=1.0: float(draws.normal(mean, deviation))
+
+
+def damaged(study, row_id, kind="evidence", **changes):
+    """claims.yaml with one row changed; None removes a key."""
+    path = study / "claims.yaml"
+    document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    (row,) = [row for row in document[kind] if row["id"] == row_id]
+    row.update(changes)
+    for key in [key for key, value in changes.items() if value is None]:
+        del row[key]
+    path.write_text(yaml.safe_dump(document), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Tests of arms: which one gives the images that are closest to real ones.
+"""Tests of arms: which one gives the images closest to real ones, and what one counts as accuracy.
 
 The text's settings were trained with several seeds, other arms most often once. All of these
 trainings count, each once, and what they vary by within an arm is the error of every comparison.
@@ -177,10 +177,8 @@ def factors_improve(
     if blind:
         verdict, end = UNDECIDED, blind
     elif p_values["interaction"] < alpha:
-        verdict, end = (
-            UNDECIDED,
-            ("the effects of flip and of rotation do not add up, so the data allow no answer"),
-        )
+        verdict = UNDECIDED
+        end = "the effects of flip and of rotation do not add up, so the data allow no answer"
     elif p < 2 * alpha:
         verdict, end = decide(change < 0), f"{'closer' if change < 0 else 'farther'} if augmented"
     else:
